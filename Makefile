@@ -1,0 +1,46 @@
+# Every target works from a fresh clone: what is missing is installed first.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+.DEFAULT_GOAL := help
+
+.PHONY: help setup up down demo check fix test test-unit test-system test-e2e
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: node_modules/.package-lock.json ## Install what is needed: Debian packages, npm packages
+	@setup/debian.sh
+
+node_modules/.package-lock.json: package-lock.json
+	@npm ci --no-fund --no-audit
+	@touch $@
+
+up: setup ## Run the platform on this machine on embedded defaults
+	@bin/holdfast up $(UP)
+
+down: ## End what `make up` started and leave nothing behind
+	@bin/holdfast down
+
+demo: setup ## A container moves between two lab hosts and keeps its address
+	@bin/holdfast lab demo
+
+check: node_modules/.package-lock.json ## Format, lint, types, architecture: seconds
+	@biome ci --error-on-warnings .
+	@oxlint --type-aware
+	@tsc -p tsconfig.json
+	@tsc -p tsconfig.neutral.json
+	@vitest run --project unit test/
+
+fix: node_modules/.package-lock.json ## Format and repair what can be repaired by itself
+	@biome check --write .
+
+test: setup test-unit test-system test-e2e ## All tests, end-to-end ones included
+
+test-unit: node_modules/.package-lock.json ## Tests without privileges
+	@vitest run --project unit
+
+test-system: setup ## Tests on the kernel and Open vSwitch, as root
+	@vitest run --project system
+
+test-e2e: setup ## Tests on whole lab hosts with dockerd, as root
+	@vitest run --project e2e

@@ -1,0 +1,20 @@
+export { type BackoffOptions, backoff } from "./backoff.ts";
+export type { Brand } from "./brand.ts";
+export { Cidr, parseInterfaceAddress } from "./cidr.ts";
+export { type Clock, systemClock } from "./clock.ts";
+export { formatDuration, parseDuration } from "./duration.ts";
+export {
+  assert,
+  type ErrorCode,
+  type ErrorDetails,
+  errorText,
+  HoldfastError,
+  httpStatus,
+  isErrorCode,
+  isHoldfastError,
+} from "./errors.ts";
+export { type Family, IpAddress } from "./ip-address.ts";
+export { type LogFields, type Logger, silentLogger } from "./logger.ts";
+export { MacAddress } from "./mac-address.ts";
+export { Identity, Name } from "./names.ts";
+export { VlanId, Vni } from "./segment.ts";

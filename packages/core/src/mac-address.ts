@@ -1,0 +1,42 @@
+import type { Brand } from "./brand.ts";
+import { HoldfastError } from "./errors.ts";
+import { IpAddress } from "./ip-address.ts";
+
+/** A 48-bit Ethernet address in lower case with colons, e.g. `"02:64:0a:14:00:07"` (IEEE 802). */
+export type MacAddress = Brand<string, "MacAddress">;
+
+/** Companion of the type {@link MacAddress}. */
+export const MacAddress = {
+  /** @throws HoldfastError `invalid_argument`. */
+  parse(text: string): MacAddress {
+    const lower = text.toLowerCase().replaceAll("-", ":");
+    if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(lower)) {
+      throw new HoldfastError("invalid_argument", `not a MAC address: ${JSON.stringify(text)}`);
+    }
+    return lower as MacAddress;
+  },
+
+  /**
+   * The MAC that belongs to an address on a network, always the same, so that neighbours' tables stay right when a
+   * workload comes back elsewhere.
+   *
+   * `02` (v4) or `06` (v6): locally administered unicast (IEEE 802 section 8.4); then the low byte of the segment id, which
+   * keeps two networks with the same CIDR apart on switches that learn without regard to the VLAN; then the low 32 bits of
+   * the address.
+   */
+  ofAddress(address: IpAddress, segment: number): MacAddress {
+    const low = IpAddress.toBytes(address).slice(-4);
+    const head = IpAddress.family(address) === "v4" ? 0x02 : 0x06;
+    return MacAddress.fromBytes(Uint8Array.of(head, segment & 0xff, ...low));
+  },
+
+  /** @throws HoldfastError `invalid_argument` unless there are 6 bytes. */
+  fromBytes(bytes: Uint8Array): MacAddress {
+    if (bytes.length !== 6) throw new HoldfastError("invalid_argument", `a MAC has 6 bytes, not ${bytes.length}`);
+    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":") as MacAddress;
+  },
+
+  toBytes(mac: MacAddress): Uint8Array {
+    return Uint8Array.from(mac.split(":"), (part) => Number.parseInt(part, 16));
+  },
+};

@@ -1,0 +1,131 @@
+import type { IpAddress, MacAddress } from "@holdfast/core";
+
+/**
+ * The part of the kernel's routing and link tables that Holdfast uses, for one network namespace (rtnetlink(7), ethtool ioctl).
+ *
+ * Creating what is already right and removing what is absent are successes. Everything else the kernel refuses is a `KernelError`
+ * (`kernel_rejected`) with errno, its name, the extended-ack text and the object in the message.
+ */
+export interface Kernel {
+  listLinks(): Promise<readonly Link[]>;
+  getLink(name: string): Promise<Link | undefined>;
+  /** Both ends in this namespace unless `peerNamespace` is given; both down unless asked. */
+  createVeth(options: VethOptions): Promise<void>;
+  setLink(name: string, change: LinkChange): Promise<void>;
+  deleteLink(name: string): Promise<void>;
+
+  listAddresses(link?: string): Promise<readonly InterfaceAddress[]>;
+  replaceAddress(address: InterfaceAddress): Promise<void>;
+  deleteAddress(address: InterfaceAddress): Promise<void>;
+
+  /** Routes of the main table; with `protocol`, only those that carry it. */
+  listRoutes(filter?: { readonly protocol?: number }): Promise<readonly Route[]>;
+  replaceRoute(route: Route): Promise<void>;
+  deleteRoute(route: Route): Promise<void>;
+
+  listNeighbours(link?: string): Promise<readonly Neighbour[]>;
+  replaceNeighbour(neighbour: Neighbour): Promise<void>;
+  deleteNeighbour(neighbour: Neighbour): Promise<void>;
+
+  /** Turns off checksum and segmentation offloads (tx-checksum, scatter-gather, tso, gso, gro), which a userspace switch cannot follow. */
+  disableOffloads(link: string): Promise<void>;
+
+  /** Changes of links, addresses, routes and neighbours from now on, until the signal is aborted. `overrun` means: list again. */
+  watch(signal: AbortSignal): AsyncIterable<KernelEvent>;
+
+  /**
+   * The same tables inside another network namespace, by path, e.g. `"/var/run/docker/netns/1a2b"`.
+   *
+   * @throws HoldfastError `not_found` when there is no such file, `invalid_argument` when it is no network namespace.
+   */
+  enter(namespacePath: string): Promise<Kernel>;
+
+  close(): Promise<void>;
+}
+
+export interface Link {
+  readonly index: number;
+  readonly name: string;
+  /** `"veth"`, `"tun"`, `"openvswitch"`, …; absent for hardware. */
+  readonly kind?: string;
+  readonly mac?: MacAddress;
+  /** Bytes. */
+  readonly mtu: number;
+  /** IFF_UP: somebody wants it up. */
+  readonly up: boolean;
+  /** IFF_LOWER_UP: there is a carrier; a veth has one when both ends are up. */
+  readonly carrier: boolean;
+  /** Free text of at most 255 bytes that survives us: how a restarted agent knows its own links. */
+  readonly alias?: string;
+  /** Index of the bridge or VRF it is a member of. */
+  readonly master?: number;
+  /** Index of the other end of a veth, in whatever namespace it is. */
+  readonly peer?: number;
+}
+
+export interface VethOptions {
+  readonly name: string;
+  readonly peer: string;
+  readonly peerMac?: MacAddress;
+  /** Path of the namespace the peer is born in. Absent: this one. */
+  readonly peerNamespace?: string;
+  /** Bytes, both ends. */
+  readonly mtu: number;
+  /** Of the near end. */
+  readonly alias?: string;
+  /** Near end up at once. */
+  readonly up?: boolean;
+}
+
+/** Only what is named changes. */
+export interface LinkChange {
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: MacAddress;
+  readonly alias?: string;
+  readonly name?: string;
+  /** Path of the namespace to move to. */
+  readonly namespace?: string;
+  /** Name of the bridge or VRF; null leaves it. */
+  readonly master?: string | null;
+}
+
+export interface InterfaceAddress {
+  readonly link: string;
+  readonly address: IpAddress;
+  /** Prefix length in bits. */
+  readonly length: number;
+}
+
+export interface Route {
+  /** CIDR text, `0.0.0.0/0` or `::/0` for the default route. */
+  readonly prefix: string;
+  readonly nextHop?: IpAddress;
+  readonly link?: string;
+  /** rtm_protocol; Holdfast's own is {@link ROUTE_PROTOCOL}. */
+  readonly protocol: number;
+  readonly scope?: "global" | "link" | "host";
+  readonly metric?: number;
+  readonly source?: IpAddress;
+  /** Bytes; absent: the link's. */
+  readonly mtu?: number;
+}
+
+export interface Neighbour {
+  readonly link: string;
+  readonly address: IpAddress;
+  readonly mac: MacAddress;
+  readonly state: "permanent" | "reachable" | "stale" | "other";
+}
+
+export type KernelEvent =
+  | { readonly kind: "link"; readonly link: Link }
+  | { readonly kind: "link-gone"; readonly index: number; readonly name: string }
+  | { readonly kind: "address"; readonly address: InterfaceAddress; readonly gone: boolean }
+  | { readonly kind: "route"; readonly route: Route; readonly gone: boolean }
+  | { readonly kind: "neighbour"; readonly neighbour: Neighbour; readonly gone: boolean }
+  /** The socket's buffer was full and events were lost (ENOBUFS): list again. */
+  | { readonly kind: "overrun" };
+
+/** `rtm_protocol` of every route of ours: how a restarted agent knows them. Free in iproute2's rt_protos. */
+export const ROUTE_PROTOCOL = 253;

@@ -1,0 +1,97 @@
+import type { IpAddress, MacAddress } from "@holdfast/core";
+
+/** What makes two flows the same flow in a switch. */
+export interface FlowKey {
+  readonly table: number;
+  readonly priority: number;
+  readonly match: Match;
+}
+
+/** One entry of a flow table. `String(…)` of it is {@link formatFlow}: what `ovs-ofctl dump-flows` would print. */
+export interface Flow extends FlowKey {
+  /** Marks the flow's owner and purpose; 64 bits. */
+  readonly cookie: bigint;
+  /** Empty: drop. */
+  readonly actions: readonly Action[];
+}
+
+/** An exact value, or a value under a mask (bits of the mask that are 0 do not matter). */
+export type Masked<T> = T | { readonly value: T; readonly mask: T };
+
+/** Absent fields do not matter. Prerequisites (e.g. `ethType` for IP fields) must be given. Names follow ovs-fields(7). */
+export interface Match {
+  readonly inPort?: number;
+  readonly ethSrc?: Masked<MacAddress>;
+  readonly ethDst?: Masked<MacAddress>;
+  readonly ethType?: number;
+  /** 802.1Q id; `"none"`: untagged (vlan_tci=0x0000/0x1fff). */
+  readonly vlan?: number | "none";
+  readonly tunnelId?: bigint;
+  readonly tunnelSource?: IpAddress;
+  readonly registers?: Readonly<Partial<Record<RegisterName, Masked<number>>>>;
+  readonly metadata?: Masked<bigint>;
+  readonly ipSrc?: Masked<IpAddress>;
+  readonly ipDst?: Masked<IpAddress>;
+  readonly ipProto?: number;
+  readonly tcpSrc?: Masked<number>;
+  readonly tcpDst?: Masked<number>;
+  readonly udpSrc?: Masked<number>;
+  readonly udpDst?: Masked<number>;
+  readonly arpOp?: number;
+  readonly arpSpa?: Masked<IpAddress>;
+  readonly arpTpa?: Masked<IpAddress>;
+  readonly arpSha?: MacAddress;
+  readonly arpTha?: MacAddress;
+  readonly icmpType?: number;
+  readonly icmpCode?: number;
+  readonly ndTarget?: Masked<IpAddress>;
+  readonly ndSll?: MacAddress;
+  readonly ndTll?: MacAddress;
+}
+
+export type RegisterName = `reg${0 | 1 | 2 | 3 | 4 | 5 | 6 | 7}`;
+
+/** A field that actions read or write, in the Nicira names, e.g. `"NXM_OF_ARP_SPA[]"`. */
+export type FieldName =
+  | "in_port"
+  | "eth_src"
+  | "eth_dst"
+  | "tun_id"
+  | "tun_src"
+  | "tun_dst"
+  | "arp_op"
+  | "arp_spa"
+  | "arp_tpa"
+  | "arp_sha"
+  | "arp_tha"
+  | "ip_src"
+  | "ip_dst"
+  | "ipv6_src"
+  | "ipv6_dst"
+  | "icmpv6_type"
+  | "icmpv6_code"
+  | "nd_target"
+  | "nd_sll"
+  | "nd_tll"
+  | "nd_options_type"
+  | "nd_reserved"
+  | "ip_ttl"
+  | "metadata"
+  | RegisterName;
+
+export type Action =
+  | { readonly kind: "output"; readonly port: number }
+  /** Back where it came from (OFPP_IN_PORT). */
+  | { readonly kind: "output-in-port" }
+  /** To the port whose number stands in a register. */
+  | { readonly kind: "output-register"; readonly register: RegisterName }
+  | { readonly kind: "normal" }
+  /** NXAST_RESUBMIT_TABLE. */
+  | { readonly kind: "resubmit"; readonly table: number }
+  /** Write a constant into a field; `value` is the field's number (MAC and addresses as big-endian numbers). */
+  | { readonly kind: "set-field"; readonly field: FieldName; readonly value: bigint }
+  /** Copy all bits of one field to another of the same width. */
+  | { readonly kind: "move"; readonly from: FieldName; readonly to: FieldName }
+  | { readonly kind: "push-vlan"; readonly vlan: number }
+  | { readonly kind: "pop-vlan" }
+  | { readonly kind: "dec-ttl" };

@@ -1,0 +1,45 @@
+import type { Flow, FlowKey } from "./flow.ts";
+
+/** One OpenFlow connection to one bridge: OpenFlow 1.4 with Nicira extensions, over the bridge's management socket. */
+export interface OpenFlowSwitch {
+  /**
+   * Adds, replaces and removes flows in one atomic, ordered bundle (OpenFlow 1.4 section 6.9): packets see all of it or none.
+   * Resolves when the switch has committed and answered a barrier. Adding a flow replaces the one with the same key and keeps no counters.
+   *
+   * @throws HoldfastError `switch_rejected` with the OpenFlow error's name and the flow's text; `unavailable` when the connection broke.
+   */
+  apply(change: FlowChange, signal: AbortSignal): Promise<void>;
+
+  /** Flows with `cookie & mask == value & mask`; absent: all. Sorted by table, priority (highest first), match text. */
+  dump(filter?: { readonly cookie: bigint; readonly mask: bigint }): Promise<readonly ObservedFlow[]>;
+
+  /** The bridge's OpenFlow ports. */
+  ports(): Promise<readonly SwitchPort[]>;
+
+  /** Sends a frame as if the controller had made it (OFPT_PACKET_OUT), through the given actions. */
+  packetOut(packet: {
+    readonly frame: Uint8Array;
+    readonly actions: Flow["actions"];
+    readonly inPort?: number;
+  }): Promise<void>;
+
+  readonly connected: boolean;
+  close(): Promise<void>;
+}
+
+export interface FlowChange {
+  readonly add: readonly Flow[];
+  /** Strict: exactly these keys. */
+  readonly remove: readonly FlowKey[];
+}
+
+export interface ObservedFlow {
+  readonly flow: Flow;
+  readonly packets: bigint;
+  readonly bytes: bigint;
+}
+
+export interface SwitchPort {
+  readonly number: number;
+  readonly name: string;
+}
