@@ -1,0 +1,1 @@
+export { type RunningOvs, type StartOvsOptions, startOvs } from "./start-ovs.ts";
