@@ -1,0 +1,87 @@
+import { z } from "zod";
+import {
+  addressField,
+  cidrField,
+  endpointIdField,
+  identityField,
+  labelsField,
+  macField,
+  nameField,
+  revisionField,
+  timeField,
+} from "./fields.ts";
+
+/** How long a claim outlives its endpoint. */
+export const retentionSchema = z
+  .discriminatedUnion("kind", [
+    /** Gone with the endpoint. */
+    z.strictObject({ kind: z.literal("ephemeral") }),
+    /** Kept for some seconds after the endpoint is gone. */
+    z.strictObject({ kind: z.literal("sticky"), ttlSeconds: z.int().min(1).max(31_536_000) }),
+    /** Kept until released by hand. */
+    z.strictObject({ kind: z.literal("reserved") }),
+  ])
+  .meta({ id: "Retention" });
+export type Retention = z.output<typeof retentionSchema>;
+
+/** Which node serves the claim now. */
+export const bindingSchema = z
+  .strictObject({ node: nameField, endpoint: endpointIdField, since: timeField })
+  .meta({ id: "Binding" });
+export type Binding = z.output<typeof bindingSchema>;
+
+/** Identity and network, and the addresses and MAC that belong to them. */
+export const claimSchema = z
+  .strictObject({
+    tenant: nameField,
+    network: nameField,
+    identity: identityField,
+    /** At most one per family; the IPv4 address first. Never empty. */
+    addresses: z.array(addressField).min(1).max(2),
+    mac: macField,
+    retention: retentionSchema,
+    /** Grows with every binding; a node that holds a smaller one has lost the claim. 0: never bound. */
+    epoch: z.int().min(0),
+    /** Absent: no endpoint serves it. */
+    binding: bindingSchema.optional(),
+    /** Only this node may bind it, after a move that named one. */
+    heldFor: nameField.optional(),
+    /** When a detached sticky claim goes. */
+    expiresAt: timeField.optional(),
+    labels: labelsField,
+    createdAt: timeField,
+    revision: revisionField,
+  })
+  .meta({ id: "Claim" });
+export type Claim = z.output<typeof claimSchema>;
+
+export const newClaimSchema = z
+  .strictObject({
+    identity: identityField,
+    /** Exact addresses, at most one per family. Absent: the next free one of every family that the network has. */
+    addresses: z.array(addressField).min(1).max(2).optional(),
+    /** Take the address from this subnet of the network. */
+    subnet: cidrField.optional(),
+    retention: retentionSchema.default({ kind: "reserved" }),
+    labels: labelsField.default({}),
+  })
+  .meta({ id: "NewClaim" });
+export type NewClaim = z.output<typeof newClaimSchema>;
+
+export const claimPatchSchema = z
+  .strictObject({ retention: retentionSchema.optional(), labels: labelsField.optional() })
+  .meta({ id: "ClaimPatch" });
+export type ClaimPatch = z.output<typeof claimPatchSchema>;
+
+/** Takes a claim off its endpoint, so that another node can bind it. */
+export const claimMoveSchema = z
+  .strictObject({
+    /** Only this node may bind the claim next. Absent: any. */
+    node: nameField.optional(),
+    /** Needed when the node that serves it is alive: its endpoint is cut off. */
+    force: z.boolean().default(false),
+    /** Why, for the record. */
+    reason: z.string().max(500).optional(),
+  })
+  .meta({ id: "ClaimMove" });
+export type ClaimMove = z.output<typeof claimMoveSchema>;

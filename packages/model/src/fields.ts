@@ -1,0 +1,68 @@
+import { Cidr, errorText, Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
+import { z } from "zod";
+
+/** A text field that becomes a branded value; what the parser says becomes the field's message. */
+function branded<T>(parse: (text: string) => T, meta: { description: string; example: string }) {
+  return z
+    .string()
+    .max(300)
+    .transform((text, context) => {
+      try {
+        return parse(text);
+      } catch (error) {
+        context.issues.push({ code: "custom", message: errorText(error), input: text });
+        return z.NEVER;
+      }
+    })
+    .meta({ description: meta.description, examples: [meta.example] });
+}
+
+export const nameField = branded(Name.parse, { description: "A DNS label (RFC 1123).", example: "web" });
+
+export const identityField = branded(Identity.parse, {
+  description: "Stable name of a workload inside a tenant.",
+  example: "redis-0",
+});
+
+export const addressField = branded(IpAddress.parse, {
+  description: "An IPv4 or IPv6 address.",
+  example: "10.20.0.7",
+});
+
+export const cidrField = branded(Cidr.parse, {
+  description: "A prefix in CIDR form, host bits zero.",
+  example: "10.20.0.0/16",
+});
+
+export const macField = branded(MacAddress.parse, {
+  description: "An Ethernet address.",
+  example: "02:64:0a:14:00:07",
+});
+
+/** RFC 3339 in UTC, e.g. `"2026-11-20T14:05:00.000Z"`. */
+export const timeField = z.iso.datetime().meta({ description: "RFC 3339, UTC." });
+
+/** A store revision: grows with every change of anything. */
+export const revisionField = z
+  .int()
+  .min(0)
+  .meta({ description: "Revision of the last change; grows with every write." });
+
+/** Free labels: at most 32, keys like `team` or `example.com/tier`. */
+export const labelsField = z
+  .record(z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/, "not a label key"), z.string().max(255))
+  .refine((labels) => Object.keys(labels).length <= 32, "at most 32 labels")
+  .meta({ description: "Free labels.", examples: [{ env: "prod" }] });
+
+/** Bytes, 1280 (the least that IPv6 allows, RFC 8200 section 5) to 9216. */
+export const mtuField = z
+  .int()
+  .min(1280)
+  .max(9216)
+  .meta({ description: "Bytes.", examples: [1500] });
+
+/** Name of one attachment: chosen by the node that made it, e.g. `"h1-01jd2k7c9x"`. */
+export const endpointIdField = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, "not an endpoint id")
+  .meta({ description: "Id of one attachment, chosen by its node." });

@@ -1,0 +1,92 @@
+export {
+  type Binding,
+  bindingSchema,
+  type Claim,
+  type ClaimMove,
+  type ClaimPatch,
+  claimMoveSchema,
+  claimPatchSchema,
+  claimSchema,
+  type NewClaim,
+  newClaimSchema,
+  type Retention,
+  retentionSchema,
+} from "./claim.ts";
+export { type Document, documentSchema } from "./document.ts";
+export {
+  type Endpoint,
+  endpointSchema,
+  type Transition,
+  transitionSchema,
+  type Workload,
+  workloadSchema,
+} from "./endpoint.ts";
+export { addressField, cidrField, identityField, labelsField, macField, mtuField, nameField } from "./fields.ts";
+export {
+  type AddressStory,
+  addressStorySchema,
+  type LedgerEntry,
+  ledgerEntrySchema,
+} from "./ledger.ts";
+export {
+  type Network,
+  type NetworkKind,
+  type NetworkPatch,
+  type NewNetwork,
+  networkKindSchema,
+  networkPatchSchema,
+  networkSchema,
+  newNetworkSchema,
+} from "./network.ts";
+export {
+  type BoundEndpoint,
+  boundEndpointSchema,
+  type NodeFeedMessage,
+  nodeFeedMessageSchema,
+  type RemoteEndpoint,
+  remoteEndpointSchema,
+  type WiredNetwork,
+  wiredNetworkSchema,
+} from "./node-feed.ts";
+export { type NodeRecord, type NodeReport, nodeRecordSchema, nodeReportSchema } from "./node-record.ts";
+export {
+  type EndpointReport,
+  endpointReportSchema,
+  type ReportResults,
+  type Reservation,
+  type ReservationRequest,
+  reportBatchSchema,
+  reportResultsSchema,
+  reservationRequestSchema,
+  reservationSchema,
+} from "./node-work.ts";
+export { checkPhaseChange, isOnWire, type Phase, phaseMayFollow, phaseSchema } from "./phase.ts";
+export { type Problem, problemSchema, problemToError } from "./problem.ts";
+export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
+export { type Routes, routes } from "./routes/index.ts";
+export {
+  type NewSubnet,
+  newSubnetSchema,
+  type Range,
+  rangeSchema,
+  type Subnet,
+  subnetSchema,
+} from "./subnet.ts";
+export {
+  type NewTenant,
+  newTenantSchema,
+  type Tenant,
+  type TenantPatch,
+  tenantPatchSchema,
+  tenantSchema,
+} from "./tenant.ts";
+export { type ResourceKind, resourceKindSchema, type WatchEvent, watchEventSchema } from "./watch.ts";
+export type {
+  AttachedInterface,
+  AttachmentInfo,
+  AttachRequest,
+  PublishedPort,
+  ReservedAddresses,
+  ReserveRequest,
+  WorkloadApi,
+} from "./workload-api.ts";

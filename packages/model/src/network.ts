@@ -1,0 +1,62 @@
+import { z } from "zod";
+import { labelsField, mtuField, nameField, revisionField, timeField } from "./fields.ts";
+import { newSubnetSchema, subnetSchema } from "./subnet.ts";
+
+/** How a network's frames travel between nodes. */
+export const networkKindSchema = z.enum(["vlan", "vxlan"]).meta({ id: "NetworkKind" });
+export type NetworkKind = z.output<typeof networkKindSchema>;
+
+const segmentField = z
+  .int()
+  .min(1)
+  .max(0xffffff)
+  .meta({ description: "VLAN id (1 to 4094) or VXLAN network identifier (1 to 16777215).", examples: [100] });
+
+/** One layer-2 domain of a tenant. */
+export const networkSchema = z
+  .strictObject({
+    tenant: nameField,
+    name: nameField,
+    /** Short id, unique for ever, e.g. `"n7"`: names links and flows on nodes, whatever the network is called. */
+    id: z.string().regex(/^n[0-9]{1,9}$/),
+    kind: networkKindSchema,
+    segment: segmentField,
+    subnets: z.array(subnetSchema).max(64),
+    mtu: mtuField,
+    /** Whether every node with Docker gets a docker network of the same name. */
+    docker: z.boolean(),
+    /** Seconds during which a released address is given to nobody else. */
+    cooldownSeconds: z.int().min(0).max(604_800),
+    labels: labelsField,
+    createdAt: timeField,
+    revision: revisionField,
+  })
+  .meta({ id: "Network" });
+export type Network = z.output<typeof networkSchema>;
+
+export const newNetworkSchema = z
+  .strictObject({
+    name: nameField,
+    kind: networkKindSchema,
+    /** Absent: the first free one of the controller's range for the kind. */
+    segment: segmentField.optional(),
+    subnets: z.array(newSubnetSchema).max(64).default([]),
+    /** Absent: 1500 for `vlan`, 1450 for `vxlan`. */
+    mtu: mtuField.optional(),
+    docker: z.boolean().default(true),
+    cooldownSeconds: z.int().min(0).max(604_800).default(60),
+    labels: labelsField.default({}),
+  })
+  .meta({ id: "NewNetwork" });
+export type NewNetwork = z.output<typeof newNetworkSchema>;
+
+/** Only what is named changes. Kind and segment never do. */
+export const networkPatchSchema = z
+  .strictObject({
+    docker: z.boolean().optional(),
+    mtu: mtuField.optional(),
+    cooldownSeconds: z.int().min(0).max(604_800).optional(),
+    labels: labelsField.optional(),
+  })
+  .meta({ id: "NetworkPatch" });
+export type NetworkPatch = z.output<typeof networkPatchSchema>;

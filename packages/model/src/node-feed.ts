@@ -1,0 +1,78 @@
+import { z } from "zod";
+import {
+  addressField,
+  cidrField,
+  endpointIdField,
+  identityField,
+  macField,
+  mtuField,
+  nameField,
+  revisionField,
+} from "./fields.ts";
+import { networkKindSchema } from "./network.ts";
+
+/** A subnet as a node needs it. */
+export const wiredSubnetSchema = z.strictObject({ prefix: cidrField, gateway: addressField.optional() });
+
+/** A network as a node needs it. */
+export const wiredNetworkSchema = z
+  .strictObject({
+    /** `"n7"`. */
+    id: z.string(),
+    tenant: nameField,
+    name: nameField,
+    kind: networkKindSchema,
+    segment: z.int(),
+    mtu: mtuField,
+    subnets: z.array(wiredSubnetSchema),
+    docker: z.boolean(),
+  })
+  .meta({ id: "WiredNetwork" });
+export type WiredNetwork = z.output<typeof wiredNetworkSchema>;
+
+/** An attachment on the node itself, as the controller has it. */
+export const boundEndpointSchema = z.strictObject({
+  id: endpointIdField,
+  tenant: nameField,
+  network: nameField,
+  identity: identityField,
+  epoch: z.int(),
+  addresses: z.array(addressField),
+  mac: macField,
+});
+export type BoundEndpoint = z.output<typeof boundEndpointSchema>;
+
+/** An address of a VXLAN network that lives on another node. */
+export const remoteEndpointSchema = z.strictObject({
+  /** The endpoint's id: key of the row. */
+  id: endpointIdField,
+  /** Network id, `"n7"`. */
+  network: z.string(),
+  addresses: z.array(addressField),
+  mac: macField,
+  tunnelAddress: addressField,
+  epoch: z.int(),
+});
+export type RemoteEndpoint = z.output<typeof remoteEndpointSchema>;
+
+/**
+ * What the controller tells one node, one JSON object per line: first everything, then `synced`, then each change as it happens.
+ * A message that is no news may come again. Only what this node needs: every network, its own endpoints, and the remote endpoints of
+ * VXLAN networks that have an endpoint here.
+ */
+export const nodeFeedMessageSchema = z
+  .discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("network"), network: wiredNetworkSchema }),
+    z.strictObject({ kind: z.literal("network-gone"), id: z.string() }),
+    z.strictObject({ kind: z.literal("endpoint"), endpoint: boundEndpointSchema }),
+    /** The node has lost the endpoint (moved, superseded, released by an operator): it must take it off the wire. */
+    z.strictObject({ kind: z.literal("endpoint-gone"), id: endpointIdField, reason: z.string() }),
+    z.strictObject({ kind: z.literal("remote"), remote: remoteEndpointSchema }),
+    z.strictObject({ kind: z.literal("remote-gone"), id: endpointIdField }),
+    /** All that there is has been said: what the node has beyond it is to go. */
+    z.strictObject({ kind: z.literal("synced"), revision: revisionField }),
+    /** A sign of life when there is no news. */
+    z.strictObject({ kind: z.literal("beat"), revision: revisionField }),
+  ])
+  .meta({ id: "NodeFeedMessage" });
+export type NodeFeedMessage = z.output<typeof nodeFeedMessageSchema>;

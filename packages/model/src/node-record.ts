@@ -1,0 +1,32 @@
+import { z } from "zod";
+import { addressField, labelsField, nameField, revisionField, timeField } from "./fields.ts";
+
+/** What an agent says of its machine; sent at start, at changes and as a sign of life. */
+export const nodeReportSchema = z
+  .strictObject({
+    /** Where other nodes send VXLAN packets. Absent: this node takes no part in overlays. */
+    tunnelAddress: addressField.optional(),
+    /** Name of the trunk interface. Absent: networks are local to this machine. */
+    uplink: z.string().max(15).optional(),
+    /** Program version. */
+    version: z.string().max(50),
+    labels: labelsField.default({}),
+  })
+  .meta({ id: "NodeReport" });
+export type NodeReport = z.output<typeof nodeReportSchema>;
+
+/** A machine that runs an agent. */
+export const nodeRecordSchema = z
+  .strictObject({
+    name: nameField,
+    ...nodeReportSchema.shape,
+    labels: labelsField,
+    /** `silent`: not heard of for the node timeout; its claims may be bound elsewhere. */
+    state: z.enum(["ready", "silent"]),
+    /** Last sign of life. Absent: none since the controller started. */
+    lastSeen: timeField.optional(),
+    createdAt: timeField,
+    revision: revisionField,
+  })
+  .meta({ id: "Node" });
+export type NodeRecord = z.output<typeof nodeRecordSchema>;

@@ -1,0 +1,64 @@
+import { z } from "zod";
+import { claimSchema } from "./claim.ts";
+import { endpointSchema, transitionSchema, workloadSchema } from "./endpoint.ts";
+import { addressField, endpointIdField, identityField, nameField } from "./fields.ts";
+import { wiredNetworkSchema } from "./node-feed.ts";
+
+/**
+ * A node asks for addresses for an endpoint that it is about to make. With the same endpoint id the answer is the same.
+ *
+ * By `address`: the claim that owns it is bound, a free one becomes an ephemeral claim. By `identity`: that claim is bound; with
+ * `identityIsHint` only when it exists and is not ephemeral, else a new ephemeral claim is made. By both: they must agree. By
+ * neither: a new ephemeral claim.
+ */
+export const reservationRequestSchema = z
+  .strictObject({
+    endpoint: endpointIdField,
+    tenant: nameField,
+    network: nameField,
+    address: addressField.optional(),
+    identity: identityField.optional(),
+    identityIsHint: z.boolean().default(false),
+    workload: workloadSchema,
+  })
+  .meta({ id: "ReservationRequest" });
+export type ReservationRequest = z.output<typeof reservationRequestSchema>;
+
+export const reservationSchema = z
+  .strictObject({ endpoint: endpointSchema, claim: claimSchema, network: wiredNetworkSchema })
+  .meta({ id: "Reservation" });
+export type Reservation = z.output<typeof reservationSchema>;
+
+/** What happened to one endpoint on its node, oldest first. */
+export const endpointReportSchema = z
+  .strictObject({
+    endpoint: endpointIdField,
+    epoch: z.int().min(1),
+    transitions: z.array(transitionSchema).max(64),
+    workload: workloadSchema.optional(),
+    /**
+     * The node made this endpoint by itself while no controller could be reached: it takes over the claim from an endpoint of the same
+     * node. Accepted only when that one still has the claim at the same epoch, else refused with `claim_bound`.
+     */
+    replaces: endpointIdField.optional(),
+  })
+  .meta({ id: "EndpointReport" });
+export type EndpointReport = z.output<typeof endpointReportSchema>;
+
+export const reportBatchSchema = z
+  .strictObject({ reports: z.array(endpointReportSchema).max(1000) })
+  .meta({ id: "ReportBatch" });
+
+/** One result per report, in order. `superseded`: the node has lost the endpoint and must take it down; `unknown`: there is no such endpoint. */
+export const reportResultsSchema = z
+  .strictObject({
+    results: z.array(
+      z.strictObject({
+        endpoint: endpointIdField,
+        outcome: z.enum(["done", "superseded", "unknown", "refused"]),
+        detail: z.string().optional(),
+      }),
+    ),
+  })
+  .meta({ id: "ReportResults" });
+export type ReportResults = z.output<typeof reportResultsSchema>;

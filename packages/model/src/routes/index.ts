@@ -1,0 +1,16 @@
+import type { Route } from "../route.ts";
+import { claimRoutes } from "./claims.ts";
+import { networkRoutes } from "./networks.ts";
+import { endpointRoutes, nodeRoutes, watchRoutes } from "./nodes.ts";
+import { tenantRoutes } from "./tenants.ts";
+
+/** Every REST operation under `/v1`, by its id. */
+export const routes = {
+  ...tenantRoutes,
+  ...networkRoutes,
+  ...claimRoutes,
+  ...endpointRoutes,
+  ...nodeRoutes,
+  ...watchRoutes,
+} as const satisfies Record<string, Route>;
+export type Routes = typeof routes;

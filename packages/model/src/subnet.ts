@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { addressField, cidrField } from "./fields.ts";
+
+/** Addresses from `first` to `last`, both included. */
+export const rangeSchema = z
+  .strictObject({ first: addressField, last: addressField })
+  .meta({ id: "Range", examples: [{ first: "10.20.1.0", last: "10.20.1.255" }] });
+export type Range = z.output<typeof rangeSchema>;
+
+/** A prefix of a network: addresses on one link. */
+export const subnetSchema = z
+  .strictObject({
+    prefix: cidrField,
+    /** Absent: the subnet has no gateway. */
+    gateway: addressField.optional(),
+    /** What is handed out; empty: the whole prefix but network, broadcast and gateway. */
+    ranges: z.array(rangeSchema).max(64),
+    /** Never handed out by choice of ours, e.g. a physical machine's address. */
+    exclusions: z.array(rangeSchema).max(256),
+  })
+  .meta({ id: "Subnet" });
+export type Subnet = z.output<typeof subnetSchema>;
+
+export const newSubnetSchema = z
+  .strictObject({
+    prefix: cidrField,
+    /** Absent: the first address of the prefix. Null: no gateway. */
+    gateway: addressField.nullable().optional(),
+    ranges: z.array(rangeSchema).max(64).default([]),
+    exclusions: z.array(rangeSchema).max(256).default([]),
+  })
+  .meta({ id: "NewSubnet" });
+export type NewSubnet = z.output<typeof newSubnetSchema>;

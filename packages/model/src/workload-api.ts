@@ -1,0 +1,111 @@
+import type { Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
+import type { WiredNetwork } from "./node-feed.ts";
+import type { Phase } from "./phase.ts";
+
+/**
+ * What a runtime's plugin (Docker, CNI) asks of the agent on the same machine.
+ *
+ * Everything may come twice, late, or from a caller that has died: doing what is done is success.
+ */
+export interface WorkloadApi {
+  /** @throws HoldfastError `not_found`, also when the agent has never heard of it because no controller was reached yet. */
+  network(tenant: Name, network: Name): Promise<WiredNetwork>;
+  /** Every network this node knows, and each change, beginning with what there is; ends with the signal. */
+  watchNetworks(signal: AbortSignal): AsyncIterable<readonly WiredNetwork[]>;
+
+  /**
+   * Sets addresses aside for an attachment to come (phase `reserved`).
+   *
+   * An address that is reserved here and not attached yet is given again to whoever asks for it. Without address and identity, an
+   * unattached reservation of the same `requester` is given again, so that a repeated request takes nothing more.
+   */
+  reserve(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses>;
+  /** Gives an address back. Nothing happens while its endpoint is in a sandbox: then somebody else's request failed. */
+  unreserve(request: { tenant: Name; network: Name; address: IpAddress }, signal: AbortSignal): Promise<void>;
+
+  /** Wires an attachment: an interface that the runtime moves into its sandbox. Again with the same key: the same answer. */
+  attach(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface>;
+  /** The runtime has put the interface into this sandbox, or is about to. */
+  joined(request: { runtimeEndpoint: string; sandbox: string }, signal: AbortSignal): Promise<void>;
+  /** Resolves when forwarding has stopped. The addresses stay reserved until they are given back. */
+  detach(request: { runtimeEndpoint: string }, signal: AbortSignal): Promise<void>;
+  /** Undefined when there is none. */
+  inspect(runtimeEndpoint: string): AttachmentInfo | undefined;
+  /** All attachments of a runtime on this node. */
+  attachments(runtime: "docker" | "cni"): readonly AttachmentInfo[];
+  /**
+   * An observer of the runtime says that these attachments are gone from it, seen twice. Takes down and releases those that are still the
+   * same and not in a living sandbox.
+   */
+  reclaim(endpoints: readonly string[], reason: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface ReserveRequest {
+  readonly tenant: Name;
+  readonly network: Name;
+  readonly runtime: "docker" | "cni";
+  /** Who asks, e.g. Docker's pool id: the scope in which a repeated request is recognised. */
+  readonly requester: string;
+  readonly address?: IpAddress;
+  readonly identity?: Identity;
+  /** Use the identity's claim when there is one, else an ephemeral address. */
+  readonly identityIsHint?: boolean;
+  readonly container?: string;
+}
+
+export interface ReservedAddresses {
+  /** The agent's id of the endpoint. */
+  readonly endpoint: string;
+  readonly identity: Identity;
+  /** At most one per family, IPv4 first. */
+  readonly addresses: readonly IpAddress[];
+  readonly mac: MacAddress;
+  readonly network: WiredNetwork;
+}
+
+export interface AttachRequest {
+  readonly runtime: "docker" | "cni";
+  /** The runtime's id of the attachment, e.g. Docker's EndpointID. */
+  readonly runtimeEndpoint: string;
+  readonly tenant: Name;
+  readonly network: Name;
+  /** Addresses that were reserved before. */
+  readonly addresses: readonly IpAddress[];
+  /** When given, the reserved claim must be of this identity. */
+  readonly identity?: Identity;
+  /** When given, it must be the claim's. */
+  readonly mac?: MacAddress;
+  readonly ports?: readonly PublishedPort[];
+  readonly container?: string;
+}
+
+/** A port of the machine that leads to a port of the container. */
+export interface PublishedPort {
+  readonly protocol: "tcp" | "udp" | "sctp";
+  /** Absent: every address of the machine. */
+  readonly hostAddress?: IpAddress;
+  readonly hostPort: number;
+  readonly containerPort: number;
+}
+
+export interface AttachedInterface {
+  readonly endpoint: string;
+  /** Name of the interface in the host's namespace that the runtime moves into its sandbox. */
+  readonly interfaceName: string;
+  readonly mac: MacAddress;
+  readonly mtu: number;
+  readonly gateways: readonly IpAddress[];
+}
+
+export interface AttachmentInfo {
+  readonly endpoint: string;
+  readonly runtimeEndpoint?: string;
+  readonly tenant: Name;
+  readonly network: Name;
+  readonly identity: Identity;
+  readonly addresses: readonly IpAddress[];
+  readonly mac: MacAddress;
+  readonly phase: Phase;
+  /** When the phase was entered, epoch milliseconds. */
+  readonly since: number;
+}
