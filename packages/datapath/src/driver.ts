@@ -1,0 +1,82 @@
+import type { IpAddress, MacAddress } from "@holdfast/core";
+import type { PublishedPort, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+
+/**
+ * One way of carrying frames. The driver turns desired state into rows of tables; the reconciler brings kernel and switch to them.
+ *
+ * Setting what is set and removing what is absent are no news. Nothing that exists is pruned before {@link DatapathDriver.synced}.
+ */
+export interface DatapathDriver {
+  /** Adds or changes a network. Endpoints of it follow by themselves. */
+  setNetwork(network: WiredNetwork): void;
+  removeNetwork(id: string): void;
+
+  /** Adds or changes where an address of a VXLAN network lives on another node. */
+  setRemote(remote: RemoteEndpoint): void;
+  removeRemote(id: string): void;
+
+  /**
+   * Wires an endpoint and resolves when its interface waits for the runtime and its flows are in the switch: when it comes up, it has its
+   * address, and its neighbours can reach it. A restart of the agent calls it again with the same wiring: then nothing may change.
+   *
+   * @throws HoldfastError with the step that failed; what was made for it is taken down again.
+   */
+  attach(endpoint: EndpointWiring, signal: AbortSignal): Promise<AttachedPort>;
+
+  /**
+   * Resolves when no frame can enter or leave any more. The slow rest (the port's row, the link) follows in the background and is
+   * finished by a later run if this one dies.
+   */
+  detach(endpointId: string, signal: AbortSignal): Promise<void>;
+
+  /** Tells the neighbours where the endpoint's addresses are now: gratuitous ARP and unsolicited neighbour advertisement. */
+  announce(endpointId: string, signal: AbortSignal): Promise<void>;
+
+  /** The desired state is complete: from now on what is ours and not desired is removed. Resolves after the first full pass. */
+  synced(signal: AbortSignal): Promise<void>;
+
+  /** What happens to attached interfaces, from now on, beginning with the state of each. */
+  watch(signal: AbortSignal): AsyncIterable<PortEvent>;
+
+  /** Every row that is not as desired, with the reason; empty when all is well. */
+  status(): readonly RowStatus[];
+
+  close(): Promise<void>;
+}
+
+/** All that the data path needs to know of one local endpoint. */
+export interface EndpointWiring {
+  /** The agent's id of the endpoint: key of the row, recorded in the switch. */
+  readonly id: string;
+  /** Network id, e.g. `"n7"`. */
+  readonly network: string;
+  /** At most one per family. */
+  readonly addresses: readonly IpAddress[];
+  readonly mac: MacAddress;
+  readonly epoch: number;
+  readonly ports: readonly PublishedPort[];
+}
+
+export interface AttachedPort {
+  /** The end that stays in the switch. */
+  readonly hostInterface: string;
+  /** The end that goes into the sandbox, for now in the host's namespace. */
+  readonly containerInterface: string;
+  /** Bytes. */
+  readonly mtu: number;
+}
+
+/** `up`: the interface has a carrier, so the sandbox has brought its end up; `gone`: the kernel has removed it, with its sandbox. */
+export interface PortEvent {
+  readonly endpoint: string;
+  readonly state: "up" | "down" | "gone";
+}
+
+export interface RowStatus {
+  /** Table and key, e.g. `"flows table=20,…"`. */
+  readonly row: string;
+  readonly state: "pending" | "error";
+  /** Times tried; 0 while pending. */
+  readonly attempts: number;
+  readonly error?: string;
+}
