@@ -1,0 +1,13 @@
+export {
+  type InterfaceAddress,
+  type Kernel,
+  type KernelEvent,
+  type Link,
+  type LinkChange,
+  type Neighbour,
+  ROUTE_PROTOCOL,
+  type Route,
+  type VethOptions,
+} from "./kernel.ts";
+export { KernelError } from "./kernel-error.ts";
+export { createNamespace, deleteNamespace, withNamespace } from "./namespaces.ts";

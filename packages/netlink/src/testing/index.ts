@@ -1,0 +1,6 @@
+export {
+  createTestNamespace,
+  sweepTestNamespaces,
+  type TestNamespace,
+  withTestNamespaces,
+} from "./test-namespaces.ts";

@@ -1,0 +1,92 @@
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readlinkSync } from "node:fs";
+import { readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+
+import { createNamespace, deleteNamespace, withNamespace } from "../src/namespaces.ts";
+import { sweepTestNamespaces, withTestNamespaces } from "../src/testing/test-namespaces.ts";
+
+const ownNamespace = () => readlinkSync("/proc/thread-self/ns/net");
+
+describe("network namespaces", () => {
+  test("are made, entered by a child, and removed", async () => {
+    const before = ownNamespace();
+    const path = await withTestNamespaces(1, async ([{ name, path }]) => {
+      const output = withNamespace(path, () => execFileSync("ip", ["-o", "link"], { encoding: "utf8" }));
+      expect(output).toMatch(/^1: lo: <LOOPBACK>/);
+      expect(output.trim().split("\n")).toHaveLength(1);
+      expect(execFileSync("ip", ["netns", "list"], { encoding: "utf8" })).toContain(name);
+      return path;
+    });
+    expect(existsSync(path)).toBe(false);
+    expect(ownNamespace()).toBe(before);
+  });
+
+  test("may be made and removed twice", async () => {
+    await withTestNamespaces(1, async ([{ path }]) => {
+      const first = withNamespace(path, ownNamespace);
+      await createNamespace(path);
+      expect(withNamespace(path, ownNamespace)).toBe(first);
+      await deleteNamespace(path);
+      await deleteNamespace(path);
+    });
+  });
+
+  test("are left by the thread even when the function throws", async () => {
+    const before = ownNamespace();
+    await withTestNamespaces(1, async ([{ path }]) => {
+      expect(() =>
+        withNamespace(path, () => {
+          throw new RangeError(ownNamespace());
+        }),
+      ).toThrow(RangeError);
+      expect(ownNamespace()).toBe(before);
+      expect(() => withNamespace(path, async () => {})).toThrow(/must be synchronous/);
+    });
+  });
+
+  test("do not catch the threads of libuv", async () => {
+    const before = ownNamespace();
+    await withTestNamespaces(1, async () => {
+      const threads = await readdir("/proc/self/task");
+      const seen = threads.map((thread) => readlinkSync(`/proc/self/task/${thread}/ns/net`));
+      expect(new Set(seen)).toEqual(new Set([before]));
+    });
+  });
+
+  test("are told from other files", async () => {
+    const file = join(tmpdir(), `hft-${process.pid}-file`);
+    await writeFile(file, "text");
+    try {
+      expect(() => withNamespace(file, () => 0)).toThrow(/is not a network namespace/);
+      expect(() => withNamespace("/proc/self/ns/mnt", () => 0)).toThrow(/is not a network namespace/);
+      expect(() => withNamespace(`${file}/none`, () => 0)).toThrow(/there is no network namespace/);
+      await expect(createNamespace(file)).rejects.toThrow(/choose another path/);
+      await expect(deleteNamespace(file)).rejects.toThrow(/choose another path/);
+      expect(existsSync(file)).toBe(true);
+    } finally {
+      await rm(file);
+    }
+  });
+
+  test("of a dead test run are swept, those of a live one are kept", async () => {
+    const child = spawn("sleep", ["60"]);
+    await once(child, "spawn");
+    const path = `/run/netns/hft-${child.pid}-0`;
+    try {
+      await createNamespace(path);
+      await sweepTestNamespaces();
+      expect(existsSync(path)).toBe(true);
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      await sweepTestNamespaces();
+      expect(existsSync(path)).toBe(false);
+    } finally {
+      child.kill("SIGKILL");
+      await deleteNamespace(path);
+    }
+  });
+});
