@@ -17,4 +17,14 @@ export { type Family, IpAddress } from "./ip-address.ts";
 export { type LogFields, type Logger, silentLogger } from "./logger.ts";
 export { MacAddress } from "./mac-address.ts";
 export { Identity, Name } from "./names.ts";
+export {
+  environmentName,
+  flagName,
+  type OptionDefinition,
+  type OptionDefinitions,
+  type OptionSources,
+  type OptionValues,
+  option,
+  readOptions,
+} from "./options.ts";
 export { VlanId, Vni } from "./segment.ts";
