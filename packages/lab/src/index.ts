@@ -1,0 +1,20 @@
+export { DEFAULT_ADDRESSES, type LabAddresses } from "./addresses.ts";
+export { destroyLab, sweepLabs } from "./destroy.ts";
+export { IMAGE } from "./dockerd.ts";
+export { LabHost } from "./host.ts";
+export {
+  type Cable,
+  createLab,
+  Lab,
+  type LabDependencies,
+  type LabOptions,
+  openLab,
+  type RouterVlan,
+  type Service,
+} from "./lab.ts";
+export type { LabProcess } from "./process.ts";
+export { isAlive, type ProcessRef } from "./process-ref.ts";
+export type { Readiness } from "./ready.ts";
+export { type LabRecord, listRecords } from "./record.ts";
+export type { Output } from "./run.ts";
+export { type ExecOptions, LabSpace, type SpawnOptions } from "./space.ts";
