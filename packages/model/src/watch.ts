@@ -12,6 +12,18 @@ export const resourceKindSchema = z
   .meta({ id: "ResourceKind" });
 export type ResourceKind = z.output<typeof resourceKindSchema>;
 
+function putEvent<const K extends ResourceKind, T extends z.ZodType>(kind: K, object: T) {
+  return z.strictObject({ type: z.literal("put"), kind: z.literal(kind), revision: revisionField, object });
+}
+
+const putEventSchema = z.discriminatedUnion("kind", [
+  putEvent("tenant", tenantSchema),
+  putEvent("network", networkSchema),
+  putEvent("claim", claimSchema),
+  putEvent("endpoint", endpointSchema),
+  putEvent("node", nodeRecordSchema),
+]);
+
 /**
  * One line of a watch: newline-delimited JSON, or the data of one server-sent event when the client accepts `text/event-stream`.
  *
@@ -20,31 +32,7 @@ export type ResourceKind = z.output<typeof resourceKindSchema>;
  */
 export const watchEventSchema = z
   .discriminatedUnion("type", [
-    z.strictObject({
-      type: z.literal("put"),
-      kind: z.literal("tenant"),
-      revision: revisionField,
-      object: tenantSchema,
-    }),
-    z.strictObject({
-      type: z.literal("put"),
-      kind: z.literal("network"),
-      revision: revisionField,
-      object: networkSchema,
-    }),
-    z.strictObject({ type: z.literal("put"), kind: z.literal("claim"), revision: revisionField, object: claimSchema }),
-    z.strictObject({
-      type: z.literal("put"),
-      kind: z.literal("endpoint"),
-      revision: revisionField,
-      object: endpointSchema,
-    }),
-    z.strictObject({
-      type: z.literal("put"),
-      kind: z.literal("node"),
-      revision: revisionField,
-      object: nodeRecordSchema,
-    }),
+    putEventSchema,
     z.strictObject({
       type: z.literal("delete"),
       kind: resourceKindSchema,

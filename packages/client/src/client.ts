@@ -1,0 +1,130 @@
+import { errorText, HoldfastError, isErrorCode } from "@holdfast/core";
+import { fillPath, problemSchema, problemToError, type Route, type RouteInput, type RouteReply } from "@holdfast/model";
+import { linesOf } from "./lines.ts";
+
+export interface ClientDependencies {
+  /** Web standard fetch. */
+  readonly fetch: typeof fetch;
+}
+
+export interface ClientOptions {
+  /** Base address of a controller, e.g. `"http://127.0.0.1:4653"`. */
+  readonly server: string;
+  /** Bearer token. Absent: none is sent. */
+  readonly token?: string | undefined;
+}
+
+/** Beyond the route's own input. */
+export interface CallOptions {
+  readonly signal: AbortSignal;
+  /** Only when the object still has this revision, else `precondition_failed`. */
+  readonly ifMatch?: number | undefined;
+  /** Repeating a create with the same key gives the first answer. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** A typed caller of every REST operation. */
+export interface Client {
+  /**
+   * @throws HoldfastError of the problem document; `unavailable` when no controller answers: whether the call happened is then unknown.
+   */
+  call<R extends Route>(route: R, input: RouteInput<R>, options: CallOptions): Promise<RouteReply<R>>;
+  /** The objects of a streaming operation until the signal is aborted. @throws like `call`, also when the stream breaks. */
+  stream<R extends Route>(
+    route: R,
+    input: RouteInput<R>,
+    options: CallOptions,
+  ): AsyncIterable<NonNullable<RouteReply<R>>>;
+}
+
+export function createClient(dependencies: ClientDependencies, options: ClientOptions): Client {
+  const base = options.server.replace(/\/+$/, "");
+
+  async function send(route: Route, input: AnyInput, call: CallOptions): Promise<Response> {
+    const url = base + fillPath(route.path, input.params) + queryText(input.query);
+    const request = {
+      method: route.method,
+      headers: headersOf(route, input, call, options.token),
+      signal: call.signal,
+    };
+    const body = input.body === undefined ? {} : { body: JSON.stringify(input.body) };
+    const response = await reach(() => dependencies.fetch(url, { ...request, ...body }), base, call.signal);
+    if (!response.ok) throw await problemOf(response, `${route.method} ${url}`);
+    return response;
+  }
+
+  return {
+    async call(route, input, call) {
+      const response = await send(route, input as AnyInput, call);
+      const text = await reach(() => response.text(), base, call.signal);
+      if (route.reply === undefined || text === "") return undefined as RouteReply<typeof route>;
+      return route.reply.parse(JSON.parse(text)) as RouteReply<typeof route>;
+    },
+
+    async *stream(route, input, call) {
+      const response = await send(route, input as AnyInput, call);
+      if (response.body === null) return;
+      try {
+        for await (const line of linesOf(response.body)) {
+          yield route.reply?.parse(JSON.parse(line)) as NonNullable<RouteReply<typeof route>>;
+        }
+      } catch (error) {
+        if (call.signal.aborted || error instanceof HoldfastError) throw error;
+        throw new HoldfastError("unavailable", `the stream from ${base} broke: ${errorText(error)}`, { cause: error });
+      }
+      if (!call.signal.aborted) throw new HoldfastError("unavailable", `the stream from ${base} has ended`);
+    },
+  };
+}
+
+interface AnyInput {
+  readonly params?: Readonly<Record<string, unknown>>;
+  readonly query?: unknown;
+  readonly body?: unknown;
+}
+
+function headersOf(
+  route: Route,
+  input: AnyInput,
+  call: CallOptions,
+  token: string | undefined,
+): Record<string, string> {
+  return {
+    accept: route.stream === true ? "application/x-ndjson" : "application/json",
+    ...(input.body === undefined ? {} : { "content-type": "application/json" }),
+    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...(call.ifMatch === undefined ? {} : { "if-match": `"${call.ifMatch}"` }),
+    ...(call.idempotencyKey === undefined ? {} : { "idempotency-key": call.idempotencyKey }),
+  };
+}
+
+function queryText(query: unknown): string {
+  const entries = Object.entries((query ?? {}) as Record<string, unknown>).filter(([, value]) => value !== undefined);
+  if (entries.length === 0) return "";
+  return `?${new URLSearchParams(entries.map(([name, value]) => [name, String(value)])).toString()}`;
+}
+
+async function reach<T>(work: () => Promise<T>, base: string, signal: AbortSignal): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw new HoldfastError("unavailable", `no controller answers at ${base}: ${errorText(error)}`, { cause: error });
+  }
+}
+
+async function problemOf(response: Response, request: string): Promise<HoldfastError> {
+  const text = await response.text().catch(() => "");
+  const problem = problemSchema.safeParse(parseJson(text));
+  if (problem.success && isErrorCode(problem.data.code)) return problemToError(problem.data);
+  const code = response.status === 503 || response.status === 502 ? "unavailable" : "internal";
+  return new HoldfastError(code, `${request} answered ${response.status}: ${text.slice(0, 200)}`);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
