@@ -17,7 +17,11 @@ export interface Store {
   /**
    * Does all operations when all conditions hold, else nothing. Resolves only when the result is durable.
    *
-   * Deleting an absent key is no error. A commit that changes nothing takes no revision and answers the current one.
+   * Deleting an absent key is no error. A commit that changes nothing takes no revision and answers the current one. A put always
+   * changes, also when it puts the value that is there.
+   *
+   * @throws HoldfastError `invalid_argument`: a key twice, or a key that is empty or not well-formed; `not_found`: a put names a
+   * lease that has ended; `unavailable`: the store is closed or cannot write (the outcome is then unknown).
    */
   commit(transaction: Transaction): Promise<CommitResult>;
 
@@ -25,19 +29,28 @@ export interface Store {
    * Every change under `prefix` with a revision above `after`, in order, one batch per revision, none missing; then goes on for
    * ever, until the signal is aborted (the iteration then ends without an error).
    *
-   * @throws HoldfastError `revision_gone` when changes after that revision have been compacted: list again.
+   * @throws HoldfastError `revision_gone` when changes after that revision have been compacted, or when the store has never reached
+   * it (it was restored from a backup): list again; `unavailable` when the store is closed.
    */
   watch(prefix: string, options: { readonly after: number; readonly signal: AbortSignal }): AsyncIterable<ChangeBatch>;
 
   /** The revision of the newest commit; 0 for an empty store. */
   revision(): Promise<number>;
 
-  /** Forgets the history up to and including a revision. Newest values stay. */
+  /**
+   * Forgets the history up to and including a revision. Newest values stay. Compacting again, or less, is no error.
+   *
+   * @throws HoldfastError `invalid_argument` for a revision that the store has not reached.
+   */
   compact(revision: number): Promise<void>;
 
-  /** A lease that its holder keeps alive; keys put with it vanish when it ends. */
+  /**
+   * A lease that its holder keeps alive; keys put with it vanish in one commit when it ends. A key belongs to the lease of its
+   * newest put, or to none. The lease outlives the process: what is left of its time runs on.
+   */
   grantLease(ttlMilliseconds: number): Promise<Lease>;
 
+  /** Finishes what was begun, ends every watch with `unavailable`. Closing again is no error. */
   close(): Promise<void>;
 }
 
@@ -92,6 +105,6 @@ export interface Lease {
   readonly id: string;
   /** Starts the time to live again. @throws HoldfastError `not_found` when the lease has ended. */
   keepAlive(): Promise<void>;
-  /** Ends the lease: its keys are deleted in one commit. */
+  /** Ends the lease: its keys are deleted in one commit. Ending an ended lease is no error. */
   revoke(): Promise<void>;
 }

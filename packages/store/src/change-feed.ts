@@ -1,0 +1,125 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { HoldfastError } from "@holdfast/core";
+import type { Backend } from "./backend.ts";
+import { closedError } from "./group-commit.ts";
+import type { Change, ChangeBatch } from "./store.ts";
+
+/** How much is kept in memory for watchers that are nearly up to date, in changes. */
+const RECENT_CHANGES = 8192;
+/** How much a watcher takes at once, in changes; a batch is never split. */
+const PAGE_CHANGES = 512;
+
+interface Sleeper {
+  readonly prefix: string;
+  /** The revision up to which nothing under the prefix is missing. */
+  cursor: number;
+  readonly wake: () => void;
+}
+
+/**
+ * Brings changes to watchers. A watcher is a cursor, not a queue: it reads on from the newest batches, which all share, and when it
+ * is too slow for those, from the history. So it costs no memory, however slow it is, and misses nothing.
+ */
+export class ChangeFeed {
+  readonly #backend: Backend;
+  /** The newest batches, without gaps. */
+  #recent: ChangeBatch[] = [];
+  #recentChanges = 0;
+  #newest: number;
+  readonly #sleepers = new Set<Sleeper>();
+  #closed = false;
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+    this.#newest = backend.newest;
+  }
+
+  /** Takes in a batch that is durable. Batches come in order, none missing. */
+  publish(batch: ChangeBatch): void {
+    this.#newest = batch.revision;
+    this.#recent.push(batch);
+    this.#recentChanges += batch.changes.length;
+    if (this.#recentChanges > 2 * RECENT_CHANGES) this.#trim();
+    for (const sleeper of this.#sleepers) {
+      if (batch.changes.some((change) => keyOf(change).startsWith(sleeper.prefix))) sleeper.wake();
+      else sleeper.cursor = batch.revision;
+    }
+  }
+
+  /** @see Store.watch */
+  async *watch(prefix: string, after: number, signal: AbortSignal): AsyncGenerator<ChangeBatch, void> {
+    let cursor = after;
+    while (!signal.aborted) {
+      if (this.#closed) throw closedError();
+      this.#checkAlive(cursor);
+      if (cursor === this.#newest) {
+        cursor = await this.#sleep(prefix, cursor, signal);
+        continue;
+      }
+      const recent = this.#pageOfRecent(cursor);
+      for (const batch of recent ?? this.#backend.history(cursor, PAGE_CHANGES)) {
+        cursor = batch.revision;
+        const changes = batch.changes.filter((change) => keyOf(change).startsWith(prefix));
+        if (changes.length === 0) continue;
+        yield { revision: batch.revision, changes };
+        if (signal.aborted) return;
+      }
+      if (recent === undefined) await nextTurn();
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const sleeper of this.#sleepers) sleeper.wake();
+  }
+
+  #checkAlive(cursor: number): void {
+    if (cursor < this.#backend.compacted) {
+      throw gone(`changes after revision ${cursor} have been compacted up to ${this.#backend.compacted}; list again`);
+    }
+    if (cursor > this.#newest) {
+      throw gone(`revision ${cursor} is not in this store, which is at ${this.#newest}; list again`);
+    }
+  }
+
+  /** Batches above the cursor from memory; undefined when the first of them is no longer there. */
+  #pageOfRecent(cursor: number): readonly ChangeBatch[] | undefined {
+    const first = this.#recent[0]?.revision;
+    if (first === undefined || first > cursor + 1) return undefined;
+    return this.#recent.slice(cursor + 1 - first, cursor + 1 - first + PAGE_CHANGES);
+  }
+
+  /** Resolves with the cursor to read on from, when there is something to read, or the end has come. */
+  #sleep(prefix: string, cursor: number, signal: AbortSignal): Promise<number> {
+    return new Promise((resolve) => {
+      const sleeper: Sleeper = {
+        prefix,
+        cursor,
+        wake: () => {
+          this.#sleepers.delete(sleeper);
+          signal.removeEventListener("abort", sleeper.wake);
+          resolve(sleeper.cursor);
+        },
+      };
+      this.#sleepers.add(sleeper);
+      signal.addEventListener("abort", sleeper.wake, { once: true });
+    });
+  }
+
+  #trim(): void {
+    let dropped = 0;
+    while (this.#recentChanges > RECENT_CHANGES) {
+      this.#recentChanges -= this.#recent[dropped]?.changes.length ?? 0;
+      dropped++;
+    }
+    this.#recent = this.#recent.slice(dropped);
+  }
+}
+
+function keyOf(change: Change): string {
+  return change.kind === "put" ? change.entry.key : change.key;
+}
+
+function gone(message: string): HoldfastError {
+  return new HoldfastError("revision_gone", message);
+}

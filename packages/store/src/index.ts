@@ -1,0 +1,15 @@
+export { openMemoryStore, openSqliteStore, type SqliteStoreOptions } from "./open.ts";
+export type { RevisionedStoreOptions } from "./revisioned-store.ts";
+export type {
+  Change,
+  ChangeBatch,
+  CommitResult,
+  Condition,
+  Entry,
+  Lease,
+  Operation,
+  Page,
+  Store,
+  Transaction,
+} from "./store.ts";
+export { type Attempt, type TransactOptions, transact } from "./transact.ts";

@@ -1,0 +1,196 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Backend, KeyRange, LeaseRecord, Writer } from "./backend.ts";
+import { endOfPrefix } from "./keys.ts";
+import { openSqliteFile, type SqliteFile, translating } from "./sqlite-file.ts";
+import type { Change, ChangeBatch, Entry } from "./store.ts";
+
+/** In SQLite every blob is above every text: the end of all keys. */
+const ABOVE_ALL_TEXT = new Uint8Array(1);
+
+/** Keeps the records in a SQLite file that this process alone has open. */
+export class SqliteBackend implements Backend, Writer {
+  readonly #path: string;
+  readonly #file: SqliteFile;
+  readonly #sql: ReturnType<typeof statements>;
+  #newest = 0;
+  #compacted = 0;
+  /** Place of the newest change among those of its revision. */
+  #position = 0;
+  /** Whether a transaction is open. It begins with the first change, so that a group which changes nothing costs no disk access. */
+  #writing = false;
+
+  /** @throws HoldfastError as {@link openSqliteFile}. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = openSqliteFile(path);
+    try {
+      this.#sql = translating(path, () => statements(this.#file.database));
+      translating(path, () => this.#load());
+    } catch (error) {
+      this.#file.close();
+      throw error;
+    }
+  }
+
+  get newest(): number {
+    return this.#newest;
+  }
+
+  get compacted(): number {
+    return this.#compacted;
+  }
+
+  get(key: string): Entry | undefined {
+    const row = translating(this.#path, () => this.#sql.get.get(key));
+    return row === undefined ? undefined : entryOf(row);
+  }
+
+  list({ prefix, after = "", limit = -1 }: KeyRange): readonly Entry[] {
+    const end = endOfPrefix(prefix) ?? ABOVE_ALL_TEXT;
+    return translating(this.#path, () => this.#sql.list.all(prefix, end, after, limit)).map(entryOf);
+  }
+
+  history(after: number, changes: number): readonly ChangeBatch[] {
+    return translating(this.#path, () => {
+      const batches: { readonly revision: number; readonly changes: Change[] }[] = [];
+      let count = 0;
+      for (const row of this.#sql.history.iterate(after)) {
+        const revision = Number(row.revision);
+        const last = batches.at(-1);
+        if (last?.revision === revision) last.changes.push(changeOf(row));
+        else if (count >= changes) break;
+        else batches.push({ revision, changes: [changeOf(row)] });
+        count++;
+      }
+      return batches;
+    });
+  }
+
+  leases(): readonly LeaseRecord[] {
+    return translating(this.#path, () => this.#sql.leases.all()).map((row) => ({
+      id: String(row.id),
+      ttlMilliseconds: Number(row.ttl),
+      expires: Number(row.expires),
+    }));
+  }
+
+  write<T>(work: (writer: Writer) => T): T {
+    const before = { newest: this.#newest, compacted: this.#compacted };
+    try {
+      const result = work(this);
+      if (this.#writing) translating(this.#path, () => this.#sql.commit.run());
+      return result;
+    } catch (error) {
+      if (this.#file.database.isTransaction) this.#sql.rollback.run();
+      this.#newest = before.newest;
+      this.#compacted = before.compacted;
+      throw error;
+    } finally {
+      this.#writing = false;
+    }
+  }
+
+  apply(change: Change, lease?: string): void {
+    const revision = change.kind === "put" ? change.entry.revision : change.revision;
+    const position = revision === this.#newest ? this.#position + 1 : 0;
+    this.#change(() => {
+      if (change.kind === "put") {
+        const { key, value, created } = change.entry;
+        this.#sql.put.run(key, value, revision, created, lease ?? null);
+        this.#sql.record.run(revision, position, key, value, created);
+      } else {
+        this.#sql.delete.run(change.key);
+        this.#sql.record.run(revision, position, change.key, null, null);
+      }
+    });
+    this.#newest = revision;
+    this.#position = position;
+  }
+
+  compact(revision: number): void {
+    this.#change(() => {
+      this.#sql.forget.run(revision);
+      this.#sql.setCompacted.run(revision);
+      this.#compacted = revision;
+    });
+  }
+
+  hasLease(id: string): boolean {
+    return translating(this.#path, () => this.#sql.hasLease.get(id)) !== undefined;
+  }
+
+  putLease({ id, ttlMilliseconds, expires }: LeaseRecord): void {
+    this.#change(() => this.#sql.putLease.run(id, ttlMilliseconds, expires));
+  }
+
+  deleteLease(id: string): void {
+    this.#change(() => this.#sql.deleteLease.run(id));
+  }
+
+  keysOfLease(id: string): readonly string[] {
+    return translating(this.#path, () => this.#sql.keysOfLease.all(id)).map((row) => String(row.key));
+  }
+
+  close(): void {
+    translating(this.#path, () => this.#file.close());
+  }
+
+  #change(run: () => void): void {
+    translating(this.#path, () => {
+      if (!this.#writing) this.#sql.begin.run();
+      this.#writing = true;
+      run();
+    });
+  }
+
+  #load(): void {
+    this.#compacted = Number(this.#sql.compacted.get()?.value);
+    this.#newest = Math.max(this.#compacted, Number(this.#sql.newest.get()?.revision ?? 0));
+  }
+}
+
+type Row = ReturnType<StatementSync["all"]>[number];
+
+function entryOf(row: Row): Entry {
+  return {
+    key: String(row.key),
+    value: String(row.value),
+    revision: Number(row.revision),
+    created: Number(row.created),
+  };
+}
+
+function changeOf(row: Row): Change {
+  if (row.value !== null) return { kind: "put", entry: entryOf(row) };
+  return { kind: "delete", key: String(row.key), revision: Number(row.revision) };
+}
+
+function statements(database: DatabaseSync) {
+  return {
+    get: database.prepare("SELECT key, value, revision, created FROM entries WHERE key = ?"),
+    list: database.prepare(
+      "SELECT key, value, revision, created FROM entries WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?",
+    ),
+    put: database.prepare(
+      `INSERT INTO entries (key, value, revision, created, lease) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision, lease = excluded.lease`,
+    ),
+    delete: database.prepare("DELETE FROM entries WHERE key = ?"),
+    record: database.prepare("INSERT INTO history (revision, position, key, value, created) VALUES (?, ?, ?, ?, ?)"),
+    history: database.prepare(
+      "SELECT revision, key, value, created FROM history WHERE revision > ? ORDER BY revision, position",
+    ),
+    newest: database.prepare("SELECT max(revision) AS revision FROM history"),
+    forget: database.prepare("DELETE FROM history WHERE revision <= ?"),
+    compacted: database.prepare("SELECT value FROM meta WHERE name = 'compacted'"),
+    setCompacted: database.prepare("UPDATE meta SET value = ? WHERE name = 'compacted'"),
+    leases: database.prepare("SELECT id, ttl, expires FROM leases"),
+    hasLease: database.prepare("SELECT 1 AS one FROM leases WHERE id = ?"),
+    putLease: database.prepare("INSERT OR REPLACE INTO leases (id, ttl, expires) VALUES (?, ?, ?)"),
+    deleteLease: database.prepare("DELETE FROM leases WHERE id = ?"),
+    keysOfLease: database.prepare("SELECT key FROM entries WHERE lease = ? ORDER BY key"),
+    begin: database.prepare("BEGIN IMMEDIATE"),
+    commit: database.prepare("COMMIT"),
+    rollback: database.prepare("ROLLBACK"),
+  };
+}

@@ -1,0 +1,126 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { HoldfastError } from "@holdfast/core";
+import { createSchema, damaged, inspect } from "./sqlite-schema.ts";
+
+/** Primary result codes, https://sqlite.org/rescode.html */
+const SQLITE_BUSY = 5;
+const SQLITE_READONLY = 8;
+const SQLITE_IOERR = 10;
+const SQLITE_CORRUPT = 11;
+const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
+const SQLITE_NOTADB = 26;
+
+/** An opened database file that no other process can open until it is closed, or this process dies. */
+export interface SqliteFile {
+  readonly database: DatabaseSync;
+  close(): void;
+}
+
+/**
+ * Opens or creates the file for this process alone.
+ *
+ * SQLite's exclusive lock is what keeps others out; it ends with the process, however that ends. The file `PATH.pid` only tells the
+ * others whom to name. The database file is never opened other than by SQLite: closing any descriptor of it would drop the lock
+ * (POSIX advisory locks, https://sqlite.org/howtocorrupt.html section 2.2).
+ *
+ * @throws HoldfastError `unavailable`: held by another process, or the folder cannot be written; and as {@link inspect}.
+ */
+export function openSqliteFile(path: string): SqliteFile {
+  return translating(path, () => {
+    if (existsSync(path)) inspectUnlessRecovering(path);
+    else writeFileSync(path, "", { flag: "a", mode: 0o600 });
+    const database = new DatabaseSync(path, { timeout: 0 });
+    try {
+      database.exec("PRAGMA locking_mode = EXCLUSIVE");
+      createSchema(database);
+      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000");
+      database.exec("BEGIN IMMEDIATE; COMMIT");
+      // Left by inspecting: the index of the log that several processes would share.
+      rmSync(`${path}-shm`, { force: true });
+      writeFileSync(pidFile(path), `${process.pid}\n`, { mode: 0o644 });
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return {
+      database,
+      close() {
+        rmSync(pidFile(path), { force: true });
+        database.close();
+      },
+    };
+  });
+}
+
+/** Runs something on the database and gives its errors our words. */
+export function translating<T>(path: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    throw error instanceof HoldfastError ? error : translated(path, error);
+  }
+}
+
+/** A creation that was cut short leaves a journal, which only a writer may roll back; such a file is ours or empty. */
+function inspectUnlessRecovering(path: string): void {
+  try {
+    inspect(path);
+  } catch (error) {
+    if (resultCode(error) !== SQLITE_READONLY) throw error;
+  }
+}
+
+function translated(path: string, error: unknown): HoldfastError {
+  const reason = error instanceof Error ? error.message : String(error);
+  switch (resultCode(error)) {
+    case SQLITE_BUSY:
+      return new HoldfastError(
+        "unavailable",
+        `${path} is in use by ${holder(path)}; one process at a time may open it`,
+        {
+          cause: error,
+        },
+      );
+    case SQLITE_CORRUPT:
+      return damaged(path, reason, error);
+    case SQLITE_NOTADB:
+      return new HoldfastError("invalid_argument", `${path} is not a store of Holdfast; it was left as it is`, {
+        cause: error,
+      });
+    case SQLITE_FULL:
+      return new HoldfastError("unavailable", `cannot write ${path}: no space left; free some`, { cause: error });
+    case SQLITE_READONLY:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      return new HoldfastError("unavailable", `cannot use ${path}: ${reason}; check the folder and the disk`, {
+        cause: error,
+      });
+    default:
+      if (systemCode(error) === undefined) return new HoldfastError("internal", `${path}: ${reason}`, { cause: error });
+      return new HoldfastError("unavailable", `cannot use ${path}: ${reason}`, { cause: error });
+  }
+}
+
+function holder(path: string): string {
+  try {
+    return `process ${Number.parseInt(readFileSync(pidFile(path), "utf8"), 10)}`;
+  } catch {
+    return "another process";
+  }
+}
+
+function pidFile(path: string): string {
+  return `${path}.pid`;
+}
+
+function resultCode(error: unknown): number | undefined {
+  const code = error instanceof Error && "errcode" in error ? error.errcode : undefined;
+  return typeof code === "number" ? code & 0xff : undefined;
+}
+
+/** e.g. `"ENOENT"`; undefined when the operating system has nothing to do with it. */
+function systemCode(error: unknown): unknown {
+  return error instanceof Error && "syscall" in error && "code" in error ? error.code : undefined;
+}

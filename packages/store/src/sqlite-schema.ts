@@ -1,0 +1,67 @@
+import { DatabaseSync } from "node:sqlite";
+import { HoldfastError } from "@holdfast/core";
+
+/** "HFST", in the header of every file of ours (https://sqlite.org/fileformat2.html, application id). */
+const APPLICATION_ID = 0x48465354;
+
+/** Version of the tables below, in the header too. */
+const SCHEMA_VERSION = 1;
+
+const SCHEMA = `
+CREATE TABLE entries (
+  key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, revision INTEGER NOT NULL, created INTEGER NOT NULL, lease TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entries_of_lease ON entries (lease) WHERE lease IS NOT NULL;
+-- A change without a value is a deletion.
+CREATE TABLE history (
+  revision INTEGER NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, value TEXT, created INTEGER,
+  PRIMARY KEY (revision, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE leases (id TEXT PRIMARY KEY NOT NULL, ttl INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE meta (name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO meta VALUES ('compacted', 0);
+PRAGMA application_id = ${APPLICATION_ID};
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/**
+ * Looks at a file without changing it: whether it is ours, whole, and of this version. An empty one will become ours.
+ *
+ * @throws HoldfastError `invalid_argument`: not ours; `precondition_failed`: written by a newer version; `internal`: damaged.
+ */
+export function inspect(path: string): void {
+  using database = new DatabaseSync(path, { readOnly: true });
+  if (isEmpty(database)) return;
+  if (pragma(database, "application_id") !== APPLICATION_ID) {
+    throw new HoldfastError("invalid_argument", `${path} is not a store of Holdfast; it was left as it is`);
+  }
+  const version = pragma(database, "user_version");
+  if (version !== SCHEMA_VERSION) {
+    throw new HoldfastError(
+      "precondition_failed",
+      `${path} has schema version ${String(version)}, this program knows ${SCHEMA_VERSION}; use the program that wrote it`,
+    );
+  }
+  const finding = pragma(database, "quick_check(1)");
+  if (finding !== "ok") throw damaged(path, String(finding));
+}
+
+/** Makes an empty database ours, whole or not at all. */
+export function createSchema(database: DatabaseSync): void {
+  if (!isEmpty(database)) return;
+  database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
+}
+
+export function damaged(path: string, finding: string, cause?: unknown): HoldfastError {
+  const message = `${path} is damaged (${finding}); stop, keep a copy of the file, and restore it from a backup`;
+  return new HoldfastError("internal", message, { cause });
+}
+
+function isEmpty(database: DatabaseSync): boolean {
+  const unclaimed = pragma(database, "application_id") === 0 && pragma(database, "user_version") === 0;
+  return unclaimed && database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined;
+}
+
+function pragma(database: DatabaseSync, name: string): unknown {
+  return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}
