@@ -34,8 +34,11 @@ export const endpointReportSchema = z
   .strictObject({
     endpoint: endpointIdField,
     epoch: z.int().min(1),
+    /** Empty: the node only asks whether it still has the endpoint. */
     transitions: z.array(transitionSchema).max(64),
     workload: workloadSchema.optional(),
+    /** Whose addresses it has. Tells an endpoint that was superseded from one that the controller has never heard of. */
+    claim: z.strictObject({ tenant: nameField, network: nameField, identity: identityField }).optional(),
     /**
      * The node made this endpoint by itself while no controller could be reached: it takes over the claim from an endpoint of the same
      * node. Accepted only when that one still has the claim at the same epoch, else refused with `claim_bound`.
