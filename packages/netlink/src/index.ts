@@ -10,4 +10,5 @@ export {
   type VethOptions,
 } from "./kernel.ts";
 export { KernelError } from "./kernel-error.ts";
-export { createNamespace, deleteNamespace, withNamespace } from "./namespaces.ts";
+export { createNamespace, deleteNamespace, NAMESPACE_FOLDER, withNamespace } from "./namespaces.ts";
+export { createKernel, type KernelOptions } from "./rtnetlink-kernel.ts";

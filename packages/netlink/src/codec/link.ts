@@ -1,0 +1,188 @@
+import { MacAddress } from "@holdfast/core";
+
+import type { Link } from "../kernel.ts";
+import {
+  attribute,
+  LITTLE_ENDIAN,
+  nestedAttribute,
+  parseAttributes,
+  readNested,
+  readText,
+  readU32,
+  textAttribute,
+  u32Attribute,
+  viewOf,
+} from "./attributes.ts";
+import { Flag, MessageType, type Request } from "./message.ts";
+
+/** Attributes of linux/if_link.h. */
+const Attribute = {
+  address: 1,
+  name: 3,
+  mtu: 4,
+  link: 5,
+  master: 10,
+  info: 18,
+  alias: 20,
+  namespaceFd: 28,
+  extensionMask: 29,
+  linkNamespaceId: 37,
+} as const;
+const InfoAttribute = { kind: 1, data: 2 } as const;
+const VETH_INFO_PEER = 1;
+const RTEXT_FILTER_SKIP_STATS = 8;
+
+const IFF_UP = 0x1;
+const IFF_LOWER_UP = 0x10000;
+const ARPHRD_ETHER = 1;
+const IFINFO_LENGTH = 16;
+
+/** A link with what only this package needs to know of it. */
+export interface LinkRecord {
+  readonly link: Link;
+  /** Address family of the message: AF_BRIDGE (7) tells of bridge ports, not of links. */
+  readonly family: number;
+  /** The id this namespace has for the peer's; absent: the same namespace. */
+  readonly peerNamespaceId?: number;
+}
+
+/** struct ifinfomsg: family u8, padding, hardware type u16, index i32, flags u32, mask of flags to change u32. */
+function ifinfo(index: number, flags = 0, change = 0): Uint8Array {
+  const bytes = new Uint8Array(IFINFO_LENGTH);
+  const view = viewOf(bytes);
+  view.setInt32(4, index, LITTLE_ENDIAN);
+  view.setUint32(8, flags, LITTLE_ENDIAN);
+  view.setUint32(12, change, LITTLE_ENDIAN);
+  return bytes;
+}
+
+export function listLinksRequest(): Request {
+  return {
+    type: MessageType.getLink,
+    flags: Flag.dump,
+    body: [ifinfo(0), u32Attribute(Attribute.extensionMask, RTEXT_FILTER_SKIP_STATS)],
+  };
+}
+
+export function getLinkRequest(name: string): Request {
+  return {
+    type: MessageType.getLink,
+    flags: 0,
+    body: [
+      ifinfo(0),
+      textAttribute(Attribute.name, name),
+      u32Attribute(Attribute.extensionMask, RTEXT_FILTER_SKIP_STATS),
+    ],
+  };
+}
+
+export interface VethRequest {
+  readonly name: string;
+  readonly peer: string;
+  readonly peerMac?: MacAddress;
+  /** Descriptor of the peer's namespace. */
+  readonly peerNamespace?: number;
+  readonly mtu: number;
+  readonly up: boolean;
+}
+
+export function createVethRequest(veth: VethRequest): Request {
+  const mtu = u32Attribute(Attribute.mtu, veth.mtu);
+  const peer = nestedAttribute(VETH_INFO_PEER, [
+    ifinfo(0),
+    textAttribute(Attribute.name, veth.peer),
+    mtu,
+    ...(veth.peerMac === undefined ? [] : [attribute(Attribute.address, MacAddress.toBytes(veth.peerMac))]),
+    ...(veth.peerNamespace === undefined ? [] : [u32Attribute(Attribute.namespaceFd, veth.peerNamespace)]),
+  ]);
+  return {
+    type: MessageType.newLink,
+    flags: Flag.create | Flag.exclusive | Flag.ack,
+    body: [
+      ifinfo(0, veth.up ? IFF_UP : 0, veth.up ? IFF_UP : 0),
+      textAttribute(Attribute.name, veth.name),
+      mtu,
+      nestedAttribute(Attribute.info, [
+        textAttribute(InfoAttribute.kind, "veth"),
+        nestedAttribute(InfoAttribute.data, [peer]),
+      ]),
+    ],
+  };
+}
+
+export interface SetLinkRequest {
+  /** 0: the link is found by `name`. */
+  readonly index: number;
+  /** With an index it is the new name. */
+  readonly name?: string;
+  readonly up?: boolean;
+  readonly mtu?: number;
+  readonly mac?: MacAddress;
+  /** Empty takes it away. */
+  readonly alias?: string;
+  /** Descriptor. */
+  readonly namespace?: number;
+  /** 0: none. */
+  readonly master?: number;
+}
+
+export function setLinkRequest(change: SetLinkRequest): Request {
+  const body = [ifinfo(change.index, change.up ? IFF_UP : 0, change.up === undefined ? 0 : IFF_UP)];
+  if (change.name !== undefined) body.push(textAttribute(Attribute.name, change.name));
+  if (change.mtu !== undefined) body.push(u32Attribute(Attribute.mtu, change.mtu));
+  if (change.mac !== undefined) body.push(attribute(Attribute.address, MacAddress.toBytes(change.mac)));
+  if (change.alias !== undefined) body.push(attribute(Attribute.alias, new TextEncoder().encode(change.alias)));
+  if (change.namespace !== undefined) body.push(u32Attribute(Attribute.namespaceFd, change.namespace));
+  if (change.master !== undefined) body.push(u32Attribute(Attribute.master, change.master));
+  return { type: MessageType.setLink, flags: Flag.ack, body };
+}
+
+export function deleteLinkRequest(name: string): Request {
+  return { type: MessageType.deleteLink, flags: Flag.ack, body: [ifinfo(0), textAttribute(Attribute.name, name)] };
+}
+
+/** Reads RTM_NEWLINK and RTM_DELLINK. */
+export function decodeLink(body: Uint8Array): LinkRecord {
+  const view = viewOf(body);
+  const flags = view.getUint32(8, LITTLE_ENDIAN);
+  const attributes = parseAttributes(body, IFINFO_LENGTH);
+  const kind = readText(readNested(attributes, Attribute.info), InfoAttribute.kind);
+  const mac = attributes.get(Attribute.address);
+  const alias = readText(attributes, Attribute.alias);
+  const master = readU32(attributes, Attribute.master);
+  const peer = kind === "veth" ? readU32(attributes, Attribute.link) : undefined;
+  const peerNamespaceId = readU32(attributes, Attribute.linkNamespaceId);
+  const link: Link = {
+    index: view.getInt32(4, LITTLE_ENDIAN),
+    name: readText(attributes, Attribute.name) ?? "",
+    ...(kind ? { kind } : {}),
+    ...(mac?.length === 6 && view.getUint16(2, LITTLE_ENDIAN) === ARPHRD_ETHER
+      ? { mac: MacAddress.fromBytes(mac) }
+      : {}),
+    mtu: readU32(attributes, Attribute.mtu) ?? 0,
+    up: (flags & IFF_UP) !== 0,
+    carrier: (flags & IFF_LOWER_UP) !== 0,
+    ...(alias ? { alias } : {}),
+    ...(master ? { master } : {}),
+    ...(peer ? { peer } : {}),
+  };
+  return { link, family: view.getUint8(0), ...(peerNamespaceId === undefined ? {} : { peerNamespaceId }) };
+}
+
+const NETNSA_NSID = 1;
+const NETNSA_FD = 3;
+
+/** Which id this namespace has for the one behind a descriptor (linux/net_namespace.h). */
+export function getNamespaceIdRequest(fd: number): Request {
+  return {
+    type: MessageType.getNamespaceId,
+    flags: 0,
+    body: [new Uint8Array(4), u32Attribute(NETNSA_FD, fd)], // struct rtgenmsg, padded
+  };
+}
+
+/** -1 (0xffffffff): it has none. */
+export function decodeNamespaceId(body: Uint8Array): number | undefined {
+  const id = readU32(parseAttributes(body, 4), NETNSA_NSID);
+  return id === 0xffffffff ? undefined : id;
+}

@@ -1,0 +1,176 @@
+import { assert } from "@holdfast/core";
+
+import { checkLinkChange, checkLinkName, checkVeth, nameTaken, noSuchLink } from "./checks.ts";
+import {
+  createVethRequest,
+  decodeLink,
+  decodeNamespaceId,
+  deleteLinkRequest,
+  getLinkRequest,
+  getNamespaceIdRequest,
+  type LinkRecord,
+  listLinksRequest,
+  setLinkRequest,
+} from "./codec/link.ts";
+import type { Outcome } from "./codec/message.ts";
+import type { Link, LinkChange, VethOptions } from "./kernel.ts";
+import { KernelError } from "./kernel-error.ts";
+import { Errno, libc } from "./libc.ts";
+import { linkIndex } from "./link-names.ts";
+import { openNamespace, withNamespaceFd } from "./namespaces.ts";
+import { NetlinkSocket } from "./netlink-socket.ts";
+
+export function listLinks(socket: NetlinkSocket): Link[] {
+  return socket.dump("list links", listLinksRequest(), (body) => decodeLink(body).link);
+}
+
+export function findLink(socket: NetlinkSocket, name: string): LinkRecord | undefined {
+  checkLinkName(name);
+  const answer = socket.get(getLinkRequest(name));
+  if ("body" in answer) return decodeLink(answer.body);
+  if (answer.errno === Errno.ENODEV) return undefined;
+  throw new KernelError({ task: `read link ${name}`, ...answer });
+}
+
+/** Both steps, creation and alias, go in one datagram: a process that dies leaves both or nothing. */
+export function createVeth(socket: NetlinkSocket, options: VethOptions): void {
+  checkVeth(options);
+  withOptionalNamespace(options.peerNamespace, (peerNamespace) => {
+    if (adopt(socket, options, peerNamespace)) return;
+    const { name, peer, peerMac, mtu, alias, up = false } = options;
+    const request = createVethRequest({
+      name,
+      peer,
+      mtu,
+      up: up && alias === undefined,
+      ...(peerMac === undefined ? {} : { peerMac }),
+      ...(peerNamespace === undefined ? {} : { peerNamespace }),
+    });
+    const labelling = alias === undefined ? [] : [setLinkRequest({ index: 0, name, alias, ...(up ? { up } : {}) })];
+    const [created, labelled] = socket.transact([request, ...labelling]);
+    assert(created !== undefined, "every request has an outcome");
+    if (created.errno === Errno.EEXIST) {
+      // Somebody was faster, or the other end's name is taken.
+      if (adopt(socket, options, peerNamespace)) return;
+      throw nameTaken(options, options.peer, "is not its other end");
+    }
+    accept(`create veth ${name} with peer ${peer}`, created);
+    if (labelled !== undefined && labelled.errno !== 0) {
+      socket.transact([deleteLinkRequest(name)]);
+      throw new KernelError({ task: `set the alias of veth ${name}`, ...labelled });
+    }
+  });
+}
+
+export function setLink(socket: NetlinkSocket, name: string, change: LinkChange): void {
+  checkLinkChange(name, change);
+  const task = `set link ${name}`;
+  withOptionalNamespace(change.namespace, (namespace) => {
+    const index = linkIndex(socket.fd, name);
+    if (index === undefined) throw noSuchLink(task);
+    const { up, mtu, mac, alias } = change;
+    const request = setLinkRequest({
+      index,
+      ...(change.name === undefined ? {} : { name: change.name }),
+      ...(up === undefined ? {} : { up }),
+      ...(mtu === undefined ? {} : { mtu }),
+      ...(mac === undefined ? {} : { mac }),
+      ...(alias === undefined ? {} : { alias }),
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(change.master === undefined ? {} : { master: masterIndex(socket, name, change.master) }),
+    });
+    transactOne(socket, task, request);
+  });
+}
+
+export function deleteLink(socket: NetlinkSocket, name: string): void {
+  checkLinkName(name);
+  transactOne(socket, `delete link ${name}`, deleteLinkRequest(name), [Errno.ENODEV]);
+}
+
+/** One request; outcomes in `fine` are successes, too. Tells whether the kernel did it. */
+export function transactOne(
+  socket: NetlinkSocket,
+  task: string,
+  request: Parameters<NetlinkSocket["transact"]>[0][number],
+  fine: readonly number[] = [],
+): boolean {
+  const [outcome] = socket.transact([request]);
+  assert(outcome !== undefined, "every request has an outcome");
+  if (fine.includes(outcome.errno)) return false;
+  accept(task, outcome);
+  return true;
+}
+
+function accept(task: string, outcome: Outcome): void {
+  if (outcome.errno !== 0) throw new KernelError({ task, ...outcome });
+}
+
+function masterIndex(socket: NetlinkSocket, name: string, master: string | null): number {
+  if (master === null) return 0;
+  checkLinkName(master);
+  const index = linkIndex(socket.fd, master);
+  if (index === undefined) throw noSuchLink(`make link ${name} a member of ${master}`);
+  return index;
+}
+
+/** Whether the veth is there as it shall be; only up is still set. @throws HoldfastError `already_exists` naming the difference. */
+function adopt(socket: NetlinkSocket, options: VethOptions, peerNamespace: number | undefined): boolean {
+  const found = findLink(socket, options.name);
+  if (found === undefined) return false;
+  const difference = vethDifference(found.link, options) ?? peerDifference(socket, found, options, peerNamespace);
+  if (difference !== undefined) throw nameTaken(options, options.name, difference);
+  if (options.up && !found.link.up) setLink(socket, options.name, { up: true });
+  return true;
+}
+
+/** In words, what of the near end is not as asked. */
+export function vethDifference(link: Link, options: VethOptions): string | undefined {
+  if (link.kind !== "veth") return `is of kind ${link.kind ?? "hardware"}`;
+  if (link.mtu !== options.mtu) return `has MTU ${link.mtu} instead of ${options.mtu}`;
+  if (options.alias !== undefined && link.alias !== options.alias) {
+    return `has ${link.alias === undefined ? "no alias" : `alias ${JSON.stringify(link.alias)}`}`;
+  }
+  return undefined;
+}
+
+function peerDifference(
+  socket: NetlinkSocket,
+  near: LinkRecord,
+  options: VethOptions,
+  peerNamespace: number | undefined,
+): string | undefined {
+  const far = peerNamespace === undefined ? findLink(socket, options.peer) : findLinkIn(peerNamespace, options.peer);
+  const expectedId = peerNamespace === undefined ? undefined : namespaceId(socket, peerNamespace);
+  if (far === undefined || far.link.index !== near.link.peer || near.peerNamespaceId !== expectedId) {
+    return `its other end is not ${options.peer}${options.peerNamespace ? ` in ${options.peerNamespace}` : ""}`;
+  }
+  if (options.peerMac !== undefined && far.link.mac !== options.peerMac) {
+    return `its other end has MAC ${far.link.mac}`;
+  }
+  return undefined;
+}
+
+function findLinkIn(namespace: number, name: string): LinkRecord | undefined {
+  const socket = withNamespaceFd(namespace, () => new NetlinkSocket());
+  try {
+    return findLink(socket, name);
+  } finally {
+    socket.close();
+  }
+}
+
+function namespaceId(socket: NetlinkSocket, namespace: number): number | undefined {
+  const answer = socket.get(getNamespaceIdRequest(namespace));
+  if ("body" in answer) return decodeNamespaceId(answer.body);
+  throw new KernelError({ task: "find the id of a network namespace", ...answer });
+}
+
+function withOptionalNamespace(path: string | undefined, action: (fd: number | undefined) => void): void {
+  const fd = path === undefined ? undefined : openNamespace(path);
+  try {
+    action(fd);
+  } finally {
+    if (fd !== undefined) libc.close(fd);
+  }
+}

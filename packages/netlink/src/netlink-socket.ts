@@ -1,0 +1,173 @@
+import { concatenate, viewOf } from "./codec/attributes.ts";
+import {
+  decodeMessages,
+  decodeOutcome,
+  encodeMessage,
+  Flag,
+  type Message,
+  MessageType,
+  type Outcome,
+  type Request,
+} from "./codec/message.ts";
+import { KernelError } from "./kernel-error.ts";
+import { check, Errno, libc, SystemError } from "./libc.ts";
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+const MSG_DONTWAIT = 0x40;
+
+/** The kernel cuts dumps into datagrams of at most 32 KiB (netlink_dump) */
+const BUFFER_BYTES = 64 * 1024;
+/** rtnetlink answers within send(2); this bound turns a kernel that does not into an error instead of a hang. */
+const ANSWER_SECONDS = 2;
+const DUMP_ATTEMPTS = 16;
+
+/**
+ * A socket that asks rtnetlink and reads the answers, both at once: the kernel works a request off within send(2), so that the ack
+ * can be read right after it. Belongs to the namespace the thread was in when it was made.
+ */
+export class NetlinkSocket {
+  readonly fd: number;
+  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  #sequence = 0;
+
+  constructor() {
+    this.fd = openNetlink(0);
+    const timeout = new Uint8Array(16);
+    viewOf(timeout).setBigInt64(0, BigInt(ANSWER_SECONDS), true);
+    check("setsockopt SO_RCVTIMEO", libc.setsockopt(this.fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length));
+  }
+
+  /** Sends the requests in one datagram, which the kernel works off in order, each whether or not the one before failed. */
+  transact(requests: readonly Request[]): Outcome[] {
+    const first = this.#send(requests);
+    const outcomes = new Map<number, Outcome>();
+    while (outcomes.size < requests.length) {
+      for (const message of this.#receive()) {
+        if (message.type !== MessageType.error || message.sequence < first) continue;
+        outcomes.set(message.sequence, decodeOutcome(message));
+      }
+    }
+    return requests.map((_, index) => outcomes.get(first + index) ?? { errno: 0 });
+  }
+
+  /** One request that is answered by one message; the outcome is an error otherwise. */
+  get(request: Request): Message | Outcome {
+    const sequence = this.#send([request]);
+    for (;;) {
+      const answer = this.#receive().find((message) => message.sequence === sequence);
+      if (answer === undefined) continue;
+      return answer.type === MessageType.error ? decodeOutcome(answer) : { ...answer, body: answer.body.slice() };
+    }
+  }
+
+  /**
+   * All messages of a dump, read again when the table changed meanwhile, so that the list is one that really was.
+   *
+   * @throws KernelError with `task` when the kernel refuses, EINTR when the table never stood still.
+   */
+  dump<T>(task: string, request: Request, decode: (body: Uint8Array) => T | undefined): T[] {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const found = this.#dumpOnce(task, request, decode);
+      if (found !== "interrupted") return found;
+    }
+    throw new KernelError({ task, errno: Errno.EINTR, explanation: "the table kept changing while it was read" });
+  }
+
+  close(): void {
+    libc.close(this.fd);
+  }
+
+  #dumpOnce<T>(task: string, request: Request, decode: (body: Uint8Array) => T | undefined): T[] | "interrupted" {
+    const sequence = this.#send([request]);
+    const found: T[] = [];
+    let interrupted = false;
+    for (;;) {
+      for (const message of this.#receive()) {
+        if (message.sequence !== sequence) continue;
+        if (message.flags & Flag.dumpInterrupted) interrupted = true;
+        if (message.type === MessageType.error || message.type === MessageType.done) {
+          const outcome = decodeOutcome(message);
+          if (outcome.errno !== 0) throw new KernelError({ task, ...outcome });
+          return interrupted ? "interrupted" : found;
+        }
+        const row = decode(message.body);
+        if (row !== undefined) found.push(row);
+      }
+    }
+  }
+
+  /** The sequence number of the first. */
+  #send(requests: readonly Request[]): number {
+    const first = this.#sequence + 1;
+    const datagram = concatenate(requests.map((request) => encodeMessage(request, ++this.#sequence)));
+    check("send", libc.send(this.fd, datagram, datagram.length, 0));
+    return first;
+  }
+
+  #receive(): Message[] {
+    for (;;) {
+      const datagram = receiveInto(this.fd, this.#buffer, 0);
+      if (datagram !== undefined) return decodeMessages(datagram);
+    }
+  }
+}
+
+/** A datagram that waits, or none. The socket never blocks. */
+export function receiveWaiting(fd: number, buffer: Uint8Array): Uint8Array | undefined {
+  try {
+    return receiveInto(fd, buffer, MSG_DONTWAIT);
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === Errno.EAGAIN) return undefined;
+    throw error;
+  }
+}
+
+/** A socket that hears what happens in the groups (bits of RTMGRP_…); `bytes` is what may wait unread before events are lost. */
+export function openListener(groups: number, bytes: number): number {
+  const fd = openNetlink(groups, SOCK_NONBLOCK);
+  check("setsockopt SO_RCVBUFFORCE", libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(bytes), 4));
+  return fd;
+}
+
+function openNetlink(groups: number, type = 0): number {
+  const fd = check("socket", libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | type, 0));
+  try {
+    // struct sockaddr_nl: family u16, padding u16, port id u32 (0: the kernel chooses), groups u32
+    const address = new Uint8Array(12);
+    viewOf(address).setUint16(0, AF_NETLINK, true);
+    viewOf(address).setUint32(8, groups, true);
+    check("bind", libc.bind(fd, address, address.length));
+    for (const option of [NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK]) {
+      check("setsockopt", libc.setsockopt(fd, SOL_NETLINK, option, int32(1), 4));
+    }
+    return fd;
+  } catch (error) {
+    libc.close(fd);
+    throw error;
+  }
+}
+
+function receiveInto(fd: number, buffer: Uint8Array, flags: number): Uint8Array | undefined {
+  try {
+    return buffer.subarray(0, check("recv", libc.recv(fd, buffer, buffer.length, flags)));
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === Errno.EINTR) return undefined;
+    throw error;
+  }
+}
+
+function int32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  viewOf(bytes).setInt32(0, value, true);
+  return bytes;
+}

@@ -1,0 +1,160 @@
+import { assert } from "@holdfast/core";
+
+import type { EventQueue } from "./event-queue.ts";
+import type {
+  InterfaceAddress,
+  Kernel,
+  KernelEvent,
+  Link,
+  LinkChange,
+  Neighbour,
+  Route,
+  VethOptions,
+} from "./kernel.ts";
+import { attempt } from "./kernel-error.ts";
+import { createVeth, deleteLink, findLink, listLinks, setLink } from "./links.ts";
+import { startThreadPool, withNamespace } from "./namespaces.ts";
+import { NetlinkSocket } from "./netlink-socket.ts";
+import { disableOffloads } from "./offloads.ts";
+import {
+  deleteAddress,
+  deleteNeighbour,
+  deleteRoute,
+  listAddresses,
+  listNeighbours,
+  listRoutes,
+  replaceAddress,
+  replaceNeighbour,
+  replaceRoute,
+} from "./tables.ts";
+import { watchNamespace } from "./watch.ts";
+
+export interface KernelOptions {
+  /** Bytes of events that may wait in the kernel for each watch before it tells of an overrun; absent: 8 MiB. */
+  readonly watchBufferBytes?: number;
+}
+
+const WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
+
+/**
+ * The kernel of this machine, in the namespace that the calling thread is in. Needs CAP_NET_ADMIN for changes and CAP_SYS_ADMIN
+ * for other namespaces.
+ *
+ * An open one keeps its namespace alive, so close what `enter` gave as soon as its work is done.
+ */
+export async function createKernel(options: KernelOptions = {}): Promise<Kernel> {
+  const socket = attempt("open a netlink socket", () => new NetlinkSocket());
+  await startThreadPool();
+  return new RtnetlinkKernel(socket, options);
+}
+
+/**
+ * Every operation is done when its function returns: the kernel works within send(2). So operations take effect in the order of
+ * their calls, awaited or not; the promises are those of the interface.
+ */
+class RtnetlinkKernel implements Kernel {
+  readonly #socket: NetlinkSocket;
+  readonly #options: KernelOptions;
+  readonly #watches = new Set<EventQueue<KernelEvent>>();
+  #closed = false;
+
+  constructor(socket: NetlinkSocket, options: KernelOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  async listLinks(): Promise<readonly Link[]> {
+    return listLinks(this.#open());
+  }
+
+  async getLink(name: string): Promise<Link | undefined> {
+    return findLink(this.#open(), name)?.link;
+  }
+
+  async createVeth(options: VethOptions): Promise<void> {
+    createVeth(this.#open(), options);
+  }
+
+  async setLink(name: string, change: LinkChange): Promise<void> {
+    setLink(this.#open(), name, change);
+  }
+
+  async deleteLink(name: string): Promise<void> {
+    deleteLink(this.#open(), name);
+  }
+
+  async listAddresses(link?: string): Promise<readonly InterfaceAddress[]> {
+    return listAddresses(this.#open(), link);
+  }
+
+  async replaceAddress(address: InterfaceAddress): Promise<void> {
+    replaceAddress(this.#open(), address);
+  }
+
+  async deleteAddress(address: InterfaceAddress): Promise<void> {
+    deleteAddress(this.#open(), address);
+  }
+
+  async listRoutes(filter: { readonly protocol?: number } = {}): Promise<readonly Route[]> {
+    return listRoutes(this.#open(), filter.protocol);
+  }
+
+  async replaceRoute(route: Route): Promise<void> {
+    replaceRoute(this.#open(), route);
+  }
+
+  async deleteRoute(route: Route): Promise<void> {
+    deleteRoute(this.#open(), route);
+  }
+
+  async listNeighbours(link?: string): Promise<readonly Neighbour[]> {
+    return listNeighbours(this.#open(), link);
+  }
+
+  async replaceNeighbour(neighbour: Neighbour): Promise<void> {
+    replaceNeighbour(this.#open(), neighbour);
+  }
+
+  async deleteNeighbour(neighbour: Neighbour): Promise<void> {
+    deleteNeighbour(this.#open(), neighbour);
+  }
+
+  async disableOffloads(link: string): Promise<void> {
+    disableOffloads(this.#open().fd, link);
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
+    const stop = (): void => queue.end();
+    const queue = watchNamespace(this.#open(), {
+      bufferBytes: this.#options.watchBufferBytes ?? WATCH_BUFFER_BYTES,
+      onEnd: () => {
+        signal.removeEventListener("abort", stop);
+        this.#watches.delete(queue);
+      },
+    });
+    this.#watches.add(queue);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    return queue;
+  }
+
+  async enter(namespacePath: string): Promise<Kernel> {
+    this.#open();
+    const socket = attempt(`enter network namespace ${namespacePath}`, () =>
+      withNamespace(namespacePath, () => new NetlinkSocket()),
+    );
+    return new RtnetlinkKernel(socket, this.#options);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const watch of this.#watches) watch.end();
+    this.#socket.close();
+  }
+
+  #open(): NetlinkSocket {
+    assert(!this.#closed, "a kernel is not used after close()");
+    return this.#socket;
+  }
+}

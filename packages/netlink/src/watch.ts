@@ -1,0 +1,92 @@
+import koffi from "koffi";
+import { decodeMessages } from "./codec/message.ts";
+import { EventQueue } from "./event-queue.ts";
+import { EventReader } from "./event-reader.ts";
+import type { KernelEvent } from "./kernel.ts";
+import { attempt } from "./kernel-error.ts";
+import { Errno, libc, SystemError } from "./libc.ts";
+import { namespaceOfSocket, withNamespaceFd } from "./namespaces.ts";
+import { type NetlinkSocket, openListener, receiveWaiting } from "./netlink-socket.ts";
+
+/** RTMGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE of linux/rtnetlink.h. */
+const GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400;
+/** Events a slow reader may leave behind before it is told to list again. */
+const QUEUE_LIMIT = 65_536;
+const DATAGRAM_BYTES = 64 * 1024;
+/** Then the event loop gets its turn; what is left wakes it again. */
+const DATAGRAMS_AT_ONCE = 256;
+
+export interface WatchOptions {
+  /** Bytes of events that may wait in the kernel. */
+  readonly bufferBytes: number;
+  readonly onEnd: () => void;
+}
+
+/**
+ * What happens in the namespace of `socket`, heard from the return of this function on until `end()`.
+ *
+ * The descriptor hangs in libuv's own epoll set (uv_poll_t): no thread, no timer, no wake-up without an event.
+ */
+export function watchNamespace(socket: NetlinkSocket, options: WatchOptions): EventQueue<KernelEvent> {
+  const listener = attempt("watch the kernel", () => openListenerBeside(socket, options.bufferBytes));
+  const reader = new EventReader(socket);
+  const buffer = new Uint8Array(DATAGRAM_BYTES);
+  let ended = false;
+
+  const drain = (): void => {
+    for (let count = 0; count < DATAGRAMS_AT_ONCE && !ended; count++) {
+      const received = receive(listener, buffer);
+      if (received === "nothing") return;
+      if (received === "overrun") {
+        queue.push({ kind: "overrun" });
+        reader.refresh();
+      } else {
+        for (const event of decodeMessages(received).flatMap((message) => reader.read(message))) queue.push(event);
+      }
+    }
+  };
+  // libuv calls back outside of any JavaScript task: promises settled there would wait for the next one. An immediate is a task.
+  // koffi passes libuv's status first, which its types leave out.
+  const onReadable = (status: unknown): void => {
+    setImmediate(() => {
+      if (ended) return;
+      try {
+        drain();
+        // After an error on the socket, which an overrun is, libuv has stopped to look at it.
+        if (Number(status) < 0 && !ended) poll.start({ readable: true }, onReadable);
+      } catch (error) {
+        queue.end(error instanceof Error ? error : new TypeError(String(error)));
+      }
+    });
+  };
+  const poll = koffi.node.poll(listener, { readable: true }, onReadable);
+  const queue = new EventQueue<KernelEvent>({
+    limit: QUEUE_LIMIT,
+    overflow: { kind: "overrun" },
+    onEnd: () => {
+      ended = true;
+      poll.close();
+      libc.close(listener);
+      options.onEnd();
+    },
+  });
+  return queue;
+}
+
+function openListenerBeside(socket: NetlinkSocket, bufferBytes: number): number {
+  const namespace = namespaceOfSocket(socket.fd);
+  try {
+    return withNamespaceFd(namespace, () => openListener(GROUPS, bufferBytes));
+  } finally {
+    libc.close(namespace);
+  }
+}
+
+function receive(listener: number, buffer: Uint8Array): Uint8Array | "nothing" | "overrun" {
+  try {
+    return receiveWaiting(listener, buffer) ?? "nothing";
+  } catch (error) {
+    if (error instanceof SystemError && error.errno === Errno.ENOBUFS) return "overrun";
+    throw error;
+  }
+}
