@@ -47,6 +47,13 @@ export interface Match {
   readonly ndTarget?: Masked<IpAddress>;
   readonly ndSll?: MacAddress;
   readonly ndTll?: MacAddress;
+  /** Type of the first link-layer option: 1 source, 2 target; needs `icmpType` 135 or 136. Present only when the packet has one. */
+  readonly ndOptionsType?: number;
+  /**
+   * Match fields of a dumped flow that no other member can say, as OXM TLVs in hexadecimal; encoded again as they were, so that a
+   * flow somebody else made can be named and removed.
+   */
+  readonly opaque?: string;
 }
 
 export type RegisterName = `reg${0 | 1 | 2 | 3 | 4 | 5 | 6 | 7}`;
@@ -59,6 +66,8 @@ export type FieldName =
   | "tun_id"
   | "tun_src"
   | "tun_dst"
+  | "tun_ipv6_src"
+  | "tun_ipv6_dst"
   | "arp_op"
   | "arp_spa"
   | "arp_tpa"
@@ -94,4 +103,6 @@ export type Action =
   | { readonly kind: "move"; readonly from: FieldName; readonly to: FieldName }
   | { readonly kind: "push-vlan"; readonly vlan: number }
   | { readonly kind: "pop-vlan" }
-  | { readonly kind: "dec-ttl" };
+  | { readonly kind: "dec-ttl" }
+  /** An action or instruction of a dumped flow that no other kind can say: its bytes in hexadecimal, encoded again as they were. */
+  | { readonly kind: "opaque"; readonly layer: "action" | "instruction"; readonly bytes: string };

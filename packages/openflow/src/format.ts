@@ -1,0 +1,76 @@
+import { FIELDS, type Field } from "./fields.ts";
+import type { Action, Flow, FlowKey, Match } from "./flow.ts";
+import { formatMatch } from "./format-match.ts";
+import { formatPort, formatSetValue } from "./format-value.ts";
+import { ETHERTYPE_VLAN, ReservedPort, VLAN_PRESENT } from "./protocol.ts";
+
+/** Priority that ovs-ofctl does not print (OFP_DEFAULT_PRIORITY). */
+const DEFAULT_PRIORITY = 32_768;
+
+/**
+ * What `ovs-ofctl -O OpenFlow14 dump-flows --no-stats --names=no` of Open vSwitch 3.1 prints for a flow, e.g.
+ * `"cookie=0x1, table=2, priority=100,arp,arp_tpa=10.0.0.1,arp_op=1 actions=drop"`.
+ *
+ * Two flows do the same exactly when their texts are equal, whatever form their masks were given in.
+ */
+export function formatFlow(flow: Flow): string {
+  const match = formatPriorityAndMatch(flow.priority, flow.match);
+  return [
+    flow.cookie === 0n ? "" : `cookie=0x${flow.cookie.toString(16)}, `,
+    flow.table === 0 ? "" : `table=${flow.table}, `,
+    match === "" ? "" : `${match} `,
+    `actions=${formatActions(flow.actions)}`,
+  ].join("");
+}
+
+/** One text per flow identity: equal exactly when a switch would say that two flows are the same entry. */
+export function flowKey(key: FlowKey): string {
+  return `table=${key.table}, priority=${key.priority},${formatMatch(key.match)}`;
+}
+
+/** The actions as ovs-ofctl prints them, e.g. `"load:…,output:3"`; no actions are `"drop"`. */
+export function formatActions(actions: readonly Action[]): string {
+  return actions.length === 0 ? "drop" : actions.map(formatAction).join(",");
+}
+
+function formatPriorityAndMatch(priority: number, match: Match): string {
+  const parts = [priority === DEFAULT_PRIORITY ? "" : `priority=${priority}`, formatMatch(match)];
+  return parts.filter((part) => part !== "").join(",");
+}
+
+function formatAction(action: Action): string {
+  switch (action.kind) {
+    case "output":
+      return formatOutput(action.port);
+    case "output-in-port":
+      return "IN_PORT";
+    case "normal":
+      return "NORMAL";
+    case "output-register":
+      return `output:${subfield(FIELDS[action.register])}`;
+    case "resubmit":
+      return action.table === 255 ? "resubmit(,)" : `resubmit(,${action.table})`;
+    case "set-field":
+      return `set_field:${formatSetValue(FIELDS[action.field], action.value)}->${FIELDS[action.field].name}`;
+    case "move":
+      return `move:${subfield(FIELDS[action.from])}->${subfield(FIELDS[action.to])}`;
+    case "push-vlan":
+      return `push_vlan:0x${ETHERTYPE_VLAN.toString(16)},set_field:${VLAN_PRESENT | action.vlan}->vlan_vid`;
+    case "pop-vlan":
+      return "pop_vlan";
+    case "dec-ttl":
+      return "dec_ttl";
+    case "opaque":
+      return `${action.layer}(0x${action.bytes})`;
+  }
+}
+
+function formatOutput(port: number): string {
+  if (port === ReservedPort.controller) return "CONTROLLER:65535";
+  const text = formatPort(port);
+  return /^\d/.test(text) ? `output:${text}` : text;
+}
+
+function subfield(field: Field): string {
+  return `${field.symbol}[]`;
+}

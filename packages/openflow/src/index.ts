@@ -1,0 +1,5 @@
+export { connectOpenFlow, type OpenFlowDependencies, type OpenFlowOptions } from "./connect.ts";
+export type { Action, FieldName, Flow, FlowKey, Masked, Match, RegisterName } from "./flow.ts";
+export { flowKey, formatActions, formatFlow } from "./format.ts";
+export { formatMatch } from "./format-match.ts";
+export type { FlowChange, ObservedFlow, OpenFlowSwitch, SwitchPort } from "./switch.ts";
