@@ -1,15 +1,14 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { silentLogger } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import { openSqliteStore } from "./open.ts";
 import { storeCompliance } from "./testing/index.ts";
+import { scratchFolder } from "./testing/scratch-folder.ts";
 
 storeCompliance("the SQLite store", async () => {
-  const folder = await mkdtemp(join(tmpdir(), `holdfast-store-${process.pid}-`));
+  const folder = scratchFolder();
   const clock = new ManualClock();
-  const open = () => openSqliteStore({ clock, logger: silentLogger }, { path: join(folder, "store.db") });
+  const open = () => openSqliteStore({ clock, logger: silentLogger }, { path: join(folder.path, "store.db") });
   let store = await open();
   return {
     store,
@@ -21,7 +20,7 @@ storeCompliance("the SQLite store", async () => {
     },
     async dispose() {
       await store.close();
-      await rm(folder, { recursive: true, force: true });
+      folder.remove();
     },
   };
 });
