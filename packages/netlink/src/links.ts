@@ -12,13 +12,14 @@ import {
   listLinksRequest,
   setLinkRequest,
 } from "./codec/link.ts";
-import type { Outcome } from "./codec/message.ts";
+import type { Outcome, Request } from "./codec/message.ts";
 import type { Link, LinkChange, VethOptions } from "./kernel.ts";
 import { KernelError } from "./kernel-error.ts";
 import { Errno, libc } from "./libc.ts";
 import { linkIndex } from "./link-names.ts";
 import { openNamespace, withNamespaceFd } from "./namespaces.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
+import type { SlowLane } from "./slow-lane.ts";
 
 export function listLinks(socket: NetlinkSocket): Link[] {
   return socket.dump("list links", listLinksRequest(), (body) => decodeLink(body).link);
@@ -62,37 +63,49 @@ export function createVeth(socket: NetlinkSocket, options: VethOptions): void {
   });
 }
 
-export function setLink(socket: NetlinkSocket, name: string, change: LinkChange): void {
+export async function setLink(socket: NetlinkSocket, lane: SlowLane, name: string, change: LinkChange): Promise<void> {
   checkLinkChange(name, change);
-  const task = `set link ${name}`;
-  withOptionalNamespace(change.namespace, (namespace) => {
-    const index = linkIndex(socket.fd, name);
-    if (index === undefined) throw noSuchLink(task);
-    const { up, mtu, mac, alias } = change;
-    const request = setLinkRequest({
-      index,
-      ...(change.name === undefined ? {} : { name: change.name }),
-      ...(up === undefined ? {} : { up }),
-      ...(mtu === undefined ? {} : { mtu }),
-      ...(mac === undefined ? {} : { mac }),
-      ...(alias === undefined ? {} : { alias }),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(change.master === undefined ? {} : { master: masterIndex(socket, name, change.master) }),
-    });
-    transactOne(socket, task, request);
+  if (change.namespace === undefined) {
+    transactOne(socket, `set link ${name}`, changeRequest(socket, name, change));
+    return;
+  }
+  const namespace = openNamespace(change.namespace);
+  try {
+    const request = changeRequest(socket, name, change, namespace);
+    const task = `move link ${name} to ${change.namespace}`;
+    accept(task, await lane.run(request));
+  } finally {
+    libc.close(namespace);
+  }
+}
+
+function changeRequest(socket: NetlinkSocket, name: string, change: LinkChange, namespace?: number): Request {
+  const index = linkIndex(socket.fd, name);
+  if (index === undefined) throw noSuchLink(`set link ${name}`);
+  const { up, mtu, mac, alias } = change;
+  return setLinkRequest({
+    index,
+    ...(change.name === undefined ? {} : { name: change.name }),
+    ...(up === undefined ? {} : { up }),
+    ...(mtu === undefined ? {} : { mtu }),
+    ...(mac === undefined ? {} : { mac }),
+    ...(alias === undefined ? {} : { alias }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(change.master === undefined ? {} : { master: masterIndex(socket, name, change.master) }),
   });
 }
 
-export function deleteLink(socket: NetlinkSocket, name: string): void {
+export async function deleteLink(lane: SlowLane, name: string): Promise<void> {
   checkLinkName(name);
-  transactOne(socket, `delete link ${name}`, deleteLinkRequest(name), [Errno.ENODEV]);
+  const outcome = await lane.run(deleteLinkRequest(name));
+  if (outcome.errno !== Errno.ENODEV) accept(`delete link ${name}`, outcome);
 }
 
 /** One request; outcomes in `fine` are successes, too. Tells whether the kernel did it. */
 export function transactOne(
   socket: NetlinkSocket,
   task: string,
-  request: Parameters<NetlinkSocket["transact"]>[0][number],
+  request: Request,
   fine: readonly number[] = [],
 ): boolean {
   const [outcome] = socket.transact([request]);
@@ -120,7 +133,9 @@ function adopt(socket: NetlinkSocket, options: VethOptions, peerNamespace: numbe
   if (found === undefined) return false;
   const difference = vethDifference(found.link, options) ?? peerDifference(socket, found, options, peerNamespace);
   if (difference !== undefined) throw nameTaken(options, options.name, difference);
-  if (options.up && !found.link.up) setLink(socket, options.name, { up: true });
+  if (options.up && !found.link.up) {
+    transactOne(socket, `set link ${options.name} up`, setLinkRequest({ index: found.link.index, up: true }));
+  }
   return true;
 }
 

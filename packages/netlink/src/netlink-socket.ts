@@ -11,6 +11,7 @@ import {
 } from "./codec/message.ts";
 import { KernelError } from "./kernel-error.ts";
 import { check, Errno, libc, SystemError } from "./libc.ts";
+import { namespaceOfSocket, withNamespaceFd } from "./namespaces.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -49,15 +50,37 @@ export class NetlinkSocket {
 
   /** Sends the requests in one datagram, which the kernel works off in order, each whether or not the one before failed. */
   transact(requests: readonly Request[]): Outcome[] {
-    const first = this.#send(requests);
+    return this.#outcomes(this.#send(requests), requests.length);
+  }
+
+  /** The same on a thread of libuv's pool, for what keeps the kernel busy for milliseconds. Nothing else may use the socket meanwhile. */
+  async transactElsewhere(requests: readonly Request[]): Promise<Outcome[]> {
+    const first = this.#sequence + 1;
+    const datagram = this.#encode(requests);
+    await new Promise<void>((resolve, reject) => {
+      // koffi hands over the errno of that thread for the time of the callback.
+      libc.send.async(this.fd, datagram, datagram.length, 0, (failure: unknown, sent: number) => {
+        try {
+          if (failure instanceof Error) throw failure;
+          check("send", sent);
+          resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+    return this.#outcomes(first, requests.length);
+  }
+
+  #outcomes(first: number, count: number): Outcome[] {
     const outcomes = new Map<number, Outcome>();
-    while (outcomes.size < requests.length) {
+    while (outcomes.size < count) {
       for (const message of this.#receive()) {
         if (message.type !== MessageType.error || message.sequence < first) continue;
         outcomes.set(message.sequence, decodeOutcome(message));
       }
     }
-    return requests.map((_, index) => outcomes.get(first + index) ?? { errno: 0 });
+    return Array.from({ length: count }, (_, index) => outcomes.get(first + index) ?? { errno: 0 });
   }
 
   /** One request that is answered by one message; the outcome is an error otherwise. */
@@ -109,9 +132,13 @@ export class NetlinkSocket {
   /** The sequence number of the first. */
   #send(requests: readonly Request[]): number {
     const first = this.#sequence + 1;
-    const datagram = concatenate(requests.map((request) => encodeMessage(request, ++this.#sequence)));
+    const datagram = this.#encode(requests);
     check("send", libc.send(this.fd, datagram, datagram.length, 0));
     return first;
+  }
+
+  #encode(requests: readonly Request[]): Uint8Array {
+    return concatenate(requests.map((request) => encodeMessage(request, ++this.#sequence)));
   }
 
   #receive(): Message[] {
@@ -119,6 +146,21 @@ export class NetlinkSocket {
       const datagram = receiveInto(this.fd, this.#buffer, 0);
       if (datagram !== undefined) return decodeMessages(datagram);
     }
+  }
+}
+
+/** Another socket in the namespace of this one. */
+export function socketBeside(socket: NetlinkSocket): NetlinkSocket {
+  return besideSocket(socket, () => new NetlinkSocket());
+}
+
+/** Opens something in the namespace of a socket. */
+function besideSocket<T>(socket: NetlinkSocket, open: () => T): T {
+  const namespace = namespaceOfSocket(socket.fd);
+  try {
+    return withNamespaceFd(namespace, open);
+  } finally {
+    libc.close(namespace);
   }
 }
 
@@ -132,8 +174,12 @@ export function receiveWaiting(fd: number, buffer: Uint8Array): Uint8Array | und
   }
 }
 
-/** A socket that hears what happens in the groups (bits of RTMGRP_…); `bytes` is what may wait unread before events are lost. */
-export function openListener(groups: number, bytes: number): number {
+/** A descriptor, beside a socket, that hears what happens in the groups (bits of RTMGRP_…); at most `bytes` wait unread. */
+export function listenerBeside(socket: NetlinkSocket, groups: number, bytes: number): number {
+  return besideSocket(socket, () => openListener(groups, bytes));
+}
+
+function openListener(groups: number, bytes: number): number {
   const fd = openNetlink(groups, SOCK_NONBLOCK);
   check("setsockopt SO_RCVBUFFORCE", libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(bytes), 4));
   return fd;

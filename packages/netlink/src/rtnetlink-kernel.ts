@@ -16,6 +16,7 @@ import { createVeth, deleteLink, findLink, listLinks, setLink } from "./links.ts
 import { startThreadPool, withNamespace } from "./namespaces.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 import { disableOffloads } from "./offloads.ts";
+import { SlowLane } from "./slow-lane.ts";
 import {
   deleteAddress,
   deleteNeighbour,
@@ -50,16 +51,19 @@ export async function createKernel(options: KernelOptions = {}): Promise<Kernel>
 
 /**
  * Every operation is done when its function returns: the kernel works within send(2). So operations take effect in the order of
- * their calls, awaited or not; the promises are those of the interface.
+ * their calls, awaited or not. The exceptions, which keep the kernel busy for 20 ms and run beside: removing a link, and moving one
+ * to another namespace.
  */
 class RtnetlinkKernel implements Kernel {
   readonly #socket: NetlinkSocket;
+  readonly #lane: SlowLane;
   readonly #options: KernelOptions;
   readonly #watches = new Set<EventQueue<KernelEvent>>();
   #closed = false;
 
   constructor(socket: NetlinkSocket, options: KernelOptions) {
     this.#socket = socket;
+    this.#lane = new SlowLane(socket);
     this.#options = options;
   }
 
@@ -76,11 +80,12 @@ class RtnetlinkKernel implements Kernel {
   }
 
   async setLink(name: string, change: LinkChange): Promise<void> {
-    setLink(this.#open(), name, change);
+    await setLink(this.#open(), this.#lane, name, change);
   }
 
   async deleteLink(name: string): Promise<void> {
-    deleteLink(this.#open(), name);
+    this.#open();
+    await deleteLink(this.#lane, name);
   }
 
   async listAddresses(link?: string): Promise<readonly InterfaceAddress[]> {
@@ -150,6 +155,7 @@ class RtnetlinkKernel implements Kernel {
     if (this.#closed) return;
     this.#closed = true;
     for (const watch of this.#watches) watch.end();
+    await this.#lane.close();
     this.#socket.close();
   }
 

@@ -5,8 +5,7 @@ import { EventReader } from "./event-reader.ts";
 import type { KernelEvent } from "./kernel.ts";
 import { attempt } from "./kernel-error.ts";
 import { Errno, libc, SystemError } from "./libc.ts";
-import { namespaceOfSocket, withNamespaceFd } from "./namespaces.ts";
-import { type NetlinkSocket, openListener, receiveWaiting } from "./netlink-socket.ts";
+import { listenerBeside, type NetlinkSocket, receiveWaiting } from "./netlink-socket.ts";
 
 /** RTMGRP_LINK, _NEIGH, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE of linux/rtnetlink.h. */
 const GROUPS = 0x1 | 0x4 | 0x10 | 0x40 | 0x100 | 0x400;
@@ -28,7 +27,7 @@ export interface WatchOptions {
  * The descriptor hangs in libuv's own epoll set (uv_poll_t): no thread, no timer, no wake-up without an event.
  */
 export function watchNamespace(socket: NetlinkSocket, options: WatchOptions): EventQueue<KernelEvent> {
-  const listener = attempt("watch the kernel", () => openListenerBeside(socket, options.bufferBytes));
+  const listener = attempt("watch the kernel", () => listenerBeside(socket, GROUPS, options.bufferBytes));
   const reader = new EventReader(socket);
   const buffer = new Uint8Array(DATAGRAM_BYTES);
   let ended = false;
@@ -71,15 +70,6 @@ export function watchNamespace(socket: NetlinkSocket, options: WatchOptions): Ev
     },
   });
   return queue;
-}
-
-function openListenerBeside(socket: NetlinkSocket, bufferBytes: number): number {
-  const namespace = namespaceOfSocket(socket.fd);
-  try {
-    return withNamespaceFd(namespace, () => openListener(GROUPS, bufferBytes));
-  } finally {
-    libc.close(namespace);
-  }
 }
 
 function receive(listener: number, buffer: Uint8Array): Uint8Array | "nothing" | "overrun" {
