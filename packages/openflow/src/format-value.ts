@@ -25,7 +25,7 @@ export function formatSetValue(field: Field, value: bigint): string {
     case "decimal":
       return String(value);
     case "hexadecimal":
-      return `0x${value.toString(16)}`;
+      return hexOrZero(value);
     case "ethernet":
       return macFromNumber(value);
     case "ipv4":
@@ -37,7 +37,7 @@ export function formatSetValue(field: Field, value: bigint): string {
   }
 }
 
-/** `%#x` of C: zero has no prefix. */
+/** As `%#x` of C: zero has no prefix. */
 export function hexOrZero(value: bigint): string {
   return value === 0n ? "0" : `0x${value.toString(16)}`;
 }

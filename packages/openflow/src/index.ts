@@ -1,3 +1,15 @@
+export {
+  arpRequest,
+  arpResponder,
+  LOCAL_PORT,
+  neighborReply,
+  neighborResponder,
+  neighborSolicitation,
+  setAddress,
+  setMac,
+  setRegister,
+  vxlanOutput,
+} from "./builders.ts";
 export { connectOpenFlow, type OpenFlowDependencies, type OpenFlowOptions } from "./connect.ts";
 export type { Action, FieldName, Flow, FlowKey, Masked, Match, RegisterName } from "./flow.ts";
 export { flowKey, formatActions, formatFlow } from "./format.ts";

@@ -1,4 +1,4 @@
-import { FIELDS, fieldMaximum, fieldNameOfHeader } from "./fields.ts";
+import { FIELDS, type Field, fieldMaximum, fieldNameOfHeader } from "./fields.ts";
 import type { Match } from "./flow.ts";
 import { type MatchEntry, matchEntries, matchOfEntries } from "./match-fields.ts";
 import { MATCH_OXM } from "./protocol.ts";
@@ -39,17 +39,18 @@ function writeEntry(writer: ByteWriter, { field, value, mask }: MatchEntry): voi
     writer.u32(field.header).wide(value, field.bytes);
     return;
   }
-  // The length counts value and mask.
-  writer
-    .u32((field.header | HAS_MASK) + field.bytes)
-    .wide(value, field.bytes)
-    .wide(mask, field.bytes);
+  writer.u32(maskedHeader(field)).wide(value, field.bytes).wide(mask, field.bytes);
+}
+
+/** Says that a mask follows; the length then counts value and mask. Sums, because bit operations would make it negative. */
+function maskedHeader(field: Field): number {
+  return field.header + HAS_MASK + field.bytes;
 }
 
 function entryHex({ field, value, mask }: MatchEntry): string {
   const digits = (number: bigint): string => number.toString(16).padStart(field.bytes * 2, "0");
-  const header = mask === undefined ? field.header : (field.header | HAS_MASK) + field.bytes;
-  return (header >>> 0).toString(16).padStart(8, "0") + digits(value) + (mask === undefined ? "" : digits(mask));
+  const header = mask === undefined ? field.header : maskedHeader(field);
+  return header.toString(16).padStart(8, "0") + digits(value) + (mask === undefined ? "" : digits(mask));
 }
 
 /** One TLV; in hexadecimal when its field is not in our table. */

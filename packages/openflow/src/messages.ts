@@ -17,7 +17,12 @@ const CONTROLLER_PORT = 0xffff_fffd;
 function message(type: number, xid: number, body: (writer: ByteWriter) => void = () => {}): Buffer {
   const writer = new ByteWriter();
   writer.u8(VERSION).u8(type).u16(0).u32(xid);
-  body(writer);
+  try {
+    body(writer);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new HoldfastError("invalid_argument", `a number does not fit its OpenFlow field: ${error.message}`);
+  }
   if (writer.length > LONGEST_MESSAGE) {
     throw new HoldfastError("invalid_argument", `${writer.length} bytes do not fit one OpenFlow message of 65535`);
   }

@@ -1,0 +1,152 @@
+import { HoldfastError } from "@holdfast/core";
+import { readInstructions, writeInstructions } from "../action-codec.ts";
+import type { Action, Flow } from "../flow.ts";
+import { flowKey, formatActions, formatFlow } from "../format.ts";
+import { readMatch, writeMatch } from "../match-codec.ts";
+import { addFlow, deleteFlow } from "../messages.ts";
+import { sortFlows } from "../sort-flows.ts";
+import type { FlowChange, ObservedFlow, OpenFlowSwitch, SwitchPort } from "../switch.ts";
+import { ByteReader, ByteWriter } from "../wire.ts";
+import { refusal, refusedActions, refusedMatch, refusedTable } from "./rules.ts";
+
+/** Operations that {@link FakeSwitch.failNext} can make fail. */
+export type FailingOperation = "apply" | "dump" | "ports" | "packetOut";
+
+/** A switch made of text: `String(fake)` is what `ovs-ofctl dump-flows --no-stats` would print. */
+export class FakeSwitch implements OpenFlowSwitch {
+  /** How many bundles were committed: one for each `apply` that changed something. */
+  bundles = 0;
+  /** Every change in its order, e.g. `"add table=1, priority=5 actions=drop"`, `"del table=1, priority=5,"`. */
+  readonly log: string[] = [];
+  /** Every frame that was sent, with its actions as text. */
+  readonly sent: { readonly frame: Uint8Array; readonly actions: string }[] = [];
+  readonly #ports: SwitchPort[];
+  readonly #failures = new Map<FailingOperation, Error[]>();
+  #flows = new Map<string, ObservedFlow>();
+  #connected = true;
+  #closed = false;
+
+  constructor(ports: readonly SwitchPort[] = []) {
+    this.#ports = [...ports];
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.#closed;
+  }
+
+  /** Makes the next call of an operation fail: with an OpenFlow error's name as `switch_rejected`, or with an error as it is. */
+  failNext(operation: FailingOperation, error: string | Error): void {
+    const queue = this.#failures.get(operation) ?? [];
+    queue.push(typeof error === "string" ? rejected(error, "") : error);
+    this.#failures.set(operation, queue);
+  }
+
+  /** The connection breaks: every call is `unavailable` until {@link reconnect}. */
+  disconnect(): void {
+    this.#connected = false;
+  }
+
+  /** The connection is back; `restarted`: the switch has lost its flows meanwhile. */
+  reconnect(how: "same" | "restarted" = "same"): void {
+    this.#connected = true;
+    if (how === "restarted") this.#flows = new Map();
+  }
+
+  /** Gives the bridge a port, as ovs-vswitchd would. */
+  addPort(port: SwitchPort): void {
+    this.#ports.push(port);
+  }
+
+  removePort(number: number): void {
+    const index = this.#ports.findIndex((port) => port.number === number);
+    if (index >= 0) this.#ports.splice(index, 1);
+  }
+
+  async apply(change: FlowChange, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    // Widths are checked where the real client checks them: when it encodes.
+    for (const flow of change.add) addFlow(flow);
+    for (const key of change.remove) deleteFlow(key);
+    if (change.add.length + change.remove.length === 0) return;
+    await this.#enter("apply");
+    const flows = new Map(this.#flows);
+    const log: string[] = [];
+    for (const key of change.remove) {
+      const text = flowKey(key);
+      const error = refusedTable(key.table) ?? refusedMatch(key.match);
+      if (error !== undefined) throw rejected(error, text);
+      if (flows.delete(text)) log.push(`del ${text}`);
+    }
+    for (const flow of change.add) {
+      const error = refusal(flow);
+      if (error !== undefined) throw rejected(error, formatFlow(flow));
+      flows.set(flowKey(flow), { flow: asDumped(flow), packets: 0n, bytes: 0n });
+      log.push(`add ${formatFlow(flow)}`);
+    }
+    this.#flows = flows;
+    this.log.push(...log);
+    this.bundles += 1;
+  }
+
+  async dump(filter?: { readonly cookie: bigint; readonly mask: bigint }): Promise<readonly ObservedFlow[]> {
+    await this.#enter("dump");
+    const { cookie, mask } = filter ?? { cookie: 0n, mask: 0n };
+    return this.#sorted().filter(({ flow }) => (flow.cookie & mask) === (cookie & mask));
+  }
+
+  async ports(): Promise<readonly SwitchPort[]> {
+    await this.#enter("ports");
+    return [...this.#ports];
+  }
+
+  async packetOut(packet: { frame: Uint8Array; actions: readonly Action[]; inPort?: number }): Promise<void> {
+    await this.#enter("packetOut");
+    const error = refusedActions({}, packet.actions);
+    if (error !== undefined) throw rejected(error, formatActions(packet.actions));
+    this.sent.push({ frame: packet.frame, actions: formatActions(packet.actions) });
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return Promise.resolve();
+  }
+
+  toString(): string {
+    return this.#sorted()
+      .map(({ flow }) => formatFlow(flow))
+      .join("\n");
+  }
+
+  #sorted(): readonly ObservedFlow[] {
+    return sortFlows([...this.#flows.values()]);
+  }
+
+  /** Nothing happens in the caller's own turn, as with a real switch. */
+  async #enter(operation: FailingOperation): Promise<void> {
+    await Promise.resolve();
+    if (!this.connected) throw new HoldfastError("unavailable", "the OpenFlow connection has ended");
+    const failure = this.#failures.get(operation)?.shift();
+    if (failure !== undefined) throw failure;
+  }
+}
+
+/** The flow as a dump would give it back. */
+function asDumped(flow: Flow): Flow {
+  const match = new ByteWriter();
+  writeMatch(match, flow.match);
+  const actions = new ByteWriter();
+  writeInstructions(actions, flow.actions);
+  return {
+    table: flow.table,
+    priority: flow.priority,
+    cookie: flow.cookie,
+    match: readMatch(new ByteReader(match.finish())),
+    actions: readInstructions(new ByteReader(actions.finish())),
+  };
+}
+
+function rejected(error: string, flow: string): HoldfastError {
+  return new HoldfastError("switch_rejected", `the switch refused a flow: ${error}: ${flow}`, {
+    details: { error, flow },
+  });
+}
