@@ -1,4 +1,5 @@
 export { DEFAULT_ADDRESSES, type LabAddresses } from "./addresses.ts";
+export { createLabCommand, type LabCommandIo, runLabCommand } from "./command.ts";
 export { destroyLab, sweepLabs } from "./destroy.ts";
 export { IMAGE } from "./dockerd.ts";
 export { LabHost } from "./host.ts";
@@ -12,6 +13,15 @@ export {
   type RouterVlan,
   type Service,
 } from "./lab.ts";
+export { ANSWER_TIME, type GapReport } from "./measure/probe-log.ts";
+export {
+  type ProbePlace,
+  type ProbeStream,
+  startPingStream,
+  startUdpEcho,
+  startUdpStream,
+  type UdpTarget,
+} from "./measure/stream.ts";
 export type { LabProcess } from "./process.ts";
 export { isAlive, type ProcessRef } from "./process-ref.ts";
 export type { Readiness } from "./ready.ts";

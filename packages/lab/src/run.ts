@@ -1,9 +1,10 @@
 import { type SpawnOptions, spawn } from "node:child_process";
+import { constants } from "node:os";
 import { HoldfastError } from "@holdfast/core";
 
 /** What a program that has ended left behind. */
 export interface Output {
-  /** Exit code; 128 plus the number for a program that a signal ended is not made up: then it is -1. */
+  /** Exit code; -1 for a program that a signal ended. */
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
@@ -48,5 +49,17 @@ export async function run(argv: readonly string[], options: RunOptions, shownAs 
   const command = shownAs.join(" ").slice(0, 300);
   throw new HoldfastError("internal", `exit code ${output.code} of: ${command}: ${words}`, {
     details: { exitCode: output.code },
+  });
+}
+
+/** Runs a program on this process's own terminal; gives its exit code, 128 plus the number for one that a signal ended. */
+export async function runInteractive(argv: readonly string[], signal: AbortSignal): Promise<number> {
+  const [file = "", ...rest] = argv;
+  const child = spawn(file, rest, { stdio: "inherit", signal });
+  return await new Promise((resolve, reject) => {
+    child.on("error", (cause) => {
+      reject(signal.aborted ? signal.reason : new HoldfastError("unavailable", `cannot start ${file}`, { cause }));
+    });
+    child.on("close", (code, killer) => resolve(code ?? 128 + (killer === null ? 0 : constants.signals[killer])));
   });
 }
