@@ -32,7 +32,7 @@ export interface InterfaceOptions {
   readonly options?: Texts;
   /** 1 to 65279; the switch gives another number when this one is taken. Absent: any. */
   readonly ofportRequest?: number;
-  /** Of internal interfaces. */
+  /** Of internal interfaces, but for a bridge's local port. */
   readonly mac?: string;
   /** Bytes, of internal interfaces. */
   readonly mtuRequest?: number;
@@ -62,7 +62,9 @@ export interface BridgeOptions {
   readonly externalIds?: Texts;
   readonly otherConfig?: Texts;
   /** Of the internal interface that has the bridge's name. */
-  readonly local?: Omit<InterfaceOptions, "name" | "type" | "options">;
+  readonly local?: Omit<InterfaceOptions, "name" | "type" | "options" | "mac">;
+  /** Of the bridge and its local port, kept in `other_config:hwaddr`. Absent: the switch's choice. */
+  readonly mac?: string;
   /** Further ports that the bridge has from the start. */
   readonly ports?: readonly PortOptions[];
 }
@@ -90,7 +92,7 @@ export function addBridge(view: SwitchView, options: BridgeOptions): readonly Ov
         ...bridgeColumns(options),
         ports: created.map(({ port }) => port),
         external_ids: textMap(options.externalIds),
-        other_config: textMap(options.otherConfig),
+        other_config: textMap(otherConfig(options)),
       },
     },
     mutate("Open_vSwitch", view.root().uuid, [["bridges", "insert", [reference("bridge", name)]]]),
@@ -228,7 +230,7 @@ function changeBridge(bridge: BridgeRow, options: BridgeOptions): readonly Ovsdb
     wanted: bridgeColumns(options),
     mutations: [
       ...textMutations("external_ids", bridge.externalIds, options.externalIds ?? {}),
-      ...textMutations("other_config", bridge.otherConfig, options.otherConfig ?? {}),
+      ...textMutations("other_config", bridge.otherConfig, otherConfig(options)),
     ],
   });
 }
@@ -270,6 +272,11 @@ function bridgeColumns(options: BridgeOptions): Readonly<Record<string, Value>> 
     fail_mode: some(options.failMode),
     protocols: options.protocols ?? [],
   };
+}
+
+/** The switch takes a local port's MAC from the bridge, and ignores the one in the interface's row. */
+function otherConfig({ mac, otherConfig: others = {} }: BridgeOptions): Texts {
+  return mac === undefined ? others : { ...others, hwaddr: mac };
 }
 
 function portColumns({ tag, trunks = [], vlanMode }: PortOptions): Readonly<Record<string, Value>> {
