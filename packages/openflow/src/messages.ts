@@ -52,7 +52,11 @@ export function barrierRequest(xid: number): Buffer {
   return message(MessageType.barrierRequest, xid);
 }
 
-/** Adds a flow, or replaces the one with its key and starts its counters at zero (section 7.3.4.2). */
+/**
+ * Adds a flow, or replaces the one with its key (section 7.3.4.2).
+ *
+ * Without OFPFF_RESET_COUNTS: Open vSwitch keeps that flag with the flow and would print it in every dump.
+ */
 export function addFlow(flow: Flow): Buffer {
   return message(MessageType.flowMod, 0, (writer) => {
     writeFlowMod(writer, flow, { command: FlowCommand.add, cookie: flow.cookie });

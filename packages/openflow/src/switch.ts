@@ -4,7 +4,8 @@ import type { Flow, FlowKey } from "./flow.ts";
 export interface OpenFlowSwitch {
   /**
    * Adds, replaces and removes flows in one atomic, ordered bundle (OpenFlow 1.4 section 6.9): packets see all of it or none.
-   * Resolves when the switch has committed and answered a barrier. Adding a flow replaces the one with the same key and keeps no counters.
+   * Resolves when the switch has committed and answered a barrier. Adding a flow replaces the one with the same key, whose
+   * counters go on. What is removed is removed before anything is added.
    *
    * @throws HoldfastError `switch_rejected` with the OpenFlow error's name and the flow's text; `unavailable` when the connection broke.
    */
