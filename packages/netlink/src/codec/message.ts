@@ -96,7 +96,7 @@ const NLMSGERR_ATTR_MSG = 1;
  */
 export function decodeOutcome(message: Message): Outcome {
   const { body } = message;
-  const errno = body.length < 4 ? 0 : -viewOf(body).getInt32(0, LITTLE_ENDIAN);
+  const errno = body.length < 4 ? 0 : 0 - viewOf(body).getInt32(0, LITTLE_ENDIAN);
   const explanation =
     message.flags & Flag.ackAttributes ? readText(ackAttributes(message), NLMSGERR_ATTR_MSG) : undefined;
   return { errno, ...(explanation ? { explanation } : {}) };

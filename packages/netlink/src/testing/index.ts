@@ -1,3 +1,5 @@
+export { FakeKernel, type KernelOperation } from "./fake-kernel.ts";
+export { type KernelEnvironment, kernelCompliance } from "./kernel-compliance.ts";
 export {
   createTestNamespace,
   sweepTestNamespaces,

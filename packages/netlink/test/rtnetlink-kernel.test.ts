@@ -1,0 +1,42 @@
+import { execFileSync } from "node:child_process";
+import { rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { deleteNamespace, withNamespace } from "../src/namespaces.ts";
+import { createKernel } from "../src/rtnetlink-kernel.ts";
+import { kernelCompliance } from "../src/testing/kernel-compliance.ts";
+import { createTestNamespace } from "../src/testing/test-namespaces.ts";
+
+kernelCompliance("rtnetlink kernel", async () => {
+  await using undo = new AsyncDisposableStack();
+  const plainFile = join(tmpdir(), `hft-${process.pid}-plain`);
+  await writeFile(plainFile, "");
+  undo.defer(async () => await rm(plainFile));
+
+  const createNamespace = async (): Promise<string> => {
+    const { path } = await createTestNamespace();
+    cleanup.defer(() => deleteNamespace(path));
+    return path;
+  };
+  const cleanup = undo.use(new AsyncDisposableStack());
+  const own = await createNamespace();
+  const outside = await createKernel();
+  const kernel = await outside.enter(own);
+  cleanup.defer(() => kernel.close());
+  await outside.close();
+
+  const all = undo.move();
+  return {
+    kernel,
+    plainFile,
+    createNamespace,
+    removeNamespace: deleteNamespace,
+    async createBridge(name) {
+      withNamespace(own, () => execFileSync("ip", ["link", "add", name, "type", "bridge"]));
+    },
+    async [Symbol.asyncDispose]() {
+      await all.disposeAsync();
+    },
+  };
+});
