@@ -1,0 +1,84 @@
+import type { Clock, Logger } from "@holdfast/core";
+import type { AttachedInterface, WorkloadApi } from "@holdfast/model";
+import { isNamespace } from "./drivers/dead-holder.ts";
+import { type PortProbe, probePort } from "./drivers/host-ports.ts";
+import { createInFlight } from "./drivers/in-flight.ts";
+import { ipamMethods } from "./drivers/ipam-driver.ts";
+import { networkMethods } from "./drivers/network-driver.ts";
+import { openRecords } from "./drivers/records.ts";
+import type { StateStore } from "./drivers/state.ts";
+import { createTurns } from "./drivers/turns.ts";
+import { createProtocolServer, type Method, type Methods, type ProtocolServer } from "./protocol/server.ts";
+
+/** What the plugin works with. */
+export interface DockerPluginDependencies {
+  readonly workloads: WorkloadApi;
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Default: binds the port for a moment. */
+  readonly portProbe?: PortProbe;
+  /** In [0, 1). Default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** Options of {@link createDockerPlugin}. */
+export interface DockerPluginOptions {
+  /** Where Docker looks for the plugin; the file's name is the driver's. Default `"/run/docker/plugins/holdfast.sock"`. */
+  readonly socketPath?: string;
+  /** Milliseconds after which a call of Docker's is answered with an error: Docker itself waits for ever. Default 20,000. */
+  readonly deadline?: number;
+  /** Largest request body in bytes. Default 1 MiB. */
+  readonly bodyLimit?: number;
+}
+
+/** The network and IPAM driver `holdfast` of the dockerd on this machine. */
+export interface DockerPlugin {
+  /** @throws HoldfastError `in_use`: another agent serves the socket. */
+  start(): Promise<void>;
+  /** Answers what is under way and ends; containers keep running. */
+  stop(): Promise<void>;
+}
+
+export function createDockerPlugin(
+  dependencies: DockerPluginDependencies,
+  options: DockerPluginOptions = {},
+): DockerPlugin {
+  const { workloads, state, clock, logger, portProbe = probePort, random = Math.random } = dependencies;
+  const { socketPath = "/run/docker/plugins/holdfast.sock", deadline = 20_000, bodyLimit = 1 << 20 } = options;
+  let server: ProtocolServer | undefined;
+
+  return {
+    async start() {
+      const context = {
+        workloads,
+        records: await openRecords(state),
+        inFlight: createInFlight(),
+        turns: createTurns(),
+        interfaces: new Map<string, AttachedInterface>(),
+        portProbe,
+        random,
+        sandboxLives: isNamespace,
+        lookAgain: () => {},
+        clock,
+        logger,
+      };
+      const methods = methodTable(networkMethods(context), ipamMethods(context));
+      server = createProtocolServer({ methods, logger }, { socketPath, deadline, bodyLimit });
+      await server.start();
+    },
+    async stop() {
+      await server?.stop();
+      server = undefined;
+    },
+  };
+}
+
+function methodTable(network: Readonly<Record<string, Method>>, ipam: Readonly<Record<string, Method>>): Methods {
+  const activate: Method = { emptyBody: true, handle: async () => ({ Implements: ["NetworkDriver", "IpamDriver"] }) };
+  return new Map([
+    ["Plugin.Activate", activate],
+    ...Object.entries(network).map(([name, method]) => [`NetworkDriver.${name}`, method] as const),
+    ...Object.entries(ipam).map(([name, method]) => [`IpamDriver.${name}`, method] as const),
+  ]);
+}

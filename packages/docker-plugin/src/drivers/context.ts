@@ -1,0 +1,24 @@
+import type { Clock, Logger } from "@holdfast/core";
+import type { AttachedInterface, WorkloadApi } from "@holdfast/model";
+import type { PortProbe } from "./host-ports.ts";
+import type { InFlight } from "./in-flight.ts";
+import type { Records } from "./records.ts";
+import type { Turns } from "./turns.ts";
+
+/** What both drivers work with. */
+export interface DriverContext {
+  readonly workloads: WorkloadApi;
+  readonly records: Records;
+  readonly inFlight: InFlight;
+  readonly turns: Turns;
+  /** Answers of attach by EndpointID; what is not here is asked again. */
+  readonly interfaces: Map<string, AttachedInterface>;
+  readonly portProbe: PortProbe;
+  readonly random: () => number;
+  /** Whether a path is a network namespace that exists. */
+  readonly sandboxLives: (path: string) => Promise<boolean>;
+  /** Has dockerd looked at again soon; returns at once. */
+  readonly lookAgain: () => void;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}

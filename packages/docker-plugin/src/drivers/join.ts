@@ -1,0 +1,59 @@
+import { HoldfastError, IpAddress } from "@holdfast/core";
+import type { AttachedInterface } from "@holdfast/model";
+import { parseRequest, requests } from "../protocol/requests.ts";
+import type { DriverContext } from "./context.ts";
+import { portName } from "./records.ts";
+
+/** Says which interface Docker is to move into the sandbox, and the gateways. */
+export async function join(body: unknown, context: DriverContext, signal: AbortSignal): Promise<object> {
+  const { EndpointID, NetworkID, SandboxKey } = parseRequest(requests.join, body);
+  return await context.turns.take(EndpointID, async () => {
+    const attached = context.interfaces.get(EndpointID) ?? (await attachAgain(EndpointID, context, signal));
+    checkContested(EndpointID, SandboxKey, context);
+    await context.workloads.joined({ runtimeEndpoint: EndpointID, sandbox: SandboxKey }, signal);
+    const record = context.records.endpoint(EndpointID) ?? { network: NetworkID, ports: [], contested: [] };
+    await context.records.putEndpoint(EndpointID, { ...record, sandbox: SandboxKey });
+    return joinReply(attached);
+  });
+}
+
+function joinReply({ interfaceName, gateways }: AttachedInterface): object {
+  const gatewayOf = (family: "v4" | "v6"): string =>
+    gateways.find((gateway) => IpAddress.family(gateway) === family) ?? "";
+  return {
+    InterfaceName: { SrcName: interfaceName, DstPrefix: "eth" },
+    Gateway: gatewayOf("v4"),
+    GatewayIPv6: gatewayOf("v6"),
+    StaticRoutes: [],
+    // Without it, Docker adds an interface on docker_gwbridge when there is no gateway.
+    DisableGatewayService: true,
+  };
+}
+
+/** The agent gives the same answer for the same key: what this process forgot in a restart comes from there. */
+async function attachAgain(
+  endpointId: string,
+  { workloads, interfaces }: DriverContext,
+  signal: AbortSignal,
+): Promise<AttachedInterface> {
+  const info = workloads.inspect(endpointId);
+  if (info === undefined) {
+    throw new HoldfastError("not_found", `endpoint ${endpointId.slice(0, 12)} is not known; start the container again`);
+  }
+  const { tenant, network, identity, addresses } = info;
+  const request = { runtime: "docker", runtimeEndpoint: endpointId, tenant, network, identity, addresses } as const;
+  const attached = await workloads.attach(request, signal);
+  interfaces.set(endpointId, attached);
+  return attached;
+}
+
+/** A container's second network asks for the container's ports again; another container's may not have them. */
+function checkContested(endpointId: string, sandbox: string, { records }: DriverContext): void {
+  for (const holder of records.endpoint(endpointId)?.contested ?? []) {
+    const other = records.endpoint(holder);
+    if (other === undefined || other.sandbox === sandbox) continue;
+    const ports = other.ports.map(portName).join(", ");
+    const text = `host ports are published by endpoint ${holder.slice(0, 12)} already (${ports}); publish others`;
+    throw new HoldfastError("address_in_use", text, { details: { field: "hostPort", endpoint: holder } });
+  }
+}

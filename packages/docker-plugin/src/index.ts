@@ -1,0 +1,14 @@
+export {
+  createDockerPlugin,
+  type DockerPlugin,
+  type DockerPluginDependencies,
+  type DockerPluginOptions,
+} from "./docker-plugin.ts";
+export type { PortProbe } from "./drivers/host-ports.ts";
+export {
+  createStateFile,
+  type EndpointRecord,
+  type NetworkRecord,
+  type PluginState,
+  type StateStore,
+} from "./drivers/state.ts";

@@ -1,0 +1,376 @@
+import { Cidr, HoldfastError, Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
+import {
+  type AttachedInterface,
+  type AttachmentInfo,
+  type AttachRequest,
+  isOnWire,
+  type Phase,
+  type PublishedPort,
+  type ReservedAddresses,
+  type ReserveRequest,
+  type WiredNetwork,
+  type WorkloadApi,
+} from "@holdfast/model";
+
+/** A claim of the fake: allocated before any container. */
+export interface FakeClaim {
+  readonly identity: Identity;
+  readonly addresses: readonly IpAddress[];
+  readonly mac: MacAddress;
+}
+
+/** An attachment of the fake, with what a test wants to look at. */
+export interface FakeEndpoint {
+  readonly id: string;
+  readonly tenant: Name;
+  readonly network: Name;
+  readonly claim: FakeClaim;
+  readonly requester: string;
+  readonly container: string | undefined;
+  phase: Phase;
+  since: number;
+  runtimeEndpoint: string | undefined;
+  sandbox: string | undefined;
+  ports: readonly PublishedPort[];
+}
+
+type Operation = "network" | "reserve" | "unreserve" | "attach" | "joined" | "detach" | "reclaim";
+
+/** What {@link FakeWorkloads} is made with. */
+export interface FakeWorkloadsOptions {
+  readonly networks: readonly WiredNetwork[];
+  /** Epoch milliseconds. Default `Date.now`. */
+  readonly now?: () => number;
+  /** Whether the namespace at a path exists. Default: always. */
+  readonly sandboxLives?: (path: string) => boolean;
+}
+
+/** A network for tests, e.g. `fakeNetwork("web", ["10.20.0.0/16"])`; the gateway of each subnet is its first address but one. */
+export function fakeNetwork(name: string, prefixes: readonly string[], rest: Partial<WiredNetwork> = {}): WiredNetwork {
+  const subnets = prefixes.map((text) => {
+    const prefix = Cidr.parse(text);
+    return { prefix, gateway: nth(prefix, 1n) };
+  });
+  return {
+    id: `n-${name}`,
+    tenant: Name.parse("default"),
+    name: Name.parse(name),
+    kind: "vlan",
+    segment: 100,
+    mtu: 1500,
+    subnets,
+    docker: true,
+    ...rest,
+  };
+}
+
+/** A {@link WorkloadApi} in memory: one node that is its own controller. Public operations of the interface may be failed or held by name. */
+export class FakeWorkloads implements WorkloadApi {
+  readonly endpoints: FakeEndpoint[] = [];
+  /** `"attach"`, `"detach"`, … in the order they came. */
+  readonly calls: string[] = [];
+  readonly #claims: { readonly key: string; readonly claim: FakeClaim; readonly permanent: boolean }[] = [];
+  readonly #failures = new Map<Operation, Error>();
+  readonly #held = new Map<Operation, Promise<void>>();
+  readonly #now: () => number;
+  readonly #sandboxLives: (path: string) => boolean;
+  #networks: readonly WiredNetwork[];
+  #networksChanged = Promise.withResolvers<void>();
+  #count = 0;
+
+  constructor({ networks, now = Date.now, sandboxLives = () => true }: FakeWorkloadsOptions) {
+    this.#networks = networks;
+    this.#now = now;
+    this.#sandboxLives = sandboxLives;
+  }
+
+  /** The next call of this operation fails. */
+  failNext(operation: Operation, error: Error): void {
+    this.#failures.set(operation, error);
+  }
+
+  /** Calls of this operation wait until the function that is returned is called. */
+  hold(operation: Operation): () => void {
+    const gate = Promise.withResolvers<void>();
+    this.#held.set(operation, gate.promise);
+    return () => {
+      this.#held.delete(operation);
+      gate.resolve();
+    };
+  }
+
+  setNetworks(networks: readonly WiredNetwork[]): void {
+    this.#networks = networks;
+    this.#networksChanged.resolve();
+    this.#networksChanged = Promise.withResolvers();
+  }
+
+  /** Allocates an address for an identity before there is a container. */
+  claim(network: WiredNetwork, identity: string, addresses: readonly string[]): FakeClaim {
+    const parsed = addresses.map(IpAddress.parse);
+    const claim = { identity: Identity.parse(identity), addresses: parsed, mac: macOf(parsed, network) };
+    this.#claims.push({ key: keyOf(network.tenant, network.name), claim, permanent: true });
+    return claim;
+  }
+
+  /** Endpoints that hold an address. */
+  get live(): readonly FakeEndpoint[] {
+    return this.endpoints.filter(({ phase }) => phase !== "released");
+  }
+
+  async network(tenant: Name, name: Name): Promise<WiredNetwork> {
+    await this.#enter("network");
+    return this.#findNetwork(tenant, name);
+  }
+
+  async *watchNetworks(signal: AbortSignal): AsyncIterable<readonly WiredNetwork[]> {
+    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    while (!signal.aborted) {
+      const changed = this.#networksChanged.promise;
+      yield this.#networks;
+      await Promise.race([changed, aborted]);
+    }
+  }
+
+  async reserve(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses> {
+    await this.#enter("reserve");
+    signal.throwIfAborted();
+    const network = this.#findNetwork(request.tenant, request.network);
+    const again = this.#reservedBefore(request);
+    const endpoint = again ?? this.#newEndpoint(request, this.#claimFor(request, network));
+    if (again === undefined) this.endpoints.push(endpoint);
+    const { identity, addresses, mac } = endpoint.claim;
+    return { endpoint: endpoint.id, identity, addresses, mac, network };
+  }
+
+  async unreserve({ tenant, network, address }: Parameters<WorkloadApi["unreserve"]>[0]): Promise<void> {
+    await this.#enter("unreserve");
+    const endpoint = this.#holder(tenant, network, address);
+    if (endpoint === undefined || this.#inSandbox(endpoint)) return;
+    this.#release(endpoint);
+  }
+
+  async attach(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface> {
+    await this.#enter("attach");
+    signal.throwIfAborted();
+    const known = this.#byRuntime(request.runtimeEndpoint);
+    if (known !== undefined) return this.#answer(known);
+    const [first = IpAddress.parse("0.0.0.0")] = request.addresses;
+    const endpoint = this.#holder(request.tenant, request.network, first);
+    if (endpoint === undefined || endpoint.phase !== "reserved") {
+      throw new HoldfastError("not_found", `${first} is not reserved on this node`);
+    }
+    const { claim } = endpoint;
+    if (request.addresses.some((address) => !claim.addresses.includes(address))) {
+      throw new HoldfastError("conflict", `${request.addresses.join(" and ")} are not of one claim`);
+    }
+    if (request.identity !== undefined && request.identity !== claim.identity) {
+      throw new HoldfastError("conflict", `${first} belongs to ${claim.identity}, not ${request.identity}`);
+    }
+    if (request.mac !== undefined && request.mac !== claim.mac) {
+      throw new HoldfastError("conflict", `the MAC of ${first} is ${claim.mac}, not ${request.mac}`);
+    }
+    endpoint.runtimeEndpoint = request.runtimeEndpoint;
+    endpoint.ports = request.ports ?? [];
+    this.#enterPhase(endpoint, "wired");
+    return this.#answer(endpoint);
+  }
+
+  async joined({ runtimeEndpoint, sandbox }: Parameters<WorkloadApi["joined"]>[0]): Promise<void> {
+    await this.#enter("joined");
+    const endpoint = this.#byRuntime(runtimeEndpoint);
+    if (endpoint === undefined) throw new HoldfastError("not_found", `endpoint ${runtimeEndpoint} is not attached`);
+    endpoint.sandbox = sandbox;
+    this.#enterPhase(endpoint, "active");
+  }
+
+  async detach({ runtimeEndpoint }: Parameters<WorkloadApi["detach"]>[0]): Promise<void> {
+    await this.#enter("detach");
+    const endpoint = this.#byRuntime(runtimeEndpoint);
+    if (endpoint !== undefined) this.#enterPhase(endpoint, "detached");
+  }
+
+  inspect(runtimeEndpoint: string): AttachmentInfo | undefined {
+    const endpoint = this.#byRuntime(runtimeEndpoint);
+    return endpoint === undefined ? undefined : infoOf(endpoint);
+  }
+
+  attachments(): readonly AttachmentInfo[] {
+    return this.live.map(infoOf);
+  }
+
+  async reclaim(endpoints: readonly string[], _reason: string): Promise<void> {
+    await this.#enter("reclaim");
+    for (const endpoint of this.live) {
+      if (endpoints.includes(endpoint.id) && !this.#inSandbox(endpoint)) this.#release(endpoint);
+    }
+  }
+
+  async #enter(operation: Operation): Promise<void> {
+    this.calls.push(operation);
+    await this.#held.get(operation);
+    const failure = this.#failures.get(operation);
+    this.#failures.delete(operation);
+    if (failure !== undefined) throw failure;
+  }
+
+  #findNetwork(tenant: Name, name: Name): WiredNetwork {
+    const found = this.#networks.find((network) => network.tenant === tenant && network.name === name);
+    if (found === undefined) throw new HoldfastError("not_found", `network ${tenant}/${name} does not exist`);
+    return found;
+  }
+
+  #reservedBefore({ tenant, network, address, identity, requester }: ReserveRequest): FakeEndpoint | undefined {
+    return this.live.find((endpoint) => {
+      if (endpoint.tenant !== tenant || endpoint.network !== network || endpoint.phase !== "reserved") return false;
+      if (address !== undefined) return endpoint.claim.addresses.includes(address);
+      if (identity !== undefined) return endpoint.claim.identity === identity || endpoint.requester === requester;
+      return endpoint.requester === requester;
+    });
+  }
+
+  #claimFor(request: ReserveRequest, network: WiredNetwork): FakeClaim {
+    const { address, identity } = request;
+    if (address !== undefined) return this.#claimOfAddress(address, network);
+    const named = this.#claims.find(
+      ({ key, claim }) => key === keyOf(request.tenant, request.network) && claim.identity === identity,
+    );
+    if (named !== undefined) return this.#unbound(named.claim);
+    if (identity !== undefined && request.identityIsHint !== true) {
+      throw new HoldfastError("not_found", `${identity} has no claim on ${network.tenant}/${network.name}`);
+    }
+    return this.#ephemeral(
+      nextFree(network, (candidate) => this.#isTaken(network, candidate)),
+      network,
+    );
+  }
+
+  #claimOfAddress(address: IpAddress, network: WiredNetwork): FakeClaim {
+    if (!network.subnets.some(({ prefix }) => Cidr.contains(prefix, address))) {
+      throw new HoldfastError(
+        "address_out_of_range",
+        `${address} is in no subnet of ${network.tenant}/${network.name}`,
+      );
+    }
+    const claimed = this.#claims.find(
+      ({ key, claim }) => key === keyOf(network.tenant, network.name) && claim.addresses.includes(address),
+    );
+    if (claimed !== undefined) return this.#unbound(claimed.claim);
+    const rest = nextFree(network, (candidate) => this.#isTaken(network, candidate));
+    const family = IpAddress.family(address);
+    const addresses = rest.map((candidate) => (IpAddress.family(candidate) === family ? address : candidate));
+    return this.#ephemeral(addresses, network);
+  }
+
+  #unbound(claim: FakeClaim): FakeClaim {
+    const holder = this.live.find((endpoint) => endpoint.claim === claim && endpoint.phase !== "detached");
+    if (holder === undefined) {
+      for (const endpoint of this.live) if (endpoint.claim === claim) this.#enterPhase(endpoint, "released");
+      return claim;
+    }
+    throw new HoldfastError(
+      "claim_bound",
+      `${claim.addresses[0]} is bound to ${claim.identity} by endpoint ${holder.id} of node-1`,
+    );
+  }
+
+  #ephemeral(addresses: readonly IpAddress[], network: WiredNetwork): FakeClaim {
+    const claim = { identity: Identity.parse(`ephemeral-${this.#count}`), addresses, mac: macOf(addresses, network) };
+    this.#claims.push({ key: keyOf(network.tenant, network.name), claim, permanent: false });
+    return claim;
+  }
+
+  #isTaken(network: WiredNetwork, address: IpAddress): boolean {
+    const key = keyOf(network.tenant, network.name);
+    return this.#claims.some((entry) => entry.key === key && entry.claim.addresses.includes(address));
+  }
+
+  #newEndpoint(request: ReserveRequest, claim: FakeClaim): FakeEndpoint {
+    return {
+      id: `e${++this.#count}`,
+      tenant: request.tenant,
+      network: request.network,
+      claim,
+      requester: request.requester,
+      container: request.container,
+      phase: "reserved",
+      since: this.#now(),
+      runtimeEndpoint: undefined,
+      sandbox: undefined,
+      ports: [],
+    };
+  }
+
+  #holder(tenant: Name, network: Name, address: IpAddress): FakeEndpoint | undefined {
+    return this.live.find(
+      (endpoint) =>
+        endpoint.tenant === tenant && endpoint.network === network && endpoint.claim.addresses.includes(address),
+    );
+  }
+
+  #byRuntime(runtimeEndpoint: string): FakeEndpoint | undefined {
+    return this.live.find((endpoint) => endpoint.runtimeEndpoint === runtimeEndpoint && endpoint.phase !== "detached");
+  }
+
+  #inSandbox({ phase, sandbox }: FakeEndpoint): boolean {
+    return isOnWire(phase) && sandbox !== undefined && this.#sandboxLives(sandbox);
+  }
+
+  #release(endpoint: FakeEndpoint): void {
+    this.#enterPhase(endpoint, "released");
+    const index = this.#claims.findIndex(({ claim, permanent }) => claim === endpoint.claim && !permanent);
+    if (index >= 0) this.#claims.splice(index, 1);
+  }
+
+  #enterPhase(endpoint: FakeEndpoint, phase: Phase): void {
+    if (endpoint.phase === phase) return;
+    endpoint.phase = phase;
+    endpoint.since = this.#now();
+  }
+
+  #answer(endpoint: FakeEndpoint): AttachedInterface {
+    const network = this.#findNetwork(endpoint.tenant, endpoint.network);
+    const gateways = endpoint.claim.addresses.flatMap((address) => {
+      const gateway = network.subnets.find(({ prefix }) => Cidr.contains(prefix, address))?.gateway;
+      return gateway === undefined ? [] : [gateway];
+    });
+    return {
+      endpoint: endpoint.id,
+      interfaceName: `hf${endpoint.id}`,
+      mac: endpoint.claim.mac,
+      mtu: network.mtu,
+      gateways,
+    };
+  }
+}
+
+function infoOf({ id, tenant, network, claim, phase, since, runtimeEndpoint }: FakeEndpoint): AttachmentInfo {
+  const own = runtimeEndpoint === undefined ? {} : { runtimeEndpoint };
+  return { endpoint: id, tenant, network, ...claim, phase, since, ...own };
+}
+
+/** The next free address of each family; the first five of a prefix are left for gateways and tests. */
+function nextFree(network: WiredNetwork, isTaken: (address: IpAddress) => boolean): readonly IpAddress[] {
+  const families = [...new Set(network.subnets.map(({ prefix }) => Cidr.family(prefix)))];
+  return families.map((family) => {
+    for (const { prefix } of network.subnets.filter((subnet) => Cidr.family(subnet.prefix) === family)) {
+      for (let index = 5n; index < Cidr.size(prefix) - 1n; index++) {
+        const address = nth(prefix, index);
+        if (!isTaken(address)) return address;
+      }
+    }
+    throw new HoldfastError("pool_exhausted", `no free IP${family} address in ${network.tenant}/${network.name}`);
+  });
+}
+
+function nth(prefix: Cidr, index: bigint): IpAddress {
+  return IpAddress.fromBigInt(Cidr.family(prefix), IpAddress.toBigInt(Cidr.first(prefix)) + index);
+}
+
+function macOf([first]: readonly IpAddress[], { segment }: WiredNetwork): MacAddress {
+  return MacAddress.ofAddress(first ?? IpAddress.parse("0.0.0.0"), segment);
+}
+
+function keyOf(tenant: Name, network: Name): string {
+  return `${tenant}/${network}`;
+}
