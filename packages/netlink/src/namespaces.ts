@@ -1,5 +1,5 @@
 import { statSync, unlinkSync } from "node:fs";
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 import { assert, HoldfastError } from "@holdfast/core";
@@ -30,18 +30,23 @@ export const NAMESPACE_FOLDER = "/run/netns";
 export async function createNamespace(path: string): Promise<void> {
   await startThreadPool();
   await mkdir(dirname(path), { recursive: true });
+  const folder = await realpath(dirname(path));
   await writeFile(path, "", { flag: "wx", mode: 0o444 }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EEXIST") throw error;
   });
   attempt(`create network namespace ${path}`, () => {
-    const before = namespaceKind(path);
-    if (before === CLONE_NEWNET) return;
+    if (namespaceKind(path) === CLONE_NEWNET) return;
     assertEmptyFile(path);
-    if (dirname(path) === NAMESPACE_FOLDER) shareNamespaceFolder();
-    onOwnThread(() => {
-      check("unshare", libc.unshare(CLONE_NEWNET));
-      check("mount", libc.mount(OWN, path, "none", MS_BIND, null));
-    });
+    try {
+      if (folder === NAMESPACE_FOLDER) shareNamespaceFolder();
+      onOwnThread(() => {
+        check("unshare", libc.unshare(CLONE_NEWNET));
+        check("mount", libc.mount(OWN, path, "none", MS_BIND, null));
+      });
+    } catch (error) {
+      unlinkSync(path);
+      throw error;
+    }
   });
 }
 
@@ -57,9 +62,7 @@ export async function deleteNamespace(path: string): Promise<void> {
     const kind = namespaceKind(path);
     if (kind === "absent") return;
     if (kind === CLONE_NEWNET) {
-      const result = libc.umount2(path, MNT_DETACH);
-      // /proc/PID/ns/net is a namespace but no mount: EINVAL, and nothing to unlink.
-      check("umount2", result);
+      check("umount2", libc.umount2(path, MNT_DETACH)); // EINVAL for what is no mount, such as /proc/PID/ns/net
     } else {
       assertEmptyFile(path);
     }

@@ -3,13 +3,12 @@ import {
   decodeMessages,
   decodeOutcome,
   encodeMessage,
-  Flag,
   type Message,
   MessageType,
   type Outcome,
   type Request,
 } from "./codec/message.ts";
-import { KernelError } from "./kernel-error.ts";
+import { readDump } from "./dump.ts";
 import { check, Errno, libc, SystemError } from "./libc.ts";
 import { namespaceOfSocket, withNamespaceFd } from "./namespaces.ts";
 
@@ -30,7 +29,6 @@ const MSG_DONTWAIT = 0x40;
 const BUFFER_BYTES = 64 * 1024;
 /** rtnetlink answers within send(2); this bound turns a kernel that does not into an error instead of a hang. */
 const ANSWER_SECONDS = 2;
-const DUMP_ATTEMPTS = 16;
 
 /**
  * A socket that asks rtnetlink and reads the answers, both at once: the kernel works a request off within send(2), so that the ack
@@ -93,40 +91,14 @@ export class NetlinkSocket {
     }
   }
 
-  /**
-   * All messages of a dump, read again when the table changed meanwhile, so that the list is one that really was.
-   *
-   * @throws KernelError with `task` when the kernel refuses, EINTR when the table never stood still.
-   */
+  /** All rows of a table; see {@link readDump}. */
   dump<T>(task: string, request: Request, decode: (body: Uint8Array) => T | undefined): T[] {
-    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
-      const found = this.#dumpOnce(task, request, decode);
-      if (found !== "interrupted") return found;
-    }
-    throw new KernelError({ task, errno: Errno.EINTR, explanation: "the table kept changing while it was read" });
+    const ask = () => ({ sequence: this.#send([request]), receive: () => this.#receive() });
+    return readDump(task, ask, decode);
   }
 
   close(): void {
     libc.close(this.fd);
-  }
-
-  #dumpOnce<T>(task: string, request: Request, decode: (body: Uint8Array) => T | undefined): T[] | "interrupted" {
-    const sequence = this.#send([request]);
-    const found: T[] = [];
-    let interrupted = false;
-    for (;;) {
-      for (const message of this.#receive()) {
-        if (message.sequence !== sequence) continue;
-        if (message.flags & Flag.dumpInterrupted) interrupted = true;
-        if (message.type === MessageType.error || message.type === MessageType.done) {
-          const outcome = decodeOutcome(message);
-          if (outcome.errno !== 0) throw new KernelError({ task, ...outcome });
-          return interrupted ? "interrupted" : found;
-        }
-        const row = decode(message.body);
-        if (row !== undefined) found.push(row);
-      }
-    }
   }
 
   /** The sequence number of the first. */

@@ -38,14 +38,14 @@ export interface KernelOptions {
 const WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
 
 /**
- * The kernel of this machine, in the namespace that the calling thread is in. Needs CAP_NET_ADMIN for changes and CAP_SYS_ADMIN
+ * The kernel of this machine, in the namespace of the process. Needs CAP_NET_ADMIN for changes and CAP_SYS_ADMIN
  * for other namespaces.
  *
  * An open one keeps its namespace alive, so close what `enter` gave as soon as its work is done.
  */
 export async function createKernel(options: KernelOptions = {}): Promise<Kernel> {
-  const socket = attempt("open a netlink socket", () => new NetlinkSocket());
   await startThreadPool();
+  const socket = attempt("open a netlink socket", () => new NetlinkSocket());
   return new RtnetlinkKernel(socket, options);
 }
 

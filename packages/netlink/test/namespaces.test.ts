@@ -65,6 +65,7 @@ describe("network namespaces", () => {
       expect(() => withNamespace("/proc/self/ns/mnt", () => 0)).toThrow(/is not a network namespace/);
       expect(() => withNamespace(`${file}/none`, () => 0)).toThrow(/there is no network namespace/);
       await expect(createNamespace(file)).rejects.toThrow(/choose another path/);
+      await expect(deleteNamespace("/proc/self/ns/net")).rejects.toMatchObject({ errnoName: "EINVAL" });
       await expect(deleteNamespace(file)).rejects.toThrow(/choose another path/);
       expect(existsSync(file)).toBe(true);
     } finally {
