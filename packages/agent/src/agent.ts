@@ -1,0 +1,150 @@
+import { randomBytes } from "node:crypto";
+import type { Client } from "@holdfast/client";
+import { type Clock, errorText, HoldfastError, type Logger, type Name } from "@holdfast/core";
+import type { DatapathDriver } from "@holdfast/datapath";
+import type { NodeReport, WiredNetwork, WorkloadApi } from "@holdfast/model";
+import type { Store } from "@holdfast/store";
+import { type Attachments, createAttachments } from "./attachments.ts";
+import { type Book, openBook } from "./book.ts";
+import { createEndpointChanges } from "./endpoint-changes.ts";
+import { createLiveness } from "./liveness.ts";
+import { infoOf } from "./local-endpoint.ts";
+import { createNetworkWatch, type NetworkWatch } from "./network-watch.ts";
+import { createNodeSync } from "./node-sync.ts";
+import { watchPorts } from "./port-watch.ts";
+import { createReporter, type Reporter } from "./reporter.ts";
+import { expireReservations } from "./reservation-expiry.ts";
+import { createReservations, type Reservations } from "./reservations.ts";
+import { startStatusServer } from "./status-server.ts";
+import { createTakedown, type Takedown } from "./takedown.ts";
+import { createTurns } from "./turns.ts";
+
+export interface AgentDependencies {
+  /** The node's own copy of its desired state. */
+  readonly store: Store;
+  readonly client: Client;
+  readonly driver: DatapathDriver;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export interface AgentSettings {
+  readonly node: Name;
+  readonly report: NodeReport;
+  readonly beatMilliseconds: number;
+  readonly reservationTimeoutMilliseconds: number;
+  /** `HOST:PORT` of the status server; absent: none. */
+  readonly status?: string;
+}
+
+/** One machine's part of the platform. */
+export interface Agent {
+  /** What the plugins of container runtimes call. */
+  readonly workloads: WorkloadApi;
+  /** Stops following and reporting. Containers go on: nothing is taken down. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts from the book on disk: existing endpoints are recognised and left alone. A controller is not needed.
+ *
+ * @throws HoldfastError when the book cannot be read or the status address is taken.
+ */
+export async function startAgent(dependencies: AgentDependencies, settings: AgentSettings): Promise<Agent> {
+  const { driver, logger } = dependencies;
+  const stop = new AbortController();
+  const book = await openBook(dependencies.store);
+  const parts = createParts(dependencies, settings, book);
+  const { attachments, reporter, takedown, networkWatch, liveness, sync } = parts;
+
+  for (const network of book.networks.values()) driver.setNetwork(network);
+  for (const remote of book.remotes.values()) driver.setRemote(remote);
+  const jobs: [string, Promise<void>][] = [["ports", watchPorts(parts, stop.signal)]];
+  await attachments.restore(stop.signal);
+  if (book.complete) await driver.synced(stop.signal);
+
+  jobs.push(["reports", reporter.run(stop.signal)]);
+  jobs.push(["feed", sync.run(stop.signal)]);
+  jobs.push(["beats", liveness.run(stop.signal)]);
+  const timeout = settings.reservationTimeoutMilliseconds;
+  jobs.push(["reservations", expireReservations({ ...dependencies, book, takedown }, timeout, stop.signal)]);
+  for (const [job, done] of jobs) {
+    void done.catch((error: unknown) => {
+      if (!stop.signal.aborted) logger.error("a job of the agent has ended", { job, error: errorText(error) });
+    });
+  }
+  const source = { book, inStep: () => sync.inStep, rows: () => driver.status() };
+  const status = settings.status === undefined ? undefined : await startStatusServer(source, settings.status);
+
+  return {
+    workloads: workloadApi(parts, networkWatch),
+    async stop() {
+      stop.abort(new HoldfastError("unavailable", "the agent is stopping"));
+      await status?.stop();
+      await Promise.allSettled(jobs.map(([, done]) => done));
+    },
+  };
+}
+
+interface Parts {
+  readonly book: Book;
+  readonly driver: DatapathDriver;
+  readonly logger: Logger;
+  readonly changes: ReturnType<typeof createEndpointChanges>;
+  readonly takedown: Takedown;
+  readonly reporter: Reporter;
+  readonly reservations: Reservations;
+  readonly attachments: Attachments;
+  readonly networkWatch: NetworkWatch;
+  readonly liveness: ReturnType<typeof createLiveness>;
+  readonly sync: ReturnType<typeof createNodeSync>;
+}
+
+function createParts(dependencies: AgentDependencies, settings: AgentSettings, book: Book): Parts {
+  const { node } = settings;
+  const turns = createTurns();
+  const networkWatch = createNetworkWatch(book);
+  const reporter: Reporter = createReporter({ ...dependencies, book, takedown: () => takedown }, node);
+  const changes = createEndpointChanges({ ...dependencies, book, reported: (id) => reporter.notify(id) }, node);
+  const takedown: Takedown = createTakedown({ ...dependencies, book, changes });
+  const common = { ...dependencies, book, changes, takedown, reporter, turns };
+  const reservations = createReservations({ ...common, newId: () => `e-${randomBytes(8).toString("hex")}` }, node);
+  const attachments = createAttachments({ ...common, reservations }, node);
+  const liveness = createLiveness({ ...dependencies, reporter }, settings);
+  const sync = createNodeSync(
+    {
+      ...common,
+      networksChanged: () => networkWatch.changed(),
+      register: (signal) => liveness.register(signal),
+    },
+    node,
+  );
+  return { ...common, reservations, attachments, networkWatch, liveness, sync };
+}
+
+function workloadApi(parts: Parts, networkWatch: NetworkWatch): WorkloadApi {
+  const { book, reservations, attachments } = parts;
+  return {
+    async network(tenant, network): Promise<WiredNetwork> {
+      const found = book.networkByName(`${tenant}/${network}`);
+      if (found !== undefined) return found;
+      throw new HoldfastError(
+        "not_found",
+        `network ${tenant}/${network} is not known on this node; see: holdfast network list`,
+      );
+    },
+    watchNetworks: (signal) => networkWatch.follow(signal),
+    reserve: (request, signal) => reservations.reserve(request, signal),
+    unreserve: (request, signal) => reservations.unreserve(request, signal),
+    attach: (request, signal) => attachments.attach(request, signal),
+    joined: (request, signal) => attachments.joined(request, signal),
+    detach: (request, signal) => attachments.detach(request, signal),
+    inspect(runtimeEndpoint) {
+      const endpoint = book.byRuntime(runtimeEndpoint);
+      return endpoint === undefined ? undefined : infoOf(endpoint);
+    },
+    attachments: (runtime) =>
+      [...book.endpoints.values()].filter(({ workload }) => workload.runtime === runtime).map(infoOf),
+    reclaim: (endpoints, reason, signal) => attachments.reclaim(endpoints, reason, signal),
+  };
+}

@@ -1,0 +1,192 @@
+import { Cidr, errorText, HoldfastError, type Logger, type Name } from "@holdfast/core";
+import type { AttachedPort, DatapathDriver, EndpointWiring } from "@holdfast/datapath";
+import type { AttachedInterface, AttachRequest, WiredNetwork } from "@holdfast/model";
+import type { Book } from "./book.ts";
+import type { EndpointChanges } from "./endpoint-changes.ts";
+import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
+import type { Reservations } from "./reservations.ts";
+import type { Takedown } from "./takedown.ts";
+import type { Turns } from "./turns.ts";
+
+/** Reserved endpoints get an interface, and lose it. */
+export interface Attachments {
+  attach(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface>;
+  joined(request: { runtimeEndpoint: string; sandbox: string }, signal: AbortSignal): Promise<void>;
+  detach(request: { runtimeEndpoint: string }, signal: AbortSignal): Promise<void>;
+  reclaim(endpoints: readonly string[], reason: string, signal: AbortSignal): Promise<void>;
+  /** After a start: wires again what the book says is on the wire. Nothing changes for what is right. */
+  restore(signal: AbortSignal): Promise<void>;
+}
+
+export interface AttachmentsDependencies {
+  readonly book: Book;
+  readonly driver: DatapathDriver;
+  readonly changes: EndpointChanges;
+  readonly takedown: Takedown;
+  readonly reservations: Reservations;
+  readonly turns: Turns;
+  readonly logger: Logger;
+}
+
+export function createAttachments(dependencies: AttachmentsDependencies, node: Name): Attachments {
+  const { book, driver, changes, takedown, reservations, turns, logger } = dependencies;
+
+  async function attachInTurn(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface> {
+    const known = book.byRuntime(request.runtimeEndpoint);
+    const endpoint = known ?? (await reservedFor(request, signal));
+    checkRequest(endpoint, request);
+    const network = networkOf(endpoint);
+    const binding = await startBinding(endpoint, request);
+    try {
+      const port = await driver.attach(wiringOf(binding), signal);
+      if (book.endpoints.get(endpoint.id)?.phase === "binding") await changes.step(endpoint.id, "wired");
+      return interfaceOf(binding, port, network);
+    } catch (error) {
+      await changes.step(endpoint.id, "failed", { reason: errorText(error) });
+      throw error;
+    }
+  }
+
+  async function reservedFor(request: AttachRequest, signal: AbortSignal): Promise<LocalEndpoint> {
+    const [address] = request.addresses;
+    if (address === undefined) {
+      throw new HoldfastError("invalid_argument", `endpoint ${request.runtimeEndpoint} comes without an address`);
+    }
+    const { tenant, network, runtime } = request;
+    const wanted = { tenant, network, runtime, requester: request.runtimeEndpoint, address };
+    const { endpoint } = await reservations.reserve(wanted, signal);
+    const found = book.endpoints.get(endpoint);
+    if (found === undefined)
+      throw new HoldfastError("not_found", `the reservation of ${address} has just ended; try again`);
+    return found;
+  }
+
+  function checkRequest(endpoint: LocalEndpoint, request: AttachRequest): void {
+    const { identity, addresses, mac } = endpoint;
+    const foreign = request.addresses.find((address) => !addresses.includes(address));
+    if (foreign !== undefined) {
+      throw new HoldfastError(
+        "invalid_argument",
+        `${foreign} does not belong to ${identity}, which has ${addresses.join(" and ")}`,
+      );
+    }
+    if (request.identity !== undefined && request.identity !== identity) {
+      throw new HoldfastError(
+        "invalid_argument",
+        `${addresses[0]} belongs to ${identity}, not to ${request.identity}`,
+        {
+          details: { field: "holdfast.identity" },
+        },
+      );
+    }
+    if (request.mac !== undefined && request.mac !== mac) {
+      throw new HoldfastError(
+        "invalid_argument",
+        `the MAC of ${addresses[0]} is ${mac}; ${request.mac} cannot be given to it`,
+      );
+    }
+  }
+
+  async function startBinding(endpoint: LocalEndpoint, request: AttachRequest): Promise<LocalEndpoint> {
+    const { phase } = endpoint;
+    if (phase === "binding" || phase === "wired" || phase === "active") return endpoint;
+    if (phase !== "reserved") {
+      throw new HoldfastError(
+        "conflict",
+        `endpoint ${endpoint.id} of ${endpoint.identity} is ${phase} and cannot be attached`,
+      );
+    }
+    const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [] } = request;
+    const workload = { runtime, endpoint: runtimeEndpoint, ...(container === undefined ? {} : { container }) };
+    return changes.step(endpoint.id, "binding", { fields: { workload, ports: [...ports] } });
+  }
+
+  function networkOf(endpoint: LocalEndpoint): WiredNetwork {
+    const network = book.networks.get(endpoint.networkId);
+    if (network === undefined) throw new HoldfastError("not_found", `network ${networkKey(endpoint)} is gone`);
+    return network;
+  }
+
+  async function restoreOne(endpoint: LocalEndpoint, signal: AbortSignal): Promise<void> {
+    if (endpoint.phase === "detaching") return takedown.detach(endpoint.id, "agent restarted", signal);
+    if (endpoint.phase !== "binding" && endpoint.phase !== "wired" && endpoint.phase !== "active") return;
+    try {
+      await driver.attach(wiringOf(endpoint), signal);
+      if (endpoint.phase === "binding") await changes.step(endpoint.id, "wired", { reason: "agent restarted" });
+    } catch (error) {
+      signal.throwIfAborted();
+      logger.error("endpoint could not be restored", { endpoint: endpoint.id, error: errorText(error) });
+    }
+  }
+
+  return {
+    attach(request, signal) {
+      signal.throwIfAborted();
+      return turns.take(`attach ${request.runtimeEndpoint}`, () => attachInTurn(request, signal));
+    },
+
+    async joined({ runtimeEndpoint, sandbox }, signal) {
+      signal.throwIfAborted();
+      const endpoint = book.byRuntime(runtimeEndpoint);
+      if (endpoint === undefined) {
+        throw new HoldfastError("not_found", `no endpoint ${runtimeEndpoint} is attached on this node (${node})`);
+      }
+      await book.putEndpoint({ ...endpoint, sandbox });
+    },
+
+    detach({ runtimeEndpoint }, signal) {
+      return turns.take(`attach ${runtimeEndpoint}`, async () => {
+        const endpoint = book.byRuntime(runtimeEndpoint);
+        if (endpoint !== undefined) await takedown.detach(endpoint.id, "detached by its runtime", signal);
+      });
+    },
+
+    async reclaim(endpoints, reason, signal) {
+      for (const id of endpoints) {
+        const endpoint = book.endpoints.get(id);
+        if (endpoint === undefined || endpoint.phase === "released") continue;
+        logger.warn("endpoint reclaimed", {
+          endpoint: id,
+          identity: endpoint.identity,
+          was: callName(endpoint),
+          reason,
+        });
+        await takedown.release(id, reason, signal);
+      }
+    },
+
+    async restore(signal) {
+      await Promise.all([...book.endpoints.values()].map((endpoint) => restoreOne(endpoint, signal)));
+    },
+  };
+}
+
+export function wiringOf(endpoint: LocalEndpoint): EndpointWiring {
+  const { id, networkId, addresses, mac, epoch, ports } = endpoint;
+  return {
+    id,
+    network: networkId,
+    addresses,
+    mac,
+    epoch,
+    ports: ports.map(({ hostAddress, ...port }) => (hostAddress === undefined ? port : { ...port, hostAddress })),
+  };
+}
+
+function interfaceOf(endpoint: LocalEndpoint, port: AttachedPort, network: WiredNetwork): AttachedInterface {
+  return {
+    endpoint: endpoint.id,
+    interfaceName: port.containerInterface,
+    mac: endpoint.mac,
+    mtu: port.mtu,
+    gateways: gatewaysFor(endpoint, network),
+  };
+}
+
+/** The gateway of the subnet that each address lies in. */
+function gatewaysFor(endpoint: LocalEndpoint, network: WiredNetwork): AttachedInterface["gateways"] {
+  return endpoint.addresses.flatMap((address) => {
+    const subnet = network.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
+    return subnet?.gateway ?? [];
+  });
+}

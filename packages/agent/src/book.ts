@@ -1,0 +1,152 @@
+import { errorText, HoldfastError, type IpAddress } from "@holdfast/core";
+import { type RemoteEndpoint, remoteEndpointSchema, type WiredNetwork, wiredNetworkSchema } from "@holdfast/model";
+import type { Operation, Store } from "@holdfast/store";
+import { type LocalEndpoint, localEndpointSchema, networkKey } from "./local-endpoint.ts";
+
+/**
+ * The node's own copy of its desired state, on disk: what it goes on with while no controller answers, and what it starts with.
+ *
+ * Memory is written first and is what is read; each write resolves when it is durable.
+ */
+export interface Book {
+  readonly endpoints: ReadonlyMap<string, LocalEndpoint>;
+  readonly networks: ReadonlyMap<string, WiredNetwork>;
+  readonly remotes: ReadonlyMap<string, RemoteEndpoint>;
+  /** Whether it has ever held everything: only then what is not in it may be removed from the machine. */
+  readonly complete: boolean;
+
+  /** The endpoint that holds an address of a network (by `tenant/network`), released ones last. */
+  holderOf(network: string, address: IpAddress): LocalEndpoint | undefined;
+  byRuntime(runtimeEndpoint: string): LocalEndpoint | undefined;
+  networkByName(key: string): WiredNetwork | undefined;
+
+  putEndpoint(endpoint: LocalEndpoint): Promise<void>;
+  /** Puts one and removes another in one step. */
+  replaceEndpoint(gone: string, endpoint: LocalEndpoint): Promise<void>;
+  deleteEndpoint(id: string): Promise<void>;
+  putNetwork(network: WiredNetwork): Promise<void>;
+  deleteNetwork(id: string): Promise<void>;
+  putRemote(remote: RemoteEndpoint): Promise<void>;
+  deleteRemote(id: string): Promise<void>;
+  setComplete(): Promise<void>;
+}
+
+/** @throws HoldfastError `internal` when a record on disk cannot be read: nothing is guessed. */
+export async function openBook(store: Store): Promise<Book> {
+  const endpoints = await load(store, "endpoint/", (value) => localEndpointSchema.parse(value));
+  const networks = await load(store, "network/", (value) => wiredNetworkSchema.parse(value));
+  const remotes = await load(store, "remote/", (value) => remoteEndpointSchema.parse(value));
+  let complete = (await store.get("complete")) !== undefined;
+  const holders = new Map<string, Set<string>>();
+  const runtimes = new Map<string, string>();
+  const names = new Map([...networks.values()].map((network) => [`${network.tenant}/${network.name}`, network.id]));
+  for (const endpoint of endpoints.values()) index(endpoint);
+
+  function index(endpoint: LocalEndpoint): void {
+    endpoints.set(endpoint.id, endpoint);
+    for (const address of endpoint.addresses) {
+      const key = `${networkKey(endpoint)} ${address}`;
+      holders.set(key, (holders.get(key) ?? new Set()).add(endpoint.id));
+    }
+    if (endpoint.workload.endpoint !== undefined) runtimes.set(endpoint.workload.endpoint, endpoint.id);
+  }
+
+  function unindex(id: string): void {
+    const endpoint = endpoints.get(id);
+    if (endpoint === undefined) return;
+    endpoints.delete(id);
+    for (const address of endpoint.addresses) {
+      const key = `${networkKey(endpoint)} ${address}`;
+      const ids = holders.get(key);
+      ids?.delete(id);
+      if (ids?.size === 0) holders.delete(key);
+    }
+    const { endpoint: runtime } = endpoint.workload;
+    if (runtime !== undefined && runtimes.get(runtime) === id) runtimes.delete(runtime);
+  }
+
+  const write = async (...operations: Operation[]): Promise<void> => {
+    await store.commit({ conditions: [], operations });
+  };
+  const put = (key: string, value: unknown): Operation => ({ kind: "put", key, value: JSON.stringify(value) });
+  const drop = (key: string): Operation => ({ kind: "delete", key });
+
+  return {
+    endpoints,
+    networks,
+    remotes,
+    get complete() {
+      return complete;
+    },
+
+    holderOf(network, address) {
+      const found = [...(holders.get(`${network} ${address}`) ?? [])].flatMap((id) => endpoints.get(id) ?? []);
+      return found.find((endpoint) => endpoint.phase !== "released") ?? found[0];
+    },
+    byRuntime(runtimeEndpoint) {
+      return endpoints.get(runtimes.get(runtimeEndpoint) ?? "");
+    },
+    networkByName(key) {
+      return networks.get(names.get(key) ?? "");
+    },
+
+    async putEndpoint(endpoint) {
+      unindex(endpoint.id);
+      index(endpoint);
+      await write(put(`endpoint/${endpoint.id}`, endpoint));
+    },
+    async replaceEndpoint(gone, endpoint) {
+      unindex(gone);
+      index(endpoint);
+      await write(drop(`endpoint/${gone}`), put(`endpoint/${endpoint.id}`, endpoint));
+    },
+    async deleteEndpoint(id) {
+      unindex(id);
+      await write(drop(`endpoint/${id}`));
+    },
+    async putNetwork(network) {
+      networks.set(network.id, network);
+      names.set(`${network.tenant}/${network.name}`, network.id);
+      await write(put(`network/${network.id}`, network));
+    },
+    async deleteNetwork(id) {
+      const network = networks.get(id);
+      networks.delete(id);
+      const name = network === undefined ? "" : `${network.tenant}/${network.name}`;
+      if (names.get(name) === id) names.delete(name);
+      await write(drop(`network/${id}`));
+    },
+    async putRemote(remote) {
+      remotes.set(remote.id, remote);
+      await write(put(`remote/${remote.id}`, remote));
+    },
+    async deleteRemote(id) {
+      remotes.delete(id);
+      await write(drop(`remote/${id}`));
+    },
+    async setComplete() {
+      if (complete) return;
+      complete = true;
+      await write(put("complete", true));
+    },
+  };
+}
+
+async function load<T extends { readonly id: string }>(
+  store: Store,
+  prefix: string,
+  parse: (value: unknown) => T,
+): Promise<Map<string, T>> {
+  const { entries } = await store.list(prefix);
+  const items = entries.map((entry) => {
+    try {
+      return parse(JSON.parse(entry.value));
+    } catch (error) {
+      throw new HoldfastError(
+        "internal",
+        `the node's copy holds a record that cannot be read: ${entry.key}: ${errorText(error)}`,
+      );
+    }
+  });
+  return new Map(items.map((item) => [item.id, item]));
+}

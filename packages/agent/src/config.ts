@@ -1,0 +1,39 @@
+import { Name, option } from "@holdfast/core";
+
+/** Options of the agent; section `agent` of the configuration file. */
+export const agentOptions = {
+  server: option.text("Base address of a controller.", "URL", "http://127.0.0.1:4653"),
+  token: option.optional("Bearer token for the controller. Absent: none is sent.", "TEXT", (text) => text),
+  node: option.optional("Name of this machine in the platform. Absent: its host name.", "NAME", Name.parse),
+  uplink: option.optional(
+    "Trunk interface that carries the company's VLANs. Absent: networks are local to this machine.",
+    "INTERFACE",
+    (text) => text,
+  ),
+  tunnelAddress: option.optional(
+    "Address with length that other nodes send VXLAN packets to, e.g. 192.168.50.11/24. Absent: no overlay across nodes.",
+    "ADDRESS/LENGTH",
+    (text) => text,
+  ),
+  datapathType: option.value(
+    "Open vSwitch datapath: system needs the kernel's module, netdev runs in userspace, auto takes what is there.",
+    "TYPE",
+    "auto",
+    datapathType,
+  ),
+  switchDirectory: option.text("Run directory of Open vSwitch.", "PATH", "/var/run/openvswitch"),
+  stateDirectory: option.text("Where the node's copy of its desired state is kept.", "PATH", "/var/lib/holdfast/agent"),
+  status: option.text("Where /healthz, /readyz and /metrics are served.", "HOST:PORT", "127.0.0.1:4654"),
+  pluginSocket: option.text("Docker plugin socket.", "PATH", "/run/docker/plugins/holdfast.sock"),
+  engineSocket: option.text("Docker's own socket.", "PATH", "/var/run/docker.sock"),
+  docker: option.flag("Serve Docker on this machine.", true),
+  beat: option.duration("Pause between two signs of life to the controller.", "10s"),
+  reservationTimeout: option.duration("How long addresses stay set aside for a container that never comes.", "5m"),
+} as const;
+
+export type DatapathType = "auto" | "netdev" | "system";
+
+function datapathType(text: string): DatapathType {
+  if (text === "auto" || text === "netdev" || text === "system") return text;
+  throw new TypeError(`${JSON.stringify(text)} is none of auto, netdev, system`);
+}

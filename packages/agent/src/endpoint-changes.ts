@@ -1,0 +1,40 @@
+import type { Clock } from "@holdfast/core";
+import type { Phase } from "@holdfast/model";
+import type { Book } from "./book.ts";
+import { advance, type LocalEndpoint } from "./local-endpoint.ts";
+
+/** The one way in which an endpoint of this node changes: phase checked, time and actor noted, on disk, and the reporter told. */
+export interface EndpointChanges {
+  /** @throws HoldfastError `conflict` for an illegal step. */
+  step(id: string, phase: Phase, change?: StepChange): Promise<LocalEndpoint>;
+}
+
+export interface StepChange {
+  readonly reason?: string;
+  readonly actor?: string;
+  /** Fields that change with the step. */
+  readonly fields?: Partial<LocalEndpoint>;
+}
+
+export interface EndpointChangesDependencies {
+  readonly book: Book;
+  readonly clock: Clock;
+  readonly reported: (id: string) => void;
+}
+
+export function createEndpointChanges(dependencies: EndpointChangesDependencies, node: string): EndpointChanges {
+  const { book, clock, reported } = dependencies;
+  return {
+    async step(id, phase, change = {}) {
+      const before = book.endpoints.get(id);
+      if (before === undefined) throw new TypeError(`bug: endpoint ${id} is not in the book`);
+      const { reason, actor = `node/${node}`, fields = {} } = change;
+      const step = { at: clock.now(), actor, ...(reason === undefined ? {} : { reason: reason.slice(0, 1000) }) };
+      const after = { ...advance(before, phase, step), ...fields };
+      const written = book.putEndpoint(after);
+      reported(id);
+      await written;
+      return after;
+    },
+  };
+}

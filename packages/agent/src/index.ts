@@ -1,0 +1,2 @@
+export { type Agent, type AgentDependencies, type AgentSettings, startAgent } from "./agent.ts";
+export { agentOptions, type DatapathType } from "./config.ts";

@@ -1,0 +1,50 @@
+import type { Client } from "@holdfast/client";
+import { type Clock, errorText, type Logger, type Name } from "@holdfast/core";
+import { type NodeReport, routes } from "@holdfast/model";
+import type { Reporter } from "./reporter.ts";
+
+export interface LivenessDependencies {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly reporter: Reporter;
+}
+
+/** Registers the node and gives signs of life. */
+export interface Liveness {
+  register(signal: AbortSignal): Promise<void>;
+  /** Runs until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createLiveness(
+  dependencies: LivenessDependencies,
+  options: { readonly node: Name; readonly report: NodeReport; readonly beatMilliseconds: number },
+): Liveness {
+  const { client, clock, logger, reporter } = dependencies;
+  const { node, report, beatMilliseconds } = options;
+  let reached = true;
+
+  async function register(signal: AbortSignal): Promise<void> {
+    await client.call(routes.reportNode, { params: { node }, body: report }, { signal });
+    if (!reached) logger.info("controller answers again");
+    reached = true;
+  }
+
+  return {
+    register,
+    async run(signal) {
+      while (!signal.aborted) {
+        try {
+          await register(AbortSignal.any([signal, AbortSignal.timeout(beatMilliseconds)]));
+          reporter.retryNow();
+        } catch (error) {
+          if (signal.aborted) return;
+          if (reached) logger.warn("controller does not answer", { error: errorText(error) });
+          reached = false;
+        }
+        await clock.wait(beatMilliseconds, signal).catch(() => undefined);
+      }
+    },
+  };
+}

@@ -1,0 +1,158 @@
+import type { Client } from "@holdfast/client";
+import { backoff, type Clock, errorText, type Logger, type Name } from "@holdfast/core";
+import type { DatapathDriver } from "@holdfast/datapath";
+import { type NodeFeedMessage, routes } from "@holdfast/model";
+import type { Book } from "./book.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Takedown } from "./takedown.ts";
+
+/** Keeps the book and the data path as the controller wants them, by following the node's feed. */
+export interface NodeSync {
+  /** Runs until the signal is aborted; reconnects by itself. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Whether the feed stands and has said everything. */
+  readonly inStep: boolean;
+}
+
+export interface NodeSyncDependencies {
+  readonly book: Book;
+  readonly client: Client;
+  readonly driver: DatapathDriver;
+  readonly takedown: Takedown;
+  readonly reporter: Reporter;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The set of networks has changed. */
+  readonly networksChanged: () => void;
+  /** Registers the node: a feed is only for nodes that the controller knows. */
+  readonly register: (signal: AbortSignal) => Promise<void>;
+}
+
+/** What one connection has said so far, until `synced`. */
+interface Seen {
+  readonly networks: Set<string>;
+  readonly endpoints: Set<string>;
+  readonly remotes: Set<string>;
+}
+
+export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): NodeSync {
+  const { book, client, driver, takedown, reporter, clock, logger, networksChanged, register } = dependencies;
+  let inStep = false;
+
+  async function take(message: NodeFeedMessage, seen: Seen, signal: AbortSignal): Promise<void> {
+    switch (message.kind) {
+      case "network":
+        seen.networks.add(message.network.id);
+        driver.setNetwork(message.network);
+        await book.putNetwork(message.network);
+        networksChanged();
+        break;
+      case "network-gone":
+        await dropNetwork(message.id);
+        break;
+      case "endpoint":
+        seen.endpoints.add(message.endpoint.id);
+        break;
+      case "endpoint-gone":
+        await takedown.forget(message.id, message.reason, signal);
+        break;
+      case "remote":
+        seen.remotes.add(message.remote.id);
+        driver.setRemote(message.remote);
+        await book.putRemote(message.remote);
+        break;
+      case "remote-gone":
+        await dropRemote(message.id);
+        break;
+      case "synced":
+        await endOfSnapshot(seen, signal);
+        break;
+      case "beat":
+        break;
+    }
+  }
+
+  async function dropNetwork(id: string): Promise<void> {
+    driver.removeNetwork(id);
+    await book.deleteNetwork(id);
+    networksChanged();
+  }
+
+  async function dropRemote(id: string): Promise<void> {
+    driver.removeRemote(id);
+    await book.deleteRemote(id);
+  }
+
+  /** What the snapshot did not name is gone; endpoints are asked for one by one, for a running one is never dropped on silence. */
+  async function endOfSnapshot(seen: Seen, signal: AbortSignal): Promise<void> {
+    for (const id of [...book.remotes.keys()]) if (!seen.remotes.has(id)) await dropRemote(id);
+    for (const id of [...book.networks.keys()]) {
+      const used = [...book.endpoints.values()].some(
+        (endpoint) => endpoint.networkId === id && endpoint.phase !== "released",
+      );
+      if (!seen.networks.has(id) && !used) await dropNetwork(id);
+    }
+    for (const endpoint of book.endpoints.values()) if (!seen.endpoints.has(endpoint.id)) reporter.notify(endpoint.id);
+    await releaseStrangers(seen, signal);
+    await book.setComplete();
+    await driver.synced(signal);
+    reporter.retryNow();
+    inStep = true;
+    networksChanged();
+    logger.info("node is in step with the controller", {
+      networks: book.networks.size,
+      endpoints: book.endpoints.size,
+    });
+  }
+
+  /** Endpoints that the controller has given to this node and that never arrived: the agent died between answer and book. */
+  async function releaseStrangers(seen: Seen, signal: AbortSignal): Promise<void> {
+    if (!book.complete) return;
+    const strangers = [...seen.endpoints].filter((id) => !book.endpoints.has(id));
+    if (strangers.length === 0) return;
+    logger.warn("endpoints unknown to this node are given back", { endpoints: strangers });
+    const found = await Promise.allSettled(
+      strangers.map((endpoint) => client.call(routes.getEndpoint, { params: { endpoint } }, { signal })),
+    );
+    const reports = found.flatMap((result) => {
+      if (result.status === "rejected" || result.value.phase !== "reserved") return [];
+      const { id, epoch } = result.value;
+      const reason = "reserved, but its node never received the answer";
+      const at = clock.now().toISOString();
+      return [
+        { endpoint: id, epoch, transitions: [{ phase: "released" as const, at, actor: `node/${node}`, reason }] },
+      ];
+    });
+    if (reports.length > 0) await client.call(routes.report, { params: { node }, body: { reports } }, { signal });
+  }
+
+  async function followOnce(signal: AbortSignal): Promise<void> {
+    await register(signal);
+    const seen: Seen = { networks: new Set(), endpoints: new Set(), remotes: new Set() };
+    for await (const message of client.stream(routes.followNode, { params: { node } }, { signal })) {
+      await take(message, seen, signal);
+    }
+  }
+
+  return {
+    get inStep() {
+      return inStep;
+    },
+    async run(signal) {
+      let attempt = 0;
+      while (!signal.aborted) {
+        try {
+          await followOnce(signal);
+        } catch (error) {
+          if (signal.aborted) break;
+          if (inStep) attempt = 0;
+          if (inStep || attempt === 0)
+            logger.warn("feed lost, node goes on with its own copy", { error: errorText(error) });
+          else logger.debug("feed not reached", { error: errorText(error) });
+        }
+        inStep = false;
+        await clock.wait(backoff(attempt++, { longest: 2000 }), signal).catch(() => undefined);
+      }
+    },
+  };
+}

@@ -1,0 +1,189 @@
+import type { Client } from "@holdfast/client";
+import { backoff, type Clock, errorText, HoldfastError, isHoldfastError, type Logger, type Name } from "@holdfast/core";
+import { type EndpointReport, type ReportResults, routes } from "@holdfast/model";
+import type { Book } from "./book.ts";
+import type { LocalEndpoint } from "./local-endpoint.ts";
+import type { Takedown } from "./takedown.ts";
+
+/**
+ * Tells the controller what became of the endpoints: everything that is noted as unreported, in order per endpoint, as soon as it is
+ * there, as many endpoints in one request as wait. What cannot be told now is told later.
+ */
+export interface Reporter {
+  /** There is something new to tell of this endpoint. */
+  notify(id: string): void;
+  /**
+   * Resolves when all that is noted of the endpoint up to now has been told. @throws HoldfastError `unavailable` as soon as one try fails: it
+   * will be told later all the same.
+   */
+  flush(id: string, signal: AbortSignal): Promise<void>;
+  /** The controller answers again: try at once. */
+  retryNow(): void;
+  /** Runs until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface ReporterDependencies {
+  readonly book: Book;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Later than construction: takedown needs the reporter's notify. */
+  readonly takedown: () => Takedown;
+}
+
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const MOST_IN_ONE_REQUEST = 500;
+
+export function createReporter(dependencies: ReporterDependencies, node: Name): Reporter {
+  const { book, client, clock, logger, takedown } = dependencies;
+  const dirty = new Set<string>();
+  const waiters = new Map<string, Waiter[]>();
+  let wake = (): void => undefined;
+
+  function settle(id: string, outcome: (waiter: Waiter) => void): void {
+    const list = waiters.get(id) ?? [];
+    waiters.delete(id);
+    for (const waiter of list) outcome(waiter);
+  }
+
+  async function tell(ids: readonly string[], signal: AbortSignal): Promise<void> {
+    const endpoints = ids.flatMap((id) => book.endpoints.get(id) ?? []);
+    for (const id of ids) if (!book.endpoints.has(id)) settle(id, (waiter) => waiter.resolve());
+    if (endpoints.length === 0) return;
+    const body = { reports: endpoints.map(reportOf) };
+    const { results } = await client.call(routes.report, { params: { node }, body }, { signal });
+    const told = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+    for (const result of results) {
+      const sent = told.get(result.endpoint);
+      if (sent !== undefined) await accept(sent, result, signal);
+    }
+  }
+
+  async function accept(
+    sent: LocalEndpoint,
+    result: ReportResults["results"][number],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const now = book.endpoints.get(sent.id);
+    switch (result.outcome) {
+      case "done":
+        await acknowledge(sent, now);
+        break;
+      case "superseded":
+        await takedown().forget(sent.id, result.detail ?? "another node has the claim", signal);
+        break;
+      case "unknown":
+        // A controller that has lost its memory must not cost a running container its network.
+        if (sent.phase === "released" || sent.phase === "reserved") await book.deleteEndpoint(sent.id);
+        else {
+          logger.error("the controller does not know an endpoint that runs here", {
+            endpoint: sent.id,
+            detail: result.detail,
+          });
+          await acknowledge(sent, now);
+        }
+        break;
+      case "refused":
+        logger.error("the controller refused a report", { endpoint: sent.id, detail: result.detail });
+        if (sent.replaces === undefined) await acknowledge(sent, now);
+        else await takedown().forget(sent.id, result.detail ?? "the claim is gone", signal);
+        break;
+    }
+    settle(sent.id, (waiter) => waiter.resolve());
+  }
+
+  async function acknowledge(sent: LocalEndpoint, now: LocalEndpoint | undefined): Promise<void> {
+    if (now === undefined) return;
+    const rest = now.unreported.slice(sent.unreported.length);
+    if (rest.length > 0) dirty.add(now.id);
+    if (now.phase === "released" && rest.length === 0) return book.deleteEndpoint(now.id);
+    const { replaces, ...fields } = now;
+    await book.putEndpoint({ ...fields, unreported: rest, known: true });
+  }
+
+  async function round(signal: AbortSignal): Promise<void> {
+    const ids = [...dirty].slice(0, MOST_IN_ONE_REQUEST);
+    for (const id of ids) dirty.delete(id);
+    try {
+      await tell(ids, signal);
+    } catch (error) {
+      for (const id of ids) dirty.add(id);
+      for (const id of ids) settle(id, (waiter) => waiter.reject(error));
+      throw error;
+    }
+  }
+
+  async function pause(attempt: number, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    wake = () => stop.abort();
+    await clock.wait(backoff(attempt), AbortSignal.any([signal, stop.signal])).catch(() => undefined);
+  }
+
+  async function untilDirty(signal: AbortSignal): Promise<void> {
+    if (dirty.size > 0 || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      wake = resolve;
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  return {
+    notify(id) {
+      dirty.add(id);
+      wake();
+    },
+    async flush(id, signal) {
+      signal.throwIfAborted();
+      if (!book.endpoints.has(id)) return;
+      await new Promise<void>((resolve, reject) => {
+        waiters.set(id, [...(waiters.get(id) ?? []), { resolve, reject }]);
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+        dirty.add(id);
+        wake();
+      });
+    },
+    retryNow() {
+      wake();
+    },
+    async run(signal) {
+      for (const endpoint of book.endpoints.values()) if (endpoint.unreported.length > 0) dirty.add(endpoint.id);
+      let attempt = 0;
+      while (!signal.aborted) {
+        await untilDirty(signal);
+        if (signal.aborted) break;
+        try {
+          await round(signal);
+          attempt = 0;
+        } catch (error) {
+          if (signal.aborted) break;
+          logFailure(error);
+          await pause(attempt++, signal);
+        }
+      }
+      const stopped = new HoldfastError("unavailable", "the agent is stopping");
+      for (const id of [...waiters.keys()]) settle(id, (waiter) => waiter.reject(stopped));
+    },
+  };
+
+  function logFailure(error: unknown): void {
+    const level = isHoldfastError(error, "unavailable") ? "debug" : "warn";
+    logger[level]("report not delivered, will be repeated", { error: errorText(error) });
+  }
+}
+
+function reportOf(endpoint: LocalEndpoint): EndpointReport {
+  const { id, epoch, unreported, workload, replaces, tenant, network, identity } = endpoint;
+  return {
+    endpoint: id,
+    epoch,
+    transitions: unreported,
+    workload,
+    claim: { tenant, network, identity },
+    ...(replaces === undefined ? {} : { replaces }),
+  };
+}

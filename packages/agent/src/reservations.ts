@@ -1,0 +1,218 @@
+import type { Client } from "@holdfast/client";
+import {
+  type Clock,
+  errorText,
+  HoldfastError,
+  type IpAddress,
+  isHoldfastError,
+  type Logger,
+  type Name,
+} from "@holdfast/core";
+import { type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
+import type { Book } from "./book.ts";
+import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Takedown } from "./takedown.ts";
+import type { Turns } from "./turns.ts";
+
+/** Addresses set aside for attachments to come, and given back. */
+export interface Reservations {
+  reserve(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses>;
+  unreserve(request: { tenant: Name; network: Name; address: IpAddress }, signal: AbortSignal): Promise<void>;
+}
+
+export interface ReservationsDependencies {
+  readonly book: Book;
+  readonly client: Client;
+  readonly takedown: Takedown;
+  readonly reporter: Reporter;
+  readonly turns: Turns;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A new endpoint id, never the same twice. */
+  readonly newId: () => string;
+}
+
+export function createReservations(dependencies: ReservationsDependencies, node: Name): Reservations {
+  const { book, client, takedown, reporter, turns, clock, logger, newId } = dependencies;
+
+  async function reserveInTurn(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses> {
+    const waiting = waitingFor(request);
+    if (waiting !== undefined) {
+      await book.putEndpoint({ ...waiting, grants: waiting.grants + 1 });
+      return answer(waiting);
+    }
+    const before = request.address === undefined ? undefined : await makeWay(request, request.address, signal);
+    try {
+      return await reserveAtController(request, signal);
+    } catch (error) {
+      if (!isHoldfastError(error, "unavailable")) throw error;
+      const former = before ?? ownFreed(request);
+      if (former === undefined) throw unreachable(request, error);
+      return await goOnWith(former, request);
+    }
+  }
+
+  /** An unattached reservation that this request is a repetition of. */
+  function waitingFor(request: ReserveRequest): LocalEndpoint | undefined {
+    const { address } = request;
+    if (address !== undefined) {
+      const holder = book.holderOf(networkKey(request), address);
+      return holder?.phase === "reserved" ? holder : undefined;
+    }
+    for (const endpoint of book.endpoints.values()) {
+      const same = endpoint.requester === request.requester && networkKey(endpoint) === networkKey(request);
+      const wanted = request.identity === undefined || request.identity === endpoint.identity;
+      if (same && wanted && endpoint.phase === "reserved") return endpoint;
+    }
+    return undefined;
+  }
+
+  /** Ends what is left of a former endpoint of the address. Gives it back when the controller has not been told of its end yet. */
+  async function makeWay(
+    request: ReserveRequest,
+    address: IpAddress,
+    signal: AbortSignal,
+  ): Promise<LocalEndpoint | undefined> {
+    const holder = book.holderOf(networkKey(request), address);
+    if (holder === undefined) return undefined;
+    if (holder.phase !== "detached" && holder.phase !== "failed" && holder.phase !== "released") {
+      throw new HoldfastError(
+        "address_in_use",
+        `${address} of ${holder.identity} is in use on this node (${node}) by ${callName(holder)}; stop that first`,
+        { details: { identity: holder.identity, node, endpoint: holder.id } },
+      );
+    }
+    if (holder.phase !== "released") await takedown.release(holder.id, "its address is wanted again", signal);
+    await flushed(holder.id, signal);
+    return book.endpoints.get(holder.id);
+  }
+
+  async function reserveAtController(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses> {
+    const { tenant, network, address, identity, identityIsHint = false, runtime, container } = request;
+    const body = {
+      endpoint: newId(),
+      tenant,
+      network,
+      ...(address === undefined ? {} : { address }),
+      ...(identity === undefined ? {} : { identity }),
+      identityIsHint,
+      workload: { runtime, ...(container === undefined ? {} : { container }) },
+    };
+    const reservation = await client.call(routes.reserve, { params: { node }, body }, { signal });
+    const endpoint = fromReservation(reservation, request);
+    await book.putNetwork(reservation.network);
+    await book.putEndpoint(endpoint);
+    return answer(endpoint);
+  }
+
+  function fromReservation({ endpoint, claim, network }: Reservation, request: ReserveRequest): LocalEndpoint {
+    return {
+      id: endpoint.id,
+      tenant: endpoint.tenant,
+      network: endpoint.network,
+      networkId: network.id,
+      identity: endpoint.identity,
+      ephemeral: claim.retention.kind === "ephemeral",
+      epoch: endpoint.epoch,
+      addresses: endpoint.addresses,
+      mac: endpoint.mac,
+      phase: "reserved",
+      since: clock.now().getTime(),
+      workload: endpoint.workload,
+      requester: request.requester,
+      grants: 1,
+      ports: [],
+      unreported: [],
+      known: true,
+    };
+  }
+
+  /**
+   * While no controller answers: an ephemeral address of ours whose release it has not heard of is still bound to this node in its book, so
+   * that nobody else can have it.
+   */
+  function ownFreed(request: ReserveRequest): LocalEndpoint | undefined {
+    if (request.address !== undefined) return undefined;
+    const freed = [...book.endpoints.values()].filter((endpoint) => {
+      if (endpoint.phase !== "released" || networkKey(endpoint) !== networkKey(request)) return false;
+      return request.identity === undefined ? endpoint.ephemeral : endpoint.identity === request.identity;
+    });
+    return freed.sort((a, b) => a.since - b.since)[0];
+  }
+
+  /** The claim goes on under a new endpoint; the controller learns of both in one step. */
+  async function goOnWith(former: LocalEndpoint, request: ReserveRequest): Promise<ReservedAddresses> {
+    const { runtime, container, requester } = request;
+    const replaces = former.known ? former.id : former.replaces;
+    const now = clock.now();
+    const endpoint: LocalEndpoint = {
+      ...former,
+      id: newId(),
+      phase: "reserved",
+      since: now.getTime(),
+      workload: { runtime, ...(container === undefined ? {} : { container }) },
+      requester,
+      grants: 1,
+      ports: [],
+      unreported: [
+        { phase: "reserved", at: now.toISOString(), actor: `node/${node}`, reason: "no controller answered" },
+      ],
+      known: false,
+      ...(replaces === undefined ? {} : { replaces }),
+    };
+    logger.info("claim goes on without a controller", { endpoint: endpoint.id, identity: endpoint.identity });
+    await book.replaceEndpoint(former.id, endpoint);
+    reporter.notify(endpoint.id);
+    return answer(endpoint);
+  }
+
+  function answer(endpoint: LocalEndpoint): ReservedAddresses {
+    const network = book.networks.get(endpoint.networkId);
+    if (network === undefined) throw new HoldfastError("not_found", `network ${networkKey(endpoint)} is gone`);
+    const { id, identity, addresses, mac } = endpoint;
+    return { endpoint: id, identity, addresses, mac, network };
+  }
+
+  /** Tells the controller if it answers; an outage is no reason to fail, the book remembers. */
+  async function flushed(id: string, signal: AbortSignal): Promise<void> {
+    try {
+      await reporter.flush(id, AbortSignal.any([signal, AbortSignal.timeout(2000)]));
+    } catch (error) {
+      signal.throwIfAborted();
+      logger.debug("controller not told yet", { endpoint: id, error: errorText(error) });
+    }
+  }
+
+  function unreachable(request: ReserveRequest, cause: unknown): HoldfastError {
+    const what = request.address ?? request.identity ?? "an address";
+    return new HoldfastError(
+      "unavailable",
+      `no controller answers, and ${what} of ${networkKey(request)} is not bound to this node (${node}); ` +
+        "only claims that are bound here can start without one",
+      { cause },
+    );
+  }
+
+  return {
+    reserve(request, signal) {
+      signal.throwIfAborted();
+      const scope = request.address ?? request.identity ?? request.requester;
+      return turns.take(`${networkKey(request)} ${scope}`, () => reserveInTurn(request, signal));
+    },
+
+    unreserve(request, signal) {
+      return turns.take(`${networkKey(request)} ${request.address}`, async () => {
+        const holder = book.holderOf(networkKey(request), request.address);
+        if (holder === undefined || holder.phase === "released") return;
+        if (holder.grants > 1 && holder.phase !== "reserved" && holder.phase !== "detached") {
+          // Somebody else asked for the address as well, and it is that request which has failed.
+          await book.putEndpoint({ ...holder, grants: holder.grants - 1 });
+          return;
+        }
+        await takedown.release(holder.id, "given back by its runtime", signal);
+        await flushed(holder.id, signal);
+      });
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { errorText, type Logger } from "@holdfast/core";
+import type { DatapathDriver } from "@holdfast/datapath";
+import type { Book } from "./book.ts";
+import type { EndpointChanges } from "./endpoint-changes.ts";
+
+/** Takes endpoints off the wire and gives their addresses back, from whatever phase they are in. */
+export interface Takedown {
+  /** To `detached`: no frame enters or leaves any more. An endpoint that never was on the wire stays as it is. */
+  detach(id: string, reason: string, signal: AbortSignal): Promise<void>;
+  /** To `released`, through `detached` when needed. */
+  release(id: string, reason: string, signal: AbortSignal): Promise<void>;
+  /** The node has lost the endpoint to another: off the wire and out of the book, nothing to report. */
+  forget(id: string, reason: string, signal: AbortSignal): Promise<void>;
+}
+
+export interface TakedownDependencies {
+  readonly book: Book;
+  readonly changes: EndpointChanges;
+  readonly driver: DatapathDriver;
+  readonly logger: Logger;
+}
+
+export function createTakedown(dependencies: TakedownDependencies): Takedown {
+  const { book, changes, driver, logger } = dependencies;
+
+  const detach: Takedown["detach"] = async (id, reason, signal) => {
+    const phase = book.endpoints.get(id)?.phase;
+    if (phase === undefined || phase === "reserved" || phase === "detached" || phase === "released") return;
+    if (phase !== "detaching") await changes.step(id, "detaching", { reason });
+    await driver.detach(id, signal);
+    await changes.step(id, "detached");
+  };
+
+  return {
+    detach,
+    async release(id, reason, signal) {
+      await detach(id, reason, signal);
+      const phase = book.endpoints.get(id)?.phase;
+      if (phase === undefined || phase === "released") return;
+      await changes.step(id, "released", { reason });
+    },
+    async forget(id, reason, signal) {
+      const endpoint = book.endpoints.get(id);
+      if (endpoint === undefined) return;
+      logger.warn("endpoint lost by this node", { endpoint: id, identity: endpoint.identity, reason });
+      try {
+        await driver.detach(id, signal);
+      } catch (error) {
+        logger.error("lost endpoint could not be taken off the wire", { endpoint: id, error: errorText(error) });
+        throw error;
+      }
+      await book.deleteEndpoint(id);
+    },
+  };
+}

@@ -1,0 +1,252 @@
+import { describe, expect, test } from "vitest";
+import { parseDocuments } from "./apply.ts";
+import type { CliIo } from "./io.ts";
+import { parseRetention } from "./nouns/claim.ts";
+import { parseSubnet } from "./nouns/subnet-text.ts";
+import { runCli } from "./program.ts";
+
+const network = {
+  tenant: "default",
+  name: "web",
+  id: "n1",
+  kind: "vlan",
+  segment: 100,
+  subnets: [{ prefix: "10.20.0.0/16", gateway: "10.20.0.1", ranges: [], exclusions: [] }],
+  mtu: 1500,
+  docker: true,
+  cooldownSeconds: 60,
+  labels: { env: "prod" },
+  createdAt: "2026-11-20T10:00:00.000Z",
+  revision: 7,
+};
+const claim = {
+  tenant: "default",
+  network: "web",
+  identity: "redis-0",
+  addresses: ["10.20.0.7"],
+  mac: "02:64:0a:14:00:07",
+  retention: { kind: "reserved" },
+  epoch: 0,
+  labels: {},
+  createdAt: "2026-11-20T10:00:00.000Z",
+  revision: 9,
+};
+
+type Answer = { readonly status?: number; readonly body?: unknown };
+
+/** A terminal, and a controller that answers by `METHOD path`. */
+function terminal(answers: Readonly<Record<string, Answer>> = {}, files: Readonly<Record<string, string>> = {}) {
+  const seen: { request: string; body: unknown }[] = [];
+  const screen = { out: "", err: "" };
+  const io: CliIo = {
+    out: (text) => {
+      screen.out += text;
+    },
+    err: (text) => {
+      screen.err += text;
+    },
+    environment: { HOLDFAST_SERVER: "http://c" },
+    readFile: (path) => Promise.resolve(files[path] ?? ""),
+    fetch: ((url: string, init: RequestInit) => {
+      const request = `${init.method ?? "GET"} ${url.replace("http://c", "").split("?")[0]}`;
+      seen.push({ request, body: init.body === undefined ? undefined : JSON.parse(init.body as string) });
+      const { status = 200, body } = answers[request] ?? {
+        status: 404,
+        body: {
+          type: "",
+          title: "",
+          status: 404,
+          detail: `${request} is not there`,
+          code: "not_found",
+          retryable: false,
+        },
+      };
+      return Promise.resolve(status === 204 ? new Response(null, { status }) : Response.json(body, { status }));
+    }) as typeof fetch,
+    now: () => new Date("2026-11-20T10:05:12.000Z"),
+    signal: new AbortController().signal,
+  };
+  return { io, seen, screen, run: (line: string) => runCli(line.split(" "), io) };
+}
+
+describe("holdfast network", () => {
+  test("create sends what was typed and shows what was made", async () => {
+    const { run, seen, screen } = terminal({ "POST /v1/tenants/default/networks": { status: 201, body: network } });
+    expect(await run("network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16 --label env=prod")).toBe(0);
+    expect(seen[0]?.body).toEqual({
+      name: "web",
+      kind: "vlan",
+      segment: 100,
+      subnets: [{ prefix: "10.20.0.0/16", ranges: [], exclusions: [] }],
+      docker: true,
+      labels: { env: "prod" },
+    });
+    expect(screen.out).toContain("VLAN:            100\n");
+    expect(screen.out).toContain("subnet:          10.20.0.0/16 gateway 10.20.0.1\n");
+  });
+
+  test("list prints aligned columns, JSON on request, and a hint when there is nothing", async () => {
+    const one = terminal({ "GET /v1/networks": { body: { items: [network], revision: 9 } } });
+    await one.run("network list");
+    expect(one.screen.out).toBe(
+      "TENANT   NAME  KIND  SEGMENT  SUBNETS       MTU   AGE\ndefault  web   vlan  100      10.20.0.0/16  1500  5m12s\n",
+    );
+    const machine = terminal({ "GET /v1/networks": { body: { items: [network], revision: 9 } } });
+    await machine.run("network list -o json");
+    expect(JSON.parse(machine.screen.out)).toEqual({ items: [network] });
+    const none = terminal({ "GET /v1/networks": { body: { items: [], revision: 1 } } });
+    await none.run("network list");
+    expect(none.screen.out).toContain("no networks yet; make one: holdfast network create");
+  });
+
+  test("a segment flag of the other kind is refused before anything is sent", async () => {
+    const { run, seen, screen } = terminal();
+    expect(await run("network create web --kind vxlan --vlan 100")).toBe(1);
+    expect(screen.err).toBe("holdfast: --vlan does not go with --kind vxlan; use --vni\n");
+    expect(seen).toEqual([]);
+  });
+});
+
+describe("holdfast claim", () => {
+  test("create prints identity, address and MAC on one line", async () => {
+    const { run, screen } = terminal({ "POST /v1/tenants/default/networks/web/claims": { status: 201, body: claim } });
+    expect(await run("claim create redis-0 --network web")).toBe(0);
+    expect(screen.out).toBe("redis-0  10.20.0.7  02:64:0a:14:00:07\n");
+  });
+
+  test("options of the program may stand after the command", async () => {
+    const { run, seen } = terminal({ "GET /v1/tenants/blue/networks/web/claims/redis-0": { body: claim } });
+    expect(await run("claim get redis-0 --network web --tenant blue -o json")).toBe(0);
+    expect(seen[0]?.request).toBe("GET /v1/tenants/blue/networks/web/claims/redis-0");
+  });
+
+  test("retentions are read as people write them", () => {
+    expect(parseRetention("sticky:1h30m")).toEqual({ kind: "sticky", ttlSeconds: 5400 });
+    expect(() => parseRetention("forever")).toThrow("--retention forever is none of reserved, sticky:TIME, ephemeral");
+  });
+});
+
+describe("exit codes", () => {
+  test.for([
+    ["--help", 0],
+    ["network create --help", 0],
+    ["network create", 2],
+    ["network create web", 2],
+    ["nonsense", 2],
+    ["network list --nonsense", 2],
+    ["network list -o xml", 2],
+    ["network get nothing", 1],
+  ] as const)("holdfast %s ends with %i", async ([line, code]) => {
+    expect(await terminal().run(line)).toBe(code);
+  });
+
+  test("every command has an example in its help", async () => {
+    const { run, screen } = terminal();
+    await run("claim move --help");
+    expect(screen.out).toContain("Examples:\n  holdfast claim move redis-0 --network web\n");
+  });
+
+  test("a refusal names the field", async () => {
+    const body = {
+      type: "",
+      title: "",
+      status: 400,
+      detail: "host bits are set in 10.20.0.1/16; the prefix is 10.20.0.0/16",
+      code: "invalid_argument",
+      retryable: false,
+      field: "subnets.0.prefix",
+    };
+    const { run, screen } = terminal({ "POST /v1/tenants/default/networks": { status: 400, body } });
+    expect(await run("network create web --kind vlan --subnet 10.20.0.1/16")).toBe(1);
+    expect(screen.err).toContain("holdfast: subnets.0.prefix: host bits are set in 10.20.0.1/16");
+  });
+});
+
+describe("subnets on the command line", () => {
+  test("carry gateway, ranges and exclusions", () => {
+    expect(parseSubnet("10.20.0.0/16,gateway=none,range=10.20.1.0-10.20.1.9,exclude=10.20.1.4")).toEqual({
+      prefix: "10.20.0.0/16",
+      gateway: null,
+      ranges: [{ first: "10.20.1.0", last: "10.20.1.9" }],
+      exclusions: [{ first: "10.20.1.4", last: "10.20.1.4" }],
+    });
+    expect(() => parseSubnet("10.20.0.0/16,gw=1")).toThrow("gw=1 is none of gateway=, range=, exclude=");
+  });
+});
+
+const FILE = `
+apiVersion: holdfast/v1
+kind: Claim
+metadata: { name: redis-0, network: web }
+---
+apiVersion: holdfast/v1
+kind: Network
+metadata: { name: web, labels: { env: prod } }
+spec: { kind: vlan, segment: 100, subnets: [{ prefix: 10.20.0.0/16 }] }
+`;
+
+describe("holdfast apply", () => {
+  test("makes networks before the claims on them", async () => {
+    const { run, seen, screen } = terminal(
+      {
+        "POST /v1/tenants/default/networks": { status: 201, body: network },
+        "POST /v1/tenants/default/networks/web/claims": { status: 201, body: claim },
+      },
+      { "platform.yaml": FILE },
+    );
+    expect(await run("apply -f platform.yaml")).toBe(0);
+    expect(seen.map(({ request }) => request).filter((request) => request.startsWith("POST"))).toEqual([
+      "POST /v1/tenants/default/networks",
+      "POST /v1/tenants/default/networks/web/claims",
+    ]);
+    expect(screen.out).toBe(
+      "DOCUMENT                   OUTCOME\nnetwork default/web        created\nclaim default/web/redis-0  created\n",
+    );
+  });
+
+  test("changes nothing that is right, and nothing at all on a dry run", async () => {
+    const there = {
+      "GET /v1/tenants/default/networks/web": { body: network },
+      "GET /v1/tenants/default/networks/web/claims/redis-0": { body: claim },
+    };
+    const again = terminal(there, { f: FILE });
+    await again.run("apply -f f");
+    expect(again.seen.every(({ request }) => request.startsWith("GET"))).toBe(true);
+    expect(again.screen.out).toContain("network default/web        unchanged\n");
+    const dry = terminal({}, { f: FILE });
+    await dry.run("apply -f f --dry-run");
+    expect(dry.seen.every(({ request }) => request.startsWith("GET"))).toBe(true);
+    expect(dry.screen.out).toContain("network default/web        created\n");
+  });
+
+  test("applies nothing of a file with an error, and names document and field", async () => {
+    const { run, seen, screen } = terminal({}, { f: FILE.replace("10.20.0.0/16", "10.20.0.9/16") });
+    expect(await run("apply -f f")).toBe(1);
+    expect(screen.err).toContain("holdfast: f, document 2: spec.subnets.0.prefix: host bits are set");
+    expect(seen).toEqual([]);
+    expect(() => parseDocuments("f", "kind: [")).toThrow("f, document 1:");
+    expect(() => parseDocuments("f", "# nothing\n")).toThrow("f holds no document");
+  });
+});
+
+describe("shell completion", () => {
+  test("knows commands, options and names from the controller", async () => {
+    const answers = { "GET /v1/networks": { body: { items: [network], revision: 9 } } };
+    const complete = async (...words: string[]) => {
+      const { io, screen } = terminal(answers);
+      await runCli(["__complete", ...words], io);
+      return screen.out.trim().split("\n");
+    };
+    expect(await complete("net")).toEqual(["network"]);
+    expect(await complete("network", "")).toContain("create");
+    expect(await complete("claim", "create", "--net")).toEqual(["--network"]);
+    expect(await complete("claim", "create", "redis-0", "--network", "")).toEqual(["web"]);
+    expect(await complete("network", "get", "w")).toEqual(["web"]);
+  });
+
+  test.for(["bash", "zsh", "fish"])("%s gets its code", async (shell) => {
+    const { run, screen } = terminal();
+    expect(await run(`completion ${shell}`)).toBe(0);
+    expect(screen.out).toContain("holdfast __complete");
+  });
+});

@@ -1,0 +1,58 @@
+import { Command } from "commander";
+import { type Context, contextOf } from "./context.ts";
+import type { CliIo } from "./io.ts";
+
+/** Names that the shell completes from the controller. */
+export type Completes = "tenant" | "network" | "claim" | "endpoint" | "node" | "file" | "none";
+
+/** One command as data. */
+export interface CommandDefinition {
+  readonly name: string;
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  /** `["<identity>", "Name of the workload.", "claim"]`. */
+  readonly args?: readonly (readonly [syntax: string, description: string, completes: Completes])[];
+  /** `["--network <name>", "…", "network"]`; a `!` before the dashes makes it mandatory; one that ends in `...` may be repeated. */
+  readonly options?: readonly (readonly [flags: string, description: string, completes?: Completes])[];
+  /** Lines after `Examples:`. */
+  readonly examples: readonly string[];
+  readonly run: (context: Context, args: readonly string[], options: CommandOptions) => Promise<void>;
+}
+
+/** Parsed flags by name in camel case. */
+export type CommandOptions = Readonly<Record<string, unknown>>;
+
+export const text = (options: CommandOptions, name: string): string | undefined => options[name] as string | undefined;
+export const texts = (options: CommandOptions, name: string): readonly string[] =>
+  (options[name] as string[] | undefined) ?? [];
+export const flag = (options: CommandOptions, name: string): boolean | undefined =>
+  options[name] as boolean | undefined;
+
+/** What a commander command completes, kept beside it. */
+export const completions = new WeakMap<Command, Readonly<Record<string, Completes>>>();
+
+export function createCommand(definition: CommandDefinition, io: CliIo): Command {
+  const command = new Command(definition.name).description(definition.summary).aliases(definition.aliases ?? []);
+  const completes: Record<string, Completes> = {};
+  for (const [index, [syntax, description, kind]] of (definition.args ?? []).entries()) {
+    command.argument(syntax, description);
+    completes[String(index)] = kind;
+  }
+  for (const [flags, description, kind] of definition.options ?? []) {
+    if (flags.startsWith("!")) command.requiredOption(flags.slice(1), description);
+    else command.option(flags, description);
+    completes[/--[a-z-]+/.exec(flags)?.[0] ?? ""] = kind ?? "none";
+  }
+  completions.set(command, completes);
+  command.addHelpText("after", `\nExamples:\n${definition.examples.map((line) => `  holdfast ${line}\n`).join("")}`);
+  command.action(async () => {
+    await definition.run(contextOf(command, io), command.args, command.opts());
+  });
+  return command;
+}
+
+export function createNoun(name: string, summary: string, commands: readonly CommandDefinition[], io: CliIo): Command {
+  const noun = new Command(name).description(summary);
+  for (const definition of commands) noun.addCommand(createCommand(definition, io));
+  return noun;
+}

@@ -1,0 +1,2 @@
+export type { CliIo } from "./io.ts";
+export { type ExitCode, type ProgramExtension, runCli } from "./program.ts";

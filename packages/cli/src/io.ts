@@ -1,0 +1,13 @@
+/** The world around a command: tests give their own. */
+export interface CliIo {
+  out(text: string): void;
+  err(text: string): void;
+  /** `HOLDFAST_SERVER` and `HOLDFAST_TOKEN` are read from here. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** A file's text; `-` is standard input. */
+  readFile(path: string): Promise<string>;
+  readonly fetch: typeof fetch;
+  now(): Date;
+  /** Aborted when the person interrupts. */
+  readonly signal: AbortSignal;
+}

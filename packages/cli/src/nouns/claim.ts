@@ -1,0 +1,183 @@
+import { listAll } from "@holdfast/client";
+import { HoldfastError, parseDuration } from "@holdfast/core";
+import { type Claim, type Retention, routes } from "@holdfast/model";
+import type { Context } from "../context.ts";
+import { type CommandDefinition, flag, text, texts } from "../define-command.ts";
+import { printList, printObject } from "../output/print.ts";
+import { type Column, formatDetails } from "../output/table.ts";
+import { ageText, boundText, labelText, retentionText } from "../output/words.ts";
+import { labelChange, parseLabels } from "./labels.ts";
+
+const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
+const byIdentity = ["<identity>", "Name of the workload.", "claim"] as const;
+const RETENTION_HELP =
+  "reserved: until released by hand; sticky:TIME: that long after detach; ephemeral: gone with the endpoint.";
+
+/** `reserved`, `ephemeral` or `sticky:30m`. @throws HoldfastError `invalid_argument`. */
+export function parseRetention(value: string): Retention {
+  if (value === "reserved" || value === "ephemeral") return { kind: value };
+  const time = /^sticky:(.+)$/.exec(value)?.[1];
+  if (time !== undefined) return { kind: "sticky", ttlSeconds: Math.round(parseDuration(time) / 1000) };
+  throw new HoldfastError("invalid_argument", `--retention ${value} is none of reserved, sticky:TIME, ephemeral`);
+}
+
+function details({ io }: Context, claim: Claim): string {
+  return formatDetails([
+    ["identity", claim.identity],
+    ["network", `${claim.tenant}/${claim.network}`],
+    ["address", claim.addresses.join(", ")],
+    ["MAC", claim.mac],
+    ["retention", retentionText(claim.retention)],
+    ["bound to", boundText(claim)],
+    ["epoch", String(claim.epoch)],
+    ...(claim.expiresAt === undefined ? [] : [["expires", claim.expiresAt] as const]),
+    ["labels", labelText(claim.labels)],
+    ["age", ageText(claim.createdAt, io.now())],
+  ]);
+}
+
+const columns = (context: Context): readonly Column<Claim>[] => [
+  { title: "NETWORK", text: (claim) => `${claim.tenant}/${claim.network}` },
+  { title: "IDENTITY", text: (claim) => claim.identity },
+  { title: "ADDRESS", text: (claim) => claim.addresses.join(",") },
+  { title: "MAC", text: (claim) => claim.mac },
+  { title: "RETENTION", text: (claim) => retentionText(claim.retention) },
+  { title: "NODE", text: boundText },
+  { title: "AGE", text: (claim) => ageText(claim.createdAt, context.io.now()) },
+];
+
+export const claimCommands: readonly CommandDefinition[] = [
+  {
+    name: "create",
+    summary: "Claim addresses for an identity, before any container exists.",
+    args: [["<identity>", "Stable name of the workload, e.g. redis-0 or prod/mysql-1.", "none"]],
+    options: [
+      ofNetwork,
+      ["-a, --address <address...>", "Exact addresses, one per family. Absent: the next free ones."],
+      ["--subnet <cidr>", "Take the address from this subnet."],
+      ["--retention <retention>", RETENTION_HELP],
+      ["-l, --label <key=value...>", "Labels."],
+    ],
+    examples: [
+      "claim create redis-0 --network web",
+      "claim create prod/mysql-1 --network web --address 10.20.0.7",
+      "claim create job-17 --network web --retention sticky:1h",
+    ],
+    async run(context, [identity = ""], options) {
+      const addresses = texts(options, "address");
+      const subnet = text(options, "subnet");
+      const body = {
+        identity,
+        ...(addresses.length === 0 ? {} : { addresses: [...addresses] }),
+        ...(subnet === undefined ? {} : { subnet }),
+        retention: parseRetention(text(options, "retention") ?? "reserved"),
+        labels: parseLabels(texts(options, "label")),
+      };
+      const { client, tenant, call, io, output } = context;
+      const params = { tenant, network: text(options, "network") ?? "" };
+      const claim = await client.call(routes.createClaim, { params, body }, call);
+      printObject(io, output, claim, `${claim.identity}  ${claim.addresses.join("  ")}  ${claim.mac}\n`);
+    },
+  },
+  {
+    name: "list",
+    aliases: ["ls"],
+    summary: "List claims, all or as filtered.",
+    options: [
+      ["-n, --network <name>", "Only of this network.", "network"],
+      ["--node <name>", "Only those bound to this node.", "node"],
+      ["-s, --selector <labels>", "Only those with all these labels."],
+    ],
+    examples: ["claim list", "claim list --network web --node h1"],
+    async run(context, _, options) {
+      const { io, client, call, output } = context;
+      const query = {
+        tenant: context.namedTenant,
+        network: text(options, "network"),
+        node: text(options, "node"),
+        selector: text(options, "selector"),
+      };
+      const items = await Array.fromAsync(listAll(client, routes.listClaims, { query }, call));
+      const empty = "no claims match; make one: holdfast claim create redis-0 --network NAME";
+      printList(io, output, items, { empty, columns: columns(context) });
+    },
+  },
+  {
+    name: "get",
+    aliases: ["show"],
+    summary: "Show one claim.",
+    args: [byIdentity],
+    options: [ofNetwork],
+    examples: ["claim get redis-0 --network web"],
+    async run(context, [identity = ""], options) {
+      const { client, tenant, call, io, output } = context;
+      const params = { tenant, network: text(options, "network") ?? "", identity };
+      const claim = await client.call(routes.getClaim, { params }, call);
+      printObject(io, output, claim, details(context, claim));
+    },
+  },
+  {
+    name: "update",
+    summary: "Change a claim's retention or labels.",
+    args: [byIdentity],
+    options: [
+      ofNetwork,
+      ["--retention <retention>", RETENTION_HELP],
+      ["-l, --label <key=value...>", "Labels; they replace the former ones."],
+    ],
+    examples: ["claim update redis-0 --network web --retention sticky:10m"],
+    async run(context, [identity = ""], options) {
+      const { client, tenant, call, io, output } = context;
+      const retention = text(options, "retention");
+      const body = {
+        ...(retention === undefined ? {} : { retention: parseRetention(retention) }),
+        ...labelChange(texts(options, "label")),
+      };
+      const params = { tenant, network: text(options, "network") ?? "", identity };
+      const claim = await client.call(routes.updateClaim, { params, body }, call);
+      printObject(io, output, claim, details(context, claim));
+    },
+  },
+  {
+    name: "move",
+    summary: "Take a claim off the endpoint that has it, so that it can be bound elsewhere; this is recorded.",
+    args: [byIdentity],
+    options: [
+      ofNetwork,
+      ["--node <name>", "Only this node may bind it next.", "node"],
+      ["--force", "Also when the node that has it is alive: its endpoint is cut off."],
+      ["--reason <text>", "Why, for the record."],
+    ],
+    examples: [
+      "claim move redis-0 --network web",
+      "claim move redis-0 --network web --node h2 --force --reason 'h1 goes away'",
+    ],
+    async run(context, [identity = ""], options) {
+      const { client, tenant, call, io, output } = context;
+      const node = text(options, "node");
+      const reason = text(options, "reason");
+      const body = {
+        force: flag(options, "force") ?? false,
+        ...(node === undefined ? {} : { node }),
+        ...(reason === undefined ? {} : { reason }),
+      };
+      const params = { tenant, network: text(options, "network") ?? "", identity };
+      const claim = await client.call(routes.moveClaim, { params, body }, call);
+      printObject(io, output, claim, details(context, claim));
+    },
+  },
+  {
+    name: "delete",
+    aliases: ["rm", "release"],
+    summary: "Release a claim that no endpoint has: its addresses may go to others after the cool-down.",
+    args: [byIdentity],
+    options: [ofNetwork],
+    examples: ["claim delete redis-0 --network web"],
+    async run(context, [identity = ""], options) {
+      const { client, tenant, call, io } = context;
+      const network = text(options, "network") ?? "";
+      await client.call(routes.releaseClaim, { params: { tenant, network, identity } }, call);
+      io.out(`claim ${identity} of ${tenant}/${network} released\n`);
+    },
+  },
+];

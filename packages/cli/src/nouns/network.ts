@@ -1,0 +1,154 @@
+import { listAll } from "@holdfast/client";
+import { HoldfastError, parseDuration } from "@holdfast/core";
+import { type Network, routes } from "@holdfast/model";
+import type { Context } from "../context.ts";
+import { type CommandDefinition, type CommandOptions, flag, text, texts } from "../define-command.ts";
+import { printList, printObject } from "../output/print.ts";
+import { type Column, formatDetails } from "../output/table.ts";
+import { ageText, labelText, subnetText } from "../output/words.ts";
+import { labelChange, parseLabels } from "./labels.ts";
+import { parseSubnet } from "./subnet-text.ts";
+
+const SUBNET_HELP = "CIDR with ,gateway=A|none ,range=A-B ,exclude=A[-B]; may be repeated.";
+
+function details({ io }: Context, network: Network): string {
+  return formatDetails([
+    ["name", network.name],
+    ["tenant", network.tenant],
+    ["kind", network.kind],
+    [network.kind === "vlan" ? "VLAN" : "VNI", String(network.segment)],
+    ...network.subnets.map(
+      ({ prefix, gateway }) => ["subnet", gateway === undefined ? prefix : `${prefix} gateway ${gateway}`] as const,
+    ),
+    ["MTU", `${network.mtu} bytes`],
+    ["docker network", network.docker ? "on every node" : "no"],
+    ["cool-down", `${network.cooldownSeconds} s`],
+    ["labels", labelText(network.labels)],
+    ["age", ageText(network.createdAt, io.now())],
+  ]);
+}
+
+function segmentOf(options: CommandOptions): { segment?: number } {
+  const kind = text(options, "kind");
+  const [wanted, other] = kind === "vlan" ? ["vlan", "vni"] : ["vni", "vlan"];
+  if (text(options, other) !== undefined) {
+    throw new HoldfastError("invalid_argument", `--${other} does not go with --kind ${kind}; use --${wanted}`);
+  }
+  const segment = text(options, wanted);
+  return segment === undefined ? {} : { segment: Number(segment) };
+}
+
+const columns = (context: Context): readonly Column<Network>[] => [
+  { title: "TENANT", text: (network) => network.tenant },
+  { title: "NAME", text: (network) => network.name },
+  { title: "KIND", text: (network) => network.kind },
+  { title: "SEGMENT", text: (network) => String(network.segment) },
+  { title: "SUBNETS", text: subnetText },
+  { title: "MTU", text: (network) => String(network.mtu) },
+  { title: "AGE", text: (network) => ageText(network.createdAt, context.io.now()) },
+];
+
+export const networkCommands: readonly CommandDefinition[] = [
+  {
+    name: "create",
+    summary: "Create a network.",
+    args: [["<name>", "Name of the network, a DNS label.", "none"]],
+    options: [
+      ["!--kind <kind>", "vlan: on the company's VLANs; vxlan: an overlay."],
+      ["--vlan <id>", "VLAN id, 1 to 4094. Absent: the next free one."],
+      ["--vni <id>", "VXLAN network identifier. Absent: the next free one."],
+      ["--subnet <subnet...>", SUBNET_HELP],
+      ["--mtu <bytes>", "Absent: 1500 for vlan, 1450 for vxlan."],
+      ["--no-docker", "Do not make a docker network of the same name on the nodes."],
+      ["--cooldown <duration>", "How long a released address is given to nobody else. Absent: 60s."],
+      ["-l, --label <key=value...>", "Labels."],
+    ],
+    examples: [
+      "network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16",
+      "network create blue --kind vxlan --subnet 10.30.0.0/24,range=10.30.0.50-10.30.0.99 --subnet fd00:30::/64",
+    ],
+    async run(context, [name = ""], options) {
+      const kind = text(options, "kind") as "vlan" | "vxlan";
+      const mtu = text(options, "mtu");
+      const cooldown = text(options, "cooldown");
+      const body = {
+        name,
+        kind,
+        ...segmentOf(options),
+        subnets: texts(options, "subnet").map(parseSubnet),
+        ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
+        ...(cooldown === undefined ? {} : { cooldownSeconds: Math.round(parseDuration(cooldown) / 1000) }),
+        docker: flag(options, "docker") ?? true,
+        labels: parseLabels(texts(options, "label")),
+      };
+      const { client, tenant, call, io, output } = context;
+      const network = await client.call(routes.createNetwork, { params: { tenant }, body }, call);
+      printObject(io, output, network, details(context, network));
+    },
+  },
+  {
+    name: "list",
+    aliases: ["ls"],
+    summary: "List the networks of all tenants, or of one with --tenant.",
+    options: [["-s, --selector <labels>", "Only those with all these labels."]],
+    examples: ["network list", "network list --tenant blue -o yaml"],
+    async run(context, _, options) {
+      const { io, client, call, output } = context;
+      const query = { selector: text(options, "selector"), tenant: context.namedTenant };
+      const items = await Array.fromAsync(listAll(client, routes.listNetworks, { query }, call));
+      const empty = "no networks yet; make one: holdfast network create web --kind vxlan --subnet 10.20.0.0/16";
+      printList(io, output, items, { empty, columns: columns(context) });
+    },
+  },
+  {
+    name: "get",
+    aliases: ["show"],
+    summary: "Show one network.",
+    args: [["<name>", "Name of the network.", "network"]],
+    examples: ["network get web"],
+    async run(context, [network = ""]) {
+      const { client, tenant, call, io, output } = context;
+      const found = await client.call(routes.getNetwork, { params: { tenant, network } }, call);
+      printObject(io, output, found, details(context, found));
+    },
+  },
+  {
+    name: "update",
+    summary: "Change what is named; the rest stays.",
+    args: [["<name>", "Name of the network.", "network"]],
+    options: [
+      ["--mtu <bytes>", "For containers that start from now on."],
+      ["--docker", "Make a docker network of the same name on the nodes."],
+      ["--no-docker", "Remove it, where no container uses it."],
+      ["--cooldown <duration>", "How long a released address is given to nobody else."],
+      ["-l, --label <key=value...>", "Labels; they replace the former ones."],
+    ],
+    examples: ["network update web --cooldown 5m"],
+    async run(context, [network = ""], options) {
+      const mtu = text(options, "mtu");
+      const cooldown = text(options, "cooldown");
+      const docker = flag(options, "docker");
+      const body = {
+        ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
+        ...(docker === undefined ? {} : { docker }),
+        ...(cooldown === undefined ? {} : { cooldownSeconds: Math.round(parseDuration(cooldown) / 1000) }),
+        ...labelChange(texts(options, "label")),
+      };
+      const { client, tenant, call, io, output } = context;
+      const changed = await client.call(routes.updateNetwork, { params: { tenant, network }, body }, call);
+      printObject(io, output, changed, details(context, changed));
+    },
+  },
+  {
+    name: "delete",
+    aliases: ["rm"],
+    summary: "Delete a network that has no claims.",
+    args: [["<name>", "Name of the network.", "network"]],
+    examples: ["network delete web"],
+    async run(context, [network = ""]) {
+      const { client, tenant, call, io } = context;
+      await client.call(routes.deleteNetwork, { params: { tenant, network } }, call);
+      io.out(`network ${tenant}/${network} deleted\n`);
+    },
+  },
+];

@@ -1,0 +1,27 @@
+import { formatDuration } from "@holdfast/core";
+import type { Claim, Network, Retention } from "@holdfast/model";
+
+/** `env=prod,team=web`. */
+export function labelText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(",");
+}
+
+/** How long ago, e.g. `"5m12s"`. */
+export function ageText(time: string, now: Date): string {
+  return formatDuration(now.getTime() - new Date(time).getTime());
+}
+
+export function retentionText(retention: Retention): string {
+  return retention.kind === "sticky" ? `sticky ${formatDuration(retention.ttlSeconds * 1000)}` : retention.kind;
+}
+
+export function boundText(claim: Claim): string {
+  if (claim.binding !== undefined) return claim.binding.node;
+  return claim.heldFor === undefined ? "" : `(held for ${claim.heldFor})`;
+}
+
+export function subnetText(network: Network): string {
+  return network.subnets.map(({ prefix }) => prefix).join(",");
+}

@@ -1,0 +1,17 @@
+import { readFile } from "node:fs/promises";
+import { text as readAll } from "node:stream/consumers";
+import { type CliIo, runCli } from "@holdfast/cli";
+import { addPrograms } from "./programs/commands.ts";
+
+const interrupted = new AbortController();
+const io: CliIo = {
+  out: (text) => process.stdout.write(text),
+  err: (text) => process.stderr.write(text),
+  environment: process.env,
+  readFile: (path) => (path === "-" ? readAll(process.stdin) : readFile(path, "utf8")),
+  fetch,
+  now: () => new Date(),
+  signal: interrupted.signal,
+};
+
+process.exitCode = await runCli(process.argv.slice(2), io, (program) => addPrograms(program, { io, interrupted }));

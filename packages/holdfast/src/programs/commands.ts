@@ -1,0 +1,65 @@
+import { agentOptions } from "@holdfast/agent/config";
+import type { CliIo } from "@holdfast/cli";
+import { controllerOptions } from "@holdfast/controller/config";
+import { flagName, type OptionDefinitions } from "@holdfast/core";
+import type { Command } from "commander";
+
+/** The programs of a machine beside the commands that talk to a controller. Each is loaded when it is asked for. */
+export function addPrograms(
+  program: Command,
+  world: { readonly io: CliIo; readonly interrupted: AbortController },
+): void {
+  const { io } = world;
+  addOptions(
+    program.command("controller").description("Run a controller in the foreground."),
+    controllerOptions,
+  ).action(async (flags: Record<string, string>) => (await import("./controller.ts")).runController(flags));
+  addOptions(program.command("agent").description("Run this machine's agent in the foreground."), agentOptions).action(
+    async (flags: Record<string, string>) => (await import("./agent.ts")).runAgent(flags),
+  );
+  program
+    .command("up")
+    .description("Run the whole platform on this machine, in the background.")
+    .option("--uplink <interface>", "Trunk interface that carries the company's VLANs. Absent: networks are local.")
+    .option("--tunnel-address <address>", "Where other nodes send VXLAN packets to, e.g. 192.168.50.11/24.")
+    .action(async (flags: Record<string, string>) => {
+      const { up } = await import("./up.ts");
+      await up({ agentFlags: flagList(flags), server: "http://127.0.0.1:4653", print: (line) => io.out(`${line}\n`) });
+    });
+  program
+    .command("down")
+    .description("End what `up` started and remove what it made on this machine. The address book stays.")
+    .option("--purge", "Remove the address book as well: every claim is forgotten.")
+    .action(async (flags: { purge?: boolean }) => {
+      const { down } = await import("./down.ts");
+      await down({ purge: flags.purge ?? false, print: (line) => io.out(`${line}\n`) });
+    });
+  program
+    .command("lab", { hidden: false })
+    .description("Simulated hosts on this machine: holdfast lab --help")
+    .helpOption(false)
+    .allowUnknownOption()
+    .argument("[words...]")
+    .action(async (words: string[]) => {
+      process.exitCode = await (await import("./lab.ts")).runLab(words, world);
+    });
+  program
+    .command("options-page", { hidden: true })
+    .description("Print docs/configuration.md.")
+    .action(async () => io.out((await import("./options-page.ts")).optionsPage()));
+}
+
+function addOptions(command: Command, definitions: OptionDefinitions): Command {
+  command.option("--config <file>", "Configuration file. Also HOLDFAST_CONFIG.");
+  for (const [name, { placeholder, description, fallback }] of Object.entries(definitions)) {
+    const value = placeholder === "" ? "" : ` <${placeholder.toLowerCase().replaceAll("/", "-")}>`;
+    const help = fallback === undefined ? description : `${description} Default: ${fallback}.`;
+    command.option(`${flagName(name)}${value}`, help);
+    if (placeholder === "" && fallback === "true") command.option(`--no-${flagName(name).slice(2)}`);
+  }
+  return command;
+}
+
+function flagList(flags: Readonly<Record<string, string>>): string[] {
+  return Object.entries(flags).flatMap(([name, value]) => [flagName(name), value]);
+}

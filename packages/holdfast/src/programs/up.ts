@@ -1,0 +1,57 @@
+import { mkdirSync } from "node:fs";
+import { HoldfastError } from "@holdfast/core";
+import { startInBackground } from "../processes/background.ts";
+import { readPidFile } from "../processes/pid-file.ts";
+import { ensureEngine } from "./engine-process.ts";
+import { logFileOf, machinePlaces, type Places, pidFileOf } from "./places.ts";
+import { ensureSwitch } from "./switch-process.ts";
+
+export interface UpOptions {
+  /** Flags handed on to the agent, e.g. `["--uplink", "eth1"]`. */
+  readonly agentFlags: readonly string[];
+  readonly server: string;
+  readonly print: (line: string) => void;
+  readonly places?: Places;
+}
+
+const START_TIMEOUT = 60_000;
+
+/** Brings the platform up on this machine. What runs already is left alone, what has died is started again. */
+export async function up(options: UpOptions): Promise<void> {
+  const { print, places = machinePlaces } = options;
+  if (process.getuid?.() !== 0)
+    throw new HoldfastError("invalid_argument", "only root can set up networks; run: sudo make up");
+  for (const folder of [places.run, places.log, places.state]) mkdirSync(folder, { recursive: true, mode: 0o750 });
+
+  print(step("Open vSwitch", (await ensureSwitch(places)) ? "started" : "the machine's own is used"));
+  print(step("Docker", (await ensureEngine(places, START_TIMEOUT)) ? "started" : "the machine's own is used"));
+  print(step("controller", await ensureProgram(places, "controller", [])));
+  print(step("agent", await ensureProgram(places, "agent", options.agentFlags)));
+  for (const line of nextSteps(options.server)) print(line);
+}
+
+async function ensureProgram(places: Places, name: string, flags: readonly string[]): Promise<string> {
+  const pidFile = pidFileOf(places, name);
+  if (readPidFile(pidFile) !== undefined) return "runs already";
+  const command = [places.command, name, ...flags];
+  await startInBackground({ name, command, pidFile, logFile: logFileOf(places, name) }, START_TIMEOUT);
+  return "started";
+}
+
+function step(name: string, state: string): string {
+  return `  ${name.padEnd(14)} ${state}`;
+}
+
+function nextSteps(server: string): string[] {
+  return [
+    "",
+    `Holdfast runs. API and its documentation: ${server}/docs`,
+    "",
+    "Next, for example:",
+    "",
+    "  bin/holdfast network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16",
+    "  bin/holdfast claim create redis-0 --network web",
+    "  docker run -d --network web --ip ADDRESS-PRINTED-ABOVE IMAGE",
+    "",
+  ];
+}
