@@ -1,0 +1,185 @@
+import { Cidr, type Family, HoldfastError, IpAddress } from "@holdfast/core";
+import { layOut, type Subnet } from "./subnet-layout.ts";
+import { type PoolOptions, SubnetPool, type SubnetUtilisation } from "./subnet-pool.ts";
+import { waitText } from "./wait-text.ts";
+
+/** An address with the subnet that it lies in. */
+export interface Allocation {
+  readonly address: IpAddress;
+  readonly subnet: Cidr;
+}
+
+/** `outside`: in no subnet of the pool. */
+export type AddressState = "unused" | "used" | "cooling" | "outside";
+
+/**
+ * The addresses of one network: which are in use, and which to give next. Nothing but state: no I/O, no clock, no chance; the same calls
+ * give the same addresses. Who uses an address is the caller's affair.
+ *
+ * `now` is the time in milliseconds since 1970 in all calls.
+ */
+export class AddressPool {
+  readonly #options: Required<PoolOptions>;
+  /** In the order in which they were added, which is the order in which they are used up. */
+  readonly #subnets = new Map<Cidr, SubnetPool>();
+
+  private constructor(options: Required<PoolOptions>) {
+    this.#options = options;
+  }
+
+  /** @throws HoldfastError as {@link addSubnet}. */
+  static create(subnets: readonly Subnet[], options: PoolOptions = {}): AddressPool {
+    const { cooldownMilliseconds = 60_000, rememberedReleases = 65_536 } = options;
+    checkCount("cooldownMilliseconds", cooldownMilliseconds);
+    checkCount("rememberedReleases", rememberedReleases);
+    const pool = new AddressPool({ cooldownMilliseconds, rememberedReleases });
+    for (const subnet of subnets) pool.addSubnet(subnet);
+    return pool;
+  }
+
+  /**
+   * Gives an address that nobody has: the next after the one given last that has not been used, and when there is none the one released
+   * longest ago. Subnets are used up in the order in which they were added, unless one is named.
+   *
+   * @throws HoldfastError `pool_exhausted`: none is free (`retryable` when one is cooling down, with `retryAfterMilliseconds` in the
+   * details); `not_found`: there is no such subnet.
+   */
+  allocate(request: { readonly family: Family; readonly subnet?: Cidr; readonly now: number }): Allocation {
+    const candidates = this.#candidates(request.family, request.subnet);
+    for (const subnet of candidates) {
+      const address = subnet.allocate(request.now);
+      if (address !== undefined) return { address, subnet: subnet.layout.subnet.prefix };
+    }
+    throw exhausted(request.family, candidates, request.now);
+  }
+
+  /**
+   * Takes just this address. `formerOwner` says that it is asked for by who had it last, who need not wait until it has cooled down.
+   *
+   * @throws HoldfastError `address_out_of_range`: not among the ranges (they are named); `address_in_use`: with the `reason` in
+   * the details: `used`, `cooling` or `gateway`.
+   */
+  take(address: IpAddress, now: number, options: { readonly formerOwner?: boolean } = {}): Allocation {
+    const subnet = this.#subnetOf(address);
+    subnet.take(address, now, options.formerOwner ?? false);
+    return { address, subnet: subnet.layout.subnet.prefix };
+  }
+
+  /** Gives an address back; it then cools down. Whether it was in use; giving back what is not in use changes nothing. */
+  release(address: IpAddress, now: number): boolean {
+    return this.#find(address)?.release(address, now) ?? false;
+  }
+
+  /**
+   * Records that an address is in use, when starting from stored records, in any order. It may lie outside today's ranges. The
+   * highest one counts as the one given last.
+   *
+   * @throws HoldfastError `address_out_of_range`: in no subnet; `address_in_use`: two records have it.
+   */
+  restore(address: IpAddress): Allocation {
+    const subnet = this.#subnetOf(address);
+    subnet.restoreUsed(address);
+    return { address, subnet: subnet.layout.subnet.prefix };
+  }
+
+  /** Records that an address was released at a time, likewise, so that a restart does not end its cool-down. No effect on one in use. */
+  restoreReleased(address: IpAddress, releasedAt: number): void {
+    this.#find(address)?.restoreReleased(address, releasedAt);
+  }
+
+  /**
+   * Adds a subnet, or changes gateway, ranges and exclusions of the one with this prefix. No address in use is disturbed, also when it
+   * lies outside the ranges afterwards.
+   *
+   * @throws HoldfastError `invalid_argument`: it overlaps another subnet, or contradicts itself; `address_in_use`: the new gateway
+   * is in use.
+   */
+  addSubnet(subnet: Subnet): void {
+    const layout = layOut(subnet);
+    const present = this.#subnets.get(subnet.prefix);
+    if (present !== undefined) {
+      present.change(layout);
+      return;
+    }
+    for (const prefix of this.#subnets.keys()) {
+      if (!Cidr.overlap(prefix, subnet.prefix)) continue;
+      const details = { field: "prefix" };
+      throw new HoldfastError("invalid_argument", `subnet ${subnet.prefix} overlaps subnet ${prefix}`, { details });
+    }
+    this.#subnets.set(subnet.prefix, new SubnetPool(layout, this.#options));
+  }
+
+  /**
+   * Removes a subnet; removing an absent one is no error.
+   *
+   * @throws HoldfastError `in_use`: addresses in it are in use (it says how many).
+   */
+  removeSubnet(prefix: Cidr): void {
+    const used = this.#subnets.get(prefix)?.used ?? 0;
+    if (used > 0) {
+      const message = `subnet ${prefix} cannot be removed: ${used} of its addresses are in use; release them first`;
+      throw new HoldfastError("in_use", message, { details: { subnet: prefix, used } });
+    }
+    this.#subnets.delete(prefix);
+  }
+
+  stateOf(address: IpAddress, now: number): AddressState {
+    const subnet = this.#find(address);
+    if (subnet === undefined) return "outside";
+    if (subnet.isUsed(address)) return "used";
+    return subnet.isCooling(address, now) ? "cooling" : "unused";
+  }
+
+  /** How full each subnet is, in the order in which they were added. */
+  utilisation(now: number): readonly SubnetUtilisation[] {
+    return [...this.#subnets.values()].map((subnet) => subnet.utilisation(now));
+  }
+
+  #candidates(family: Family, prefix: Cidr | undefined): readonly SubnetPool[] {
+    if (prefix === undefined) return [...this.#subnets.values()].filter((subnet) => subnet.layout.family === family);
+    const subnet = this.#subnets.get(prefix);
+    if (subnet !== undefined && subnet.layout.family === family) return [subnet];
+    const known = [...this.#subnets.keys()].join(", ") || "none";
+    throw new HoldfastError("not_found", `the network has no ${family} subnet ${prefix}; its subnets: ${known}`);
+  }
+
+  #find(address: IpAddress): SubnetPool | undefined {
+    const family = IpAddress.family(address);
+    const value = IpAddress.toBigInt(address);
+    for (const subnet of this.#subnets.values()) {
+      const { layout } = subnet;
+      if (layout.family === family && layout.start <= value && value <= layout.end) return subnet;
+    }
+    return undefined;
+  }
+
+  #subnetOf(address: IpAddress): SubnetPool {
+    const subnet = this.#find(address);
+    if (subnet !== undefined) return subnet;
+    const ranges = [...this.#subnets.values()].map((one) => `${one.layout.subnet.prefix} (${one.rangesText()})`);
+    const message = `${address} is in no subnet of the network: ${ranges.join("; ") || "it has none"}`;
+    throw new HoldfastError("address_out_of_range", message, { details: { address } });
+  }
+}
+
+function exhausted(family: Family, subnets: readonly SubnetPool[], now: number): HoldfastError {
+  if (subnets.length === 0) {
+    return new HoldfastError("pool_exhausted", `the network has no ${family} subnet; add one`, { details: { family } });
+  }
+  const sizes = subnets
+    .map((subnet) => subnet.utilisation(now))
+    .map((one) => `${one.subnet} has ${one.allocatable} (${one.used} in use, ${one.cooling} cooling down)`);
+  const next = Math.min(...subnets.map((subnet) => subnet.nextFreeAt() ?? Number.POSITIVE_INFINITY)) - now;
+  const cooling = Number.isFinite(next);
+  const details = { family, ...(cooling ? { retryAfterMilliseconds: next } : {}) };
+  const remedy = cooling ? `the next is free in ${waitText(next)}` : "add a subnet or release claims";
+  const message = `no ${family} address is free: ${sizes.join(", ")}; ${remedy}`;
+  return new HoldfastError("pool_exhausted", message, { details, retryable: cooling });
+}
+
+function checkCount(field: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new HoldfastError("invalid_argument", `${field} is a whole number from 0, not ${value}`, {
+    details: { field },
+  });
+}
