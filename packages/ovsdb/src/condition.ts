@@ -8,6 +8,7 @@ import type { Atom, Value, WhereClause } from "./ovsdb.ts";
 export function holds(actual: Value, operator: WhereClause[1], wanted: Value): boolean {
   switch (operator) {
     case "==":
+      if (typeof actual !== "object" && typeof wanted !== "object") return actual === wanted;
       return sameValue(asCollection(actual), asCollection(wanted));
     case "!=":
       return !sameValue(asCollection(actual), asCollection(wanted));

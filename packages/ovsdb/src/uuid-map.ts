@@ -45,16 +45,22 @@ export class UuidMap<V> implements ReadonlyMap<string, V> {
     return new UuidMap(remove(this.#root, key, 0) ?? EMPTY, this.size - 1);
   }
 
-  *entries(): MapIterator<[string, V]> {
-    for (const { key, value } of leaves(this.#root)) yield [key, value];
+  entries(): MapIterator<[string, V]> {
+    return leaves(this.#root)
+      .values()
+      .map(({ key, value }): [string, V] => [key, value]);
   }
 
-  *keys(): MapIterator<string> {
-    for (const { key } of leaves(this.#root)) yield key;
+  keys(): MapIterator<string> {
+    return leaves(this.#root)
+      .values()
+      .map(({ key }) => key);
   }
 
-  *values(): MapIterator<V> {
-    for (const { value } of leaves(this.#root)) yield value;
+  values(): MapIterator<V> {
+    return leaves(this.#root)
+      .values()
+      .map(({ value }) => value);
   }
 
   [Symbol.iterator](): MapIterator<[string, V]> {
@@ -94,12 +100,11 @@ function remove<V>(node: Node<V>, key: string, depth: number): Node<V> | undefin
   return rest.length === 1 && only.kind === "leaf" && depth > 0 ? only : { kind: "branch", children };
 }
 
-function* leaves<V>(node: Node<V>): Generator<Leaf<V>, undefined> {
-  if (node.kind === "leaf") {
-    yield node;
-    return;
-  }
-  for (const child of node.children) if (child !== undefined) yield* leaves(child);
+/** All at once: a generator per branch would cost more than the rows. */
+function leaves<V>(node: Node<V>, found: Leaf<V>[] = []): readonly Leaf<V>[] {
+  if (node.kind === "leaf") found.push(node);
+  else for (const child of node.children) if (child !== undefined) leaves(child, found);
+  return found;
 }
 
 /** The slot of a key at a depth: a digit's value, any other character (or none) a slot above, so that unequal keys part. */

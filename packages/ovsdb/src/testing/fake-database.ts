@@ -203,7 +203,11 @@ class Draft {
       const row = this.#rows(target).get(String(only[2].uuid));
       return row === undefined || !matches(row, clauses) ? [] : [row];
     }
-    return [...this.#rows(target).values()].filter((row) => matches(row, clauses));
+    return [
+      ...this.#rows(target)
+        .values()
+        .filter((row) => matches(row, clauses)),
+    ];
   }
 
   #rows({ table }: Target): UuidMap<Row> {
