@@ -102,7 +102,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     const rest = now.unreported.slice(sent.unreported.length);
     if (rest.length > 0) dirty.add(now.id);
     if (now.phase === "released" && rest.length === 0) return book.deleteEndpoint(now.id);
-    const { replaces, ...fields } = now;
+    const { replaces: _, ...fields } = now;
     await book.putEndpoint({ ...fields, unreported: rest, known: true });
   }
 
