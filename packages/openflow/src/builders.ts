@@ -1,4 +1,4 @@
-import { HoldfastError, IpAddress, type MacAddress } from "@holdfast/core";
+import { HoldfastError, IpAddress, MacAddress } from "@holdfast/core";
 import type { Action, FieldName, Match, RegisterName } from "./flow.ts";
 import { macToNumber } from "./match-fields.ts";
 import { ReservedPort } from "./protocol.ts";
@@ -13,7 +13,6 @@ const ARP_REQUEST = 1;
 const ARP_REPLY = 2;
 const NEIGHBOR_SOLICITATION = 135;
 const NEIGHBOR_ADVERTISEMENT = 136;
-const SOURCE_LINK_LAYER_ADDRESS = 1;
 const TARGET_LINK_LAYER_ADDRESS = 2;
 
 /** Solicited and Override, not Router (RFC 4861 section 4.4). */
@@ -54,22 +53,22 @@ export function arpResponder(address: IpAddress, mac: MacAddress): readonly Acti
   ];
 }
 
-/**
- * Neighbour solicitations for an IPv6 address that carry their sender's link-layer address.
- *
- * The option becomes that of the answer, because flows cannot make a packet longer. So duplicate address detection, which has no such
- * option (RFC 4862 section 5.4.2), does not match and is not answered.
- */
+const SOLICITATION: Match = { ethType: ETHERTYPE_IPV6, ipProto: ICMPV6, icmpType: NEIGHBOR_SOLICITATION, icmpCode: 0 };
+
+/** Neighbour solicitations for an IPv6 address (RFC 4861 section 4.3); needs {@link solicitationWithoutAddress} above it. */
 export function neighborSolicitation(target: IpAddress): Match {
-  return {
-    ethType: ETHERTYPE_IPV6,
-    ipProto: ICMPV6,
-    icmpType: NEIGHBOR_SOLICITATION,
-    icmpCode: 0,
-    ndTarget: target,
-    ndOptionsType: SOURCE_LINK_LAYER_ADDRESS,
-  };
+  return { ...SOLICITATION, ndTarget: target };
 }
+
+/**
+ * Neighbour solicitations that do not carry their sender's link-layer address: those of duplicate address detection (RFC 4862
+ * section 5.4.2), and malformed ones.
+ *
+ * {@link neighborResponder} must not see them, because it turns that option into its answer's and cannot make one. So a flow with
+ * this match belongs above those with {@link neighborSolicitation}. `nd_options_type` would say the same in one flow, but
+ * the kernel's datapath does not know it.
+ */
+export const solicitationWithoutAddress: Match = { ...SOLICITATION, ndSll: MacAddress.parse("00:00:00:00:00:00") };
 
 /**
  * First half of turning a neighbour solicitation into its advertisement: the target is at `mac`. Goes on in `replyTable`, which must

@@ -37,6 +37,7 @@ class BundleExchange implements Listener {
   readonly #first: number;
   readonly #refusals: Refusal[] = [];
   #awaited: number | undefined;
+  #lost: HoldfastError | undefined;
   #step = Promise.withResolvers<void>();
 
   constructor(connection: Connection, count: number) {
@@ -73,6 +74,7 @@ class BundleExchange implements Listener {
   }
 
   lost(error: HoldfastError): void {
+    this.#lost = error;
     this.#step.reject(error);
   }
 
@@ -81,6 +83,8 @@ class BundleExchange implements Listener {
   }
 
   #send(awaited: number, messages: readonly Buffer[]): Promise<void> {
+    // Between two steps nobody waits who could be told.
+    if (this.#lost !== undefined) return Promise.reject(this.#lost);
     this.#awaited = awaited;
     this.#step = Promise.withResolvers<void>();
     this.#connection.send(...messages);

@@ -99,7 +99,8 @@ class OpenFlowClient implements OpenFlowSwitch {
         attempt = 0;
         await this.#hold(connection, signal);
       } catch (error) {
-        if (attempt === 0) this.#logger.warn("cannot connect to switch", { error: errorText(error) });
+        if (attempt === 0 && !signal.aborted)
+          this.#logger.warn("cannot connect to switch", { error: errorText(error) });
       }
       if (await this.#paused(attempt, signal)) this.#connection = this.#try();
     }
@@ -113,7 +114,8 @@ class OpenFlowClient implements OpenFlowSwitch {
     if (signal.aborted) onAbort();
     this.#connected = connection.open;
     this.#logger.info("connected to switch");
-    if (connection.open) this.#options.onConnected?.();
+    // Its errors are the caller's own, not those of the connection.
+    if (connection.open) queueMicrotask(() => this.#options.onConnected?.());
     const reason = await connection.closed;
     signal.removeEventListener("abort", onAbort);
     this.#connected = false;

@@ -47,7 +47,10 @@ export interface Match {
   readonly ndTarget?: Masked<IpAddress>;
   readonly ndSll?: MacAddress;
   readonly ndTll?: MacAddress;
-  /** Type of the first link-layer option: 1 source, 2 target; needs `icmpType` 135 or 136. Present only when the packet has one. */
+  /**
+   * Type of the first link-layer option: 1 source, 2 target; needs `icmpType` 135 or 136. Only the userspace datapath (`netdev`)
+   * knows it: in the kernel's it is always 0.
+   */
   readonly ndOptionsType?: number;
   /**
    * Match fields of a dumped flow that no other member can say, as OXM TLVs in hexadecimal; encoded again as they were, so that a

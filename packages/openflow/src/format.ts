@@ -23,9 +23,10 @@ export function formatFlow(flow: Flow): string {
   ].join("");
 }
 
-/** One text per flow identity: equal exactly when a switch would say that two flows are the same entry. */
+/** One text per flow identity, e.g. `"table=2, priority=100,arp"`: equal exactly when a switch says that two flows are the same entry. */
 export function flowKey(key: FlowKey): string {
-  return `table=${key.table}, priority=${key.priority},${formatMatch(key.match)}`;
+  const match = formatMatch(key.match);
+  return `table=${key.table}, priority=${key.priority}${match === "" ? "" : `,${match}`}`;
 }
 
 /** The actions as ovs-ofctl prints them, e.g. `"load:…,output:3"`; no actions are `"drop"`. */

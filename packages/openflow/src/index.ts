@@ -8,6 +8,7 @@ export {
   setAddress,
   setMac,
   setRegister,
+  solicitationWithoutAddress,
   vxlanOutput,
 } from "./builders.ts";
 export { connectOpenFlow, type OpenFlowDependencies, type OpenFlowOptions } from "./connect.ts";

@@ -1,4 +1,4 @@
-import { HoldfastError, IpAddress, MacAddress } from "@holdfast/core";
+import { IpAddress, MacAddress } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
 import {
   addFlow,
@@ -182,8 +182,14 @@ describe("a message to the switch", () => {
     );
   });
 
-  test("a message longer than its length field can say is refused", () => {
-    const actions = Array.from({ length: 5000 }, () => ({ kind: "normal" }) as const);
-    expect(() => addFlow({ table: 0, priority: 1, cookie: 0n, match: {}, actions })).toThrow(HoldfastError);
+  test("a flow longer than a bundle's message can carry is refused before it is sent", () => {
+    const ofLength = (count: number): Buffer => {
+      const actions = Array.from({ length: count }, () => ({ kind: "dec-ttl" }) as const);
+      return addFlow({ table: 0, priority: 1, cookie: 0n, match: {}, actions });
+    };
+    const longest = ofLength(8181);
+    expect(longest).toHaveLength(65_512);
+    expect(bundleAdd(1, 1, longest)).toHaveLength(65_528);
+    expect(() => ofLength(8182)).toThrow("65520 bytes do not fit one OpenFlow message of 65519");
   });
 });

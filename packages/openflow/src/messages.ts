@@ -13,6 +13,9 @@ const XID_OFFSET = 4;
 /** OFPP_CONTROLLER: the "port" that packets of a controller come from. */
 const CONTROLLER_PORT = 0xffff_fffd;
 
+/** What OFPT_BUNDLE_ADD_MESSAGE puts before a message. */
+const BUNDLE_ENVELOPE = 16;
+
 /** One message: header (OpenFlow 1.4 section 7.1.1), then what `body` writes. */
 function message(type: number, xid: number, body: (writer: ByteWriter) => void = () => {}): Buffer {
   const writer = new ByteWriter();
@@ -23,8 +26,9 @@ function message(type: number, xid: number, body: (writer: ByteWriter) => void =
     if (!(error instanceof RangeError)) throw error;
     throw new HoldfastError("invalid_argument", `a number does not fit its OpenFlow field: ${error.message}`);
   }
-  if (writer.length > LONGEST_MESSAGE) {
-    throw new HoldfastError("invalid_argument", `${writer.length} bytes do not fit one OpenFlow message of 65535`);
+  const longest = type === MessageType.flowMod ? LONGEST_MESSAGE - BUNDLE_ENVELOPE : LONGEST_MESSAGE;
+  if (writer.length > longest) {
+    throw new HoldfastError("invalid_argument", `${writer.length} bytes do not fit one OpenFlow message of ${longest}`);
   }
   writer.patch16(2, writer.length);
   return writer.finish();

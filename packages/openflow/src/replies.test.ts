@@ -24,6 +24,10 @@ describe("messages from the switch", () => {
     }
   });
 
+  test("with a length that cannot be end the stream", () => {
+    expect(() => new Deframer().push(hex("05 03 0007 00000001"))).toThrow("has 8 bytes or more, not 7");
+  });
+
   test("errors have the names that ovs-ofctl prints", () => {
     expect(readErrorName(hex("0004 0009"))).toBe("OFPBMC_BAD_PREREQ");
     expect(readErrorName(hex("0011 000d"))).toBe("OFPBFC_MSG_FAILED");

@@ -1,3 +1,4 @@
+import { HoldfastError } from "@holdfast/core";
 import { readInstructions } from "./action-codec.ts";
 import { niciraErrorName, standardErrorName } from "./error-names.ts";
 import { readMatch } from "./match-codec.ts";
@@ -20,13 +21,19 @@ const HEADER = 8;
 export class Deframer {
   #rest: Buffer = Buffer.alloc(0);
 
-  /** The messages that are complete with this chunk. */
+  /**
+   * The messages that are complete with this chunk.
+   *
+   * @throws HoldfastError `unavailable`: the stream cannot be cut any further.
+   */
   push(chunk: Buffer): Reply[] {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const replies: Reply[] = [];
     let offset = 0;
     while (bytes.length - offset >= HEADER) {
-      const length = Math.max(HEADER, bytes.readUInt16BE(offset + 2));
+      const length = bytes.readUInt16BE(offset + 2);
+      if (length < HEADER)
+        throw new HoldfastError("unavailable", `an OpenFlow message has 8 bytes or more, not ${length}`);
       if (bytes.length - offset < length) break;
       replies.push({
         version: bytes.readUInt8(offset),

@@ -23,7 +23,7 @@ describe("the fake switch", () => {
     expect(fake.log).toEqual([
       "add table=1, priority=2 actions=drop",
       "add table=1, priority=1 actions=drop",
-      "del table=1, priority=2,",
+      "del table=1, priority=2",
     ]);
     expect(fake.bundles).toBe(2);
     expect(String(fake)).toBe("table=1, priority=1 actions=drop");

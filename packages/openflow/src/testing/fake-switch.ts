@@ -16,7 +16,7 @@ export type FailingOperation = "apply" | "dump" | "ports" | "packetOut";
 export class FakeSwitch implements OpenFlowSwitch {
   /** How many bundles were committed: one for each `apply` that changed something. */
   bundles = 0;
-  /** Every change in its order, e.g. `"add table=1, priority=5 actions=drop"`, `"del table=1, priority=5,"`. */
+  /** Every change in its order, e.g. `"add table=1, priority=5 actions=drop"`, `"del table=1, priority=5"`. */
   readonly log: string[] = [];
   /** Every frame that was sent, with its actions as text. */
   readonly sent: { readonly frame: Uint8Array; readonly actions: string }[] = [];

@@ -9,6 +9,7 @@ import {
   setAddress,
   setMac,
   setRegister,
+  solicitationWithoutAddress,
   vxlanOutput,
 } from "../builders.ts";
 import type { Action, Flow, Match } from "../flow.ts";
@@ -69,7 +70,8 @@ const CASES: readonly (readonly [Match, ...Action[]])[] = [
   [neighborSolicitation(ip("fd00:20::7")), ...neighborResponder(host, 30)],
   [neighborReply.match, ...neighborReply.actions],
   [{ ...neighborReply.match, ndTll: host, ndTarget: { value: ip("fd00:20::7"), mask: ip("ffff:ffff::") } }],
-  [{ ...neighborSolicitation(ip("fd00:20::7")), ndSll: host }, setMac("nd_sll", host)],
+  [{ ...neighborSolicitation(ip("fd00:20::7")), ndSll: host, ndOptionsType: 1 }, setMac("nd_sll", host)],
+  [solicitationWithoutAddress, { kind: "normal" }],
   [{ tunnelId: 7n }, ...vxlanOutput({ vni: 5001, remote: ip("192.0.2.9"), port: 4 })],
   [{ tunnelId: 8n }, ...vxlanOutput({ vni: 0, remote: ip("2001:db8::9"), port: 4 })],
   [
