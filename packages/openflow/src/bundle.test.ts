@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { systemClock } from "@holdfast/core";
 import { expect, test } from "vitest";
 import { commitBundle } from "./bundle.ts";
@@ -10,9 +7,7 @@ import { deleteFlow } from "./messages.ts";
 import { Deframer } from "./replies.ts";
 
 test("a connection that ends right after the bundle was closed is told, not waited for", async () => {
-  const folder = await mkdtemp(join(tmpdir(), `hf-openflow-${process.pid}-`));
   await using undo = new AsyncDisposableStack();
-  undo.defer(() => rm(folder, { recursive: true, force: true }));
   const server = createServer((socket: Socket) => {
     const deframer = new Deframer();
     socket.on("error", () => {});
@@ -28,7 +23,7 @@ test("a connection that ends right after the bundle was closed is told, not wait
       }
     });
   });
-  const path = join(folder, "br0.mgmt");
+  const path = `\0hf-openflow-${process.pid}-bundle`;
   await new Promise<void>((resolve) => server.listen(path, resolve));
   undo.defer(() => void server.close());
   const connection = await Connection.open(path, systemClock, new AbortController().signal);

@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { silentLogger, systemClock } from "@holdfast/core";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -13,8 +10,9 @@ const never = new AbortController().signal;
 const HELLO = Buffer.from("0500000800000001", "hex");
 const HELLO_1_0 = Buffer.from("0100000800000001", "hex");
 
+let socketsMade = 0;
+
 describe("a connection to a switch", () => {
-  let folder: string;
   let path: string;
   let server: Server;
   let client: OpenFlowSwitch | undefined;
@@ -41,16 +39,15 @@ describe("a connection to a switch", () => {
   };
   const greet = (reply: Reply): Buffer | undefined => (reply.type === 0 ? HELLO : undefined);
 
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), `hf-openflow-${process.pid}-`));
-    path = join(folder, "br0.mgmt");
+  beforeEach(() => {
+    // A name in the abstract namespace (unix(7)): nothing of it stays in the file system.
+    path = `\0hf-openflow-${process.pid}-${socketsMade++}`;
     [sockets, received, client] = [[], [], undefined];
   });
   afterEach(async () => {
     await client?.close();
     for (const socket of sockets) socket.destroy();
     server?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   test("a call waits for the first try, and fails with it when nobody listens", async () => {
