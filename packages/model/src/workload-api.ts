@@ -38,6 +38,11 @@ export interface WorkloadApi {
    * same and not in a living sandbox.
    */
   reclaim(endpoints: readonly string[], reason: string, signal: AbortSignal): Promise<void>;
+  /**
+   * The name of an attachment's container, e.g. `"redis"`, learnt after it was attached, and again when it changes. For records only: may be
+   * left out, and nothing may depend on it.
+   */
+  containerNamed?(request: { runtimeEndpoint: string; container: string }): void;
 }
 
 export interface ReserveRequest {
