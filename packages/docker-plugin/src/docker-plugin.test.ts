@@ -15,7 +15,7 @@ cnmConformance("the holdfast plugin", async (): Promise<CnmSubject> => {
   const start = async () => {
     const plugin = createDockerPlugin(
       { workloads, state, clock: systemClock, logger: silentLogger },
-      { socketPath, deadline: 5_000 },
+      { socketPath, engineSocket: join(folder, "no-engine.sock"), deadline: 5_000 },
     );
     await plugin.start();
     return plugin;

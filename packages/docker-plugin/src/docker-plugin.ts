@@ -1,5 +1,6 @@
-import type { Clock, Logger } from "@holdfast/core";
-import type { AttachedInterface, WorkloadApi } from "@holdfast/model";
+import { type Clock, HoldfastError, type Logger } from "@holdfast/core";
+import type { WorkloadApi } from "@holdfast/model";
+import type { DriverContext } from "./drivers/context.ts";
 import { isNamespace } from "./drivers/dead-holder.ts";
 import { type PortProbe, probePort } from "./drivers/host-ports.ts";
 import { createInFlight } from "./drivers/in-flight.ts";
@@ -8,6 +9,9 @@ import { networkMethods } from "./drivers/network-driver.ts";
 import { openRecords } from "./drivers/records.ts";
 import type { StateStore } from "./drivers/state.ts";
 import { createTurns } from "./drivers/turns.ts";
+import type { Engine } from "./engine/engine.ts";
+import { createEngineClient } from "./engine/engine-client.ts";
+import { createEngineLoop } from "./engine/engine-loop.ts";
 import { createProtocolServer, type Method, type Methods, type ProtocolServer } from "./protocol/server.ts";
 
 /** What the plugin works with. */
@@ -20,12 +24,16 @@ export interface DockerPluginDependencies {
   readonly portProbe?: PortProbe;
   /** In [0, 1). Default `Math.random`. */
   readonly random?: () => number;
+  /** Default: dockerd at {@link DockerPluginOptions.engineSocket}. */
+  readonly engine?: Engine;
 }
 
 /** Options of {@link createDockerPlugin}. */
 export interface DockerPluginOptions {
   /** Where Docker looks for the plugin; the file's name is the driver's. Default `"/run/docker/plugins/holdfast.sock"`. */
   readonly socketPath?: string;
+  /** The engine's own API, used between Docker's calls and never within one. Default `"/run/docker.sock"`. */
+  readonly engineSocket?: string;
   /** Milliseconds after which a call of Docker's is answered with an error: Docker itself waits for ever. Default 20,000. */
   readonly deadline?: number;
   /** Largest request body in bytes. Default 1 MiB. */
@@ -45,31 +53,41 @@ export function createDockerPlugin(
   options: DockerPluginOptions = {},
 ): DockerPlugin {
   const { workloads, state, clock, logger, portProbe = probePort, random = Math.random } = dependencies;
-  const { socketPath = "/run/docker/plugins/holdfast.sock", deadline = 20_000, bodyLimit = 1 << 20 } = options;
-  let server: ProtocolServer | undefined;
+  const { socketPath = "/run/docker/plugins/holdfast.sock", engineSocket = "/run/docker.sock" } = options;
+  const { deadline = 20_000, bodyLimit = 1 << 20 } = options;
+  const engine = dependencies.engine ?? createEngineClient({ socketPath: engineSocket });
+  let running:
+    | { readonly server: ProtocolServer; readonly stop: AbortController; readonly loop: Promise<void> }
+    | undefined;
 
   return {
     async start() {
-      const context = {
+      const records = await openRecords(state);
+      const loop = createEngineLoop({ engine, workloads, records, clock, logger });
+      const context: DriverContext = {
         workloads,
-        records: await openRecords(state),
+        records,
         inFlight: createInFlight(),
         turns: createTurns(),
-        interfaces: new Map<string, AttachedInterface>(),
+        interfaces: new Map(),
         portProbe,
         random,
         sandboxLives: isNamespace,
-        lookAgain: () => {},
+        lookAgain: loop.lookAgain,
         clock,
         logger,
       };
       const methods = methodTable(networkMethods(context), ipamMethods(context));
-      server = createProtocolServer({ methods, logger }, { socketPath, deadline, bodyLimit });
+      const server = createProtocolServer({ methods, logger }, { socketPath, deadline, bodyLimit });
       await server.start();
+      const stop = new AbortController();
+      running = { server, stop, loop: loop.run(stop.signal) };
     },
     async stop() {
-      await server?.stop();
-      server = undefined;
+      const ending = running;
+      running = undefined;
+      ending?.stop.abort(new HoldfastError("unavailable", "the holdfast agent is stopping"));
+      await Promise.all([ending?.loop, ending?.server.stop()]);
     },
   };
 }

@@ -12,3 +12,5 @@ export {
   type PluginState,
   type StateStore,
 } from "./drivers/state.ts";
+export type { Engine, EngineEndpoint, EngineNetwork, NewEngineNetwork } from "./engine/engine.ts";
+export { createEngineClient } from "./engine/engine-client.ts";

@@ -25,8 +25,7 @@ export async function createEndpoint(body: unknown, context: DriverContext, sign
     );
   }
   const mac = Interface?.MacAddress ? MacAddress.parse(Interface.MacAddress) : undefined;
-  const identity =
-    Options[IDENTITY_OPTION] === undefined ? undefined : Identity.parse(String(Options[IDENTITY_OPTION]));
+  const identity = identityOption(Options[IDENTITY_OPTION]);
   return await context.turns.take(EndpointID, async () => {
     checkMac({ tenant, network }, addresses, mac, context);
     const fresh = context.records.endpoint(EndpointID) === undefined;
@@ -50,6 +49,14 @@ export async function createEndpoint(body: unknown, context: DriverContext, sign
       if (fresh) await context.records.removeEndpoint(EndpointID);
       throw error;
     }
+  });
+}
+
+function identityOption(value: unknown): Identity | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "string") return Identity.parse(value);
+  throw new HoldfastError("invalid_argument", `driver-opt ${IDENTITY_OPTION} is no text`, {
+    details: { field: IDENTITY_OPTION },
   });
 }
 

@@ -1,0 +1,214 @@
+import { backoff, type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/core";
+import type { WiredNetwork, WorkloadApi } from "@holdfast/model";
+import type { Records } from "../drivers/records.ts";
+import type { Engine, EngineNetwork } from "./engine.ts";
+import { CONFIRM_AFTER, createLeakFinder, RESERVATION_GRACE } from "./leak-finder.ts";
+import { createNetworkMemory } from "./network-memory.ts";
+import { type NetworkStep, planNetworks } from "./network-plan.ts";
+import { createTrigger } from "./trigger.ts";
+
+/** What the loop works with. */
+export interface EngineLoopDependencies {
+  readonly engine: Engine;
+  readonly workloads: WorkloadApi;
+  readonly records: Records;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Looks at dockerd when it comes, when it says that something happened, and when the networks change; and does what follows from it. */
+export interface EngineLoop {
+  /** Until the signal is aborted; resolves then. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Has dockerd looked at soon; returns at once. */
+  lookAgain(): void;
+}
+
+/** Milliseconds between two looks at the least: a start of a container alone makes five events. */
+const LEAST_PAUSE = 1_000;
+/** Milliseconds after which a step that failed is tried again when nothing happens. */
+const STEP_RETRY = 10_000;
+
+export function createEngineLoop({ engine, workloads, records, clock, logger }: EngineLoopDependencies): EngineLoop {
+  const trigger = createTrigger();
+  const leaks = createLeakFinder();
+  const memory = createNetworkMemory({ records, logger, isAttached: (id) => workloads.inspect(id) !== undefined });
+  const said = new Map<string, string>();
+  const named = new Map<string, string>();
+  let desired: readonly WiredNetwork[] | undefined;
+  let connected = false;
+  let events = 0;
+  let reclaimed: ReadonlySet<string> = new Set();
+
+  /** Keeps the subscription; the pauses grow while there is no engine. */
+  async function followEvents(signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        for await (const event of engine.events(signal)) {
+          attempt = 0;
+          if (event === "connected") logger.info("watching dockerd");
+          connected = true;
+          events += 1;
+          trigger.fire();
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        if (attempt === 0) logger.info("dockerd is not there", { error: errorText(error) });
+      }
+      connected = false;
+      leaks.forget();
+      await clock.wait(backoff(attempt), signal).catch(() => {});
+    }
+  }
+
+  async function followNetworks(signal: AbortSignal): Promise<void> {
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        for await (const networks of workloads.watchNetworks(signal)) {
+          attempt = 0;
+          desired = networks;
+          trigger.fire();
+        }
+      } catch (error) {
+        if (!signal.aborted) logger.warn("the networks cannot be followed", { error: errorText(error) });
+      }
+      await clock.wait(backoff(attempt), signal).catch(() => {});
+    }
+  }
+
+  async function work(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      await trigger.wait(signal);
+      if (!connected) continue;
+      try {
+        const next = await look(signal);
+        if (next !== undefined) fireAfter(next, signal);
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn("dockerd could not be looked at", { error: errorText(error) });
+        fireAfter(backoff(failures++, { first: LEAST_PAUSE, longest: 30_000 }), signal);
+      }
+      await clock.wait(LEAST_PAUSE, signal);
+    }
+  }
+
+  /** Gives the milliseconds after which to look again although nothing happens. */
+  async function look(signal: AbortSignal): Promise<number | undefined> {
+    const attachments = workloads.attachments("docker");
+    const [at, monotonic, eventsBefore] = [clock.now().getTime(), clock.monotonic(), events];
+    const observed = await engine.networks(signal);
+    const endpoints = observed.flatMap((network) => network.endpoints);
+    const networksMissing = await memory.compare(observed, monotonic);
+    const listed = new Set(endpoints.map(({ id }) => id));
+    const { leaked, suspects } = leaks.look({ attachments, listed, at, monotonic, events: eventsBefore });
+    if (leaked.length > 0) {
+      const fresh = leaked.filter((endpoint) => !reclaimed.has(endpoint));
+      if (fresh.length > 0) logger.info("attachments are gone from docker", { endpoints: fresh });
+      reclaimed = new Set(leaked);
+      await workloads.reclaim(leaked, "dockerd does not have them any more, seen twice", signal);
+    }
+    tellNames(endpoints);
+    const stepFailed = await reconcile(observed, signal);
+    const reserved = attachments.some(({ runtimeEndpoint }) => runtimeEndpoint === undefined);
+    const waits = [
+      ...(suspects || networksMissing ? [CONFIRM_AFTER] : []),
+      ...(reserved ? [RESERVATION_GRACE] : []),
+      ...(stepFailed ? [STEP_RETRY] : []),
+    ];
+    return waits.length === 0 ? undefined : Math.min(...waits);
+  }
+
+  /** Containers' names for records: Docker before version 29 does not tell them to drivers. */
+  function tellNames(endpoints: EngineNetwork["endpoints"]): void {
+    for (const id of [...named.keys()]) if (!endpoints.some((endpoint) => endpoint.id === id)) named.delete(id);
+    for (const { id, container } of endpoints) {
+      if (named.get(id) === container || workloads.inspect(id) === undefined) continue;
+      named.set(id, container);
+      workloads.containerNamed?.({ runtimeEndpoint: id, container });
+    }
+  }
+
+  /** Says whether a step failed. Without the list of networks nothing is known to be too many. */
+  async function reconcile(observed: readonly EngineNetwork[], signal: AbortSignal): Promise<boolean> {
+    if (desired === undefined) return false;
+    let failed = false;
+    const steps = planNetworks(desired, observed, await engine.apiVersion(signal));
+    const names = new Set(steps.map(nameOf));
+    for (const name of [...said.keys()]) if (!names.has(name)) said.delete(name);
+    for (const step of steps) failed = !(await take(step, signal)) || failed;
+    return failed;
+  }
+
+  async function take(step: NetworkStep, signal: AbortSignal): Promise<boolean> {
+    const name = nameOf(step);
+    try {
+      const waitsFor = await takeStep(step, signal);
+      if (waitsFor !== undefined) sayOnce(name, waitsFor);
+      else said.delete(name);
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      // In use since it was listed: the event that ends the use brings us back.
+      if (!isHoldfastError(error, "in_use")) sayOnce(name, errorText(error));
+      return isHoldfastError(error, "in_use");
+    }
+  }
+
+  /** Gives what the step waits for. */
+  async function takeStep(step: NetworkStep, signal: AbortSignal): Promise<string | undefined> {
+    switch (step.kind) {
+      case "create":
+        await engine.createNetwork(step.network, signal);
+        logger.info("made a docker network", { network: step.network.name });
+        return undefined;
+      case "replace": {
+        const users = await engine.containersByNetworkId(step.id, signal);
+        if (users.length > 0)
+          return `its subnets have changed, but ${users.join(", ")} name it by its id; remove these containers`;
+        await engine.removeNetwork(step.id, signal);
+        await engine.createNetwork(step.network, signal);
+        logger.info("made a docker network anew", { network: step.network.name });
+        return undefined;
+      }
+      case "remove":
+        await engine.removeNetwork(step.id, signal);
+        logger.info("removed a docker network", { network: step.name });
+        return undefined;
+      case "wait":
+        return step.reason;
+    }
+  }
+
+  function sayOnce(network: string, reason: string): void {
+    if (said.get(network) === reason) return;
+    said.set(network, reason);
+    logger.warn("a docker network is not as it should be", { network, reason });
+  }
+
+  function fireAfter(milliseconds: number, signal: AbortSignal): void {
+    clock.wait(milliseconds, signal).then(trigger.fire, () => {});
+  }
+
+  return {
+    async run(signal) {
+      const jobs = [followEvents(signal), followNetworks(signal), work(signal)];
+      const results = await Promise.allSettled(jobs);
+      for (const result of results) {
+        if (result.status === "rejected" && !signal.aborted) throw result.reason;
+      }
+    },
+    lookAgain: trigger.fire,
+  };
+}
+
+function nameOf(step: NetworkStep): string {
+  switch (step.kind) {
+    case "create":
+    case "replace":
+      return step.network.name;
+    case "remove":
+    case "wait":
+      return step.name;
+  }
+}
