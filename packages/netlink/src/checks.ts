@@ -55,6 +55,9 @@ export function checkRoute(route: Route): void {
   if (route.link === undefined && route.nextHop === undefined) {
     throw invalid(`route ${prefix} has neither next hop nor link`);
   }
+  if (route.nextHop !== undefined && Cidr.family(prefix) === "v6" && IpAddress.family(route.nextHop) === "v4") {
+    throw invalid(`route ${prefix} cannot have an IPv4 next hop (${route.nextHop})`);
+  }
   if (!Number.isInteger(route.protocol) || route.protocol < 0 || route.protocol > 255) {
     throw invalid(`protocol ${route.protocol} of route ${prefix} is not in 0 to 255`);
   }

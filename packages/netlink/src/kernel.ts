@@ -11,18 +11,24 @@ export interface Kernel {
   getLink(name: string): Promise<Link | undefined>;
   /** Both ends in this namespace unless `peerNamespace` is given; both down unless asked. */
   createVeth(options: VethOptions): Promise<void>;
+  /** A link is what has the name now: after a rename or a move, repeating it is ENODEV. */
   setLink(name: string, change: LinkChange): Promise<void>;
   deleteLink(name: string): Promise<void>;
 
+  /** Of a link that is absent: none. */
   listAddresses(link?: string): Promise<readonly InterfaceAddress[]>;
+  /** In IPv6 another length of the same address is replaced, and there is no duplicate address detection; in IPv4 both stay. */
   replaceAddress(address: InterfaceAddress): Promise<void>;
   deleteAddress(address: InterfaceAddress): Promise<void>;
 
   /** Routes of the main table; with `protocol`, only those that carry it. */
   listRoutes(filter?: { readonly protocol?: number }): Promise<readonly Route[]>;
+  /** Takes the place of the route with the same prefix and metric, whoever's it is. */
   replaceRoute(route: Route): Promise<void>;
+  /** Only one of the same prefix, metric and protocol, and next hop and link where given. */
   deleteRoute(route: Route): Promise<void>;
 
+  /** Those with a MAC. Of a link that is absent: none. */
   listNeighbours(link?: string): Promise<readonly Neighbour[]>;
   replaceNeighbour(neighbour: Neighbour): Promise<void>;
   deleteNeighbour(neighbour: Neighbour): Promise<void>;
@@ -40,6 +46,7 @@ export interface Kernel {
    */
   enter(namespacePath: string): Promise<Kernel>;
 
+  /** Ends the watches, too. What `enter` gave keeps its namespace with all links alive until it is closed. */
   close(): Promise<void>;
 }
 
@@ -82,6 +89,7 @@ export interface LinkChange {
   readonly up?: boolean;
   readonly mtu?: number;
   readonly mac?: MacAddress;
+  /** Empty takes it away. */
   readonly alias?: string;
   readonly name?: string;
   /** Path of the namespace to move to. */
@@ -104,7 +112,9 @@ export interface Route {
   readonly link?: string;
   /** rtm_protocol; Holdfast's own is {@link ROUTE_PROTOCOL}. */
   readonly protocol: number;
+  /** IPv4 only. Absent, also in lists: link without a next hop, global with one. */
   readonly scope?: "global" | "link" | "host";
+  /** The lower wins. Absent, also in lists: the kernel's default, which is 0 in IPv4 and 1024 in IPv6. */
   readonly metric?: number;
   readonly source?: IpAddress;
   /** Bytes; absent: the link's. */
@@ -122,6 +132,7 @@ export type KernelEvent =
   | { readonly kind: "link"; readonly link: Link }
   | { readonly kind: "link-gone"; readonly index: number; readonly name: string }
   | { readonly kind: "address"; readonly address: InterfaceAddress; readonly gone: boolean }
+  /** The kernel tells nothing of IPv4 routes that go because their link does: take the link's event for it. */
   | { readonly kind: "route"; readonly route: Route; readonly gone: boolean }
   | { readonly kind: "neighbour"; readonly neighbour: Neighbour; readonly gone: boolean }
   /** The socket's buffer was full and events were lost (ENOBUFS): list again. */

@@ -346,6 +346,9 @@ export function kernelCompliance(name: string, makeEnvironment: () => Promise<Ke
         code: "invalid_argument",
       });
       await expect(kernel.replaceRoute({ ...route, prefix: "10.2.0.1/16" })).rejects.toThrow(/host bits are set/);
+      await expect(
+        kernel.replaceRoute({ prefix: "::/0", nextHop: address("10.1.0.2"), protocol: 4 }),
+      ).rejects.toMatchObject({ code: "invalid_argument" });
     });
 
     test("go with their link", async () => {
