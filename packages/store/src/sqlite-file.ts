@@ -11,6 +11,8 @@ const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
 const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
+/** SQLITE_IOERR_SHMOPEN, _SHMSIZE, _SHMLOCK and _SHMMAP. */
+const SHARED_INDEX_ERRORS = new Set([18, 19, 20, 21].map((detail) => SQLITE_IOERR | (detail << 8)));
 
 /** An opened database file that no other process can open until it is closed, or this process dies. */
 export interface SqliteFile {
@@ -29,17 +31,17 @@ export interface SqliteFile {
  */
 export function openSqliteFile(path: string): SqliteFile {
   return translating(path, () => {
-    if (existsSync(path)) inspectUnlessRecovering(path);
-    else writeFileSync(path, "", { flag: "a", mode: 0o600 });
+    const inspected = inspectReadOnly(path);
     const database = new DatabaseSync(path, { timeout: 0 });
     try {
       database.exec("PRAGMA locking_mode = EXCLUSIVE");
+      if (!inspected) inspect(path, database);
       createSchema(database);
       database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000");
       database.exec("BEGIN IMMEDIATE; COMMIT");
       // Left by inspecting: the index of the log that several processes would share.
       rmSync(`${path}-shm`, { force: true });
-      writeFileSync(pidFile(path), `${process.pid}\n`, { mode: 0o644 });
+      nameHolder(path);
     } catch (error) {
       database.close();
       throw error;
@@ -63,13 +65,25 @@ export function translating<T>(path: string, run: () => T): T {
   }
 }
 
-/** A creation that was cut short leaves a journal, which only a writer may roll back; such a file is ours or empty. */
-function inspectUnlessRecovering(path: string): void {
+/**
+ * Inspects the file, which is made when absent, in a way that cannot change it. False when that is impossible: after a creation that
+ * was cut short, which only a writer may roll back, and on a full disk, where there is no room for the index that readers share.
+ */
+function inspectReadOnly(path: string): boolean {
+  createFile(path);
+  using database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
   try {
-    inspect(path);
+    inspect(path, database);
+    return true;
   } catch (error) {
-    if (resultCode(error) !== SQLITE_READONLY) throw error;
+    if (resultCode(error) === SQLITE_READONLY || SHARED_INDEX_ERRORS.has(extendedCode(error) ?? 0)) return false;
+    throw error;
   }
+}
+
+/** Only an absent file may be opened other than by SQLite. */
+function createFile(path: string): void {
+  if (!existsSync(path)) writeFileSync(path, "", { flag: "wx", mode: 0o600 });
 }
 
 function translated(path: string, error: unknown): HoldfastError {
@@ -103,9 +117,19 @@ function translated(path: string, error: unknown): HoldfastError {
   }
 }
 
+/** Only a courtesy: a disk without room for it is no reason to fail. */
+function nameHolder(path: string): void {
+  try {
+    writeFileSync(pidFile(path), `${process.pid}\n`);
+  } catch {
+    rmSync(pidFile(path), { force: true });
+  }
+}
+
 function holder(path: string): string {
   try {
-    return `process ${Number.parseInt(readFileSync(pidFile(path), "utf8"), 10)}`;
+    const pid = Number.parseInt(readFileSync(pidFile(path), "utf8"), 10);
+    return pid > 0 ? `process ${pid}` : "another process";
   } catch {
     return "another process";
   }
@@ -116,8 +140,13 @@ function pidFile(path: string): string {
 }
 
 function resultCode(error: unknown): number | undefined {
+  const code = extendedCode(error);
+  return code === undefined ? undefined : code & 0xff;
+}
+
+function extendedCode(error: unknown): number | undefined {
   const code = error instanceof Error && "errcode" in error ? error.errcode : undefined;
-  return typeof code === "number" ? code & 0xff : undefined;
+  return typeof code === "number" ? code : undefined;
 }
 
 /** e.g. `"ENOENT"`; undefined when the operating system has nothing to do with it. */

@@ -1,4 +1,4 @@
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { HoldfastError } from "@holdfast/core";
 
 /** "HFST", in the header of every file of ours (https://sqlite.org/fileformat2.html, application id). */
@@ -25,12 +25,11 @@ PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
 /**
- * Looks at a file without changing it: whether it is ours, whole, and of this version. An empty one will become ours.
+ * Looks at a database without changing it: whether it is ours, whole, and of this version. An empty one will become ours.
  *
  * @throws HoldfastError `invalid_argument`: not ours; `precondition_failed`: written by a newer version; `internal`: damaged.
  */
-export function inspect(path: string): void {
-  using database = new DatabaseSync(path, { readOnly: true });
+export function inspect(path: string, database: DatabaseSync): void {
   if (isEmpty(database)) return;
   if (pragma(database, "application_id") !== APPLICATION_ID) {
     throw new HoldfastError("invalid_argument", `${path} is not a store of Holdfast; it was left as it is`);
