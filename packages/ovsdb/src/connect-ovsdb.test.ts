@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { randomUUID } from "node:crypto";
 import { createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { silentLogger, systemClock } from "@holdfast/core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { connectOvsdb, type OvsdbOptions } from "./connect-ovsdb.ts";
@@ -41,8 +39,7 @@ interface ScriptedServer {
 
 /** A server that answers each message with whatever bytes `reply` gives. */
 function startScripted(reply: (message: Readonly<Record<string, unknown>>) => string | undefined): ScriptedServer {
-  const folder = mkdtempSync(join(tmpdir(), "hf-ovsdb-scripted-"));
-  const server: ScriptedServer = { path: join(folder, "db.sock"), received: [], sockets: [] };
+  const server: ScriptedServer = { path: `\0hf-ovsdb-${randomUUID()}`, received: [], sockets: [] };
   const listener = createServer((socket) => {
     server.sockets.push(socket);
     const framing = new JsonFraming();
@@ -58,7 +55,6 @@ function startScripted(reply: (message: Readonly<Record<string, unknown>>) => st
   onTestFinished(() => {
     listener.close();
     for (const socket of server.sockets) socket.destroy();
-    rmSync(folder, { recursive: true });
   });
   return server;
 }
@@ -72,9 +68,7 @@ const nextCfg = (kind: string, value: number): unknown => ({
 
 describe("a client of an OVSDB server", () => {
   test("waits for a server that is not there yet", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "hf-ovsdb-late-"));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
-    const path = join(folder, "db.sock");
+    const path = `\0hf-ovsdb-${randomUUID()}`;
     const connecting = connect(path);
     const fake = await startFake({ path });
     expect((await connecting).connected).toBe(true);

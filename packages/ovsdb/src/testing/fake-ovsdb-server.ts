@@ -1,8 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { JsonFraming } from "../json-framing.ts";
 import { isObject } from "../json-rpc.ts";
 import type { Row } from "../ovsdb.ts";
@@ -17,7 +15,7 @@ import { showSwitch } from "./show-switch.ts";
 export type MonitorMethod = "monitor" | "monitor_cond" | "monitor_cond_since";
 
 export interface FakeOvsdbOptions {
-  /** Socket to listen on. Absent: one in a new folder, deleted by `stop`. */
+  /** Socket to listen on. Absent: one in the abstract name space (unix(7)), which leaves no file behind. */
   readonly path?: string;
   /** Which interfaces of type `""` have a network device. Absent: all. */
   readonly deviceExists?: (name: string) => boolean;
@@ -53,8 +51,7 @@ export interface FakeOvsdbServer extends AsyncDisposable {
 const INTERFACE_TYPES = ["geneve", "gre", "internal", "patch", "system", "tap", "vxlan"];
 
 export async function startFakeOvsdbServer(options: FakeOvsdbOptions = {}): Promise<FakeOvsdbServer> {
-  const folder = mkdtempSync(join(tmpdir(), `hf-fake-ovsdb-${process.pid}-`));
-  const fake = new Fake(options.path ?? join(folder, "db.sock"), folder, options);
+  const fake = new Fake(options.path ?? `\0hf-fake-ovsdb-${randomUUID()}`, options);
   await fake.listen();
   return fake;
 }
@@ -69,7 +66,6 @@ type Failure = Parameters<FakeOvsdbServer["failNext"]>[0];
 class Fake implements FakeOvsdbServer {
   readonly path: string;
   readonly calls: string[] = [];
-  readonly #folder: string;
   readonly #options: FakeOvsdbOptions;
   readonly #database = new FakeDatabase();
   readonly #server: Server;
@@ -81,9 +77,8 @@ class Fake implements FakeOvsdbServer {
   #paused = false;
   #scheduled = false;
 
-  constructor(path: string, folder: string, options: FakeOvsdbOptions) {
+  constructor(path: string, options: FakeOvsdbOptions) {
     this.path = path;
-    this.#folder = folder;
     this.#options = options;
     this.#server = createServer((socket) => this.#accept(socket));
     const words = (list: readonly string[]): unknown => ["set", list];
@@ -107,7 +102,6 @@ class Fake implements FakeOvsdbServer {
     this.#server.close();
     this.dropConnections();
     await closed;
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   [Symbol.asyncDispose](): Promise<void> {
