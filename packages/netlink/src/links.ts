@@ -97,7 +97,7 @@ function changeRequest(socket: NetlinkSocket, name: string, change: LinkChange, 
 
 export async function deleteLink(lane: SlowLane, name: string): Promise<void> {
   checkLinkName(name);
-  const outcome = await lane.run(deleteLinkRequest(name));
+  const outcome = await lane.deleteLink(name);
   if (outcome.errno !== Errno.ENODEV) accept(`delete link ${name}`, outcome);
 }
 

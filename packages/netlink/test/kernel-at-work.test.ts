@@ -145,6 +145,30 @@ describe("the kernel at work", () => {
     });
   });
 
+  test("removes many links at the price of one, each with its own outcome", async () => {
+    await withKernel(async (kernel) => {
+      const names = Array.from({ length: 70 }, (_, index) => `h${index}`);
+      for (const name of names) await kernel.createVeth({ name, peer: `p${name}`, mtu: MTU });
+      await kernel.createVeth({ name: "kept", peer: "kept2", mtu: MTU });
+      await Promise.all([...names, "ph1", "none"].map(async (name) => await kernel.deleteLink(name)));
+      expect((await kernel.listLinks()).map(({ name }) => name).toSorted()).toEqual(["kept", "kept2", "lo"]);
+
+      for (const name of ["a", "b", "c"]) await kernel.createVeth({ name, peer: `p${name}`, mtu: MTU });
+      const outcomes = await Promise.allSettled(["a", "lo", "b", "none", "c"].map((name) => kernel.deleteLink(name)));
+      expect(outcomes.map(({ status }) => status)).toEqual([
+        "fulfilled",
+        "rejected",
+        "fulfilled",
+        "fulfilled",
+        "fulfilled",
+      ]);
+      expect(outcomes[1]).toMatchObject({
+        reason: { errnoName: "EOPNOTSUPP", message: expect.stringContaining("lo") },
+      });
+      expect((await kernel.listLinks()).map(({ name }) => name).toSorted()).toEqual(["kept", "kept2", "lo"]);
+    });
+  });
+
   test("explains a refusal in its own words", async () => {
     await withKernel(async (kernel) => {
       await kernel.createVeth({ name: "h1", peer: "p1", mtu: MTU, up: true });

@@ -24,6 +24,7 @@ const Attribute = {
   master: 10,
   info: 18,
   alias: 20,
+  group: 27,
   namespaceFd: 28,
   extensionMask: 29,
   linkNamespaceId: 37,
@@ -124,6 +125,8 @@ export interface SetLinkRequest {
   readonly namespace?: number;
   /** 0: none. */
   readonly master?: number;
+  /** A number for several links; 0, which is for all at first, is none. */
+  readonly group?: number;
 }
 
 export function setLinkRequest(change: SetLinkRequest): Request {
@@ -134,11 +137,17 @@ export function setLinkRequest(change: SetLinkRequest): Request {
   if (change.alias !== undefined) body.push(attribute(Attribute.alias, new TextEncoder().encode(change.alias)));
   if (change.namespace !== undefined) body.push(u32Attribute(Attribute.namespaceFd, change.namespace));
   if (change.master !== undefined) body.push(u32Attribute(Attribute.master, change.master));
+  if (change.group !== undefined) body.push(u32Attribute(Attribute.group, change.group));
   return { type: MessageType.setLink, flags: Flag.ack, body };
 }
 
 export function deleteLinkRequest(name: string): Request {
   return { type: MessageType.deleteLink, flags: Flag.ack, body: [ifinfo(0), textAttribute(Attribute.name, name)] };
+}
+
+/** All links of a group at once, or none when one of them is of a kind that cannot be removed. */
+export function deleteGroupRequest(group: number): Request {
+  return { type: MessageType.deleteLink, flags: Flag.ack, body: [ifinfo(0), u32Attribute(Attribute.group, group)] };
 }
 
 /** Reads RTM_NEWLINK and RTM_DELLINK. */
