@@ -145,6 +145,7 @@ function workloadApi(parts: Parts, networkWatch: NetworkWatch): WorkloadApi {
     },
     attachments: (runtime) =>
       [...book.endpoints.values()].filter(({ workload }) => workload.runtime === runtime).map(infoOf),
+    containerNamed: (request) => attachments.containerNamed(request),
     reclaim: (endpoints, reason, signal) => attachments.reclaim(endpoints, reason, signal),
   };
 }

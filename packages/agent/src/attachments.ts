@@ -4,6 +4,7 @@ import type { AttachedInterface, AttachRequest, WiredNetwork } from "@holdfast/m
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
+import type { Reporter } from "./reporter.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Takedown } from "./takedown.ts";
 import type { Turns } from "./turns.ts";
@@ -13,6 +14,7 @@ export interface Attachments {
   attach(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface>;
   joined(request: { runtimeEndpoint: string; sandbox: string }, signal: AbortSignal): Promise<void>;
   detach(request: { runtimeEndpoint: string }, signal: AbortSignal): Promise<void>;
+  containerNamed(request: { runtimeEndpoint: string; container: string }): void;
   reclaim(endpoints: readonly string[], reason: string, signal: AbortSignal): Promise<void>;
   /** After a start: wires again what the book says is on the wire. Nothing changes for what is right. */
   restore(signal: AbortSignal): Promise<void>;
@@ -24,12 +26,13 @@ export interface AttachmentsDependencies {
   readonly changes: EndpointChanges;
   readonly takedown: Takedown;
   readonly reservations: Reservations;
+  readonly reporter: Reporter;
   readonly turns: Turns;
   readonly logger: Logger;
 }
 
 export function createAttachments(dependencies: AttachmentsDependencies, node: Name): Attachments {
-  const { book, driver, changes, takedown, reservations, turns, logger } = dependencies;
+  const { book, driver, changes, takedown, reservations, reporter, turns, logger } = dependencies;
 
   async function attachInTurn(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface> {
     const known = book.byRuntime(request.runtimeEndpoint);
@@ -132,6 +135,16 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
         throw new HoldfastError("not_found", `no endpoint ${runtimeEndpoint} is attached on this node (${node})`);
       }
       await book.putEndpoint({ ...endpoint, sandbox });
+    },
+
+    containerNamed({ runtimeEndpoint, container }) {
+      const endpoint = book.byRuntime(runtimeEndpoint);
+      if (endpoint === undefined || endpoint.workload.container === container) return;
+      const renamed = { ...endpoint, workload: { ...endpoint.workload, container } };
+      void book.putEndpoint(renamed).catch((error: unknown) => {
+        logger.warn("container's name not kept", { endpoint: endpoint.id, error: errorText(error) });
+      });
+      reporter.notify(endpoint.id);
     },
 
     detach({ runtimeEndpoint }, signal) {

@@ -1,4 +1,4 @@
-import { Name, option } from "@holdfast/core";
+import { Name, option, parseLogLevel } from "@holdfast/core";
 
 /** Options of the agent; section `agent` of the configuration file. */
 export const agentOptions = {
@@ -29,6 +29,12 @@ export const agentOptions = {
   docker: option.flag("Serve Docker on this machine.", true),
   beat: option.duration("Pause between two signs of life to the controller.", "10s"),
   reservationTimeout: option.duration("How long addresses stay set aside for a container that never comes.", "5m"),
+  logLevel: option.value(
+    "Least severe events that are logged: debug, info, warn or error.",
+    "LEVEL",
+    "info",
+    parseLogLevel,
+  ),
 } as const;
 
 export type DatapathType = "auto" | "netdev" | "system";

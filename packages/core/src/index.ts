@@ -14,7 +14,7 @@ export {
   isHoldfastError,
 } from "./errors.ts";
 export { type Family, IpAddress } from "./ip-address.ts";
-export { type LogFields, type Logger, silentLogger } from "./logger.ts";
+export { type LogFields, type Logger, type LogLevel, parseLogLevel, silentLogger } from "./logger.ts";
 export { MacAddress } from "./mac-address.ts";
 export { Identity, Name } from "./names.ts";
 export {

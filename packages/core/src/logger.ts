@@ -1,3 +1,5 @@
+import { HoldfastError } from "./errors.ts";
+
 /** Data of a log event. Fixed names: `network`, `endpoint`, `node`, `interface`, `prefix`, `revision`, `error`. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -13,6 +15,14 @@ export interface Logger {
   debug(message: string, fields?: LogFields): void;
   /** A logger that adds these fields to every event, e.g. `{ component: "ovsdb" }`. */
   child(fields: LogFields): Logger;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** @throws HoldfastError `invalid_argument`. */
+export function parseLogLevel(text: string): LogLevel {
+  if (text === "debug" || text === "info" || text === "warn" || text === "error") return text;
+  throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is none of debug, info, warn, error`);
 }
 
 /** Drops everything. */

@@ -1,7 +1,5 @@
-import type { LogFields, Logger } from "@holdfast/core";
+import type { LogFields, Logger, LogLevel } from "@holdfast/core";
 import { type Logger as Pino, pino } from "pino";
-
-export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** Logs as JSON lines on standard output, written at once: a crash loses none. */
 export function createPinoLogger(component: string, level: LogLevel): Logger {

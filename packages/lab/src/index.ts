@@ -1,7 +1,17 @@
 export { DEFAULT_ADDRESSES, type LabAddresses } from "./addresses.ts";
 export { createLabCommand, type LabCommandIo, runLabCommand } from "./command.ts";
+export {
+  addressOf,
+  answersFrom,
+  type ContainerOptions,
+  dockerNetwork,
+  removeContainer,
+  runContainer,
+} from "./containers.ts";
+export { type DemoOptions, type DemoResult, runDemo } from "./demo/demo.ts";
 export { destroyLab, sweepLabs } from "./destroy.ts";
 export { IMAGE } from "./dockerd.ts";
+export type { GuestPlace } from "./guest.ts";
 export { LabHost } from "./host.ts";
 export {
   type Cable,
@@ -15,16 +25,17 @@ export {
 } from "./lab.ts";
 export { ANSWER_TIME, type GapReport } from "./measure/probe-log.ts";
 export {
-  type ProbePlace,
   type ProbeStream,
   startPingStream,
   startUdpEcho,
   startUdpStream,
   type UdpTarget,
 } from "./measure/stream.ts";
+export { Platform, type PlatformOptions, startPlatform } from "./platform.ts";
 export type { LabProcess } from "./process.ts";
 export { isAlive, type ProcessRef } from "./process-ref.ts";
 export type { Readiness } from "./ready.ts";
 export { type LabRecord, listRecords } from "./record.ts";
+export { type Relay, startRelay } from "./relay.ts";
 export type { Output } from "./run.ts";
 export { type ExecOptions, LabSpace, type SpawnOptions } from "./space.ts";

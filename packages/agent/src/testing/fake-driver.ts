@@ -1,0 +1,88 @@
+import { HoldfastError } from "@holdfast/core";
+import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent } from "@holdfast/datapath";
+import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+
+/** A data path made of memory. `journal` says what was done, in order, e.g. `"attach e-1 10.20.0.7"`. */
+export class FakeDriver implements DatapathDriver {
+  readonly journal: string[] = [];
+  readonly networks = new Map<string, WiredNetwork>();
+  readonly remotes = new Map<string, RemoteEndpoint>();
+  readonly attached = new Map<string, EndpointWiring>();
+  #failNext: string | undefined;
+  readonly #followers = new Set<(event: PortEvent) => void>();
+
+  /** The next attach is refused with this text. */
+  failNextAttach(message: string): void {
+    this.#failNext = message;
+  }
+
+  /** Something happens to an interface. */
+  emit(event: PortEvent): void {
+    for (const follow of this.#followers) follow(event);
+  }
+
+  setNetwork(network: WiredNetwork): void {
+    this.networks.set(network.id, network);
+  }
+  removeNetwork(id: string): void {
+    this.networks.delete(id);
+  }
+  setRemote(remote: RemoteEndpoint): void {
+    this.remotes.set(remote.id, remote);
+  }
+  removeRemote(id: string): void {
+    this.remotes.delete(id);
+  }
+
+  attach(endpoint: EndpointWiring): Promise<AttachedPort> {
+    const failure = this.#failNext;
+    this.#failNext = undefined;
+    if (failure !== undefined) return Promise.reject(new HoldfastError("switch_rejected", failure));
+    this.attached.set(endpoint.id, endpoint);
+    this.journal.push(`attach ${endpoint.id} ${endpoint.addresses.join(",")}`);
+    return Promise.resolve({ hostInterface: `h${endpoint.id}`, containerInterface: `c${endpoint.id}`, mtu: 1500 });
+  }
+  detach(endpointId: string): Promise<void> {
+    if (this.attached.delete(endpointId)) this.journal.push(`detach ${endpointId}`);
+    return Promise.resolve();
+  }
+  announce(endpointId: string): Promise<void> {
+    this.journal.push(`announce ${endpointId}`);
+    return Promise.resolve();
+  }
+  synced(): Promise<void> {
+    this.journal.push("synced");
+    return Promise.resolve();
+  }
+
+  async *watch(signal: AbortSignal): AsyncIterable<PortEvent> {
+    const waiting: PortEvent[] = [];
+    let wake = (): void => undefined;
+    const follow = (event: PortEvent): void => {
+      waiting.push(event);
+      wake();
+    };
+    this.#followers.add(follow);
+    signal.addEventListener("abort", () => wake(), { once: true });
+    try {
+      while (!signal.aborted) {
+        const event = waiting.shift();
+        if (event !== undefined) yield event;
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      this.#followers.delete(follow);
+    }
+  }
+
+  status(): [] {
+    return [];
+  }
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}

@@ -1,0 +1,80 @@
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { startAgent } from "@holdfast/agent";
+import { agentOptions } from "@holdfast/agent/config";
+import { createClient } from "@holdfast/client";
+import { type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
+import { openOvsDriver } from "@holdfast/datapath";
+import { createDockerPlugin, createStateFile } from "@holdfast/docker-plugin";
+import type { NodeReport, WorkloadApi } from "@holdfast/model";
+import { openSqliteStore } from "@holdfast/store";
+import { createPinoLogger } from "../pino-logger.ts";
+import { announceReady, stopRequested } from "../processes/ready.ts";
+import { readSettings } from "../settings.ts";
+import { VERSION } from "../version.ts";
+
+type AgentSettings = ReturnType<typeof readAgentSettings>;
+
+function readAgentSettings(flags: Readonly<Record<string, string>>) {
+  return readSettings("agent", agentOptions, flags);
+}
+
+/** Runs until a signal asks it to end. Containers go on without it. */
+export async function runAgent(flags: Readonly<Record<string, string>>): Promise<void> {
+  const settings = readAgentSettings(flags);
+  const logger = createPinoLogger("agent", settings.logLevel);
+  const node = settings.node ?? Name.parse(hostname().split(".")[0]?.toLowerCase() ?? "");
+  mkdirSync(settings.stateDirectory, { recursive: true, mode: 0o750 });
+
+  await using stack = new AsyncDisposableStack();
+  const path = join(settings.stateDirectory, "book.db");
+  const store = stack.adopt(await openSqliteStore({ clock: systemClock, logger }, { path }), (open) => open.close());
+  const driver = stack.adopt(await openDriver(settings, node, logger), (open) => open.close());
+  const client = createClient({ fetch }, { server: settings.server, token: settings.token });
+  const dependencies = { store, client, driver, clock: systemClock, logger };
+  const agent = stack.adopt(await startAgent(dependencies, agentSettings(settings, node)), (running) => running.stop());
+  if (settings.docker) await servePlugin(stack, settings, agent.workloads, logger);
+
+  logger.info("agent is ready", { node, server: settings.server });
+  announceReady();
+  logger.info("agent is stopping", { signal: await stopRequested() });
+}
+
+async function openDriver(settings: AgentSettings, node: Name, logger: Logger) {
+  const { uplink, tunnelAddress, datapathType, switchDirectory } = settings;
+  return await openOvsDriver({
+    node,
+    datapathType,
+    runDirectory: switchDirectory,
+    logger: logger.child({ part: "datapath" }),
+    signal: AbortSignal.timeout(30_000),
+    ...(uplink === undefined ? {} : { uplink }),
+    ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
+  });
+}
+
+function agentSettings(settings: AgentSettings, node: Name) {
+  const { uplink, tunnelAddress, beat, reservationTimeout, status } = settings;
+  const report: NodeReport = {
+    version: VERSION,
+    labels: {},
+    ...(uplink === undefined ? {} : { uplink }),
+    ...(tunnelAddress === undefined ? {} : { tunnelAddress: parseInterfaceAddress(tunnelAddress).address }),
+  };
+  return { node, report, beatMilliseconds: beat, reservationTimeoutMilliseconds: reservationTimeout, status };
+}
+
+async function servePlugin(
+  stack: AsyncDisposableStack,
+  settings: AgentSettings,
+  workloads: WorkloadApi,
+  logger: Logger,
+): Promise<void> {
+  const state = createStateFile(join(settings.stateDirectory, "docker.json"));
+  const dependencies = { workloads, state, clock: systemClock, logger: logger.child({ part: "docker-plugin" }) };
+  const { pluginSocket: socketPath, engineSocket } = settings;
+  const plugin = createDockerPlugin(dependencies, { socketPath, engineSocket });
+  await plugin.start();
+  stack.defer(() => plugin.stop());
+}
