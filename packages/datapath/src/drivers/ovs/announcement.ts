@@ -1,0 +1,70 @@
+import { IpAddress, MacAddress } from "@holdfast/core";
+import { linkLocalOf } from "./pipeline/link-local.ts";
+
+/**
+ * Frames that tell neighbours where an address is now: gratuitous ARP in both forms, because some listen to one only (RFC 5944
+ * section 4.6), or an unsolicited neighbour advertisement (RFC 4861 section 7.2.6).
+ */
+export function announcementFrames(mac: MacAddress, addresses: readonly IpAddress[]): readonly Uint8Array[] {
+  return addresses.flatMap((address) =>
+    IpAddress.family(address) === "v4"
+      ? [gratuitousArp(mac, address, 1), gratuitousArp(mac, address, 2)]
+      : [unsolicitedAdvertisement(mac, address)],
+  );
+}
+
+const BROADCAST = MacAddress.parse("ff:ff:ff:ff:ff:ff");
+const ALL_NODES = IpAddress.parse("ff02::1");
+const ALL_NODES_MAC = MacAddress.parse("33:33:00:00:00:01");
+
+function gratuitousArp(mac: MacAddress, address: IpAddress, operation: 1 | 2): Uint8Array {
+  const own = [...MacAddress.toBytes(mac), ...IpAddress.toBytes(address)];
+  const target = operation === 1 ? [0, 0, 0, 0, 0, 0] : MacAddress.toBytes(mac);
+  return Uint8Array.of(
+    ...ethernet(BROADCAST, mac, 0x0806),
+    ...[0, 1, 8, 0, 6, 4, 0, operation], // Ethernet, IPv4, address lengths.
+    ...own,
+    ...target,
+    ...IpAddress.toBytes(address),
+  );
+}
+
+function unsolicitedAdvertisement(mac: MacAddress, address: IpAddress): Uint8Array {
+  const source = linkLocalOf(mac);
+  const override = [0x20, 0, 0, 0];
+  const option = [2, 1, ...MacAddress.toBytes(mac)];
+  const message = Uint8Array.of(136, 0, 0, 0, ...override, ...IpAddress.toBytes(address), ...option);
+  new DataView(message.buffer).setUint16(2, checksum(source, ALL_NODES, message));
+  return Uint8Array.of(
+    ...ethernet(ALL_NODES_MAC, mac, 0x86dd),
+    ...[0x60, 0, 0, 0, 0, message.length, 58, 255], // ICMPv6, hop limit 255.
+    ...IpAddress.toBytes(source),
+    ...IpAddress.toBytes(ALL_NODES),
+    ...message,
+  );
+}
+
+function ethernet(to: MacAddress, from: MacAddress, type: number): readonly number[] {
+  return [...MacAddress.toBytes(to), ...MacAddress.toBytes(from), type >> 8, type & 0xff];
+}
+
+/** Of ICMPv6 with its pseudo-header (RFC 8200 section 8.1). */
+function checksum(source: IpAddress, destination: IpAddress, message: Uint8Array): number {
+  const pseudo = [
+    ...IpAddress.toBytes(source),
+    ...IpAddress.toBytes(destination),
+    0,
+    0,
+    0,
+    message.length,
+    0,
+    0,
+    0,
+    58,
+  ];
+  const bytes = [...pseudo, ...message];
+  let sum = 0;
+  for (let index = 0; index < bytes.length; index += 2) sum += ((bytes[index] ?? 0) << 8) | (bytes[index + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
+  return ~sum & 0xffff;
+}

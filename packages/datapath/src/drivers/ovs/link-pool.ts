@@ -1,0 +1,223 @@
+import { type Clock, errorText, type Logger, type MacAddress } from "@holdfast/core";
+import type { Kernel, Link } from "@holdfast/netlink";
+import type { OpenVSwitch } from "@holdfast/ovsdb";
+import type { Table } from "../../reconcile/table.ts";
+import type { Numbers } from "./numbers.ts";
+import type { OvsSettings } from "./options.ts";
+import { endpointAlias, LEAVING_ALIAS, OWNER_ENDPOINT, readAlias } from "./ownership.ts";
+import { QuietTime } from "./quiet-time.ts";
+import { DEFAULT_MTU, type LinkRow, linksByName } from "./tables/links.ts";
+
+interface PoolDependencies {
+  readonly kernel: Kernel;
+  readonly ovs: OpenVSwitch;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly numbers: Numbers;
+}
+
+type State =
+  /** Plugged, or being plugged, and free. */
+  | { readonly kind: "spare" }
+  /** Of an endpoint that an earlier run has attached and that nobody has attached again yet. */
+  | { readonly kind: "known"; readonly endpoint: string }
+  /** Taken by somebody who waits until it is plugged. */
+  | { readonly kind: "awaited" }
+  | { readonly kind: "taken" }
+  /** To be unplugged and deleted. */
+  | { readonly kind: "leaving" };
+
+interface Pooled {
+  readonly row: LinkRow;
+  state: State;
+}
+
+/**
+ * Interfaces that are plugged into the switch before anybody needs them.
+ *
+ * To plug one takes ovs-vswitchd 6 ms and more with each port that it has, 30 ms at 200; during that it neither takes flows nor, in
+ * user space, forwards. So interfaces are plugged in batches while nobody attaches, and an attachment only names and addresses one.
+ * For the same reason ports are unplugged, and endpoints written into the switch's database, in batches later.
+ */
+export class LinkPool {
+  readonly #dependencies: PoolDependencies;
+  readonly #settings: OvsSettings;
+  readonly #links = new Map<string, Pooled>();
+  readonly #quiet: QuietTime;
+  readonly #labels = new Map<string, string>();
+  #table: Table<LinkRow> | undefined;
+
+  constructor(dependencies: PoolDependencies, settings: OvsSettings) {
+    this.#dependencies = dependencies;
+    this.#settings = settings;
+    this.#quiet = new QuietTime(dependencies.clock);
+  }
+
+  /** Finds what an earlier run has left, and goes on with this table. */
+  async recover(table: Table<LinkRow>): Promise<void> {
+    const { ovs, kernel, numbers } = this.#dependencies;
+    this.#table = table;
+    for (const { ofport = 0, ofportRequest = 0 } of ovs.interfaces().values()) {
+      for (const number of [ofport, ofportRequest]) if (number > 0) numbers.reserve(number);
+    }
+    const links = await linksByName(kernel);
+    for (const link of links.values()) this.#recoverLink(link, links);
+    this.#quiet.hurry();
+  }
+
+  /** Only what is free: an endpoint's link that has vanished must not come back, nobody would have its other end. */
+  mayCreate(row: LinkRow): boolean {
+    const state = this.#links.get(row.name)?.state.kind;
+    return state === "spare" || state === "awaited";
+  }
+
+  /** The link that an earlier run has given to the endpoint. */
+  adopt(endpoint: string): LinkRow | undefined {
+    for (const pooled of this.#links.values()) {
+      if (pooled.state.kind !== "known" || pooled.state.endpoint !== endpoint) continue;
+      pooled.state = { kind: "taken" };
+      this.#label(pooled.row.name, endpoint);
+      return pooled.row;
+    }
+    return undefined;
+  }
+
+  /** A plugged link of nobody: one that waits, or a new one. */
+  async take(signal: AbortSignal): Promise<LinkRow> {
+    signal.throwIfAborted();
+    const spares = [...this.#links.values()].filter(({ state }) => state.kind === "spare");
+    const pooled = spares.find(({ row }) => this.#rows.isDone(row.name)) ?? spares[0] ?? this.#add();
+    await this.#await(pooled, signal);
+    this.#quiet.touch();
+    if (spares.length <= this.#settings.spares / 4) this.#quiet.hurry();
+    return pooled.row;
+  }
+
+  /** Gives the link its endpoint's name, MAC and MTU. Touches nothing that is so already or has gone into the sandbox. */
+  async assign(row: LinkRow, endpoint: { readonly id: string; readonly mac: MacAddress; readonly mtu: number }) {
+    const { kernel } = this.#dependencies;
+    const near = await kernel.getLink(row.name);
+    const mtu = Math.max(DEFAULT_MTU, endpoint.mtu);
+    if (near?.alias !== endpointAlias(endpoint.id) || near.mtu < mtu) {
+      await kernel.setLink(row.name, { alias: endpointAlias(endpoint.id), ...(near?.mtu === mtu ? {} : { mtu }) });
+    }
+    const far = await kernel.getLink(row.peer);
+    if (far !== undefined && far.index === near?.peer && (far.mac !== endpoint.mac || far.mtu !== endpoint.mtu)) {
+      await kernel.setLink(row.peer, { mac: endpoint.mac, mtu: endpoint.mtu });
+    }
+    this.#label(row.name, endpoint.id);
+  }
+
+  /** Nobody needs the link any more: it goes when there is time, or in the next run. */
+  async discard(row: LinkRow): Promise<void> {
+    const pooled = this.#links.get(row.name);
+    if (pooled === undefined || pooled.state.kind === "leaving") return;
+    pooled.state = { kind: "leaving" };
+    this.#labels.delete(row.name);
+    try {
+      await this.#dependencies.kernel.setLink(row.name, { alias: LEAVING_ALIAS });
+    } catch (error) {
+      // It has gone with its sandbox.
+      this.#dependencies.logger.debug("cannot mark link as leaving", { interface: row.name, error: errorText(error) });
+    }
+    this.#quiet.touch();
+  }
+
+  /** The desired state is complete: links of endpoints that nobody has attached again are to go. */
+  complete(): void {
+    for (const pooled of this.#links.values()) if (pooled.state.kind === "known") pooled.state = { kind: "leaving" };
+    this.#quiet.hurry();
+  }
+
+  /** The job that does the slow work in quiet times. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (await this.#quiet.next(signal)) {
+      this.#unplugLeaving();
+      for (const [name, endpoint] of this.#labels) {
+        const row = this.#links.get(name)?.row;
+        if (row !== undefined) this.#rows.set({ ...row, endpoint });
+      }
+      this.#labels.clear();
+      this.#refill();
+    }
+  }
+
+  get #rows(): Table<LinkRow> {
+    if (this.#table === undefined) throw new TypeError("bug: the pool is used before it has recovered");
+    return this.#table;
+  }
+
+  #recoverLink(link: Link, links: ReadonlyMap<string, Link>): void {
+    const { names } = this.#settings;
+    const number = names.linkNumber(link.name);
+    if (number === undefined) return;
+    this.#dependencies.numbers.reserve(number);
+    const row = { name: link.name, peer: names.peer(number), number };
+    const owner = readAlias(link.alias);
+    if (owner?.kind === "endpoint") {
+      this.#insert(row, { kind: "known", endpoint: owner.endpoint });
+      this.#rows.set(this.#recorded(row));
+    } else if (owner?.kind === "spare" && links.get(row.peer)?.index === link.peer) {
+      this.#insert(row, { kind: "spare" });
+      this.#rows.set(row);
+    } else if (owner !== undefined) {
+      this.#insert(row, { kind: "leaving" });
+    }
+  }
+
+  /** With what the switch's database says of the endpoint, so that nothing changes. */
+  #recorded(row: LinkRow): LinkRow {
+    const endpoint = this.#dependencies.ovs.interfaces().get(row.name)?.externalIds.get(OWNER_ENDPOINT);
+    return endpoint === undefined ? row : { ...row, endpoint };
+  }
+
+  #label(name: string, endpoint: string): void {
+    this.#labels.set(name, endpoint);
+    this.#quiet.touch();
+  }
+
+  async #await(pooled: Pooled, signal: AbortSignal): Promise<void> {
+    pooled.state = { kind: "awaited" };
+    try {
+      await this.#rows.settled([pooled.row.name], signal);
+      pooled.state = { kind: "taken" };
+    } catch (error) {
+      pooled.state = { kind: "leaving" };
+      throw error;
+    }
+  }
+
+  #add(): Pooled {
+    const { names } = this.#settings;
+    const number = this.#dependencies.numbers.take();
+    const pooled = this.#insert({ name: names.link(number), peer: names.peer(number), number }, { kind: "spare" });
+    this.#rows.set(pooled.row);
+    return pooled;
+  }
+
+  #insert(row: LinkRow, state: State): Pooled {
+    const pooled: Pooled = { row, state };
+    this.#links.set(row.name, pooled);
+    return pooled;
+  }
+
+  #unplugLeaving(): void {
+    for (const [name, { row, state }] of this.#links) {
+      if (state.kind !== "leaving") continue;
+      this.#rows.set(row);
+      this.#rows.delete(name);
+      this.#links.delete(name);
+      const gone = new AbortController();
+      this.#rows.settled([name], gone.signal).then(
+        () => this.#dependencies.numbers.release(row.number),
+        // Tried again until it works, but the number is then never given again.
+        (error: unknown) => this.#dependencies.logger.debug("link stays", { interface: name, error: errorText(error) }),
+      );
+    }
+  }
+
+  #refill(): void {
+    const spares = this.#links.values().filter(({ state }) => state.kind === "spare");
+    for (let count = [...spares].length; count < this.#settings.spares; count++) this.#add();
+  }
+}

@@ -1,0 +1,151 @@
+import { Cidr } from "@holdfast/core";
+import type { WiredNetwork } from "@holdfast/model";
+import type { OpenVSwitch } from "@holdfast/ovsdb";
+import type { RowStatus } from "../../driver.ts";
+import type { Table } from "../../reconcile/table.ts";
+import type { FirewallPort, FirewallState } from "./firewall.ts";
+import type { FlowPlan } from "./flow-plan.ts";
+import { networkNumber } from "./network-party.ts";
+import type { Numbers } from "./numbers.ts";
+import type { OvsSettings } from "./options.ts";
+import { GATEWAY_MAC } from "./ownership.ts";
+import { FIREWALL_KEY } from "./tables/firewall.ts";
+import type { GatewayRow } from "./tables/gateways.ts";
+
+interface GatewayDependencies {
+  readonly plan: FlowPlan;
+  readonly gateways: Table<GatewayRow>;
+  readonly firewall: Table<FirewallState>;
+  readonly numbers: Numbers;
+  readonly ovs: OpenVSwitch;
+}
+
+/**
+ * This machine as the gateway of its local networks. Planned as a whole, and first when the desired state is complete: with a part of
+ * the networks, rules would be taken away and put back.
+ */
+export class LocalGateways {
+  readonly #dependencies: GatewayDependencies;
+  readonly #settings: OvsSettings;
+  readonly #networks = new Map<string, WiredNetwork>();
+  readonly #ports = new Map<string, readonly FirewallPort[]>();
+  readonly #served = new Map<string, number>();
+  #refused: readonly RowStatus[] = [];
+  #complete = false;
+  #planned = false;
+
+  constructor(dependencies: GatewayDependencies, settings: OvsSettings) {
+    this.#dependencies = dependencies;
+    this.#settings = settings;
+  }
+
+  setNetwork(network: WiredNetwork): void {
+    this.#networks.set(network.id, network);
+    this.#planSoon();
+  }
+
+  removeNetwork(id: string): void {
+    if (this.#networks.delete(id)) this.#planSoon();
+  }
+
+  /** Published ports of an endpoint. Resolves when they are in force; at once when there is nothing to do. */
+  async setPorts(endpoint: string, ports: readonly FirewallPort[], signal: AbortSignal): Promise<void> {
+    if (ports.length === 0 && !this.#ports.has(endpoint)) return;
+    if (ports.length === 0) this.#ports.delete(endpoint);
+    else this.#ports.set(endpoint, ports);
+    if (!this.#complete) return;
+    this.#plan();
+    await this.#dependencies.firewall.settled([FIREWALL_KEY], signal);
+  }
+
+  complete(): void {
+    this.#complete = true;
+    this.#plan();
+  }
+
+  /** Networks whose gateway is not here, with the reason. */
+  status(): readonly RowStatus[] {
+    return this.#refused;
+  }
+
+  /** Once for all changes of the same turn. */
+  #planSoon(): void {
+    if (!this.#complete || this.#planned) return;
+    this.#planned = true;
+    queueMicrotask(() => this.#plan());
+  }
+
+  #plan(): void {
+    this.#planned = false;
+    const { served, refused } = chooseServed([...this.#networks.values()]);
+    this.#refused = refused;
+    const ids = new Set(served.map((network) => network.id));
+    for (const id of this.#served.keys()) if (!ids.has(id)) this.#stopServing(id);
+    for (const network of served) this.#serve(network);
+    this.#dependencies.firewall.set({
+      gatewayPrefix: this.#settings.names.gatewayPrefix,
+      networks: served.map(({ id, tenant, subnets }) => ({
+        tenant,
+        gateway: this.#settings.names.gateway(id),
+        prefixes: subnets.map((subnet) => subnet.prefix),
+      })),
+      ports: [...this.#ports.values()].flat(),
+    });
+  }
+
+  #serve(network: WiredNetwork): void {
+    const { plan, gateways, numbers, ovs } = this.#dependencies;
+    const name = this.#settings.names.gateway(network.id);
+    const number = this.#served.get(network.id) ?? ovs.interfaces().get(name)?.ofportRequest ?? numbers.take();
+    this.#served.set(network.id, number);
+    const addresses = network.subnets.flatMap(({ prefix, gateway }) =>
+      gateway === undefined ? [] : [{ address: gateway, length: Cidr.length(prefix) }],
+    );
+    gateways.set({ name, number, mtu: network.mtu, addresses });
+    plan.setGateway({
+      network: networkNumber(network.id),
+      port: number,
+      mac: GATEWAY_MAC,
+      addresses: addresses.map(({ address }) => address),
+      row: { table: gateways.name, key: name },
+    });
+  }
+
+  #stopServing(id: string): void {
+    const { plan, gateways, numbers } = this.#dependencies;
+    const number = this.#served.get(id);
+    this.#served.delete(id);
+    plan.removeGateway(networkNumber(id));
+    gateways.delete(this.#settings.names.gateway(id));
+    if (number !== undefined) numbers.release(number);
+  }
+}
+
+/** A machine has one routing table: of networks whose prefixes overlap, the oldest has its gateway here. */
+export function chooseServed(networks: readonly WiredNetwork[]): {
+  readonly served: readonly WiredNetwork[];
+  readonly refused: readonly RowStatus[];
+} {
+  const served: WiredNetwork[] = [];
+  const refused: RowStatus[] = [];
+  for (const network of networks.toSorted((a, b) => networkNumber(a.id) - networkNumber(b.id))) {
+    if (network.subnets.every((subnet) => subnet.gateway === undefined)) continue;
+    const conflict = findOverlap(network, served);
+    if (conflict === undefined) served.push(network);
+    else {
+      const error = `${conflict}; this machine is the gateway of the older network only: give the networks different prefixes`;
+      refused.push({ row: `gateways ${network.id}`, state: "error", attempts: 1, error });
+    }
+  }
+  return { served, refused };
+}
+
+function findOverlap(network: WiredNetwork, others: readonly WiredNetwork[]): string | undefined {
+  for (const { prefix } of network.subnets) {
+    for (const other of others) {
+      const rival = other.subnets.find((subnet) => Cidr.overlap(prefix, subnet.prefix));
+      if (rival !== undefined) return `${prefix} overlaps ${rival.prefix} of network ${other.tenant}/${other.name}`;
+    }
+  }
+  return undefined;
+}

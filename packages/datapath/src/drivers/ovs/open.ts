@@ -1,0 +1,87 @@
+import { access } from "node:fs/promises";
+import { type Clock, HoldfastError, type Logger, systemClock } from "@holdfast/core";
+import { createKernel } from "@holdfast/netlink";
+import { connectOpenFlow } from "@holdfast/openflow";
+import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OpenVSwitch } from "@holdfast/ovsdb";
+import type { DatapathDriver } from "../../driver.ts";
+import { createOvsDriver } from "./driver.ts";
+import { createHostTools } from "./host-tools.ts";
+import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
+
+export interface OpenOvsOptions extends OvsDriverOptions {
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** Path of the network namespace that ovs-vswitchd runs in. Absent: this one. */
+  readonly namespace?: string;
+  /** Ends the wait for the switch; afterwards `close` ends the driver. */
+  readonly signal: AbortSignal;
+}
+
+/** A driver on the Open vSwitch and the kernel of this machine. */
+export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDriver> {
+  const { logger, clock = systemClock, runDirectory, signal, namespace } = options;
+  await using undo = new AsyncDisposableStack();
+  const here = await createKernel();
+  undo.defer(() => here.close());
+  const kernel = namespace === undefined ? here : await here.enter(namespace);
+  if (kernel !== here) undo.defer(() => kernel.close());
+  const path = `${runDirectory}/db.sock`;
+  const ovsdb = await connectOvsdb(
+    { logger, clock },
+    { path, database: "Open_vSwitch", monitors: OPEN_VSWITCH_MONITORS, signal },
+  );
+  undo.defer(() => ovsdb.close());
+  const ovs = createOpenVSwitch(ovsdb);
+  const settings = readSettings(options, await chooseDatapath(options.datapathType, ovs));
+  const ended = new AbortController();
+  undo.defer(() => ended.abort());
+  const driver = await createOvsDriver(
+    {
+      kernel,
+      ovsdb,
+      ovs,
+      host: createHostTools(namespace),
+      logger,
+      clock,
+      connectSwitch: (bridge, onConnected) =>
+        connectOpenFlow(
+          { logger, clock },
+          { path: `${runDirectory}/${bridge}.mgmt`, signal: ended.signal, onConnected },
+        ),
+    },
+    settings,
+    signal,
+  );
+  const opened = undo.move();
+  return withCleanup(driver, () => opened.disposeAsync());
+}
+
+/** The same driver, which closes what was opened for it, too. */
+function withCleanup(driver: DatapathDriver, cleanup: () => Promise<void>): DatapathDriver {
+  const close = driver.close.bind(driver);
+  driver.close = async () => {
+    await close();
+    await cleanup();
+  };
+  return driver;
+}
+
+/** ovs-vswitchd lists `system` whether or not the kernel has the module, so that is looked up. */
+async function chooseDatapath(wanted: DatapathType | "auto", ovs: OpenVSwitch): Promise<DatapathType> {
+  const offered = ovs.root().datapathTypes;
+  const hasModule = await access("/sys/module/openvswitch").then(
+    () => true,
+    () => false,
+  );
+  const type = wanted === "auto" ? (hasModule ? "system" : "netdev") : wanted;
+  if (type === "system" && !hasModule) {
+    throw new HoldfastError("unavailable", "the kernel has no openvswitch module; load it or use the datapath netdev");
+  }
+  if (!offered.includes(type)) {
+    throw new HoldfastError(
+      "unavailable",
+      `ovs-vswitchd has no datapath ${type}, only ${offered.join(", ")}; is it running?`,
+    );
+  }
+  return type;
+}

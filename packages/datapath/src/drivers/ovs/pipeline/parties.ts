@@ -1,0 +1,27 @@
+import type { IpAddress, MacAddress } from "@holdfast/core";
+
+/** What the flows need to know of a network. */
+export interface NetworkParty {
+  /** `7` for network `"n7"`. */
+  readonly number: number;
+  /** How its frames leave this node; `local`: not at all. */
+  readonly reach:
+    | { readonly kind: "local" }
+    | { readonly kind: "vlan"; readonly vlan: number }
+    | { readonly kind: "vxlan"; readonly vni: number };
+}
+
+/** An interface of this node in a network. */
+export interface PortParty {
+  /** OpenFlow port. */
+  readonly port: number;
+  readonly mac: MacAddress;
+  readonly addresses: readonly IpAddress[];
+}
+
+/** Somebody on another node. */
+export interface RemoteParty {
+  readonly mac: MacAddress;
+  readonly addresses: readonly IpAddress[];
+  readonly tunnelAddress: IpAddress;
+}

@@ -1,0 +1,88 @@
+import { IpAddress, MacAddress } from "@holdfast/core";
+import type { Match } from "@holdfast/openflow";
+import { DROP, EtherType, goto, ICMPV6, Icmp, type Rule, TableId } from "./layout.ts";
+import { linkLocalOf } from "./link-local.ts";
+import type { PortParty } from "./parties.ts";
+
+/**
+ * Table 10: an endpoint sends from its own MAC and addresses only.
+ *
+ * Everything that is not allowed ends in a flow of the endpoint's own that counts it.
+ */
+
+const UNSPECIFIED_V4 = IpAddress.parse("0.0.0.0");
+const UNSPECIFIED_V6 = IpAddress.parse("::");
+const NO_LINK_LAYER_ADDRESS = MacAddress.parse("00:00:00:00:00:00");
+
+export const sourceGuardBase: readonly Rule[] = [{ table: TableId.sourceGuard, priority: 0, match: {}, actions: DROP }];
+
+export function sourceGuardEndpoint(party: PortParty): readonly Rule[] {
+  const { port, mac } = party;
+  const v4 = party.addresses.filter((address) => IpAddress.family(address) === "v4");
+  const v6 = ownV6(party);
+  const from: Match = { inPort: port, ethSrc: mac };
+  const allow = (match: Match, table: number): Rule => ({
+    table: TableId.sourceGuard,
+    priority: 100,
+    match: { ...from, ...match },
+    actions: [goto(table)],
+  });
+  return [
+    { table: TableId.sourceGuard, priority: 10, match: { inPort: port }, actions: DROP },
+    // A probe (RFC 5227) has no sender address yet.
+    ...[...v4, ...(v4.length > 0 ? [UNSPECIFIED_V4] : [])].map((arpSpa) =>
+      allow({ ethType: EtherType.arp, arpSha: mac, arpSpa }, TableId.neighbourResponder),
+    ),
+    ...v4.map((ipSrc) => allow({ ethType: EtherType.ipv4, ipSrc }, TableId.destination)),
+    ...v6.map((ipSrc) => allow({ ethType: EtherType.ipv6, ipSrc }, TableId.neighbourGuard)),
+    // Duplicate address detection comes from no address and asks for the sender's own (RFC 4862 section 5.4.2).
+    ...v6.map((ndTarget) =>
+      allow(
+        {
+          ethType: EtherType.ipv6,
+          ipSrc: UNSPECIFIED_V6,
+          ipProto: ICMPV6,
+          icmpType: Icmp.solicitation,
+          icmpCode: 0,
+          ndTarget,
+        },
+        TableId.neighbourGuard,
+      ),
+    ),
+  ];
+}
+
+/**
+ * Table 11: what an endpoint says in neighbour discovery is about itself; it is no router.
+ */
+export const neighbourGuardBase: readonly Rule[] = [
+  { table: TableId.neighbourGuard, priority: 0, match: {}, actions: [goto(TableId.neighbourResponder)] },
+  ...[Icmp.routerAdvertisement, Icmp.solicitation, Icmp.advertisement, Icmp.redirect].map((icmpType) => ({
+    table: TableId.neighbourGuard,
+    priority: 50,
+    match: { ethType: EtherType.ipv6, ipProto: ICMPV6, icmpType },
+    actions: DROP,
+  })),
+];
+
+export function neighbourGuardEndpoint(party: PortParty): readonly Rule[] {
+  const v6 = ownV6(party);
+  if (v6.length === 0) return [];
+  const message = (icmpType: number, match: Match): Rule => ({
+    table: TableId.neighbourGuard,
+    priority: 100,
+    match: { inPort: party.port, ethType: EtherType.ipv6, ipProto: ICMPV6, icmpType, icmpCode: 0, ...match },
+    actions: [goto(TableId.neighbourResponder)],
+  });
+  // An option that is not there reads as zero.
+  return [party.mac, NO_LINK_LAYER_ADDRESS].flatMap((option) => [
+    message(Icmp.solicitation, { ndSll: option }),
+    ...v6.map((ndTarget) => message(Icmp.advertisement, { ndTarget, ndTll: option })),
+  ]);
+}
+
+/** With its link-local address; none when the endpoint has no IPv6 address. */
+function ownV6({ mac, addresses }: PortParty): readonly IpAddress[] {
+  const v6 = addresses.filter((address) => IpAddress.family(address) === "v6");
+  return v6.length === 0 ? [] : [...v6, linkLocalOf(mac)];
+}

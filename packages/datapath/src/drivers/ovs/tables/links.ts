@@ -1,0 +1,95 @@
+import { HoldfastError } from "@holdfast/core";
+import type { Kernel, Link } from "@holdfast/netlink";
+import type { OpenVSwitch, PortOptions } from "@holdfast/ovsdb";
+import type { TableDefinition } from "../../../reconcile/operations.ts";
+import type { OvsSettings } from "../options.ts";
+import { OWNER, OWNER_ENDPOINT, readAlias, SPARE_ALIAS } from "../ownership.ts";
+
+/** A veth whose one end is a port of the integration bridge. Its alias says whose it is; its name has its OpenFlow port. */
+export interface LinkRow {
+  readonly name: string;
+  readonly peer: string;
+  readonly number: number;
+  /** Told to the switch's database, for people. */
+  readonly endpoint?: string;
+}
+
+/** Bytes; what an Ethernet has when nobody says otherwise. */
+export const DEFAULT_MTU = 1500;
+
+interface LinkDependencies {
+  readonly kernel: Kernel;
+  readonly ovs: OpenVSwitch;
+  /** Whether the interface may be made: an endpoint's that has vanished is never made again, nobody would have the new one. */
+  readonly mayCreate: (row: LinkRow) => boolean;
+}
+
+export function linkTable(
+  { kernel, ovs, mayCreate }: LinkDependencies,
+  settings: OvsSettings,
+): TableDefinition<LinkRow> {
+  const { names, node, datapathType } = settings;
+  const portOptions = (row: LinkRow): PortOptions => ({
+    name: row.name,
+    externalIds: { [OWNER]: node },
+    interface: {
+      ofportRequest: row.number,
+      externalIds: { [OWNER]: node, ...(row.endpoint === undefined ? {} : { [OWNER_ENDPOINT]: row.endpoint }) },
+    },
+  });
+  const create = async (row: LinkRow): Promise<void> => {
+    if (!mayCreate(row)) {
+      throw new HoldfastError("not_found", `interface ${row.name} of an endpoint is gone; detach the endpoint`);
+    }
+    await kernel.createVeth({ name: row.name, peer: row.peer, mtu: DEFAULT_MTU, alias: SPARE_ALIAS, up: true });
+    if (datapathType === "system") return;
+    await kernel.disableOffloads(row.peer);
+    await kernel.disableOffloads(row.name);
+  };
+  const plugged = async (row: LinkRow, sequence: number, signal: AbortSignal): Promise<void> => {
+    const { ofport } = await ovs.portReady(row.name, signal, sequence);
+    if (ofport === row.number) return;
+    throw new HoldfastError("conflict", `the switch gave ${row.name} port ${ofport} instead of ${row.number}`);
+  };
+  const remove = async (rows: readonly string[], signal: AbortSignal): Promise<void> => {
+    const sequence = await ovs.commit(() => rows.flatMap((name) => ovs.deletePort(name)), signal);
+    await ovs.configured(sequence, signal);
+    for (const name of rows) await kernel.deleteLink(name);
+  };
+
+  return {
+    name: "links",
+    key: (row) => row.name,
+    same: (a, b) => a.endpoint === b.endpoint,
+    needs: () => [{ table: "bridges", key: names.integration }],
+    operations: {
+      async update(rows, signal) {
+        const links = await linksByName(kernel);
+        for (const row of rows) if (!links.has(row.name)) await create(row);
+        const build = () => rows.flatMap((row) => ovs.addPort({ bridge: names.integration, ...portOptions(row) }));
+        const sequence = await ovs.commit(build, signal);
+        await Promise.all(rows.map((row) => plugged(row, sequence, signal)));
+      },
+      remove: (rows, signal) =>
+        remove(
+          rows.map((row) => row.name),
+          signal,
+        ),
+      async prune(desired, signal) {
+        const wanted = new Set(desired.map((row) => row.name));
+        const links = (await kernel.listLinks()).filter((link) => readAlias(link.alias) !== undefined);
+        const ports = ovs
+          .ports()
+          .values()
+          .filter((port) => port.externalIds.get(OWNER) === node);
+        const ours = new Set([...links, ...ports].map(({ name }) => name));
+        const orphans = [...ours].filter((name) => names.linkNumber(name) !== undefined && !wanted.has(name));
+        if (orphans.length > 0) await remove(orphans, signal);
+      },
+    },
+  };
+}
+
+export async function linksByName(kernel: Kernel): Promise<ReadonlyMap<string, Link>> {
+  return new Map((await kernel.listLinks()).map((link) => [link.name, link]));
+}
