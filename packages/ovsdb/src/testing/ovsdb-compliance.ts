@@ -215,6 +215,26 @@ export function ovsdbCompliance(name: string, start: () => Promise<OvsdbSubject>
       expect((await one.portReady(name, soon())).ofport).toBeGreaterThan(0);
     });
 
+    test("operations for a state that has passed are a conflict, and change nothing", async () => {
+      const client = await connect();
+      const ovs = await withBridge(client);
+      const port = { bridge: "br0", name: "hfp5", interface: { type: "internal" } } as const;
+      const outcome = (operations: readonly OvsdbOperation[]): Promise<unknown> =>
+        client.transact(operations, soon()).catch((error: unknown) => error);
+      const add = ovs.addPort(port);
+      await ovs.commit(() => ovs.addPort(port), soon());
+      expect(isConflict(await outcome(add))).toBe(true);
+      const change = ovs.addPort({ ...port, tag: 9 });
+      const name = ovs.setExternalIds({ table: "Interface", name: "hfp5", set: { a: "1" } });
+      await ovs.commit(() => ovs.deletePort("hfp5"), soon());
+      expect(isConflict(await outcome(change))).toBe(true);
+      expect(isConflict(await outcome(name))).toBe(true);
+      const again = ovs.addPort(port);
+      await ovs.commit(() => ovs.deleteBridge("br0"), soon());
+      expect(isConflict(await outcome(again))).toBe(true);
+      expect([ovs.bridges().size, ovs.ports().size]).toEqual([0, 0]);
+    });
+
     test("external ids of others stay", async () => {
       const ovs = await withBridge();
       const set = (ids: Record<string, string | undefined>) =>
