@@ -3,9 +3,11 @@ import { Command, CommanderError } from "commander";
 import { destroyLab, sweepLabs } from "./destroy.ts";
 import type { LabHost } from "./host.ts";
 import { type Cable, createLab, openLab, type RouterVlan, type Service } from "./lab.ts";
+import { waitGone } from "./process.ts";
+import { sendSignal } from "./process-ref.ts";
 import { listRecords } from "./record.ts";
 import { runInteractive } from "./run.ts";
-import { openSpace } from "./space.ts";
+import { type LabSpace, openSpace } from "./space.ts";
 
 /** What the commands need from the program that they are part of. */
 export interface LabCommandIo {
@@ -102,8 +104,7 @@ function addFailureCommands(lab: Command, io: LabCommandIo): void {
         const opened = await openLab(io, name);
         return await opened.kill(hostNamed(opened.hosts, space), title, io.signal);
       }
-      if (await (await openSpace(name, space)).kill(title, parseSignal(options.signal))) return;
-      throw new HoldfastError("not_found", `no process ${title} runs in ${space} of lab ${name}`);
+      await killByName(await openSpace(name, space), title, { with: parseSignal(options.signal), signal: io.signal });
     });
   lab
     .command("start")
@@ -115,6 +116,19 @@ function addFailureCommands(lab: Command, io: LabCommandIo): void {
       const opened = await openLab(io, name);
       await opened.start(hostNamed(opened.hosts, host), parseService(service), io.signal);
     });
+}
+
+/** Sends a signal; one that cannot be caught is waited out, so that what comes next finds the process gone. */
+async function killByName(
+  space: LabSpace,
+  name: string,
+  options: { readonly with: NodeJS.Signals; readonly signal: AbortSignal },
+): Promise<void> {
+  const found = await space.process(name);
+  if (found === undefined || !sendSignal(found, options.with)) {
+    throw new HoldfastError("not_found", `no process ${name} runs in ${space.name} of lab ${space.lab}`);
+  }
+  if (options.with === "SIGKILL") await waitGone(found, 10_000, options.signal);
 }
 
 function addRemovalCommands(lab: Command, io: LabCommandIo): void {

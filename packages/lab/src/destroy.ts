@@ -117,19 +117,20 @@ async function strangers(entry: string): Promise<readonly number[]> {
     const text = await readFile(`${labFolder(entry)}/${folder.name}/space.json`, "utf8").catch(() => undefined);
     if (text === undefined) continue;
     const { holder } = JSON.parse(text) as SpaceRecord;
-    if (!isAlive(holder)) continue;
-    for (const kind of ["net", "mnt"]) namespaces.add(await readlink(`/proc/${holder.pid}/ns/${kind}`));
+    const own = await namespacesOf(holder.pid);
+    // Asked after reading: then what was read was the holder's.
+    if (isAlive(holder)) for (const namespace of own) namespaces.add(namespace);
   }
   if (namespaces.size === 0) return [];
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
-  const found = await Promise.all(pids.map(async (pid) => ((await isIn(pid, namespaces)) ? pid : undefined)));
-  return found.filter((pid) => pid !== undefined);
+  const found = await Promise.all(
+    pids.map(async (pid) => ((await namespacesOf(pid)).some((each) => namespaces.has(each)) ? [pid] : [])),
+  );
+  return found.flat();
 }
 
-async function isIn(pid: number, namespaces: ReadonlySet<string>): Promise<boolean> {
-  for (const kind of ["net", "mnt"]) {
-    const namespace = await readlink(`/proc/${pid}/ns/${kind}`).catch(() => "");
-    if (namespaces.has(namespace)) return true;
-  }
-  return false;
+/** The network and mount namespace of a process, e.g. `["net:[4026532001]", "mnt:[4026532000]"]`; none when it has ended. */
+async function namespacesOf(pid: number): Promise<readonly string[]> {
+  const kinds = ["net", "mnt"].map((kind) => readlink(`/proc/${pid}/ns/${kind}`).catch(() => undefined));
+  return (await Promise.all(kinds)).filter((namespace) => namespace !== undefined);
 }

@@ -216,6 +216,7 @@ async function equip(lab: Lab, docker: boolean, signal: AbortSignal): Promise<vo
   const switching = startOvs(lab.switch, signal);
   await allOrFirstError([
     cables,
+    image,
     Promise.all([cables, switching]).then(async () => await plugSwitch(lab, signal)),
     ...lab.hosts.map(async (host) => await startOvs(host, signal)),
     ...lab.hosts.map(async (host) => {
@@ -227,7 +228,7 @@ async function equip(lab: Lab, docker: boolean, signal: AbortSignal): Promise<vo
 }
 
 /** Like `Promise.all`, but waits for all to end before it throws: what is undone next must not run into what still starts. */
-async function allOrFirstError<T extends readonly Promise<unknown>[]>(
+async function allOrFirstError<T extends readonly unknown[]>(
   promises: readonly [...T],
 ): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   await Promise.allSettled(promises);

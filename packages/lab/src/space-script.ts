@@ -19,20 +19,27 @@ exec 2>&1
 echo ${name} > /proc/sys/kernel/hostname
 
 # This namespace begins with copies of the machine's mounts. Copies of others' namespace files and container disks would keep
-# them alive for as long as the lab lives.
+# them alive for as long as the lab lives. A copy goes by itself when its owner deletes the file that it lies on.
 awk '$2 ~ "^(/var)?/run/" || $2 ~ "^/var/lib/" || $3 == "nsfs" { print $2 }' /proc/self/mounts | tac | while read -r copy; do
-  umount --lazy "$copy"
+  umount --lazy "$copy" 2>/dev/null || true
 done
 
 # /run is per host: plugin, OVS and agent sockets, pid files. The lab reaches them from outside through ${runFolder}.
 mount --bind ${runFolder} /run
 mkdir -p /run/log /run/lock /run/home /run/docker/plugins /run/openvswitch
 
-# /etc and /var/lib look like the machine's and keep what is written to themselves, on a real disk.
+# /etc and /var/lib look like the machine's and keep what is written to themselves, on a real disk. Where that disk cannot carry
+# an overlay, because it is one itself as in a container, memory has to do.
+overlay() {
+  mkdir -p $2/upper $2/work
+  mount -t overlay overlay -o lowerdir=$1,upperdir=$2/upper,workdir=$2/work $1 2>$2/error
+}
 for folder in /etc /var/lib; do
   disk=${diskFolder}/$(basename $folder)
-  mkdir -p $disk/upper $disk/work
-  mount -t overlay overlay -o lowerdir=$folder,upperdir=$disk/upper,workdir=$disk/work $folder
+  mkdir -p $disk
+  overlay $folder $disk && continue
+  mount -t tmpfs holdfast-lab $disk
+  overlay $folder $disk || { cat $disk/error; exit 1; }
 done
 # A configuration of the machine's own daemons is not the lab's.
 rm -rf /etc/openvswitch/conf.db /etc/openvswitch/.conf.db.~lock~ /etc/docker/daemon.json /etc/holdfast /var/lib/holdfast

@@ -1,3 +1,5 @@
+import { request } from "node:http";
+import { text } from "node:stream/consumers";
 import { IpAddress, isHoldfastError, silentLogger, VlanId } from "@holdfast/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
@@ -8,6 +10,7 @@ import {
   type LabHost,
   openLab,
   startPingStream,
+  startRelay,
   startUdpEcho,
   startUdpStream,
 } from "../src/index.ts";
@@ -279,4 +282,25 @@ describe("a process in a space", () => {
     expect(await lab.control.kill("web")).toBe(true);
     await expect.poll(async () => await lab.control.kill("web")).toBe(false);
   });
+
+  test("is reached from outside through a relay to its port", async () => {
+    const server = `require("http").createServer((q, r) => q.pipe(r)).listen(4653, "127.0.0.1", () => console.log("serving"))`;
+    await lab.control.spawn([process.execPath, "-e", server], { name: "api", ready, signal: soon() });
+    await using relay = await startRelay(lab.control, { port: 4653 }, soon());
+    const big = "x".repeat(1_000_000);
+    const answers = await Promise.all([postTo(relay.socketPath, "one"), postTo(relay.socketPath, big)]);
+    expect(answers).toEqual(["one", big]);
+    await lab.control.stop("api", soon());
+    await expect(postTo(relay.socketPath, "nobody")).rejects.toThrow(/hang up|ECONNRESET/);
+  });
 });
+
+function postTo(socketPath: string, body: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const call = request({ socketPath, method: "POST", agent: false }, (response) => {
+      text(response).then(resolve, reject);
+    });
+    call.on("error", reject);
+    call.end(body);
+  });
+}

@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
+import { uptime } from "node:os";
 import { cgroupHierarchies, cgroupProcesses } from "../src/cgroup.ts";
 import { isAlive, type ProcessRef, processRef } from "../src/process-ref.ts";
 import { run } from "../src/run.ts";
@@ -16,7 +17,17 @@ export async function machineSnapshot(): Promise<readonly string[]> {
     ...(await entries("/etc/openvswitch", 1)),
   ];
   for (const { mountPoint } of await cgroupHierarchies()) lines.push(...(await entries(mountPoint, 1)));
-  return [...new Set(lines)].sort();
+  return [...new Set(lines)].filter((line) => !isOfAnotherProcess(line)).sort();
+}
+
+/**
+ * Tests carry the pid of their process in the names of what they make; what another one that lives has made is not ours, nor are
+ * the folders of other packages' tests.
+ */
+function isOfAnotherProcess(line: string): boolean {
+  if (/\/run\/holdfast-(?!lab)/.test(line)) return true;
+  const numbers = (line.match(/\d{3,}/g) ?? []).map(Number);
+  return numbers.some((pid) => pid !== process.pid && processRef(pid) !== undefined);
 }
 
 async function entries(folder: string, depth: number): Promise<string[]> {
@@ -27,10 +38,15 @@ async function entries(folder: string, depth: number): Promise<string[]> {
   return [...lines, ...(await Promise.all(below)).flat()];
 }
 
+/** USER_HZ, the unit of times in /proc, is 100 wherever Node runs (time(7)). */
+const TICKS_PER_SECOND = 100;
+
 /** All processes of a lab with the namespaces that they are in, containers' included. */
 export interface LabPopulation {
   readonly processes: readonly ProcessRef[];
   readonly namespaces: ReadonlySet<string>;
+  /** Clock ticks since boot. */
+  readonly countedAt: number;
 }
 
 /** Counts the population of the lab with this id while it lives. */
@@ -39,15 +55,21 @@ export async function populationOf(labId: string): Promise<LabPopulation> {
   const processes = pids.map(processRef).filter((ref) => ref !== undefined);
   const namespaces = new Set((await Promise.all(pids.map(namespacesOf))).flat());
   for (const own of await namespacesOf(process.pid)) namespaces.delete(own);
-  return { processes, namespaces };
+  return { processes, namespaces, countedAt: uptime() * TICKS_PER_SECOND };
 }
 
-/** What is left of a population: processes that live, and any process in one of its namespaces. */
-export async function survivorsOf({ processes, namespaces }: LabPopulation): Promise<readonly string[]> {
+/**
+ * What is left of a population: processes that live, and processes as old that are in one of its namespaces. Younger ones do not
+ * count: the kernel gives the number of a namespace that has gone to somebody else's next one.
+ */
+export async function survivorsOf({ processes, namespaces, countedAt }: LabPopulation): Promise<readonly string[]> {
   const living = processes.filter(isAlive).map(({ pid }) => `process ${pid}`);
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name)).map(Number);
   const squatters = await Promise.all(
-    pids.map(async (pid) => ((await namespacesOf(pid)).some((each) => namespaces.has(each)) ? [`inside: ${pid}`] : [])),
+    pids.map(async (pid) => {
+      const isInside = (await namespacesOf(pid)).some((each) => namespaces.has(each));
+      return isInside && Number(processRef(pid)?.startTime) <= countedAt ? [`inside: ${pid}`] : [];
+    }),
   );
   return [...living, ...squatters.flat()];
 }
