@@ -1,0 +1,185 @@
+import { HoldfastError } from "@holdfast/core";
+import type { Operation, Store } from "@holdfast/store";
+import type { Idempotency, IdempotentRequest } from "./idempotency.ts";
+import { CACHED, collectionOf } from "./keys.ts";
+import type { State } from "./state.ts";
+
+/** Who asks for a change, and how the request was made conditional. */
+export interface Caller {
+  /** For records, e.g. `"operator"`, `"node/h1"`, `"controller"`. */
+  readonly actor: string;
+  /** Revision that the object must have. Absent: any. */
+  readonly ifMatch?: number | undefined;
+  readonly idempotency?: IdempotentRequest | undefined;
+}
+
+/** What a change will write, and what must be unchanged for that. */
+export class Draft {
+  readonly #conditions = new Map<string, number>();
+  readonly #operations = new Map<string, { readonly operation: Operation; readonly object?: object }>();
+  readonly #abandon: (() => void)[] = [];
+
+  /** The decision rests on this key being at this revision; 0: absent. */
+  expect(key: string, revision: number): void {
+    this.#conditions.set(key, revision);
+  }
+
+  /** A `revision` in the object is left out: it is the entry's. */
+  put(key: string, object: object, lease?: string): void {
+    const { revision: _, ...value } = object as { revision?: number };
+    const text = JSON.stringify(value);
+    const operation: Operation =
+      lease === undefined ? { kind: "put", key, value: text } : { kind: "put", key, value: text, lease };
+    this.#operations.set(key, { operation, object: value });
+  }
+
+  delete(key: string): void {
+    this.#operations.set(key, { operation: { kind: "delete", key } });
+  }
+
+  /** Runs when the draft is not committed. */
+  whenAbandoned(undo: () => void): void {
+    this.#abandon.push(undo);
+  }
+
+  abandon(): void {
+    for (const undo of this.#abandon.splice(0)) undo();
+  }
+
+  get changesNothing(): boolean {
+    return this.#operations.size === 0;
+  }
+
+  transaction() {
+    return {
+      conditions: Array.from(this.#conditions, ([key, revision]) => ({ key, revision })),
+      operations: Array.from(this.#operations.values(), ({ operation }) => operation),
+    };
+  }
+
+  /** Puts with their objects, so that they need not be parsed when the store's feed brings them. */
+  *written(): Iterable<{ readonly key: string; readonly text: string; readonly object: object }> {
+    for (const { operation, object } of this.#operations.values()) {
+      if (operation.kind === "put" && object !== undefined && isCached(operation.key)) {
+        yield { key: operation.key, text: operation.value, object };
+      }
+    }
+  }
+}
+
+const cached = new Set<string>(CACHED);
+
+function isCached(key: string): boolean {
+  return cached.has(collectionOf(key));
+}
+
+/** Thrown by a decision that another one of this process stands in the way of: it runs again when that is over. */
+export class Overtaken extends Error {
+  readonly over: Promise<void>;
+
+  constructor(over: Promise<void>) {
+    super("overtaken");
+    this.over = over;
+  }
+}
+
+/** Decides on {@link State} as it is and drafts what to write. Synchronous; runs again when it was overtaken; refuses by throwing. */
+export type Decide<T> = (draft: Draft) => T;
+
+export interface Changed<T> {
+  readonly result: T;
+  readonly revision: number;
+}
+
+/** Runs decisions until one commits. */
+export interface Changer {
+  /**
+   * Resolves when the change is durable and in {@link State}. A decision that drafts nothing, and one that refuses, has seen
+   * everything that was acknowledged before the call.
+   *
+   * @throws HoldfastError what `decide` throws; `conflict` (retryable) when it was overtaken too often.
+   */
+  change<T extends object | undefined>(decide: Decide<T>, caller?: Caller): Promise<Changed<T>>;
+}
+
+/** Each try that fails has let another writer succeed; this many only when something is wrong. */
+const MAX_TRIES = 200;
+
+export interface ChangeCounts {
+  committed(): void;
+  overtaken(): void;
+}
+
+export function createChanger(dependencies: {
+  readonly store: Store;
+  readonly state: State;
+  readonly idempotency: Idempotency;
+  readonly counts: ChangeCounts;
+}): Changer {
+  const { store, state, idempotency, counts } = dependencies;
+
+  /** Whether the last decision may have been made on outdated state. Afterwards the state is up to date. */
+  async function wasOutdated(): Promise<boolean> {
+    const newest = await store.revision();
+    if (state.revision >= newest) return false;
+    await state.reached(newest);
+    return true;
+  }
+
+  async function commit(draft: Draft, result: unknown, caller: Caller | undefined): Promise<number | undefined> {
+    const announced = [...draft.written()];
+    for (const { key, text, object } of announced) state.announce(key, text, object);
+    try {
+      await idempotency.keepAnswer(draft, caller?.idempotency, result);
+      const outcome = await store.commit(draft.transaction());
+      if (outcome.kind === "committed") return outcome.revision;
+    } catch (error) {
+      draft.abandon();
+      for (const { key, text } of announced) state.retract(key, text);
+      throw error;
+    }
+    draft.abandon();
+    for (const { key, text } of announced) state.retract(key, text);
+    return undefined;
+  }
+
+  return {
+    async change<T extends object | undefined>(decide: Decide<T>, caller?: Caller): Promise<Changed<T>> {
+      let seenAll = false;
+      for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+        const earlier = await idempotency.earlierAnswer(caller?.idempotency);
+        if (earlier !== undefined) return earlier as Changed<T>;
+        const draft = new Draft();
+        let result: T;
+        try {
+          result = decide(draft);
+        } catch (error) {
+          draft.abandon();
+          if (error instanceof Overtaken) {
+            await error.over;
+            continue;
+          }
+          if (seenAll || !(await wasOutdated())) throw error;
+          seenAll = true;
+          continue;
+        }
+        if (draft.changesNothing) {
+          if (seenAll || !(await wasOutdated())) return { result, revision: state.revision };
+          seenAll = true;
+          continue;
+        }
+        const revision = await commit(draft, result, caller);
+        if (revision !== undefined) {
+          await state.reached(revision);
+          counts.committed();
+          return { result, revision };
+        }
+        counts.overtaken();
+        await wasOutdated();
+      }
+      throw new HoldfastError("conflict", "too many others change the same objects at once; try again", {
+        retryable: true,
+      });
+    },
+  };
+}

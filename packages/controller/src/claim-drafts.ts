@@ -1,0 +1,211 @@
+import {
+  type Cidr,
+  Cidr as CidrOf,
+  HoldfastError,
+  type Identity,
+  IpAddress,
+  MacAddress,
+  type Name,
+} from "@holdfast/core";
+import type { Claim, Endpoint, Retention } from "@holdfast/model";
+import type { Draft } from "./change.ts";
+import { keys } from "./keys.ts";
+import type { Ledger, LedgerEvent } from "./ledger.ts";
+import { type Platform, timestamp } from "./platform.ts";
+import type { Cooling, StoredNetwork } from "./records.ts";
+import { checkOpen, invalidField, ownerOf } from "./refusals.ts";
+import type { NetworkState } from "./state.ts";
+
+/** What a new claim is to be. */
+export interface ClaimRequest {
+  readonly identity: Identity;
+  readonly addresses?: readonly IpAddress[] | undefined;
+  readonly subnet?: Cidr | undefined;
+  readonly retention: Retention;
+  readonly labels: Claim["labels"];
+  readonly actor: string;
+  /** The node that asks for it, when one does. */
+  readonly node?: Name;
+}
+
+/** The steps that claims are made of, drafted as parts of one commit. */
+export interface ClaimDrafts {
+  /** Takes addresses and makes the claim. Puts everything but the claim itself, which the caller may still change. */
+  make(draft: Draft, network: NetworkState, record: StoredNetwork, request: ClaimRequest): Claim;
+  put(draft: Draft, claim: Claim): void;
+  /** Deletes the claim; its addresses rest. */
+  drop(draft: Draft, claim: Claim, event: LedgerEvent): void;
+  /**
+   * Takes the claim off its endpoint, whose record goes. What becomes of the claim follows from its retention; undefined: it is gone.
+   * When its node has not taken the endpoint down itself, `superseded` says why, for the node.
+   */
+  unbind(draft: Draft, claim: Claim, endpoint: Endpoint | undefined, how: Unbinding): Claim | undefined;
+}
+
+export interface Unbinding {
+  readonly event: LedgerEvent;
+  /** Present: the node is told that it has lost the endpoint, with this reason. */
+  readonly superseded?: string;
+  /** The claim goes on to another endpoint: an ephemeral one stays. */
+  readonly keep?: boolean;
+}
+
+export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDrafts {
+  const { clock } = platform;
+
+  function drop(draft: Draft, claim: Claim, event: LedgerEvent): void {
+    const { tenant, network, identity } = claim;
+    draft.expect(keys.claim(tenant, network, identity), claim.revision);
+    draft.delete(keys.claim(tenant, network, identity));
+    const cooldown = platform.state.network(tenant, network)?.record?.cooldownSeconds ?? 0;
+    const cooling: Cooling = {
+      until: new Date(clock.now().getTime() + cooldown * 1000).toISOString(),
+      identity,
+      ...(claim.retention.kind === "ephemeral" && event.node !== undefined ? { node: event.node } : {}),
+    };
+    for (const address of claim.addresses) {
+      draft.delete(keys.address(tenant, network, address));
+      if (cooldown > 0) draft.put(keys.cooling(tenant, network, address), cooling);
+    }
+    ledger.record(draft, claim, event);
+  }
+
+  return {
+    make(draft, network, record, request) {
+      const { tenant, name } = network;
+      const { identity } = request;
+      checkOpen(record);
+      if (network.claims.has(identity)) {
+        const addresses = network.claims.get(identity)?.addresses.join(", ") ?? "";
+        throw new HoldfastError(
+          "already_exists",
+          `${identity} has a claim in network ${tenant}/${name}: ${addresses}`,
+          {
+            details: { identity, addresses },
+          },
+        );
+      }
+      const addresses = takeAddresses(platform, draft, network, request);
+      const claim: Claim = {
+        tenant,
+        network: name,
+        identity,
+        addresses,
+        mac: MacAddress.ofAddress(addresses[0] as IpAddress, record.segment),
+        retention: request.retention,
+        epoch: 0,
+        labels: request.labels,
+        createdAt: timestamp(clock),
+        revision: 0,
+      };
+      draft.expect(keys.network(tenant, name), record.revision);
+      draft.expect(keys.claim(tenant, name, identity), 0);
+      for (const address of addresses) {
+        draft.expect(keys.address(tenant, name, address), 0);
+        draft.put(keys.address(tenant, name, address), { identity });
+        if (network.cooling.has(address)) draft.delete(keys.cooling(tenant, name, address));
+      }
+      ledger.record(draft, claim, { event: "claimed", actor: request.actor, node: request.node });
+      return claim;
+    },
+
+    put: (draft, claim) => draft.put(keys.claim(claim.tenant, claim.network, claim.identity), claim),
+
+    drop,
+
+    unbind(draft, claim, endpoint, { event, superseded, keep = false }) {
+      if (endpoint !== undefined) {
+        draft.expect(keys.endpoint(endpoint.id), endpoint.revision);
+        draft.delete(keys.endpoint(endpoint.id));
+        if (superseded !== undefined) {
+          const left = { epoch: endpoint.epoch, reason: superseded, at: timestamp(clock) };
+          draft.put(keys.superseded(endpoint.node, endpoint.id), left);
+        }
+      }
+      if (claim.retention.kind === "ephemeral" && !keep) {
+        drop(draft, claim, event);
+        return undefined;
+      }
+      const { binding: _, expiresAt: __, ...rest } = claim;
+      draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
+      ledger.record(draft, claim, event);
+      if (claim.retention.kind !== "sticky") return rest;
+      const expires = clock.now().getTime() + claim.retention.ttlSeconds * 1000;
+      return { ...rest, expiresAt: new Date(expires).toISOString() };
+    },
+  };
+}
+
+/** The addresses of a new claim, IPv4 first: those that are asked for, those that the identity had a short while ago, or the next free ones. */
+function takeAddresses(platform: Platform, draft: Draft, network: NetworkState, request: ClaimRequest): IpAddress[] {
+  const { pools } = platform;
+  if (request.addresses !== undefined)
+    return takeExactly(platform, draft, network, { ...request, addresses: request.addresses });
+  const families = familiesOf(network, request.subnet);
+  const former = formerAddresses(network, request.identity);
+  return families.map((family) => {
+    const again = former.find(
+      (address) =>
+        IpAddress.family(address) === family &&
+        (request.subnet === undefined || CidrOf.contains(request.subnet, address)) &&
+        pools.stateOf(network, address) === "cooling",
+    );
+    if (again === undefined) return pools.allocate(draft, network, { family, prefix: request.subnet });
+    pools.take(draft, network, { address: again, formerOwner: true });
+    return again;
+  });
+}
+
+function takeExactly(
+  { pools, clock }: Platform,
+  draft: Draft,
+  network: NetworkState,
+  request: ClaimRequest & { readonly addresses: readonly IpAddress[] },
+): IpAddress[] {
+  const sorted = [...request.addresses].sort((a, b) => IpAddress.family(a).localeCompare(IpAddress.family(b)));
+  const [first, second] = sorted;
+  if (first !== undefined && second !== undefined && IpAddress.family(first) === IpAddress.family(second)) {
+    throw invalidField("addresses.1", `a claim has at most one address of a family, not ${first} and ${second}`);
+  }
+  for (const address of sorted) {
+    if (request.subnet !== undefined && !CidrOf.contains(request.subnet, address)) {
+      throw invalidField("subnet", `${address} is not in ${request.subnet}`);
+    }
+    if (network.addresses.has(address)) {
+      const owner = ownerOf(network, address);
+      throw new HoldfastError("address_in_use", `${address} belongs to ${owner.text}`, {
+        details: { address, ...owner.details },
+      });
+    }
+    const resting = network.cooling.get(address);
+    const formerOwner =
+      resting !== undefined &&
+      (resting.identity === request.identity || (resting.node !== undefined && resting.node === request.node));
+    if (resting !== undefined && !formerOwner && Date.parse(resting.until) > clock.now().getTime()) {
+      throw new HoldfastError(
+        "address_in_use",
+        `${address} belonged to ${resting.identity} and rests until ${resting.until}; take another or wait`,
+        { details: { address, identity: resting.identity, until: resting.until, reason: "cooling" } },
+      );
+    }
+    pools.take(draft, network, { address, formerOwner });
+  }
+  return sorted;
+}
+
+function familiesOf(network: NetworkState, subnet: Cidr | undefined) {
+  const prefixes = network.record?.subnets.map(({ prefix }) => prefix) ?? [];
+  const where = `network ${network.tenant}/${network.name}`;
+  if (subnet !== undefined) {
+    if (prefixes.includes(subnet)) return [CidrOf.family(subnet)];
+    throw invalidField("subnet", `${where} has no subnet ${subnet}; it has ${prefixes.join(", ") || "none"}`);
+  }
+  const families = [...new Set(prefixes.map((prefix) => CidrOf.family(prefix)))].sort();
+  if (families.length === 0) throw new HoldfastError("pool_exhausted", `${where} has no subnet; add one`);
+  return families;
+}
+
+/** Resting addresses that the identity had. */
+function formerAddresses(network: NetworkState, identity: Identity): readonly IpAddress[] {
+  return [...(network.restingOf.get(identity) ?? [])];
+}

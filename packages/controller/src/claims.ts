@@ -1,0 +1,126 @@
+import { HoldfastError, type Identity, type Name } from "@holdfast/core";
+import type { Claim, ClaimMove, ClaimPatch, NewClaim } from "@holdfast/model";
+import type { Caller } from "./change.ts";
+import type { ClaimDrafts } from "./claim-drafts.ts";
+import { keys } from "./keys.ts";
+import type { Platform } from "./platform.ts";
+import { checkIfMatch, notFound, requireNetwork } from "./refusals.ts";
+
+/** What names a claim. */
+export interface ClaimName {
+  readonly tenant: Name;
+  readonly network: Name;
+  readonly identity: Identity;
+}
+
+export interface Claims {
+  create(tenant: Name, network: Name, body: NewClaim, caller: Caller): Promise<Claim>;
+  get(name: ClaimName): Claim;
+  update(name: ClaimName, patch: ClaimPatch, caller: Caller): Promise<Claim>;
+  move(name: ClaimName, move: ClaimMove, caller: Caller): Promise<Claim>;
+  release(name: ClaimName, caller: Caller): Promise<void>;
+}
+
+export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
+  const { state, changer, clock, liveness, rules } = platform;
+
+  function get({ tenant, network, identity }: ClaimName): Claim {
+    const claim = requireNetwork(state, tenant, network).network.claims.get(identity);
+    if (claim === undefined) throw notFound(`claim ${identity} in network ${tenant}/${network}`);
+    return claim;
+  }
+
+  return {
+    async create(tenant, name, body, caller) {
+      const { result, revision } = await changer.change((draft) => {
+        const { network, record } = requireNetwork(state, tenant, name);
+        const claim = drafts.make(draft, network, record, { ...body, actor: caller.actor });
+        drafts.put(draft, claim);
+        return claim;
+      }, caller);
+      return { ...result, revision };
+    },
+
+    get,
+
+    async update(name, patch, caller) {
+      const { result, revision } = await changer.change((draft) => {
+        const claim = get(name);
+        checkIfMatch(caller, `claim ${name.identity}`, claim.revision);
+        draft.expect(keyOf(claim), claim.revision);
+        const changed = withRetention({ ...claim, labels: patch.labels ?? claim.labels }, patch.retention, clock.now());
+        drafts.put(draft, changed);
+        return changed;
+      });
+      return { ...result, revision };
+    },
+
+    async move(name, { node, force, reason }, caller) {
+      const { result, revision } = await changer.change((draft) => {
+        const claim = get(name);
+        const { binding } = claim;
+        if (node !== undefined && !state.nodes.has(node)) throw notFound(`node ${node}`, "list those that there are");
+        if (binding === undefined ? claim.heldFor === node : binding.node === node) return claim;
+        if (binding === undefined) {
+          draft.expect(keyOf(claim), claim.revision);
+          const held = holdFor(claim, node);
+          drafts.put(draft, held);
+          return held;
+        }
+        if (!force && !liveness.isSilent(binding.node)) throw boundError(claim, "add --force to cut that endpoint off");
+        const why = reason ?? (force ? "moved by force" : `node ${binding.node} is silent`);
+        const event = { event: "moved", actor: caller.actor, node: binding.node, endpoint: binding.endpoint } as const;
+        const unbound = drafts.unbind(draft, claim, state.endpoints.get(binding.endpoint), {
+          event: { ...event, reason: why },
+          superseded: why,
+          keep: true,
+        });
+        const held = holdFor(unbound ?? claim, node);
+        const expires = new Date(clock.now().getTime() + rules.reservationTimeout).toISOString();
+        const moved = claim.retention.kind === "ephemeral" ? { ...held, expiresAt: expires } : held;
+        drafts.put(draft, moved);
+        return moved;
+      });
+      return { ...result, revision };
+    },
+
+    async release(name, caller) {
+      await changer.change((draft) => {
+        const claim = get(name);
+        checkIfMatch(caller, `claim ${name.identity}`, claim.revision);
+        if (claim.binding !== undefined)
+          throw boundError(claim, "remove its container first, or move the claim by force");
+        drafts.drop(draft, claim, { event: "released", actor: caller.actor });
+        return undefined;
+      });
+    },
+  };
+
+  function keyOf(claim: Claim): string {
+    return keys.claim(claim.tenant, claim.network, claim.identity);
+  }
+}
+
+/** Refusal because an endpoint has the claim, with all that an operator needs to find it. */
+export function boundError(claim: Claim, remedy: string): HoldfastError {
+  const { node, endpoint, since } = claim.binding ?? { node: "", endpoint: "", since: "" };
+  return new HoldfastError(
+    "claim_bound",
+    `${claim.identity} (${claim.addresses.join(", ")}) is bound on node ${node} by endpoint ${endpoint} since ${since}; ${remedy}`,
+    { details: { identity: claim.identity, address: claim.addresses[0] ?? "", node, endpoint, since } },
+  );
+}
+
+function holdFor(claim: Claim, node: Name | undefined): Claim {
+  const { heldFor: _, ...free } = claim;
+  return node === undefined ? free : { ...free, heldFor: node };
+}
+
+/** A claim that is detached and becomes sticky begins to run out now. */
+function withRetention(claim: Claim, retention: Claim["retention"] | undefined, now: Date): Claim {
+  if (retention === undefined) return claim;
+  const { expiresAt: _, ...rest } = claim;
+  const runsOut = retention.kind === "sticky" && claim.binding === undefined && claim.epoch > 0;
+  if (!runsOut) return { ...rest, retention };
+  return { ...rest, retention, expiresAt: new Date(now.getTime() + retention.ttlSeconds * 1000).toISOString() };
+}

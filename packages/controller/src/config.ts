@@ -1,0 +1,72 @@
+import { HoldfastError, type OptionValues, option, parseLogLevel } from "@holdfast/core";
+import type { SegmentRange } from "./platform.ts";
+
+/** Options of the controller, defined once. */
+export const controllerOptions = {
+  listen: option.value("Address and port of the REST API.", "ADDRESS:PORT", "127.0.0.1:4653", parseListen),
+  data: option.text("File that keeps everything; created when absent.", "FILE", "/var/lib/holdfast/controller.db"),
+  token: option.optional(
+    "Bearer token that every request must carry. Absent: none, which is only allowed on a loopback address.",
+    "TOKEN",
+    parseToken,
+  ),
+  insecure: option.flag("Listen on an address that others can reach without a token."),
+  nodeTimeout: option.duration(
+    "A node that was not heard of for this long is silent: its claims may be bound elsewhere.",
+    "60s",
+  ),
+  reservationTimeout: option.duration(
+    "How long an endpoint may stay reserved before its node is asked about it.",
+    "5m",
+  ),
+  vlanRange: option.value("VLAN ids for networks that name none.", "FIRST-LAST", "100-3999", (text) =>
+    parseRange(text, 4094),
+  ),
+  vxlanRange: option.value(
+    "VXLAN network identifiers for networks that name none.",
+    "FIRST-LAST",
+    "10000-16777215",
+    (text) => parseRange(text, 0xffffff),
+  ),
+  beat: option.duration("Time between signs of life on feeds and watches.", "5s"),
+  logLevel: option.value(
+    "Least severe events that are logged: debug, info, warn or error.",
+    "LEVEL",
+    "info",
+    parseLogLevel,
+  ),
+  ledgerRetention: option.duration("How long the history of addresses is kept.", "400d"),
+} as const;
+export type ControllerConfig = OptionValues<typeof controllerOptions>;
+
+/** Where to listen. Port 0: any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+function parseListen(text: string): ListenAddress {
+  const match = /^(\[([0-9a-fA-F:.]+)\]|[^:[\]]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new HoldfastError(
+      "invalid_argument",
+      `${JSON.stringify(text)} is not ADDRESS:PORT, e.g. 127.0.0.1:4653 or [::1]:4653`,
+    );
+  }
+  return { host: match[2] ?? match[1] ?? "", port };
+}
+
+function parseToken(text: string): string {
+  if (/^[\x21-\x7e]{8,512}$/.test(text)) return text;
+  throw new HoldfastError("invalid_argument", "a token has 8 to 512 visible ASCII characters");
+}
+
+function parseRange(text: string, highest: number): SegmentRange {
+  const match = /^(\d{1,8})-(\d{1,8})$/.exec(text);
+  const [first, last] = [Number(match?.[1]), Number(match?.[2])];
+  if (match === null || first < 1 || last > highest || first > last) {
+    throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is not FIRST-LAST within 1-${highest}`);
+  }
+  return { first, last };
+}

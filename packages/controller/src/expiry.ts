@@ -1,0 +1,172 @@
+import { errorText, type IpAddress, type Name } from "@holdfast/core";
+import type { Claim, Endpoint } from "@holdfast/model";
+import type { ClaimDrafts } from "./claim-drafts.ts";
+import type { ClaimName } from "./claims.ts";
+import { DueQueue } from "./due-queue.ts";
+import { keys } from "./keys.ts";
+import type { Platform } from "./platform.ts";
+import type { StateChange } from "./records.ts";
+
+/** Ends what has run out: detached sticky claims, the rest of released addresses, reservations that nobody attached. */
+export interface Expiry {
+  /** Plans everything that is in {@link State}. */
+  load(): void;
+  /** Plans what a commit has brought. */
+  follow(changes: readonly StateChange[]): void;
+  /** Works until the signal is aborted: sleeps until the next is due. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface ExpiryOptions {
+  /** Milliseconds. */
+  readonly nodeTimeout: number;
+  /** Tells a node of an endpoint again, so that it says so when it has none. */
+  readonly remind: (endpoint: Endpoint) => void;
+  readonly expired: (what: Task["kind"]) => void;
+}
+
+type Task =
+  | { readonly kind: "claim"; readonly name: ClaimName; readonly at: string }
+  | { readonly kind: "rest"; readonly tenant: Name; readonly network: Name; readonly address: IpAddress }
+  | { readonly kind: "reservation"; readonly endpoint: string; readonly silentBefore: boolean };
+
+const AT_ONCE = 256;
+const RETRY_MILLISECONDS = 10_000;
+/** A longer sleep than timers can hold ends early, and goes on. */
+const LONGEST_SLEEP = 3_600_000;
+
+export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: ExpiryOptions): Expiry {
+  const { state, changer, clock, logger, liveness, rules } = platform;
+  const queue = new DueQueue<Task>();
+  let wake = (): void => {};
+
+  function plan(at: number, task: Task): void {
+    const earlier = queue.next === undefined || at < queue.next;
+    queue.add(at, task);
+    if (earlier) wake();
+  }
+
+  function planClaim({ tenant, network, identity, expiresAt }: Claim): void {
+    if (expiresAt === undefined) return;
+    plan(Date.parse(expiresAt), { kind: "claim", name: { tenant, network, identity }, at: expiresAt });
+  }
+
+  function planReservation(endpoint: Endpoint): void {
+    if (endpoint.phase !== "reserved") return;
+    const at = Date.parse(endpoint.createdAt) + rules.reservationTimeout;
+    plan(at, { kind: "reservation", endpoint: endpoint.id, silentBefore: false });
+  }
+
+  async function expireClaim(name: ClaimName, at: string): Promise<void> {
+    await changer.change((draft) => {
+      const claim = state.network(name.tenant, name.network)?.claims.get(name.identity);
+      if (claim?.expiresAt !== at || claim.binding !== undefined) return undefined;
+      const reason = `detached, and not bound again until ${at}`;
+      drafts.drop(draft, claim, { event: "expired", actor: "controller", reason });
+      options.expired("claim");
+      return undefined;
+    });
+  }
+
+  async function endRest(task: Task & { kind: "rest" }): Promise<void> {
+    await changer.change((draft) => {
+      const resting = state.network(task.tenant, task.network)?.cooling.get(task.address);
+      if (resting === undefined || Date.parse(resting.until) > clock.now().getTime()) return undefined;
+      const key = keys.cooling(task.tenant, task.network, task.address);
+      draft.expect(key, resting.revision);
+      draft.delete(key);
+      options.expired("rest");
+      return undefined;
+    });
+  }
+
+  /**
+   * A node that is alive knows best: it is reminded, and answers `released` when it has no such endpoint. Only when the node is silent,
+   * twice in a row with the node timeout in between, is the reservation taken back without it.
+   */
+  async function expireReservation({ endpoint: id, silentBefore }: Task & { kind: "reservation" }): Promise<void> {
+    const endpoint = state.endpoints.get(id);
+    if (endpoint?.phase !== "reserved") return;
+    const now = clock.now().getTime();
+    const silent = !state.nodes.has(endpoint.node) || liveness.isSilent(endpoint.node);
+    if (!silent) {
+      options.remind(endpoint);
+      return plan(now + rules.reservationTimeout, { kind: "reservation", endpoint: id, silentBefore: false });
+    }
+    if (!silentBefore)
+      return plan(now + options.nodeTimeout, { kind: "reservation", endpoint: id, silentBefore: true });
+    const reason = `reserved since ${endpoint.createdAt}, never attached, and node ${endpoint.node} is silent`;
+    await changer.change((draft) => {
+      const current = state.endpoints.get(id);
+      const claim = current && state.network(current.tenant, current.network)?.claims.get(current.identity);
+      if (current?.phase !== "reserved" || claim?.binding?.endpoint !== id) return undefined;
+      const rest = drafts.unbind(draft, claim, current, {
+        event: { event: "reclaimed", actor: "controller", node: current.node, endpoint: id, reason },
+        superseded: reason,
+      });
+      if (rest !== undefined) drafts.put(draft, rest);
+      options.expired("reservation");
+      return undefined;
+    });
+  }
+
+  async function end(task: Task): Promise<void> {
+    try {
+      switch (task.kind) {
+        case "claim":
+          return await expireClaim(task.name, task.at);
+        case "rest":
+          return await endRest(task);
+        case "reservation":
+          return await expireReservation(task);
+      }
+    } catch (error) {
+      logger.warn("expiry failed and will be tried again", { task: task.kind, error: errorText(error) });
+      plan(clock.now().getTime() + RETRY_MILLISECONDS, task);
+    }
+  }
+
+  async function sleep(signal: AbortSignal): Promise<void> {
+    const woken = new AbortController();
+    wake = () => woken.abort();
+    const pause = queue.next === undefined ? LONGEST_SLEEP : queue.next - clock.now().getTime();
+    const either = AbortSignal.any([signal, woken.signal]);
+    // Being woken is what is hoped for, not an error.
+    await clock.wait(Math.min(Math.max(pause, 0), LONGEST_SLEEP), either).catch(() => undefined);
+    wake = () => {};
+  }
+
+  return {
+    load() {
+      for (const ofTenant of state.networks.values()) {
+        for (const { tenant, name, claims, cooling } of ofTenant.values()) {
+          for (const claim of claims.values()) planClaim(claim);
+          for (const [address, { until }] of cooling) {
+            plan(Date.parse(until), { kind: "rest", tenant, network: name, address });
+          }
+        }
+      }
+      for (const endpoint of state.endpoints.values()) planReservation(endpoint);
+    },
+
+    follow(changes) {
+      for (const change of changes) {
+        if (change.after === undefined) continue;
+        if (change.kind === "claim" && change.after.expiresAt !== change.before?.expiresAt) planClaim(change.after);
+        if (change.kind === "endpoint" && change.before === undefined) planReservation(change.after);
+        if (change.kind === "cooling") {
+          const { tenant, network, address } = change;
+          plan(Date.parse(change.after.until), { kind: "rest", tenant, network, address });
+        }
+      }
+    },
+
+    async run(signal) {
+      while (!signal.aborted) {
+        const due = queue.takeDue(clock.now().getTime(), AT_ONCE);
+        if (due.length > 0) await Promise.all(due.map((task) => end(task)));
+        else await sleep(signal);
+      }
+    },
+  };
+}

@@ -1,0 +1,182 @@
+import { errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
+import { type Route, routes } from "@holdfast/model";
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
+import type { Caller } from "../change.ts";
+import type { Metrics } from "../metrics.ts";
+import type { Authenticate } from "./auth.ts";
+import { httpError } from "./errors.ts";
+import type { HandledRoute, Handlers } from "./handlers.ts";
+import { problemOf } from "./problems.ts";
+import { callerOf, type ParsedRequest, parseRequest } from "./request.ts";
+
+export interface AppDependencies {
+  readonly handlers: Handlers;
+  readonly streams: Streams;
+  readonly pages: Pages;
+  readonly authenticate: Authenticate;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** Answers an operation that goes on; the reply is in the stream's hands. */
+export type Stream = (request: ParsedRequest, reply: FastifyReply, events: boolean) => void;
+export type Streams = Readonly<Record<"followNode" | "watch", Stream>>;
+
+/** What is not under `/v1`, and the OpenAPI document. */
+export interface Pages {
+  readonly openapi: string;
+  readonly docs: string;
+  metrics(): string;
+  /** Why the controller cannot serve; undefined: it can. */
+  whyNotReady(): Promise<string | undefined>;
+}
+
+const PROBLEM = "application/problem+json; charset=utf-8";
+
+/** Which methods a path knows. */
+const PATTERNS = (Object.values(routes) as Route[]).map(({ method, path }) => ({
+  method,
+  pattern: new RegExp(`^${path.replace(/\{\w+\}/g, "[^/]+")}$`),
+}));
+
+type Handler = (request: ParsedRequest, caller: Caller) => unknown;
+
+const MAX_BODY_BYTES = 1024 * 1024;
+/** Longer than any name that is percent-encoded altogether, so that too long names are told from unknown paths. */
+const MAX_PARAM_LENGTH = 2000;
+
+export function createApp(dependencies: AppDependencies): FastifyInstance {
+  const { logger, authenticate, handlers, streams, pages } = dependencies;
+  const app = fastify({
+    bodyLimit: MAX_BODY_BYTES,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: (error, request, reply) => sendError(reply, error, logger, request.method),
+    clientErrorHandler: (error, socket) => {
+      if (!socket.writable) return;
+      const { error: refusal, status = 400 } = brokenRequest(error);
+      const body = JSON.stringify(problemOf(refusal, status));
+      const head = `HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json`;
+      socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    },
+  });
+  acceptJsonOnly(app);
+  app.setErrorHandler((error, request, reply) => sendError(reply, error, logger, request.routeOptions.url ?? ""));
+  app.setNotFoundHandler((request, reply) => sendUnknown(request, reply));
+  for (const [id, route] of Object.entries(routes) as [keyof typeof routes, Route][]) {
+    const stream = id === "followNode" || id === "watch" ? streams[id] : undefined;
+    const handle =
+      stream === undefined ? answer(route, handlers[id as HandledRoute] as Handler) : follow(route, stream);
+    app.route({
+      method: route.method,
+      url: route.path.replace(/\{(\w+)\}/g, ":$1"),
+      onRequest: (request, _reply, done) => done(refusal(authenticate, request)),
+      handler: handle,
+      onResponse: measure(route, dependencies),
+    });
+  }
+  addPages(app, pages, authenticate);
+  return app;
+}
+
+function answer(route: Route, handler: Handler) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const result = await handler(parseRequest(route, request), callerOf(route, request));
+    reply.code(route.status);
+    if (route.reply === undefined || result === undefined) return void reply.send();
+    const { revision } = result as { revision?: number };
+    if (revision !== undefined) reply.header("etag", `"${revision}"`);
+    reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(result));
+  };
+}
+
+function follow(route: Route, stream: Stream) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const parsed = parseRequest(route, request);
+    stream(parsed, reply, request.headers.accept?.includes("text/event-stream") === true);
+  };
+}
+
+function measure(route: Route, { metrics }: AppDependencies) {
+  return (_request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    metrics.add("requests_total", `route="${route.id}",status="${reply.statusCode}"`);
+    if (route.stream !== true) metrics.observe(route.id, reply.elapsedTime / 1000);
+    done();
+  };
+}
+
+function refusal(authenticate: Authenticate, request: FastifyRequest): HoldfastError | undefined {
+  try {
+    authenticate(request.headers.authorization);
+    return undefined;
+  } catch (error) {
+    if (isHoldfastError(error)) return error;
+    throw error;
+  }
+}
+
+function acceptJsonOnly(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
+    if (body === "") return done(null, undefined);
+    try {
+      done(null, JSON.parse(String(body)));
+    } catch (error) {
+      done(
+        new HoldfastError("invalid_argument", `the body is not JSON: ${errorText(error)}`, {
+          details: { field: "body" },
+        }),
+      );
+    }
+  });
+}
+
+function addPages(app: FastifyInstance, pages: Pages, authenticate: Authenticate): void {
+  app.get("/healthz", (_request, reply) => reply.type("text/plain; charset=utf-8").send("ok\n"));
+  app.get("/readyz", async (_request, reply) => {
+    const reason = await pages.whyNotReady();
+    if (reason === undefined) return reply.type("text/plain; charset=utf-8").send("ready\n");
+    throw new HoldfastError("unavailable", `not ready: ${reason}`);
+  });
+  app.get("/v1/openapi.json", (_request, reply) => reply.type("application/json; charset=utf-8").send(pages.openapi));
+  app.get("/docs", (_request, reply) => reply.type("text/html; charset=utf-8").send(pages.docs));
+  app.get(
+    "/metrics",
+    { onRequest: (request, _reply, done) => done(refusal(authenticate, request)) },
+    (_request, reply) => reply.type("text/plain; version=0.0.4; charset=utf-8").send(pages.metrics()),
+  );
+}
+
+function sendError(reply: FastifyReply, thrown: unknown, logger: Logger, operation: string): void {
+  const { error, status } = httpError(thrown, logger, operation);
+  const problem = problemOf(error, status);
+  if (error.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
+  reply.code(problem.status).header("content-type", PROBLEM).send(JSON.stringify(problem));
+}
+
+/** Says whether the path is unknown, or only the method. */
+function sendUnknown(request: FastifyRequest, reply: FastifyReply): void {
+  const [path = ""] = request.url.split("?");
+  const shown = JSON.stringify(path.slice(0, 200));
+  const methods = PATTERNS.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
+  if (methods.length === 0) {
+    const error = new HoldfastError("not_found", `there is nothing at ${shown}; /docs says what there is`);
+    return void reply
+      .code(404)
+      .header("content-type", PROBLEM)
+      .send(JSON.stringify(problemOf(error)));
+  }
+  const error = new HoldfastError(
+    "invalid_argument",
+    `${request.method} is not possible on ${shown}; use ${methods.join(" or ")}`,
+  );
+  reply.code(405).header("allow", methods.join(", ")).header("content-type", PROBLEM);
+  reply.send(JSON.stringify(problemOf(error, 405)));
+}
+
+function brokenRequest(error: Error & { code?: string }): { error: HoldfastError; status?: number } {
+  if (error.code === "HPE_HEADER_OVERFLOW") {
+    return { error: new HoldfastError("too_large", "path and headers are larger than 16 KiB"), status: 431 };
+  }
+  return { error: new HoldfastError("invalid_argument", `not an HTTP request: ${error.message}`) };
+}

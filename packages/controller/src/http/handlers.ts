@@ -1,0 +1,158 @@
+import type { Name } from "@holdfast/core";
+import type { Claim, Endpoint, Network, RouteReply, RouteRequest, Routes, Tenant } from "@holdfast/model";
+import type { Entry } from "@holdfast/store";
+import type { Caller } from "../change.ts";
+import { labelFilter, type Page, pageOfKnown, pageOfPrefix } from "../lists.ts";
+import type { Nouns } from "../nouns.ts";
+import type { Platform } from "../platform.ts";
+import { publicNetwork, type StoredNetwork, type StoredNode } from "../records.ts";
+import { notFound } from "../refusals.ts";
+
+type Streaming = "followNode" | "watch";
+export type HandledRoute = Exclude<keyof Routes, Streaming>;
+
+/** What answers each operation that is not a stream. Replies may be readonly views of what the schemas describe. */
+export type Handlers = {
+  readonly [K in HandledRoute]: (
+    request: RouteRequest<Routes[K]>,
+    caller: Caller,
+  ) => Frozen<RouteReply<Routes[K]>> | Promise<Frozen<RouteReply<Routes[K]>>>;
+};
+
+/** What a handler without a reply gives. */
+type Nothing = ReturnType<() => void>;
+
+type Frozen<T> = T extends undefined
+  ? Nothing
+  : T extends object
+    ? { readonly [K in keyof T]: T[K] extends (infer I)[] ? readonly I[] : T[K] }
+    : T;
+
+export function createHandlers({ store, state, liveness }: Platform, nouns: Nouns): Handlers {
+  const { tenants, networks, subnets, claims, endpoints, nodes } = nouns;
+
+  /** A request of a registered node is a sign of life. */
+  function heardOf(node: Name): void {
+    if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
+    liveness.seen(node);
+  }
+
+  return {
+    createTenant: ({ body }, caller) => tenants.create(body, caller),
+    getTenant: ({ params }) => tenants.get(params.tenant),
+    updateTenant: ({ params, body }, caller) => tenants.update(params.tenant, body, caller),
+    deleteTenant: ({ params }, caller) => tenants.delete(params.tenant, caller),
+    listTenants: ({ query }) =>
+      pageOfPrefix(
+        store,
+        "tenants/",
+        query,
+        labelled(query.selector, (entry) => objectOf<Tenant>(entry)),
+      ),
+
+    createNetwork: ({ params, body }, caller) => networks.create(params.tenant, body, caller),
+    getNetwork: ({ params }) => networks.get(params.tenant, params.network),
+    updateNetwork: ({ params, body }, caller) => networks.update(params.tenant, params.network, body, caller),
+    deleteNetwork: ({ params }, caller) => networks.delete(params.tenant, params.network, caller),
+    listNetworks: ({ query }) => {
+      const prefix = query.tenant === undefined ? "networks/" : `networks/${query.tenant}/`;
+      const read = (entry: Entry): Network => publicNetwork(objectOf<StoredNetwork>(entry));
+      return pageOfPrefix(store, prefix, query, labelled(query.selector, read));
+    },
+    addSubnet: ({ params, body }, caller) => subnets.add(params.tenant, params.network, body, caller),
+    removeSubnet: ({ params }, caller) => subnets.remove(params.tenant, params.network, params.prefix, caller),
+    listSubnets: ({ params }) => subnets.list(params.tenant, params.network),
+
+    createClaim: ({ params, body }, caller) => claims.create(params.tenant, params.network, body, caller),
+    getClaim: ({ params }) => claims.get(params),
+    updateClaim: ({ params, body }, caller) => claims.update(params, body, caller),
+    moveClaim: ({ params, body }, caller) => claims.move(params, body, caller),
+    releaseClaim: ({ params }, caller) => claims.release(params, caller),
+    listClaims: ({ query }) => {
+      const { tenant, network, node } = query;
+      const matches = labelFilter(query.selector);
+      const wanted = (claim: Claim) =>
+        matches(claim.labels) &&
+        (tenant === undefined || claim.tenant === tenant) &&
+        (network === undefined || claim.network === network) &&
+        (node === undefined || claim.binding?.node === node);
+      if (node !== undefined) {
+        const known = [...(state.claimsOfNode.get(node) ?? [])].filter(wanted);
+        const keyed = known.map((item) => ({ key: `${item.tenant}/${item.network}/${item.identity}`, item }));
+        return pageOfKnown(keyed, query, state.revision);
+      }
+      const within = tenant === undefined ? "" : `${tenant}/${network === undefined ? "" : `${network}/`}`;
+      return pageOfPrefix(
+        store,
+        `claims/${within}`,
+        query,
+        kept((entry) => objectOf<Claim>(entry), wanted),
+      );
+    },
+    explainAddress: async ({ params, query }) => ({
+      items: [...(await nouns.explainer.explain(params.address, query))],
+    }),
+
+    getEndpoint: ({ params }) => endpoints.get(params.endpoint),
+    deleteEndpoint: ({ params }, caller) => endpoints.delete(params.endpoint, caller),
+    listEndpoints: ({ query }): Page<Endpoint> | Promise<Page<Endpoint>> => {
+      const { tenant, network, node, phase } = query;
+      const wanted = (endpoint: Endpoint) =>
+        (tenant === undefined || endpoint.tenant === tenant) &&
+        (network === undefined || endpoint.network === network) &&
+        (node === undefined || endpoint.node === node) &&
+        (phase === undefined || endpoint.phase === phase);
+      const inNetwork = tenant === undefined || network === undefined ? undefined : state.network(tenant, network);
+      const ids = node === undefined ? inNetwork?.endpoints : (state.endpointsOfNode.get(node) ?? new Set<string>());
+      if (ids === undefined) {
+        return pageOfPrefix(
+          store,
+          "endpoints/",
+          query,
+          kept((entry) => objectOf<Endpoint>(entry), wanted),
+        );
+      }
+      const known = [...ids].flatMap((id) => state.endpoints.get(id) ?? []).filter(wanted);
+      return pageOfKnown(
+        known.map((item) => ({ key: item.id, item })),
+        query,
+        state.revision,
+      );
+    },
+
+    listNodes: ({ query }) => {
+      const read = (entry: Entry) => nodes.withLife(objectOf<StoredNode>(entry));
+      return pageOfPrefix(store, "nodes/", query, labelled(query.selector, read));
+    },
+    getNode: ({ params }) => nodes.get(params.node),
+    reportNode: ({ params, body }) => nodes.report(params.node, body),
+    deleteNode: ({ params }, caller) => nodes.delete(params.node, caller),
+    reserve: ({ params, body }) => {
+      heardOf(params.node);
+      return nouns.reservations.reserve(params.node, body);
+    },
+    report: async ({ params, body }) => {
+      heardOf(params.node);
+      return { results: [...(await nouns.reports.report(params.node, body.reports))] };
+    },
+  };
+}
+
+function objectOf<T>(entry: Entry): T & { readonly revision: number } {
+  return { ...(JSON.parse(entry.value) as T), revision: entry.revision };
+}
+
+function kept<T>(read: (entry: Entry) => T, wanted: (item: T) => boolean): (entry: Entry) => T | undefined {
+  return (entry) => {
+    const item = read(entry);
+    return wanted(item) ? item : undefined;
+  };
+}
+
+function labelled<T extends { readonly labels: Readonly<Record<string, string>> }>(
+  selector: string | undefined,
+  read: (entry: Entry) => T,
+): (entry: Entry) => T | undefined {
+  const matches = labelFilter(selector);
+  return kept(read, ({ labels }) => matches(labels));
+}

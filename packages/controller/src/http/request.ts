@@ -1,0 +1,67 @@
+import { HoldfastError } from "@holdfast/core";
+import type { Route } from "@holdfast/model";
+import type { FastifyRequest } from "fastify";
+import type { z } from "zod";
+import type { Caller } from "../change.ts";
+import { fingerprintOf } from "../idempotency.ts";
+
+/** A request whose parts have been parsed by its route's schemas. */
+export interface ParsedRequest {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+}
+
+/** @throws HoldfastError `invalid_argument`, naming the field. */
+export function parseRequest(route: Route, request: FastifyRequest): ParsedRequest {
+  return {
+    params: parsePart(route.params, request.params, "path"),
+    query: parsePart(route.query, request.query, "query"),
+    // What may be left out altogether need not be sent as an empty object.
+    body: parsePart(route.body, request.body ?? {}, "body"),
+  };
+}
+
+/** Who asks, and under which conditions. @throws HoldfastError `invalid_argument`, naming the header. */
+export function callerOf(route: Route, request: FastifyRequest): Caller {
+  const { node } = request.params as { node?: string };
+  const actor = route.tag === "node" && node !== undefined && route.id !== "deleteNode" ? `node/${node}` : "operator";
+  return {
+    actor,
+    ifMatch: route.conditional === true ? revisionOf(request.headers["if-match"]) : undefined,
+    idempotency: route.idempotent === true ? idempotencyOf(route, request) : undefined,
+  };
+}
+
+function parsePart(schema: z.ZodType | undefined, value: unknown, part: string): unknown {
+  if (schema === undefined) return undefined;
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  const path = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])].map(String);
+  const field = path.join(".") || part;
+  const message = unknown === undefined ? (issue?.message ?? "not valid") : "there is no such field";
+  throw new HoldfastError("invalid_argument", `${field}: ${message}`, { details: { field } });
+}
+
+/** `"123"`, with or without quotes; `*` and absence: any. */
+function revisionOf(header: string | undefined): number | undefined {
+  if (header === undefined || header.trim() === "*") return undefined;
+  const match = /^(?:W\/)?"?(\d{1,15})"?$/.exec(header.trim());
+  if (match !== null) return Number(match[1]);
+  throw new HoldfastError("invalid_argument", `If-Match: ${JSON.stringify(header.slice(0, 80))} is not a revision`, {
+    details: { field: "If-Match" },
+  });
+}
+
+function idempotencyOf(route: Route, request: FastifyRequest): Caller["idempotency"] {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return undefined;
+  if (typeof key !== "string" || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw new HoldfastError("invalid_argument", "Idempotency-Key: 1 to 255 visible ASCII characters", {
+      details: { field: "Idempotency-Key" },
+    });
+  }
+  return { route: route.id, key, fingerprint: fingerprintOf(request.url, request.body) };
+}

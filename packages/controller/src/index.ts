@@ -1,0 +1,8 @@
+export { type ControllerConfig, controllerOptions, type ListenAddress } from "./config.ts";
+export {
+  type Controller,
+  type ControllerDependencies,
+  type ControllerOptions,
+  createController,
+} from "./controller.ts";
+export type { SegmentRange } from "./platform.ts";

@@ -1,0 +1,77 @@
+import type { Identity, IpAddress, Name } from "@holdfast/core";
+import type { NetworkKind } from "@holdfast/model";
+
+/**
+ * Every key that the controller keeps, in one place. Values are JSON; an object's revision is the entry's and is not in the value.
+ *
+ * Names contain no `/`; an identity may, and so comes last.
+ */
+export const keys = {
+  /** {@link Tenant} */
+  tenant: (tenant: Name) => `tenants/${tenant}`,
+  /** Put by everything that changes which networks or prefixes a tenant has; whoever decides by those expects its revision. */
+  space: (tenant: Name) => `spaces/${tenant}`,
+  /** {@link StoredNetwork} */
+  network: (tenant: Name, network: Name) => `networks/${tenant}/${network}`,
+  /** {@link Counters}: short ids that were never used, and where the search for a free segment goes on. */
+  counters: "counters/networks",
+  /** Which network has a VLAN or VNI: `{ tenant, network }`. The key is the lock. */
+  segment: (kind: NetworkKind, segment: number) => `segments/${kind}/${segment}`,
+  /** {@link Claim} */
+  claim: (tenant: Name, network: Name, identity: Identity) => `claims/${tenant}/${network}/${identity}`,
+  /** Who owns an address: `{ identity }`. The key is the lock: one owner, whatever else happens. */
+  address: (tenant: Name, network: Name, address: IpAddress) => `addresses/${tenant}/${network}/${address}`,
+  /** {@link Cooling}: until when a released address is given to nobody else. */
+  cooling: (tenant: Name, network: Name, address: IpAddress) => `cooling/${tenant}/${network}/${address}`,
+  /** {@link Endpoint} */
+  endpoint: (endpoint: string) => `endpoints/${endpoint}`,
+  /** {@link Superseded}: an endpoint that its node has lost and not taken down yet. */
+  superseded: (node: Name, endpoint: string) => `superseded/${node}/${endpoint}`,
+  /** {@link StoredNode} */
+  node: (node: Name) => `nodes/${node}`,
+  /** {@link LedgerEntry}; `moment` is unique and grows with time. */
+  ledger: (tenant: Name, network: Name, address: IpAddress, moment: string) =>
+    `${ledgerPrefix(tenant, network, address)}${moment}`,
+  /** The answer to a request that carried an Idempotency-Key; on a lease. */
+  idempotency: (route: string, key: string) => `idempotency/${route}/${key}`,
+} as const;
+
+/** All ledger entries of one address. */
+export function ledgerPrefix(tenant: Name, network: Name, address: IpAddress): string {
+  return `ledger/${tenant}/${network}/${address}/`;
+}
+
+/** Collections that are held in memory, in the order in which they are loaded. */
+export const CACHED = [
+  "tenants",
+  "spaces",
+  "counters",
+  "segments",
+  "nodes",
+  "networks",
+  "claims",
+  "addresses",
+  "cooling",
+  "endpoints",
+  "superseded",
+] as const;
+export type Collection = (typeof CACHED)[number];
+
+/** `"claims/default/web/prod/mysql-1"` with 3 gives `["claims", "default", "web", "prod/mysql-1"]`. */
+export function splitKey(key: string, slashes: number): string[] {
+  const parts: string[] = [];
+  let from = 0;
+  for (let count = 0; count < slashes; count++) {
+    const slash = key.indexOf("/", from);
+    if (slash < 0) break;
+    parts.push(key.slice(from, slash));
+    from = slash + 1;
+  }
+  parts.push(key.slice(from));
+  return parts;
+}
+
+/** The first part of a key. */
+export function collectionOf(key: string): string {
+  return key.slice(0, Math.max(0, key.indexOf("/")));
+}

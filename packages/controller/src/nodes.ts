@@ -1,0 +1,91 @@
+import { HoldfastError, type Name } from "@holdfast/core";
+import type { NodeRecord, NodeReport } from "@holdfast/model";
+import type { Caller } from "./change.ts";
+import { keys } from "./keys.ts";
+import { type Platform, timestamp } from "./platform.ts";
+import type { StoredNode } from "./records.ts";
+import { checkIfMatch, notFound } from "./refusals.ts";
+
+export interface Nodes {
+  /** Registers a machine, and takes a sign of life. Writes only what has changed. */
+  report(name: Name, body: NodeReport): Promise<NodeRecord>;
+  get(name: Name): NodeRecord;
+  /** A stored node with what is known of its life. */
+  withLife(stored: StoredNode): NodeRecord;
+  delete(name: Name, caller: Caller): Promise<void>;
+}
+
+export function createNodes({ state, changer, clock, liveness }: Platform): Nodes {
+  function stored(name: Name): StoredNode {
+    const node = state.nodes.get(name);
+    if (node === undefined) throw notFound(`node ${name}`);
+    return node;
+  }
+
+  function withLife(node: StoredNode): NodeRecord {
+    const seen = liveness.lastSeen(node.name);
+    return {
+      ...node,
+      state: liveness.isSilent(node.name) ? "silent" : "ready",
+      ...(seen === undefined ? {} : { lastSeen: seen.toISOString() }),
+    };
+  }
+
+  return {
+    withLife,
+
+    async report(name, body) {
+      liveness.seen(name);
+      const { result } = await changer.change((draft) => {
+        const before = state.nodes.get(name);
+        if (before !== undefined && saysTheSame(before, body)) return { node: before, changed: false };
+        const node: StoredNode = { name, ...body, createdAt: before?.createdAt ?? timestamp(clock), revision: 0 };
+        draft.expect(keys.node(name), before?.revision ?? 0);
+        draft.put(keys.node(name), node);
+        return { node, changed: true };
+      });
+      return withLife(state.nodes.get(name) ?? result.node);
+    },
+
+    get: (name) => withLife(stored(name)),
+
+    async delete(name, caller) {
+      await changer.change((draft) => {
+        const node = stored(name);
+        checkIfMatch(caller, `node ${name}`, node.revision);
+        const served = state.endpointsOfNode.get(name)?.size ?? 0;
+        if (served > 0) {
+          throw new HoldfastError("in_use", `node ${name} serves ${served} endpoints; move their claims first`, {
+            details: { endpoints: served },
+          });
+        }
+        if (!liveness.isSilent(name)) {
+          throw new HoldfastError("in_use", `node ${name} is alive; stop its agent and wait until it is silent`);
+        }
+        draft.expect(keys.node(name), node.revision);
+        draft.delete(keys.node(name));
+        for (const [key, { revision }] of state.superseded) {
+          if (!key.startsWith(`${name}/`)) continue;
+          draft.expect(`superseded/${key}`, revision);
+          draft.delete(`superseded/${key}`);
+        }
+        return undefined;
+      });
+      liveness.forget(name);
+    },
+  };
+}
+
+function saysTheSame(node: StoredNode, report: NodeReport): boolean {
+  const { name: _, createdAt: __, revision: ___, ...said } = node;
+  return stable(said) === stable(report);
+}
+
+/** The same text for the same content, whatever the order of its fields. */
+function stable(value: Readonly<Record<string, unknown>>): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    inner !== null && typeof inner === "object" && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

@@ -1,0 +1,73 @@
+import type { Clock } from "@holdfast/core";
+import type { Store } from "@holdfast/store";
+import { createClaimDrafts } from "./claim-drafts.ts";
+import { type Claims, createClaims } from "./claims.ts";
+import { createEndpoints, type Endpoints } from "./endpoints.ts";
+import { createExpiry, type Expiry } from "./expiry.ts";
+import { createExplainer, type Explainer } from "./explain.ts";
+import { createLedger, type Ledger } from "./ledger.ts";
+import { createNetworks, type Networks } from "./networks.ts";
+import { createNodeFeeds, type NodeFeeds } from "./node-feeds.ts";
+import { createNodes, type Nodes } from "./nodes.ts";
+import type { Platform } from "./platform.ts";
+import { createReports, type Reports } from "./reports.ts";
+import { createReservations, type Reservations } from "./reservations.ts";
+import { createSubnets, type Subnets } from "./subnets.ts";
+import { createTenants, type Tenants } from "./tenants.ts";
+
+/** The services, one per noun. */
+export interface Nouns {
+  readonly tenants: Tenants;
+  readonly networks: Networks;
+  readonly subnets: Subnets;
+  readonly claims: Claims;
+  readonly endpoints: Endpoints;
+  readonly reservations: Reservations;
+  readonly reports: Reports;
+  readonly nodes: Nodes;
+  readonly ledger: Ledger;
+  readonly explainer: Explainer;
+  readonly feeds: NodeFeeds;
+  readonly expiry: Expiry;
+}
+
+export interface NounOptions {
+  /** Milliseconds. */
+  readonly beat: number;
+  readonly nodeTimeout: number;
+  /** Tells the ledger entries of this process from those of others. */
+  readonly nonce: string;
+  readonly feedDropped: () => void;
+  readonly expired: (what: string) => void;
+}
+
+/** News that may wait for a node that reads slowly, in characters. */
+const MOST_WAITING = 8 * 1024 * 1024;
+
+export function createNouns(platform: Platform, options: NounOptions): Nouns {
+  const { store, clock, state }: { store: Store; clock: Clock; state: Platform["state"] } = platform;
+  const ledger = createLedger({ store, clock, nonce: options.nonce });
+  const drafts = createClaimDrafts(platform, ledger);
+  const feeds = createNodeFeeds(
+    { state, clock },
+    { beat: options.beat, mostWaiting: MOST_WAITING, dropped: options.feedDropped },
+  );
+  return {
+    tenants: createTenants(platform),
+    networks: createNetworks(platform),
+    subnets: createSubnets(platform),
+    claims: createClaims(platform, drafts),
+    endpoints: createEndpoints(platform, drafts),
+    reservations: createReservations(platform, drafts, ledger),
+    reports: createReports(platform, drafts, ledger),
+    nodes: createNodes(platform),
+    ledger,
+    explainer: createExplainer(platform, ledger),
+    feeds,
+    expiry: createExpiry(platform, drafts, {
+      nodeTimeout: options.nodeTimeout,
+      remind: feeds.remind,
+      expired: options.expired,
+    }),
+  };
+}

@@ -1,0 +1,37 @@
+import type { Clock, Logger } from "@holdfast/core";
+import type { Store } from "@holdfast/store";
+import type { Changer } from "./change.ts";
+import type { Liveness } from "./liveness.ts";
+import type { Pools } from "./pools.ts";
+import type { State } from "./state.ts";
+
+/** Numbers that the noun's rules depend on. */
+export interface Rules {
+  readonly vlanRange: SegmentRange;
+  readonly vxlanRange: SegmentRange;
+  /** Milliseconds for which an endpoint may stay `reserved`. */
+  readonly reservationTimeout: number;
+}
+
+/** Both included. */
+export interface SegmentRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What the services of all nouns stand on. */
+export interface Platform {
+  readonly store: Store;
+  readonly state: State;
+  readonly changer: Changer;
+  readonly pools: Pools;
+  readonly liveness: Liveness;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly rules: Rules;
+}
+
+/** The time for records: RFC 3339 in UTC. */
+export function timestamp(clock: Clock): string {
+  return clock.now().toISOString();
+}

@@ -1,0 +1,175 @@
+import { Cidr, type Clock, type Family, HoldfastError, type IpAddress, isHoldfastError } from "@holdfast/core";
+import { AddressPool, type AddressState, type Subnet as PoolSubnet, type SubnetUtilisation } from "@holdfast/ipam";
+import type { Subnet } from "@holdfast/model";
+import { type Draft, Overtaken } from "./change.ts";
+import type { StateChange, StoredNetwork } from "./records.ts";
+import type { NetworkState, State } from "./state.ts";
+
+/**
+ * The address pools of all networks: derived from {@link State} and following it.
+ *
+ * A pool only proposes, the transaction decides. What it has proposed it proposes to nobody else until the draft is committed or
+ * abandoned, so that requests of this process do not run into each other.
+ */
+export interface Pools {
+  /** The next free address of a family. @throws HoldfastError `pool_exhausted`, `not_found` for an unknown prefix. */
+  allocate(draft: Draft, network: NetworkState, request: { family: Family; prefix?: Cidr | undefined }): IpAddress;
+  /**
+   * Just this address.
+   *
+   * @throws HoldfastError `address_out_of_range`, naming the ranges; `address_in_use` for a gateway and for an address that rests, unless
+   * `formerOwner`; {@link Overtaken} when another request is about to have it.
+   */
+  take(draft: Draft, network: NetworkState, request: { address: IpAddress; formerOwner: boolean }): void;
+  stateOf(network: NetworkState, address: IpAddress): AddressState;
+  utilisation(network: NetworkState): readonly SubnetUtilisation[];
+  /** Builds every pool anew. */
+  load(): void;
+  /** Takes in what a commit changed. */
+  follow(changes: readonly StateChange[]): void;
+}
+
+interface Proposal {
+  /** Called when the proposal is used or given back. */
+  readonly settled: (() => void)[];
+}
+
+export function createPools({ state, clock }: { readonly state: State; readonly clock: Clock }): Pools {
+  const pools = new WeakMap<NetworkState, AddressPool>();
+  const proposals = new WeakMap<NetworkState, Map<IpAddress, Proposal>>();
+  const now = () => clock.now().getTime();
+
+  function poolOf(network: NetworkState): AddressPool {
+    const pool = pools.get(network) ?? build(network);
+    pools.set(network, pool);
+    return pool;
+  }
+
+  function build(network: NetworkState): AddressPool {
+    const { subnets = [], cooldownSeconds = 0 } = network.record ?? {};
+    const pool = AddressPool.create(subnets.map(poolSubnet), { cooldownMilliseconds: cooldownSeconds * 1000 });
+    for (const address of network.addresses.keys()) {
+      if (pool.stateOf(address, now()) !== "outside") pool.restore(address);
+    }
+    for (const address of network.cooling.keys()) pool.restoreReleased(address, releaseTime(network, address, now()));
+    return pool;
+  }
+
+  function propose(draft: Draft, network: NetworkState, address: IpAddress): void {
+    const open = proposals.get(network) ?? new Map<IpAddress, Proposal>();
+    proposals.set(network, open.set(address, { settled: [] }));
+    draft.whenAbandoned(() => {
+      settle(network, address);
+      if (!network.addresses.has(address)) poolOf(network).release(address, releaseTime(network, address, now()));
+    });
+  }
+
+  function settle(network: NetworkState, address: IpAddress): void {
+    const proposal = proposals.get(network)?.get(address);
+    proposals.get(network)?.delete(address);
+    for (const tell of proposal?.settled ?? []) tell();
+  }
+
+  function followClaim(change: StateChange & { kind: "claim" }): void {
+    const claim = change.after ?? change.before;
+    const network = claim && state.network(claim.tenant, claim.network);
+    if (network === undefined || (change.before !== undefined && change.after !== undefined)) return;
+    const pool = poolOf(network);
+    for (const address of claim?.addresses ?? []) {
+      settle(network, address);
+      const inPool = pool.stateOf(address, now());
+      if (change.after === undefined) pool.release(address, releaseTime(network, address, now()));
+      else if (inPool === "unused" || inPool === "cooling") pool.restore(address);
+    }
+  }
+
+  function followNetwork(before: StoredNetwork | undefined, after: StoredNetwork): void {
+    const network = state.network(after.tenant, after.name);
+    if (network === undefined) return;
+    const gone =
+      before?.subnets.some(({ prefix }) => after.subnets.every((subnet) => subnet.prefix !== prefix)) ?? true;
+    if (gone || before?.cooldownSeconds !== after.cooldownSeconds) {
+      pools.set(network, build(network));
+    } else if (before.subnets.length !== after.subnets.length) {
+      const pool = poolOf(network);
+      for (const subnet of after.subnets) pool.addSubnet(poolSubnet(subnet));
+    }
+  }
+
+  return {
+    allocate(draft, network, { family, prefix }) {
+      const address = allocateOpen(poolOf(network), network.record, { family, prefix, now: now() });
+      propose(draft, network, address);
+      return address;
+    },
+
+    take(draft, network, { address, formerOwner }) {
+      const proposal = proposals.get(network)?.get(address);
+      if (proposal !== undefined) throw new Overtaken(new Promise((resolve) => proposal.settled.push(resolve)));
+      refuseClosing(network.record, address);
+      poolOf(network).take(address, now(), { formerOwner });
+      propose(draft, network, address);
+    },
+
+    stateOf: (network, address) => poolOf(network).stateOf(address, now()),
+    utilisation: (network) => poolOf(network).utilisation(now()),
+
+    load() {
+      for (const ofTenant of state.networks.values()) {
+        for (const network of ofTenant.values()) pools.set(network, build(network));
+      }
+    },
+
+    follow(changes) {
+      for (const change of changes) {
+        if (change.kind === "network" && change.after !== undefined) followNetwork(change.before, change.after);
+      }
+      for (const change of changes) if (change.kind === "claim") followClaim(change);
+    },
+  };
+}
+
+function poolSubnet({ gateway, ...subnet }: Subnet): PoolSubnet {
+  return gateway === undefined ? subnet : { ...subnet, gateway };
+}
+
+/** When a resting address was released, so that it rests until its time; one that never rested counts as released long ago. */
+function releaseTime(network: NetworkState, address: IpAddress, now: number): number {
+  const cooldown = (network.record?.cooldownSeconds ?? 0) * 1000;
+  const resting = network.cooling.get(address);
+  return (resting === undefined ? now : Date.parse(resting.until)) - cooldown;
+}
+
+/** From all subnets but those that are being removed. */
+function allocateOpen(
+  pool: AddressPool,
+  record: StoredNetwork | undefined,
+  request: { readonly family: Family; readonly prefix: Cidr | undefined; readonly now: number },
+): IpAddress {
+  const { family, prefix, now } = request;
+  const closing = record?.closing;
+  if (closing === undefined) {
+    return pool.allocate(prefix === undefined ? { family, now } : { family, now, subnet: prefix }).address;
+  }
+  const open = (record?.subnets ?? [])
+    .map((subnet) => subnet.prefix)
+    .filter((one) => Cidr.family(one) === family && !closing.includes(one) && (prefix === undefined || one === prefix));
+  for (const subnet of open) {
+    try {
+      return pool.allocate({ family, now, subnet }).address;
+    } catch (error) {
+      if (!isHoldfastError(error, "pool_exhausted")) throw error;
+    }
+  }
+  throw new HoldfastError("pool_exhausted", `no ${family} address is free; a subnet is being removed`, {
+    details: { family },
+  });
+}
+
+function refuseClosing(record: StoredNetwork | undefined, address: IpAddress): void {
+  const closing = record?.closing?.find((what) => what !== "*" && Cidr.contains(what as Cidr, address));
+  if (closing === undefined) return;
+  throw new HoldfastError("address_out_of_range", `${address} is in subnet ${closing}, which is being removed`, {
+    details: { address },
+  });
+}

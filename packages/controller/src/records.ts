@@ -1,0 +1,61 @@
+import type { Identity, IpAddress, Name } from "@holdfast/core";
+import type { Claim, Endpoint, Network, NodeRecord, Tenant } from "@holdfast/model";
+
+/** A network as stored. */
+export interface StoredNetwork extends Network {
+  /**
+   * What is being removed, so that nothing new is claimed in it meanwhile: `"*"` the network, else prefixes of subnets. Absent: nothing.
+   */
+  readonly closing?: readonly string[];
+}
+
+/** A node as stored: liveness is known in memory only. */
+export type StoredNode = Omit<NodeRecord, "state" | "lastSeen">;
+
+/** Numbers for networks to come. */
+export interface Counters {
+  /** The next `n…` id. */
+  readonly nextId: number;
+  /** The segment that was taken last from the range of each kind: the search goes on behind it, so that reuse comes late. */
+  readonly last: { readonly vlan: number; readonly vxlan: number };
+}
+
+/** A released address that rests. */
+export interface Cooling {
+  /** RFC 3339. */
+  readonly until: string;
+  /** Who had it: may take it back. */
+  readonly identity: Identity;
+  /** The node that served it last as an ephemeral address: may take it back by asking for it. */
+  readonly node?: Name;
+}
+
+/** Left of an endpoint that its node has lost, until the node says that it is down. */
+export interface Superseded {
+  readonly epoch: number;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** What one commit changed, as objects. */
+export type StateChange =
+  | Changed<"tenant", Tenant>
+  | Changed<"network", StoredNetwork>
+  | Changed<"claim", Claim>
+  | Changed<"endpoint", Endpoint>
+  | Changed<"node", StoredNode>
+  | (Changed<"cooling", Cooling> & { readonly tenant: Name; readonly network: Name; readonly address: IpAddress })
+  | (Changed<"superseded", Superseded> & { readonly node: Name; readonly endpoint: string });
+
+interface Changed<Kind extends string, T> {
+  readonly kind: Kind;
+  readonly before: T | undefined;
+  readonly after: T | undefined;
+}
+
+/** What a client may see of a network. */
+export function publicNetwork(stored: StoredNetwork): Network {
+  if (stored.closing === undefined) return stored;
+  const { closing: _, ...network } = stored;
+  return network;
+}

@@ -1,0 +1,171 @@
+import { HoldfastError, isHoldfastError, type Name } from "@holdfast/core";
+import {
+  checkPhaseChange,
+  type Endpoint,
+  type EndpointReport,
+  type ReportResults,
+  type Transition,
+} from "@holdfast/model";
+import type { Draft } from "./change.ts";
+import type { ClaimDrafts } from "./claim-drafts.ts";
+import { keys } from "./keys.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Platform, timestamp } from "./platform.ts";
+import { notFound } from "./refusals.ts";
+
+export type ReportResult = ReportResults["results"][number];
+
+export interface Reports {
+  /** Each report is one commit; those of different endpoints go in parallel. Results are in the order of the reports. */
+  report(node: Name, reports: readonly EndpointReport[]): Promise<readonly ReportResult[]>;
+}
+
+const MOST_HISTORY = 32;
+
+export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: Ledger): Reports {
+  const { state, changer, clock } = platform;
+
+  function apply(draft: Draft, node: Name, report: EndpointReport): ReportResult {
+    const { endpoint: id } = report;
+    const endpoint = state.endpoints.get(id);
+    if (endpoint === undefined) return withoutRecord(draft, node, report);
+    if (endpoint.node !== node) return { endpoint: id, outcome: "refused", detail: `it is on node ${endpoint.node}` };
+    if (report.epoch > endpoint.epoch) {
+      return { endpoint: id, outcome: "refused", detail: `its epoch is ${endpoint.epoch}, not ${report.epoch}` };
+    }
+    const claim = state.network(endpoint.tenant, endpoint.network)?.claims.get(endpoint.identity);
+    if (report.epoch < endpoint.epoch || claim?.binding?.endpoint !== id) {
+      return { endpoint: id, outcome: "superseded", detail: `epoch ${report.epoch} is over` };
+    }
+    const added = newTransitions(endpoint, report.transitions);
+    const phase = checkedPhase(endpoint, added);
+    if (phase === "released") {
+      const reason = added.at(-1)?.reason;
+      const event = { event: claim.retention.kind === "ephemeral" ? "released" : "detached" } as const;
+      const rest = drafts.unbind(draft, claim, endpoint, {
+        event: { ...event, actor: `node/${node}`, node, endpoint: id, reason },
+      });
+      if (rest !== undefined) drafts.put(draft, rest);
+      return { endpoint: id, outcome: "done" };
+    }
+    const workload = report.workload === undefined ? endpoint.workload : { ...endpoint.workload, ...report.workload };
+    if (added.length === 0 && JSON.stringify(workload) === JSON.stringify(endpoint.workload)) {
+      return { endpoint: id, outcome: "done" };
+    }
+    draft.expect(keys.endpoint(id), endpoint.revision);
+    const history = [...endpoint.history, ...added].slice(-MOST_HISTORY);
+    draft.put(keys.endpoint(id), { ...endpoint, phase, history, workload });
+    return { endpoint: id, outcome: "done" };
+  }
+
+  /** A report on an endpoint that the controller does not have (any more, or yet). */
+  function withoutRecord(draft: Draft, node: Name, report: EndpointReport): ReportResult {
+    const { endpoint: id, replaces } = report;
+    const released = report.transitions.at(-1)?.phase === "released";
+    const lost = state.superseded.get(`${node}/${id}`);
+    if (lost !== undefined) {
+      if (released) {
+        draft.expect(keys.superseded(node, id), lost.revision);
+        draft.delete(keys.superseded(node, id));
+      }
+      return { endpoint: id, outcome: "superseded", detail: lost.reason };
+    }
+    if (replaces !== undefined) return replace(draft, node, report, replaces);
+    return { endpoint: id, outcome: released ? "done" : "unknown" };
+  }
+
+  /** The node carried on by itself: the new endpoint takes the place of the old one, on the same node and at the same epoch. */
+  function replace(draft: Draft, node: Name, report: EndpointReport, replaces: string): ReportResult {
+    const { endpoint: id } = report;
+    const old = state.endpoints.get(replaces);
+    const claim = old && state.network(old.tenant, old.network)?.claims.get(old.identity);
+    if (old === undefined || claim === undefined || old.node !== node || old.epoch !== report.epoch) {
+      const lost = state.superseded.get(`${node}/${replaces}`)?.reason;
+      const why = lost ?? `epoch ${report.epoch} of ${replaces} on node ${node} is over`;
+      return { endpoint: id, outcome: "refused", detail: `claim_bound: ${replaces} no longer has the claim: ${why}` };
+    }
+    if (claim.binding?.endpoint !== replaces) {
+      const who = claim.binding === undefined ? "nobody" : `${claim.binding.endpoint} on node ${claim.binding.node}`;
+      return { endpoint: id, outcome: "refused", detail: `claim_bound: ${claim.identity} is bound by ${who}` };
+    }
+    const at = timestamp(clock);
+    const begun: Transition = { phase: "reserved", at: report.transitions[0]?.at ?? at, actor: `node/${node}` };
+    const start: Endpoint = { ...old, id, phase: "reserved", history: [begun], createdAt: at, revision: 0 };
+    const added = newTransitions(start, report.transitions);
+    const phase = checkedPhase(start, added);
+    const reason = `replaced by ${id} while no controller was reached`;
+    draft.expect(keys.endpoint(replaces), old.revision);
+    draft.delete(keys.endpoint(replaces));
+    const workload = report.workload ?? old.workload;
+    const bound = { ...claim, binding: { node, endpoint: id, since: begun.at } };
+    const event = { event: "moved", actor: `node/${node}`, node, endpoint: id, reason } as const;
+    if (phase === "released") {
+      const rest = drafts.unbind(draft, claim, undefined, { event: { ...event, event: "detached" } });
+      if (rest !== undefined) drafts.put(draft, rest);
+      return { endpoint: id, outcome: "done" };
+    }
+    draft.expect(keys.endpoint(id), 0);
+    draft.put(keys.endpoint(id), { ...start, phase, history: [begun, ...added].slice(-MOST_HISTORY), workload });
+    draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
+    drafts.put(draft, bound);
+    ledger.record(draft, bound, event);
+    return { endpoint: id, outcome: "done" };
+  }
+
+  async function one(node: Name, report: EndpointReport): Promise<ReportResult> {
+    try {
+      const { result } = await changer.change((draft) => apply(draft, node, report));
+      return result;
+    } catch (error) {
+      if (!isHoldfastError(error, "conflict") || error.retryable) throw error;
+      return { endpoint: report.endpoint, outcome: "refused", detail: error.message };
+    }
+  }
+
+  return {
+    async report(node, reports) {
+      if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
+      const results: (ReportResult | undefined)[] = reports.map(() => undefined);
+      const run = async (index: number): Promise<void> => {
+        const report = reports[index];
+        if (report !== undefined) results[index] = await one(node, report);
+      };
+      // What replaces an endpoint goes before the news that the old one is gone, or the claim would be let go in between.
+      for (const [index, report] of reports.entries()) if (report.replaces !== undefined) await run(index);
+      const chains = new Map<string, Promise<void>>();
+      for (const [index, { endpoint, replaces }] of reports.entries()) {
+        if (replaces !== undefined) continue;
+        chains.set(
+          endpoint,
+          (chains.get(endpoint) ?? Promise.resolve()).then(() => run(index)),
+        );
+      }
+      await Promise.all(chains.values());
+      return results.flatMap((result) => result ?? []);
+    },
+  };
+}
+
+/** Those that the endpoint does not have yet: reports come again, also with more at their end. */
+function newTransitions(endpoint: Endpoint, transitions: readonly Transition[]): readonly Transition[] {
+  const known = new Set(endpoint.history.map(({ phase, at }) => `${phase} ${at}`));
+  const added = transitions.filter(({ phase, at }) => !known.has(`${phase} ${at}`));
+  let phase = endpoint.phase;
+  return added.filter((transition) => {
+    const stays = transition.phase === phase;
+    phase = transition.phase;
+    return !stays;
+  });
+}
+
+/** The phase after the transitions. @throws HoldfastError `conflict`, when one is illegal. */
+function checkedPhase(endpoint: Endpoint, added: readonly Transition[]): Endpoint["phase"] {
+  let { phase } = endpoint;
+  for (const transition of added) {
+    if (phase === "released")
+      throw new HoldfastError("conflict", `endpoint ${endpoint.id} is released, and that is the end`);
+    checkPhaseChange(endpoint.id, phase, transition.phase);
+    phase = transition.phase;
+  }
+  return phase;
+}

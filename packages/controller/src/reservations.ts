@@ -1,0 +1,193 @@
+import { HoldfastError, Identity, type Name } from "@holdfast/core";
+import type { Claim, Endpoint, Reservation, ReservationRequest } from "@holdfast/model";
+import type { Draft } from "./change.ts";
+import type { ClaimDrafts } from "./claim-drafts.ts";
+import { boundError } from "./claims.ts";
+import { keys } from "./keys.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Platform, timestamp } from "./platform.ts";
+import type { StoredNetwork } from "./records.ts";
+import { checkOpen, notFound, ownerOf, requireNetwork } from "./refusals.ts";
+import type { NetworkState } from "./state.ts";
+import { wiredNetwork } from "./wired.ts";
+
+export interface Reservations {
+  /** Binds a claim to an endpoint of the node. The same endpoint id again gives the same answer. */
+  reserve(node: Name, request: ReservationRequest): Promise<Reservation>;
+}
+
+export function createReservations(platform: Platform, drafts: ClaimDrafts, ledger: Ledger): Reservations {
+  const { state, changer, clock, liveness } = platform;
+
+  /** The claim that the request is about, made when it is a free address; with `made`, it is in the draft and not in the store yet. */
+  function findClaim(draft: Draft, node: Name, request: ReservationRequest): { claim: Claim; made: boolean } {
+    const { network, record } = requireNetwork(state, request.tenant, request.network);
+    checkOpen(record);
+    const { address, identity } = request;
+    const owner = address === undefined ? undefined : network.addresses.get(address);
+    const ownerClaim = owner === undefined ? undefined : network.claims.get(owner);
+    if (ownerClaim !== undefined) {
+      if (identity !== undefined && !request.identityIsHint && identity !== owner)
+        throw foreignAddress(network, request);
+      return { claim: ownerClaim, made: false };
+    }
+    const claim = identity === undefined ? undefined : network.claims.get(identity);
+    if (identity !== undefined && !request.identityIsHint) {
+      if (claim === undefined) {
+        throw notFound(`claim ${identity} in network ${request.tenant}/${request.network}`, "create the claim first");
+      }
+      if (address !== undefined) throw otherAddress(claim, address);
+      return { claim, made: false };
+    }
+    if (address === undefined && claim !== undefined && claim.retention.kind !== "ephemeral") {
+      return { claim, made: false };
+    }
+    return { claim: makeEphemeral(draft, node, { network, record, request }), made: true };
+  }
+
+  function makeEphemeral(
+    draft: Draft,
+    node: Name,
+    { network, record, request }: { network: NetworkState; record: StoredNetwork; request: ReservationRequest },
+  ): Claim {
+    return drafts.make(draft, network, record, {
+      identity: ephemeralIdentity(request.endpoint),
+      addresses: request.address === undefined ? undefined : [request.address],
+      retention: { kind: "ephemeral" },
+      labels: {},
+      actor: `node/${node}`,
+      node,
+    });
+  }
+
+  /** Takes the claim off an endpoint that cannot be using it any more; refuses when it may. */
+  function vacate(draft: Draft, node: Name, claim: Claim): Claim {
+    const { binding } = claim;
+    if (claim.heldFor !== undefined && claim.heldFor !== node) {
+      throw new HoldfastError(
+        "claim_bound",
+        `${claim.identity} is held for node ${claim.heldFor}; bind it there, or move it again`,
+        { details: { identity: claim.identity, heldFor: claim.heldFor } },
+      );
+    }
+    if (binding === undefined) return claim;
+    const endpoint = state.endpoints.get(binding.endpoint);
+    const reason = reasonToTakeOver(endpoint, binding.node, node);
+    if (reason === undefined) throw boundError(claim, "remove that container first, or move the claim by force");
+    const event = { event: "moved", actor: `node/${node}`, node: binding.node, endpoint: binding.endpoint } as const;
+    const unbound = drafts.unbind(draft, claim, endpoint, {
+      event: { ...event, reason },
+      superseded: reason,
+      keep: true,
+    });
+    return unbound ?? claim;
+  }
+
+  function reasonToTakeOver(endpoint: Endpoint | undefined, from: Name, to: Name): string | undefined {
+    if (endpoint?.phase === "detached") return `detached on node ${from}, wanted on node ${to}`;
+    if (from !== to && liveness.isSilent(from)) {
+      return `node ${from} was silent for ${Math.round(liveness.silence(from) / 1000)} s, wanted on node ${to}`;
+    }
+    return undefined;
+  }
+
+  function bind(
+    draft: Draft,
+    node: Name,
+    claim: Claim,
+    request: ReservationRequest,
+  ): { claim: Claim; endpoint: Endpoint } {
+    const at = timestamp(clock);
+    const actor = `node/${node}`;
+    const { expiresAt: _, heldFor: __, ...rest } = claim;
+    const bound: Claim = {
+      ...rest,
+      epoch: claim.epoch + 1,
+      binding: { node, endpoint: request.endpoint, since: at },
+    };
+    const endpoint: Endpoint = {
+      id: request.endpoint,
+      tenant: claim.tenant,
+      network: claim.network,
+      identity: claim.identity,
+      node,
+      epoch: bound.epoch,
+      addresses: claim.addresses,
+      mac: claim.mac,
+      phase: "reserved",
+      history: [{ phase: "reserved", at, actor }],
+      workload: request.workload,
+      createdAt: at,
+      revision: 0,
+    };
+    drafts.put(draft, bound);
+    draft.expect(keys.endpoint(endpoint.id), 0);
+    draft.put(keys.endpoint(endpoint.id), endpoint);
+    ledger.record(draft, bound, { event: "bound", actor, node, endpoint: endpoint.id });
+    return { claim: bound, endpoint };
+  }
+
+  return {
+    async reserve(node, request) {
+      const { result, revision } = await changer.change((draft) => {
+        if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
+        const { record } = requireNetwork(state, request.tenant, request.network);
+        const network = wiredNetwork(record);
+        const present = state.endpoints.get(request.endpoint);
+        if (present !== undefined) {
+          checkSameRequest(present, node, request);
+          const claim = state.network(present.tenant, present.network)?.claims.get(present.identity);
+          if (claim !== undefined) return { claim, endpoint: present, network, again: true };
+        }
+        const lost = state.superseded.get(`${node}/${request.endpoint}`);
+        if (lost !== undefined) {
+          throw new HoldfastError("conflict", `endpoint ${request.endpoint} has lost its claim: ${lost.reason}`);
+        }
+        const { claim, made } = findClaim(draft, node, request);
+        if (!made) draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
+        return { ...bind(draft, node, made ? claim : vacate(draft, node, claim), request), network, again: false };
+      });
+      const { claim, endpoint, network } = result;
+      if (result.again) return { claim, endpoint, network };
+      return { claim: { ...claim, revision }, endpoint: { ...endpoint, revision }, network };
+    },
+  };
+}
+
+/** Nobody chose it, so it says whose it is; an endpoint's id may end in a hyphen, an identity may not. */
+function ephemeralIdentity(endpoint: string): Identity {
+  return Identity.parse(`ephemeral/${endpoint}${endpoint.endsWith("-") ? "0" : ""}`);
+}
+
+/** @throws HoldfastError `conflict` when the same endpoint id comes with another request. */
+function checkSameRequest(present: Endpoint, node: Name, request: ReservationRequest): void {
+  const differs =
+    present.node !== node ||
+    present.tenant !== request.tenant ||
+    present.network !== request.network ||
+    (request.address !== undefined && !present.addresses.includes(request.address)) ||
+    (request.identity !== undefined && !request.identityIsHint && request.identity !== present.identity);
+  if (!differs) return;
+  throw new HoldfastError(
+    "conflict",
+    `endpoint ${present.id} is there already, on node ${present.node} for ${present.identity} with ${present.addresses.join(", ")}; ` +
+      "choose another id for another endpoint",
+    { details: { endpoint: present.id, node: present.node, identity: present.identity } },
+  );
+}
+
+function foreignAddress(network: NetworkState, { address, identity }: ReservationRequest): HoldfastError {
+  if (address === undefined) return notFound("address");
+  const owner = ownerOf(network, address);
+  return new HoldfastError("address_in_use", `${address} belongs to ${owner.text}, not to ${identity}`, {
+    details: { address, ...owner.details },
+  });
+}
+
+function otherAddress(claim: Claim, address: string): HoldfastError {
+  return new HoldfastError(
+    "conflict",
+    `${claim.identity} has ${claim.addresses.join(", ")}, not ${address}; ask for one of those or leave the address out`,
+    { details: { identity: claim.identity, address: claim.addresses[0] ?? "" } },
+  );
+}

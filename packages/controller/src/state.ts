@@ -1,0 +1,316 @@
+import type { Identity, IpAddress, Name } from "@holdfast/core";
+import type { Claim, Endpoint, NetworkKind, Tenant } from "@holdfast/model";
+import type { Change, ChangeBatch, Entry } from "@holdfast/store";
+import { collectionOf, splitKey } from "./keys.ts";
+import type { Cooling, Counters, StateChange, StoredNetwork, StoredNode, Superseded } from "./records.ts";
+
+/** One network with all that is claimed in it. */
+export interface NetworkState {
+  readonly tenant: Name;
+  readonly name: Name;
+  /** Absent: only leftovers of a network that was deleted, e.g. resting addresses. */
+  record: StoredNetwork | undefined;
+  readonly claims: Map<Identity, Claim>;
+  readonly addresses: Map<IpAddress, Identity>;
+  /** Resting addresses by who had them. */
+  readonly restingOf: Map<Identity, Set<IpAddress>>;
+  readonly cooling: Map<IpAddress, Cooling & { readonly revision: number }>;
+  /** Ids of its endpoints. */
+  readonly endpoints: Set<string>;
+}
+
+/** Called after each commit has been taken in; must not throw. */
+export type StateListener = (changes: readonly StateChange[], revision: number) => void;
+
+type Versioned<T> = T & { readonly revision: number };
+
+/**
+ * The controller's copy of the store in memory: exactly what the store held at {@link State.revision}.
+ *
+ * Decisions are made on it and committed on condition that the keys they rest on are unchanged, so that it may lag without harm.
+ */
+export class State {
+  readonly tenants = new Map<Name, Tenant>();
+  /** Revision of each tenant's {@link keys.space}. */
+  readonly spaces = new Map<Name, number>();
+  readonly nodes = new Map<Name, StoredNode>();
+  readonly endpoints = new Map<string, Endpoint>();
+  readonly endpointsOfNode = new Map<Name, Set<string>>();
+  readonly claimsOfNode = new Map<Name, Set<Claim>>();
+  /** By tenant, then by name. */
+  readonly networks = new Map<Name, Map<Name, NetworkState>>();
+  /** By `kind/segment`. */
+  readonly segments = new Map<string, Versioned<{ readonly tenant: Name; readonly network: Name }>>();
+  /** By `node/endpoint`. */
+  readonly superseded = new Map<string, Versioned<Superseded>>();
+  counters: Versioned<Counters> | undefined;
+  /** The commit up to which everything is here. */
+  revision = 0;
+  readonly #listeners: StateListener[] = [];
+  readonly #waiters = new Map<number, (() => void)[]>();
+  readonly #written = new Map<string, { readonly text: string; readonly object: object }>();
+
+  /** Listeners are called in the order in which they came. */
+  listen(listener: StateListener): void {
+    this.#listeners.push(listener);
+  }
+
+  network(tenant: Name, network: Name): NetworkState | undefined {
+    return this.networks.get(tenant)?.get(network);
+  }
+
+  segmentOwner(kind: NetworkKind, segment: number) {
+    return this.segments.get(`${kind}/${segment}`);
+  }
+
+  /** Resolves when everything up to a commit of ours is here. */
+  reached(revision: number): Promise<void> {
+    if (revision <= this.revision) return Promise.resolve();
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(revision);
+      if (waiters === undefined) this.#waiters.set(revision, [resolve]);
+      else waiters.push(resolve);
+    });
+  }
+
+  /** Spares parsing a value that this process is about to write. */
+  announce(key: string, text: string, object: object): void {
+    this.#written.set(key, { text, object });
+  }
+
+  /** Takes back {@link announce} when the write did not happen. */
+  retract(key: string, text: string): void {
+    if (this.#written.get(key)?.text === text) this.#written.delete(key);
+  }
+
+  /** Takes in entries as they were listed, without telling anybody. */
+  load(entries: readonly Entry[]): void {
+    for (const entry of entries) this.#put(entry);
+  }
+
+  /** Takes in one commit and tells listeners and waiters. */
+  apply(batch: ChangeBatch): void {
+    const changes = batch.changes.flatMap((change) => this.#change(change) ?? []);
+    this.revision = batch.revision;
+    if (changes.length > 0) for (const listener of this.#listeners) listener(changes, batch.revision);
+    this.#wake(batch.revision);
+  }
+
+  /** Says that everything up to a revision is here, after loading. */
+  settle(revision: number): void {
+    this.revision = revision;
+    for (const awaited of [...this.#waiters.keys()]) if (awaited <= revision) this.#wake(awaited);
+  }
+
+  #wake(revision: number): void {
+    const waiters = this.#waiters.get(revision);
+    if (waiters === undefined) return;
+    this.#waiters.delete(revision);
+    for (const resolve of waiters) resolve();
+  }
+
+  #change(change: Change): StateChange | undefined {
+    return change.kind === "put" ? this.#put(change.entry) : this.#delete(change.key);
+  }
+
+  #put(entry: Entry): StateChange | undefined {
+    const { key } = entry;
+    switch (collectionOf(key)) {
+      case "tenants": {
+        const after = this.#parse<Tenant>(entry);
+        const before = this.tenants.get(after.name);
+        this.tenants.set(after.name, after);
+        return { kind: "tenant", before, after };
+      }
+      case "spaces":
+        this.spaces.set(key.slice("spaces/".length) as Name, entry.revision);
+        return undefined;
+      case "counters":
+        this.counters = this.#parse<Counters>(entry);
+        return undefined;
+      case "segments":
+        this.segments.set(key.slice("segments/".length), this.#parse(entry));
+        return undefined;
+      case "nodes": {
+        const after = this.#parse<StoredNode>(entry);
+        const before = this.nodes.get(after.name);
+        this.nodes.set(after.name, after);
+        return { kind: "node", before, after };
+      }
+      case "networks": {
+        const after = this.#parse<StoredNetwork>(entry);
+        const state = this.#ensure(after.tenant, after.name);
+        const before = state.record;
+        state.record = after;
+        return { kind: "network", before, after };
+      }
+      case "claims": {
+        const after = this.#parse<Claim>(entry);
+        const { claims } = this.#ensure(after.tenant, after.network);
+        const before = claims.get(after.identity);
+        claims.set(after.identity, after);
+        this.#indexClaim(before, after);
+        return { kind: "claim", before, after };
+      }
+      case "addresses": {
+        const [, tenant, network, address] = splitKey(key, 3) as [string, Name, Name, IpAddress];
+        const { identity } = this.#parse<{ identity: Identity }>(entry);
+        this.#ensure(tenant, network).addresses.set(address, identity);
+        return undefined;
+      }
+      case "cooling": {
+        const [, tenant, network, address] = splitKey(key, 3) as [string, Name, Name, IpAddress];
+        const { cooling, restingOf } = this.#ensure(tenant, network);
+        const before = cooling.get(address);
+        const after = this.#parse<Cooling>(entry);
+        cooling.set(address, after);
+        if (before !== undefined) removeFrom(restingOf, before.identity, address);
+        addTo(restingOf, after.identity, address);
+        return { kind: "cooling", tenant, network, address, before, after };
+      }
+      case "endpoints": {
+        const after = this.#parse<Endpoint>(entry);
+        const before = this.endpoints.get(after.id);
+        this.endpoints.set(after.id, after);
+        this.#ensure(after.tenant, after.network).endpoints.add(after.id);
+        addTo(this.endpointsOfNode, after.node, after.id);
+        return { kind: "endpoint", before, after };
+      }
+      case "superseded": {
+        const [, node, endpoint] = splitKey(key, 2) as [string, Name, string];
+        const before = this.superseded.get(`${node}/${endpoint}`);
+        const after = this.#parse<Superseded>(entry);
+        this.superseded.set(`${node}/${endpoint}`, after);
+        return { kind: "superseded", node, endpoint, before, after };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #delete(key: string): StateChange | undefined {
+    switch (collectionOf(key)) {
+      case "tenants": {
+        const name = key.slice("tenants/".length) as Name;
+        const before = this.tenants.get(name);
+        this.tenants.delete(name);
+        return before && { kind: "tenant", before, after: undefined };
+      }
+      case "spaces":
+        this.spaces.delete(key.slice("spaces/".length) as Name);
+        return undefined;
+      case "segments":
+        this.segments.delete(key.slice("segments/".length));
+        return undefined;
+      case "nodes": {
+        const name = key.slice("nodes/".length) as Name;
+        const before = this.nodes.get(name);
+        this.nodes.delete(name);
+        return before && { kind: "node", before, after: undefined };
+      }
+      case "networks": {
+        const [, tenant, name] = splitKey(key, 2) as [string, Name, Name];
+        const state = this.network(tenant, name);
+        const before = state?.record;
+        if (state === undefined || before === undefined) return undefined;
+        state.record = undefined;
+        this.#forgetWhenEmpty(state);
+        return { kind: "network", before, after: undefined };
+      }
+      case "claims": {
+        const [, tenant, network, identity] = splitKey(key, 3) as [string, Name, Name, Identity];
+        const state = this.network(tenant, network);
+        const before = state?.claims.get(identity);
+        if (state === undefined || before === undefined) return undefined;
+        state.claims.delete(identity);
+        this.#indexClaim(before, undefined);
+        return { kind: "claim", before, after: undefined };
+      }
+      case "addresses": {
+        const [, tenant, network, address] = splitKey(key, 3) as [string, Name, Name, IpAddress];
+        this.network(tenant, network)?.addresses.delete(address);
+        return undefined;
+      }
+      case "cooling": {
+        const [, tenant, network, address] = splitKey(key, 3) as [string, Name, Name, IpAddress];
+        const state = this.network(tenant, network);
+        const before = state?.cooling.get(address);
+        if (state === undefined || before === undefined) return undefined;
+        state.cooling.delete(address);
+        removeFrom(state.restingOf, before.identity, address);
+        this.#forgetWhenEmpty(state);
+        return { kind: "cooling", tenant, network, address, before, after: undefined };
+      }
+      case "endpoints": {
+        const before = this.endpoints.get(key.slice("endpoints/".length));
+        if (before === undefined) return undefined;
+        this.endpoints.delete(before.id);
+        this.network(before.tenant, before.network)?.endpoints.delete(before.id);
+        removeFrom(this.endpointsOfNode, before.node, before.id);
+        return { kind: "endpoint", before, after: undefined };
+      }
+      case "superseded": {
+        const [, node, endpoint] = splitKey(key, 2) as [string, Name, string];
+        const before = this.superseded.get(`${node}/${endpoint}`);
+        this.superseded.delete(`${node}/${endpoint}`);
+        return before && { kind: "superseded", node, endpoint, before, after: undefined };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #parse<T>(entry: Entry): Versioned<T> {
+    const written = this.#written.get(entry.key);
+    if (written?.text === entry.value) {
+      this.#written.delete(entry.key);
+      return { ...(written.object as T), revision: entry.revision };
+    }
+    return { ...(JSON.parse(entry.value) as T), revision: entry.revision };
+  }
+
+  #ensure(tenant: Name, name: Name): NetworkState {
+    const ofTenant = this.networks.get(tenant) ?? new Map<Name, NetworkState>();
+    this.networks.set(tenant, ofTenant);
+    let state = ofTenant.get(name);
+    if (state === undefined) {
+      state = {
+        tenant,
+        name,
+        record: undefined,
+        claims: new Map(),
+        addresses: new Map(),
+        restingOf: new Map(),
+        cooling: new Map(),
+        endpoints: new Set(),
+      };
+      ofTenant.set(name, state);
+    }
+    return state;
+  }
+
+  #forgetWhenEmpty(state: NetworkState): void {
+    if (state.record !== undefined || state.claims.size > 0 || state.cooling.size > 0 || state.endpoints.size > 0)
+      return;
+    const ofTenant = this.networks.get(state.tenant);
+    ofTenant?.delete(state.name);
+    if (ofTenant?.size === 0) this.networks.delete(state.tenant);
+  }
+
+  #indexClaim(before: Claim | undefined, after: Claim | undefined): void {
+    if (before?.binding !== undefined) removeFrom(this.claimsOfNode, before.binding.node, before);
+    if (after?.binding !== undefined) addTo(this.claimsOfNode, after.binding.node, after);
+  }
+}
+
+function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const set = index.get(key);
+  if (set === undefined) index.set(key, new Set([value]));
+  else set.add(value);
+}
+
+function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
+  const set = index.get(key);
+  set?.delete(value);
+  if (set?.size === 0) index.delete(key);
+}

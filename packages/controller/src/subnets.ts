@@ -1,0 +1,108 @@
+import { Cidr, HoldfastError, type Name } from "@holdfast/core";
+import type { Network, NewSubnet, Subnet } from "@holdfast/model";
+import type { Caller } from "./change.ts";
+import { keys } from "./keys.ts";
+import { closing, prefixesOf } from "./networks.ts";
+import type { Platform } from "./platform.ts";
+import { publicNetwork, type StoredNetwork } from "./records.ts";
+import { checkIfMatch, checkOpen, notFound, requireNetwork } from "./refusals.ts";
+import { checkedSubnet, checkOverlap } from "./subnet-check.ts";
+
+export interface SubnetWithUsage {
+  readonly subnet: Subnet;
+  readonly usage: {
+    readonly prefix: Cidr;
+    readonly capacity: string;
+    readonly used: string;
+    readonly cooling: string;
+    readonly free: string;
+  };
+}
+
+export interface Subnets {
+  add(tenant: Name, network: Name, body: NewSubnet, caller: Caller): Promise<Network>;
+  remove(tenant: Name, network: Name, prefix: Cidr, caller: Caller): Promise<Network>;
+  list(tenant: Name, network: Name): { readonly items: readonly SubnetWithUsage[] };
+}
+
+const MOST_SUBNETS = 64;
+
+export function createSubnets(platform: Platform): Subnets {
+  const { state, changer, pools } = platform;
+
+  return {
+    async add(tenant, name, body, caller) {
+      const { result, revision } = await changer.change((draft) => {
+        const { record } = requireNetwork(state, tenant, name);
+        checkIfMatch(caller, `network ${tenant}/${name}`, record.revision);
+        checkOpen(record);
+        if (record.subnets.some(({ prefix }) => prefix === body.prefix)) {
+          throw new HoldfastError("already_exists", `network ${tenant}/${name} has the subnet ${body.prefix} already`);
+        }
+        if (record.subnets.length >= MOST_SUBNETS) {
+          throw new HoldfastError(
+            "conflict",
+            `network ${tenant}/${name} has ${MOST_SUBNETS} subnets, and that is the most`,
+          );
+        }
+        const subnet = checkedSubnet(body, "");
+        checkOverlap(subnet.prefix, "prefix", prefixesOf(state, tenant));
+        const changed: StoredNetwork = { ...record, subnets: [...record.subnets, subnet] };
+        draft.expect(keys.network(tenant, name), record.revision);
+        draft.expect(keys.space(tenant), state.spaces.get(tenant) ?? 0);
+        draft.put(keys.space(tenant), {});
+        draft.put(keys.network(tenant, name), changed);
+        return publicNetwork(changed);
+      }, caller);
+      return { ...result, revision };
+    },
+
+    async remove(tenant, name, prefix, caller) {
+      const { result, revision } = await closing(platform, { tenant, network: name, what: prefix }, caller, {
+        check: (network) => {
+          if (network.record?.subnets.some((subnet) => subnet.prefix === prefix) !== true) {
+            throw notFound(`subnet ${prefix} in network ${tenant}/${name}`);
+          }
+          const claimed = network.addresses.keys().reduce((sum, one) => sum + (Cidr.contains(prefix, one) ? 1 : 0), 0);
+          if (claimed === 0) return;
+          throw new HoldfastError("in_use", `${claimed} addresses of ${prefix} are claimed; release them first`, {
+            details: { claimed },
+          });
+        },
+        finish: (draft, record) => {
+          const { closing: parts = [], ...open } = record;
+          const rest = parts.filter((what) => what !== prefix);
+          const changed: StoredNetwork = {
+            ...open,
+            subnets: record.subnets.filter((subnet) => subnet.prefix !== prefix),
+            ...(rest.length === 0 ? {} : { closing: rest }),
+          };
+          draft.expect(keys.space(tenant), state.spaces.get(tenant) ?? 0);
+          draft.put(keys.space(tenant), {});
+          draft.put(keys.network(tenant, name), changed);
+          return publicNetwork(changed);
+        },
+      });
+      return { ...result, revision };
+    },
+
+    list(tenant, name) {
+      const { network, record } = requireNetwork(state, tenant, name);
+      const utilisation = new Map(pools.utilisation(network).map((one) => [one.subnet, one]));
+      return {
+        items: record.subnets.map((subnet) => {
+          const { prefix } = subnet;
+          const { allocatable = 0n, used = 0, cooling = 0, free = 0n } = utilisation.get(prefix) ?? {};
+          const usage = {
+            prefix,
+            capacity: String(allocatable),
+            used: String(used),
+            cooling: String(cooling),
+            free: String(free),
+          };
+          return { subnet, usage };
+        }),
+      };
+    },
+  };
+}

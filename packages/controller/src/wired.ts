@@ -1,0 +1,16 @@
+import type { BoundEndpoint, Endpoint, Network, WiredNetwork } from "@holdfast/model";
+
+/** A network as nodes get it. */
+export function wiredNetwork(network: Network): WiredNetwork {
+  const { id, tenant, name, kind, segment, mtu, docker } = network;
+  const subnets = network.subnets.map(({ prefix, gateway }) =>
+    gateway === undefined ? { prefix } : { prefix, gateway },
+  );
+  return { id, tenant, name, kind, segment, mtu, subnets, docker };
+}
+
+/** An endpoint as its node gets it. */
+export function boundEndpoint(endpoint: Endpoint): BoundEndpoint {
+  const { id, tenant, network, identity, epoch, addresses, mac } = endpoint;
+  return { id, tenant, network, identity, epoch, addresses, mac };
+}
