@@ -115,22 +115,25 @@ describe("a client of an OVSDB server", () => {
     });
   });
 
-  test("begins anew with everything when the server's updates do not fit", async () => {
+  test("begins anew with everything when the server's updates do not fit, with the first ones or later", async () => {
+    const nonsense = { Open_vSwitch: { other: { modify: { next_cfg: 9 } } } };
+    const update = JSON.stringify({ id: null, method: "update3", params: ["holdfast", "t1", nonsense] });
     let connections = 0;
-    const server = startScripted(({ id, method, params }) => {
+    const server = startScripted(({ id, method }) => {
       if (method === "get_schema") return answer(id, FAKE_SCHEMA);
-      if (method !== "monitor_cond_since" || !Array.isArray(params)) return undefined;
+      if (method !== "monitor_cond_since") return undefined;
       connections++;
-      const nonsense = { Open_vSwitch: { other: { modify: { next_cfg: 9 } } } };
-      const update = JSON.stringify({ id: null, method: "update3", params: ["holdfast", "t1", nonsense] });
       return answer(id, [false, "t0", nextCfg("initial", connections)]) + (connections === 1 ? update : "");
     });
     const client = await connect(server.path, { monitors: MONITORS });
-    await client.until((each) => each.table("Open_vSwitch").get(ROOT)?.columns.next_cfg === 2 || undefined, soon());
-    const positions = server.received
-      .filter(({ method }) => method === "monitor_cond_since")
-      .map(({ params }) => (params as unknown[])[3]);
-    expect(positions).toEqual(Array(2).fill("00000000-0000-0000-0000-000000000000"));
+    const value = (wanted: number) => (each: OvsdbClient) =>
+      (each.connected && each.table("Open_vSwitch").get(ROOT)?.columns.next_cfg === wanted) || undefined;
+    await client.until(value(2), soon());
+    server.sockets.at(-1)?.write(update);
+    await client.until(value(3), soon());
+    const monitored = server.received.filter(({ method }) => method === "monitor_cond_since");
+    const positions = monitored.map(({ params }) => (params as unknown[])[3]);
+    expect(positions).toEqual(Array(3).fill("00000000-0000-0000-0000-000000000000"));
   });
 
   test("goes on from its last transaction, without being told everything again", async () => {

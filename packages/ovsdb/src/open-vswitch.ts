@@ -46,8 +46,8 @@ export interface OpenVSwitch extends SwitchView {
   configured(sequence: number, signal: AbortSignal): Promise<void>;
 
   /**
-   * Waits until the interface of that name has an OpenFlow port number. With `sequence`, an error counts only when
-   * ovs-vswitchd has come to that configuration: before, it is the error of an earlier one.
+   * Waits until the interface of that name has an OpenFlow port number. With `sequence`, number and error count only once
+   * ovs-vswitchd has come to that configuration: before, they are those of an earlier one, or of before a reboot.
    *
    * @throws HoldfastError `switch_rejected` with ovs-vswitchd's words when it could not add it; the signal's reason.
    */
@@ -88,9 +88,10 @@ export function createOpenVSwitch(client: OvsdbClient): OpenVSwitch {
       client.until(() => (view.root().curCfg >= sequence ? null : undefined), signal).then(() => undefined),
     portReady: (name, signal, sequence = 0) =>
       client.until(() => {
+        if (view.root().curCfg < sequence) return undefined;
         const row = view.interfaces().get(name);
         if (row?.ofport !== undefined && row.ofport > 0) return { ...row, ofport: row.ofport };
-        if (row?.error !== undefined && view.root().curCfg >= sequence) throw portRefused(name, row.error);
+        if (row?.error !== undefined) throw portRefused(name, row.error);
         return undefined;
       }, signal),
   };

@@ -115,6 +115,18 @@ describe("a fake switch", () => {
     expect((await ovs.portReady("br-int", soon())).ofport).toBe(65534);
   });
 
+  test("a number from before the change does not count", async () => {
+    const { fake, ovs } = await start();
+    const port = (ofportRequest: number) => ({ name: "veth1", interface: { ofportRequest } });
+    const first = await ovs.commit(() => ovs.addBridge({ ...bridge, ports: [port(7)] }), soon());
+    expect((await ovs.portReady("veth1", soon(), first)).ofport).toBe(7);
+    fake.pauseSwitch();
+    const second = await ovs.commit(() => ovs.addPort({ bridge: "br-int", ...port(8) }), soon());
+    const ready = ovs.portReady("veth1", soon(), second);
+    fake.resumeSwitch();
+    expect((await ready).ofport).toBe(8);
+  });
+
   test("an error from before the change does not count", async () => {
     let exists = false;
     const { fake, ovs } = await start({ deviceExists: () => exists });
