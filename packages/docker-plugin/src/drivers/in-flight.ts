@@ -20,6 +20,7 @@ export interface InFlight {
   addPool(pool: Pool): void;
   /** Whether the pool was there. */
   endPool(pool: Pool): boolean;
+  hasPool(pool: Pool): boolean;
   /** Requested and neither released nor used by a docker network. */
   pools(): readonly Pool[];
 }
@@ -40,6 +41,7 @@ export function createInFlight(): InFlight {
       pools.set(formatPoolId(pool), pool);
     },
     endPool: (pool) => pools.delete(formatPoolId(pool)),
+    hasPool: (pool) => pools.has(formatPoolId(pool)),
     pools: () => [...pools.values()],
   };
 }

@@ -46,18 +46,27 @@ export function ipamMethods(context: DriverContext): Readonly<Record<string, Met
         details: { field: "Address" },
       });
     }
-    const networkId = records.networkIdOf(pool);
-    // Before CreateNetwork there are no endpoints: an address is a --aux-address, which Docker asks for in the same words.
-    if (networkId === undefined && Address !== undefined)
+    if (Address !== undefined && isAuxiliary(pool, Address))
       return { Address: withLength(Address, pool.prefix), Data: {} };
-    if (Address !== undefined && networkId !== undefined && records.network(networkId).auxiliary.includes(Address)) {
-      throw new HoldfastError(
-        "address_in_use",
-        `${Address} is an --aux-address of the docker network; choose another address`,
-      );
-    }
     const address = await endpointAddress(pool, Address, Options[ENDPOINT_NAME_LABEL], signal);
     return { Address: address, Data: {} };
+  }
+
+  /**
+   * Docker asks for an --aux-address in the same words as for an endpoint's. Before CreateNetwork there are no endpoints.
+   *
+   * @throws HoldfastError `address_in_use`: an endpoint asks for an auxiliary address.
+   */
+  function isAuxiliary(pool: Pool, address: IpAddress): boolean {
+    const networkId = records.networkIdOf(pool);
+    if (networkId === undefined) return true;
+    if (!records.network(networkId).auxiliary.includes(address)) return false;
+    // A second docker network is being made; CreateNetwork says why not.
+    if (inFlight.hasPool(pool)) return true;
+    throw new HoldfastError(
+      "address_in_use",
+      `${address} is an --aux-address of the docker network; choose another address`,
+    );
   }
 
   /** An address for an endpoint to come, with the length of its own subnet: that may be another than the pool's. */

@@ -26,7 +26,7 @@ export interface FakeEndpoint {
   readonly network: Name;
   readonly claim: FakeClaim;
   readonly requester: string;
-  readonly container: string | undefined;
+  container: string | undefined;
   phase: Phase;
   since: number;
   runtimeEndpoint: string | undefined;
@@ -204,6 +204,11 @@ export class FakeWorkloads implements WorkloadApi {
     for (const endpoint of this.live) {
       if (endpoints.includes(endpoint.id) && !this.#inSandbox(endpoint)) this.#release(endpoint);
     }
+  }
+
+  containerNamed({ runtimeEndpoint, container }: { runtimeEndpoint: string; container: string }): void {
+    const endpoint = this.#byRuntime(runtimeEndpoint);
+    if (endpoint !== undefined) endpoint.container = container;
   }
 
   async #enter(operation: Operation): Promise<void> {
