@@ -6,9 +6,11 @@ import { collect, type StoreHarness } from "./store-harness.ts";
 /** Random programs against a store and against a model of it that is too simple to be wrong. */
 export function storeProperties(name: string, open: () => Promise<StoreHarness>): void {
   describe(`${name} against a model`, () => {
-    test("answers every program as the model does, and a watch tells the whole story", async () => {
+    test("answers every program as the model does, and a watch tells the whole story", {
+      timeout: 60_000,
+    }, async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(command, { maxLength: 40 }), async (commands) => {
+        fc.asyncProperty(fc.array(command, { maxLength: 40, size: "max" }), async (commands) => {
           const harness = await open();
           try {
             await runProgram(harness, commands);
@@ -16,7 +18,7 @@ export function storeProperties(name: string, open: () => Promise<StoreHarness>)
             await harness.dispose();
           }
         }),
-        { numRuns: 100 },
+        { numRuns: 50 },
       );
     });
   });
