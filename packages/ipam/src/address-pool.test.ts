@@ -353,6 +353,17 @@ describe("subnets that change", () => {
     expect(drain(pool, "v4", 110_000)).toEqual(["10.0.0.4", "10.0.0.3"]);
   });
 
+  test("a single address that has cooled down stays free through two changes", () => {
+    const pool = AddressPool.create([subnet("10.0.0.0/30")]);
+    drain(pool);
+    pool.release(address("10.0.0.2"), 0);
+    for (let change = 0; change < 2; change++) {
+      expect(pool.utilisation(60_000)).toMatchObject([{ used: 1, cooling: 0, free: 1n }]);
+      pool.addSubnet(subnet("10.0.0.0/30"));
+    }
+    expect(drain(pool, "v4", 60_000)).toEqual(["10.0.0.2"]);
+  });
+
   test("an address in use cannot become the gateway", () => {
     const pool = AddressPool.create([subnet("10.0.0.0/24")]);
     pool.take(address("10.0.0.7"), 0);
