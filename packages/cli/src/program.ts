@@ -99,8 +99,9 @@ function report(error: unknown, io: CliIo): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (io.signal.aborted) return 1;
   if (isHoldfastError(error)) {
-    const field = error.details.field;
-    io.err(`holdfast: ${field === undefined ? "" : `${field}: `}${error.message}\n`);
+    const { field } = error.details;
+    const named = field === undefined || error.message.includes(String(field));
+    io.err(`holdfast: ${named ? "" : `${field}: `}${error.message}\n`);
     return 1;
   }
   io.err(`holdfast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -58,7 +58,8 @@ export function isHoldfastError(error: unknown, code?: ErrorCode): error is Hold
 /** The text of anything that was thrown, with its causes, e.g. `"cannot add port: socket closed"`. */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause === undefined ? error.message : `${error.message}: ${errorText(error.cause)}`;
+  const cause = error.cause === undefined ? "" : errorText(error.cause);
+  return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;
 }
 
 /** A programmer's error: ends the process when nobody should have caught it. */

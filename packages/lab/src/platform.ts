@@ -77,7 +77,7 @@ export class Platform implements AsyncDisposable {
 
 /** Starts controller and agents; the lab's end is their end. */
 export async function startPlatform(lab: Lab, options: PlatformOptions): Promise<Platform> {
-  const token = `lab-${lab.name}`;
+  const token = `token-of-lab-${lab.name}`;
   await spawnController(lab, options, token, options.signal);
   const relay = await startRelay(lab.control, { address: lab.controlAddress, port: PORT }, options.signal);
   const platform = new Platform(lab, options, { relay, token });

@@ -4,7 +4,10 @@ import { controllerOptions } from "@holdfast/controller/config";
 import { flagName, type OptionDefinitions } from "@holdfast/core";
 import type { Command } from "commander";
 
-/** The programs of a machine beside the commands that talk to a controller. Each is loaded when it is asked for. */
+/**
+ * The programs of a machine beside the commands that talk to a controller. Each is loaded when it is asked for.
+ * `--server` and `--token` are options of the whole command line, so that programs read them with the global ones.
+ */
 export function addPrograms(
   program: Command,
   world: { readonly io: CliIo; readonly interrupted: AbortController },
@@ -15,7 +18,7 @@ export function addPrograms(
     controllerOptions,
   ).action(async (flags: Record<string, string>) => (await import("./controller.ts")).runController(flags));
   addOptions(program.command("agent").description("Run this machine's agent in the foreground."), agentOptions).action(
-    async (flags: Record<string, string>) => (await import("./agent.ts")).runAgent(flags),
+    async (_: unknown, command: Command) => (await import("./agent.ts")).runAgent(command.optsWithGlobals()),
   );
   program
     .command("up")

@@ -31,10 +31,12 @@ export async function ensureEngine(places: Places, timeoutMilliseconds: number):
   return true;
 }
 
-export async function endEngine(places: Places): Promise<void> {
+/** Ends the engine that {@link ensureEngine} started. Gives whether it ran. */
+export async function endEngine(places: Places): Promise<boolean> {
   const ended = await endProcess(pidFileOf(places, "dockerd"), 20_000);
   if (ended) rmSync(places.engineSocket, { force: true });
   removePidFile(pidFileOf(places, "dockerd"));
+  return ended;
 }
 
 /** Asks each time the socket's folder changes. */

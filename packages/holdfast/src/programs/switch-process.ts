@@ -73,12 +73,13 @@ async function startForwarder(places: Places, socket: string): Promise<void> {
   );
 }
 
-/** Ends what {@link ensureSwitch} started; an Open vSwitch of the machine's own goes on. */
-export async function endSwitch(places: Places): Promise<void> {
+/** Ends what {@link ensureSwitch} started; an Open vSwitch of the machine's own goes on. Gives whether ours ran. */
+export async function endSwitch(places: Places): Promise<boolean> {
   await endProcess(switchPidFile(places, "ovs-vswitchd"), 10_000);
   const ended = await endProcess(switchPidFile(places, "ovsdb-server"), 10_000);
   if (ended) rmSync(join(places.switchRun, "db.sock"), { force: true });
   rmSync(places.switchState, { recursive: true, force: true });
+  return ended;
 }
 
 function switchPidFile(places: Places, name: string): string {
