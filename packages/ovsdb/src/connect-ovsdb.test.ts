@@ -156,6 +156,21 @@ describe("a client of an OVSDB server", () => {
     expect(seen.map(({ before, after }) => [before?.columns.next_cfg, after?.columns.next_cfg])).toEqual([[7, 9]]);
   });
 
+  test("begins anew with everything when what it missed does not fit", async () => {
+    const zero = "00000000-0000-0000-0000-000000000000";
+    const server = startScripted(({ id, method, params }) => {
+      if (method === "get_schema") return answer(id, FAKE_SCHEMA);
+      if (method !== "monitor_cond_since" || !Array.isArray(params)) return undefined;
+      if (params[3] === zero) return answer(id, [false, "t7", nextCfg("initial", server.sockets.length)]);
+      return answer(id, [true, "t9", { Open_vSwitch: { other: { modify: { next_cfg: 9 } } } }]);
+    });
+    const client = await connect(server.path, { monitors: MONITORS });
+    server.sockets[0]?.destroy();
+    await client.until((each) => each.table("Open_vSwitch").get(ROOT)?.columns.next_cfg === 3 || undefined, soon());
+    const monitored = server.received.filter(({ method }) => method === "monitor_cond_since");
+    expect(monitored.map(({ params }) => (params as unknown[])[3])).toEqual([zero, "t7", zero]);
+  });
+
   test("sees its own writes when a transaction resolves", async () => {
     const fake = await startFake();
     const client = await connect(fake.path);

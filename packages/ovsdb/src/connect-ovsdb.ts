@@ -58,6 +58,7 @@ class Client implements OvsdbClient {
   readonly #closing = new AbortController();
   readonly #job: Promise<void>;
   #session: Session | undefined;
+  /** Up to where the cache has followed; undefined: the server must tell everything. */
   #transaction: string | undefined;
   #fatal: HoldfastError | undefined;
   #everReady = false;
@@ -155,9 +156,6 @@ class Client implements OvsdbClient {
       for (const [method, params] of early) follow(method, params);
       onReady();
       return await rpc.closed;
-    } catch (error) {
-      this.#transaction = undefined; // Whatever was out of step: begin with everything.
-      throw error;
     } finally {
       this.#closing.signal.removeEventListener("abort", onClosing);
       this.#session = undefined;
@@ -173,12 +171,14 @@ class Client implements OvsdbClient {
     const schema = parseSchema(await rpc.request("get_schema", [database], signal).catch(asMissingDatabase(database)));
     checkRequests(schema, monitors);
     const since = this.#transaction === undefined ? {} : { since: this.#transaction };
+    this.#transaction = undefined;
     return { schema, monitor: await startMonitor(rpc, { schema, requests: monitors, ...since }, signal) };
   }
 
   #start(session: Session, { method, complete, first }: Monitor): void {
-    const changes = complete ? this.#cache.replace(first.updates) : this.#cache.apply(first.updates);
-    this.#transaction = first.transaction;
+    const changes = this.#takeOver(first, (updates) =>
+      complete ? this.#cache.replace(updates) : this.#cache.apply(updates),
+    );
     this.#session = session;
     this.#everReady = true;
     this.#logger.info("database connected", { method, changes: changes.length });
@@ -187,14 +187,18 @@ class Client implements OvsdbClient {
 
   #follow(update: MonitorUpdate | undefined): void {
     if (update === undefined) return;
-    try {
-      const changes = this.#cache.apply(update.updates);
-      this.#transaction = update.transaction;
-      this.#feed.emit(changes);
-    } catch (error) {
-      this.#transaction = undefined;
-      throw error;
-    }
+    this.#feed.emit(this.#takeOver(update, (updates) => this.#cache.apply(updates)));
+  }
+
+  /** When the cache throws, it is out of step, and the next connection begins with everything. */
+  #takeOver(
+    { updates, transaction }: MonitorUpdate,
+    apply: (updates: MonitorUpdate["updates"]) => RowChange[],
+  ): RowChange[] {
+    this.#transaction = undefined;
+    const changes = apply(updates);
+    this.#transaction = transaction;
+    return changes;
   }
 }
 

@@ -93,8 +93,8 @@ export function asRefusal(error: unknown): unknown {
 }
 
 /**
- * Whether a transaction was refused because a `wait` did not hold, or because somebody else's row has the same name: the
- * cache was behind, and operations built from a newer one may succeed.
+ * Whether a transaction was refused because a `wait` did not hold: the cache was behind, and operations built from a newer one
+ * may succeed.
  */
 export function isConflict(error: unknown): error is HoldfastError {
   return isHoldfastError(error, "switch_rejected") && error.details.error === "timed out";
