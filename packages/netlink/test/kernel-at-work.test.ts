@@ -1,5 +1,4 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 
 import { IpAddress, MacAddress } from "@holdfast/core";
@@ -232,30 +231,6 @@ describe("a watch", () => {
       },
       { watchBufferBytes: 4096 },
     );
-  });
-
-  test("lets the process end once it is aborted, and not before", async () => {
-    const script = `
-      import { createKernel } from ${JSON.stringify(new URL("../src/index.ts", import.meta.url).href)};
-      const stop = new AbortController();
-      const kernel = await createKernel();
-      const events = kernel.watch(stop.signal);
-      process.stdin.once("data", () => { process.stdin.destroy(); stop.abort(); });
-      for await (const _ of events);
-      await kernel.close();
-      console.log("ended");`;
-    await withTestNamespaces(1, async ([{ path }]) => {
-      const child = withNamespace(path, () => spawn(process.execPath, ["--input-type=module", "-e", script]));
-      try {
-        const text = child.stdout.setEncoding("utf8").toArray();
-        child.stdin.write("stop\n");
-        const [status] = await once(child, "exit");
-        expect(status).toBe(0);
-        expect((await text).join("")).toBe("ended\n");
-      } finally {
-        child.kill("SIGKILL");
-      }
-    });
   });
 
   test("passes on thousands of events without loss", async () => {

@@ -1,13 +1,16 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readlinkSync } from "node:fs";
-import { readdir, rm, writeFile } from "node:fs/promises";
+import { constants, existsSync, readlinkSync } from "node:fs";
+import { open, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+
 import { describe, expect, test } from "vitest";
 
 import { createNamespace, deleteNamespace, withNamespace } from "../src/namespaces.ts";
 import { sweepTestNamespaces, withTestNamespaces } from "../src/testing/test-namespaces.ts";
+
+/** asm-generic/fcntl.h */
+const O_TMPFILE = 0o20200000;
 
 const ownNamespace = () => readlinkSync("/proc/thread-self/ns/net");
 
@@ -58,8 +61,10 @@ describe("network namespaces", () => {
   });
 
   test("are told from other files", async () => {
-    const file = join(tmpdir(), `hft-${process.pid}-file`);
-    await writeFile(file, "text");
+    // A file without a name: gone with this process, however it ends.
+    const handle = await open(tmpdir(), O_TMPFILE | constants.O_RDWR);
+    const file = `/proc/self/fd/${handle.fd}`;
+    await handle.write("text");
     try {
       expect(() => withNamespace(file, () => 0)).toThrow(/is not a network namespace/);
       expect(() => withNamespace("/proc/self/ns/mnt", () => 0)).toThrow(/is not a network namespace/);
@@ -67,9 +72,9 @@ describe("network namespaces", () => {
       await expect(createNamespace(file)).rejects.toThrow(/choose another path/);
       await expect(deleteNamespace("/proc/self/ns/net")).rejects.toMatchObject({ errnoName: "EINVAL" });
       await expect(deleteNamespace(file)).rejects.toThrow(/choose another path/);
-      expect(existsSync(file)).toBe(true);
+      expect((await handle.stat()).size).toBe(4);
     } finally {
-      await rm(file);
+      await handle.close();
     }
   });
 

@@ -1,7 +1,4 @@
 import { execFileSync } from "node:child_process";
-import { rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 import { deleteNamespace, withNamespace } from "../src/namespaces.ts";
 import { createKernel } from "../src/rtnetlink-kernel.ts";
@@ -10,10 +7,6 @@ import { createTestNamespace } from "../src/testing/test-namespaces.ts";
 
 kernelCompliance("rtnetlink kernel", async () => {
   await using undo = new AsyncDisposableStack();
-  const plainFile = join(tmpdir(), `hft-${process.pid}-plain`);
-  await writeFile(plainFile, "");
-  undo.defer(async () => await rm(plainFile));
-
   const createNamespace = async (): Promise<string> => {
     const { path } = await createTestNamespace();
     cleanup.defer(() => deleteNamespace(path));
@@ -29,7 +22,7 @@ kernelCompliance("rtnetlink kernel", async () => {
   const all = undo.move();
   return {
     kernel,
-    plainFile,
+    plainFile: import.meta.filename,
     createNamespace,
     removeNamespace: deleteNamespace,
     async createBridge(name) {

@@ -123,6 +123,19 @@ export function kernelCompliance(name: string, makeEnvironment: () => Promise<Ke
       expect(await kernel.getLink("h1")).toMatchObject({ carrier: true });
     });
 
+    test("another container's end of the same name and index is not its other end", async () => {
+      const [one, two] = [await environment.createNamespace(), await environment.createNamespace()];
+      const veth = { peer: "eth0", mtu: MTU };
+      await kernel.createVeth({ ...veth, name: "h1", peerNamespace: one });
+      await kernel.createVeth({ ...veth, name: "h2", peerNamespace: two });
+      expect((await kernel.getLink("h1"))?.peer).toBe((await kernel.getLink("h2"))?.peer);
+      await expect(kernel.createVeth({ ...veth, name: "h1", peerNamespace: two })).rejects.toMatchObject({
+        code: "already_exists",
+        message: expect.stringContaining("its other end is not eth0"),
+      });
+      await kernel.createVeth({ ...veth, name: "h1", peerNamespace: one });
+    });
+
     test("both ends go at once, and twice is a success", async () => {
       await using there = await attach();
       await there.inside.deleteLink("eth0");
