@@ -1,0 +1,133 @@
+import { randomUUID } from "node:crypto";
+import { type Clock, errorText, type Logger } from "@holdfast/core";
+import type { Store } from "@holdfast/store";
+import { createChanger } from "./change.ts";
+import { followStore, loadState } from "./following.ts";
+import { createIdempotency } from "./idempotency.ts";
+import { createLiveness } from "./liveness.ts";
+import { Metrics } from "./metrics.ts";
+import { createNouns, type Nouns } from "./nouns.ts";
+import type { Platform, Rules } from "./platform.ts";
+import { createPools } from "./pools.ts";
+import { State } from "./state.ts";
+
+export interface EngineDependencies {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Durations are in milliseconds. */
+export interface EngineOptions extends Rules {
+  readonly nodeTimeout: number;
+  readonly beat: number;
+  readonly ledgerRetention: number;
+}
+
+/** The services over a store and the jobs that keep them right, without a way in: {@link createController} adds HTTP. */
+export interface Engine {
+  readonly platform: Platform;
+  readonly nouns: Nouns;
+  readonly metrics: Metrics;
+  /** Why it cannot serve; undefined: it can. */
+  readonly broken: string | undefined;
+  /** Ends when the engine stops. */
+  readonly signal: AbortSignal;
+  /** Resolves when everything the store has is in memory and followed. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const LEDGER_ROUND = 24 * 3_600_000;
+
+export function createEngine(dependencies: EngineDependencies, options: EngineOptions): Engine {
+  const { store, clock, logger } = dependencies;
+  const stopping = new AbortController();
+  const jobs: Promise<void>[] = [];
+  const metrics = new Metrics();
+  const platform = createPlatform(dependencies, options, metrics);
+  const { state } = platform;
+  const nouns = createNouns(platform, {
+    beat: options.beat,
+    nodeTimeout: options.nodeTimeout,
+    nonce: randomUUID().slice(0, 8),
+    feedDropped: () => metrics.add("feeds_dropped_total"),
+    expired: (what) => metrics.add("expired_total", `what="${what}"`),
+  });
+  let broken: string | undefined = "starting";
+
+  /** Runs until the engine stops; a job that ends before has failed, and the engine with it. */
+  function startJob(name: string, run: (signal: AbortSignal) => Promise<void>): void {
+    const job = run(stopping.signal).catch((error: unknown) => {
+      if (stopping.signal.aborted) return;
+      broken = `${name}: ${errorText(error)}`;
+      logger.error("job failed", { job: name, error: errorText(error) });
+    });
+    jobs.push(job);
+  }
+
+  async function trimLedger(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const before = new Date(clock.now().getTime() - options.ledgerRetention);
+      try {
+        const forgotten = await nouns.ledger.forgetBefore(before, signal);
+        if (forgotten > 0) logger.info("old history forgotten", { entries: forgotten });
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn("old history not forgotten; trying again tomorrow", { error: errorText(error) });
+      }
+      await clock.wait(LEDGER_ROUND, signal);
+    }
+  }
+
+  return {
+    platform,
+    nouns,
+    metrics,
+    signal: stopping.signal,
+
+    get broken() {
+      return broken;
+    },
+
+    async start() {
+      await loadState(store, state);
+      for (const part of [platform.pools, nouns.expiry, nouns.feeds]) {
+        part.load();
+        state.listen((changes) => part.follow(changes));
+      }
+      startJob("follow", (signal) => followStore({ store, state, clock, logger }, signal));
+      await nouns.tenants.prepare();
+      await nouns.networks.prepare();
+      startJob("expiry", nouns.expiry.run);
+      startJob("beat", nouns.feeds.run);
+      startJob("ledger", trimLedger);
+      broken = undefined;
+    },
+
+    async stop() {
+      stopping.abort();
+      broken = "stopped";
+      nouns.feeds.close();
+      await Promise.all(jobs);
+    },
+  };
+}
+
+function createPlatform({ store, clock, logger }: EngineDependencies, options: EngineOptions, metrics: Metrics): Platform {
+  const state = new State();
+  const counts = {
+    committed: () => metrics.add("commits_total"),
+    overtaken: () => metrics.add("commit_conflicts_total"),
+  };
+  return {
+    store,
+    state,
+    clock,
+    logger,
+    changer: createChanger({ store, state, idempotency: createIdempotency({ store, clock }), counts }),
+    pools: createPools({ state, clock }),
+    liveness: createLiveness({ clock }, { timeout: options.nodeTimeout }),
+    rules: options,
+  };
+}

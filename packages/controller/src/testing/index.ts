@@ -1,0 +1,1 @@
+export { dump, type EngineHarness, settled, startEngine } from "./engine-harness.ts";
