@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Logger, type MacAddress } from "@holdfast/core";
+import { type Clock, errorText, HoldfastError, type Logger, type MacAddress } from "@holdfast/core";
 import type { Kernel, Link } from "@holdfast/netlink";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { Table } from "../../reconcile/table.ts";
@@ -16,6 +16,13 @@ interface PoolDependencies {
   readonly numbers: Numbers;
 }
 
+interface LinkOwner {
+  readonly id: string;
+  readonly mac: MacAddress;
+  /** Bytes, of the end in the sandbox. */
+  readonly mtu: number;
+}
+
 type State =
   /** Plugged, or being plugged, and free. */
   | { readonly kind: "spare" }
@@ -23,7 +30,8 @@ type State =
   | { readonly kind: "known"; readonly endpoint: string }
   /** Taken by somebody who waits until it is plugged. */
   | { readonly kind: "awaited" }
-  | { readonly kind: "taken" }
+  /** `fresh`: nobody has set anything on it yet. */
+  | { readonly kind: "taken"; readonly fresh: boolean }
   /** To be unplugged and deleted. */
   | { readonly kind: "leaving" };
 
@@ -75,7 +83,7 @@ export class LinkPool {
   adopt(endpoint: string): LinkRow | undefined {
     for (const pooled of this.#links.values()) {
       if (pooled.state.kind !== "known" || pooled.state.endpoint !== endpoint) continue;
-      pooled.state = { kind: "taken" };
+      pooled.state = { kind: "taken", fresh: false };
       this.#label(pooled.row.name, endpoint);
       return pooled.row;
     }
@@ -94,16 +102,18 @@ export class LinkPool {
   }
 
   /** Gives the link its endpoint's name, MAC and MTU. Touches nothing that is so already or has gone into the sandbox. */
-  async assign(row: LinkRow, endpoint: { readonly id: string; readonly mac: MacAddress; readonly mtu: number }) {
+  async assign(row: LinkRow, endpoint: LinkOwner): Promise<void> {
+    const pooled = this.#links.get(row.name);
+    if (pooled?.state.kind !== "taken") return;
     const { kernel } = this.#dependencies;
-    const near = await kernel.getLink(row.name);
-    const mtu = Math.max(DEFAULT_MTU, endpoint.mtu);
-    if (near?.alias !== endpointAlias(endpoint.id) || near.mtu < mtu) {
-      await kernel.setLink(row.name, { alias: endpointAlias(endpoint.id), ...(near?.mtu === mtu ? {} : { mtu }) });
-    }
-    const far = await kernel.getLink(row.peer);
-    if (far !== undefined && far.index === near?.peer && (far.mac !== endpoint.mac || far.mtu !== endpoint.mtu)) {
+    const alias = endpointAlias(endpoint.id);
+    // The alias first: whatever comes between, the next run knows whose it was.
+    if (pooled.state.fresh) {
+      await kernel.setLink(row.name, { alias, ...(endpoint.mtu > DEFAULT_MTU ? { mtu: endpoint.mtu } : {}) });
       await kernel.setLink(row.peer, { mac: endpoint.mac, mtu: endpoint.mtu });
+      pooled.state = { kind: "taken", fresh: false };
+    } else {
+      await this.#correct(row, endpoint);
     }
     this.#label(row.name, endpoint.id);
   }
@@ -180,11 +190,25 @@ export class LinkPool {
     pooled.state = { kind: "awaited" };
     try {
       await this.#rows.settled([pooled.row.name], signal);
-      pooled.state = { kind: "taken" };
+      pooled.state = { kind: "taken", fresh: true };
     } catch (error) {
       pooled.state = { kind: "leaving" };
       throw error;
     }
+  }
+
+  /** What the sandbox has got is its own: only an end that is still here is compared. */
+  async #correct(row: LinkRow, { id, mac, mtu }: LinkOwner): Promise<void> {
+    const { kernel } = this.#dependencies;
+    const near = await kernel.getLink(row.name);
+    const far = await kernel.getLink(row.peer);
+    if (near === undefined) throw new HoldfastError("not_found", `interface ${row.name} of endpoint ${id} is gone`);
+    const alias = endpointAlias(id);
+    if (near.alias !== alias || near.mtu < mtu) {
+      await kernel.setLink(row.name, { alias, mtu: Math.max(near.mtu, mtu) });
+    }
+    if (far === undefined || far.index !== near.peer || (far.mac === mac && far.mtu === mtu)) return;
+    await kernel.setLink(row.peer, { mac, mtu });
   }
 
   #add(): Pooled {

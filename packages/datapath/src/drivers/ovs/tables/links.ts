@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { HoldfastError } from "@holdfast/core";
 import type { Kernel, Link } from "@holdfast/netlink";
 import type { OpenVSwitch, PortOptions } from "@holdfast/ovsdb";
@@ -65,7 +66,12 @@ export function linkTable(
     operations: {
       async update(rows, signal) {
         const links = await linksByName(kernel);
-        for (const row of rows) if (!links.has(row.name)) await create(row);
+        for (const row of rows) {
+          if (links.has(row.name)) continue;
+          await create(row);
+          // To make one blocks this process for 2 ms; whoever attaches meanwhile must get his turn.
+          await setImmediate();
+        }
         const build = () => rows.flatMap((row) => ovs.addPort({ bridge: names.integration, ...portOptions(row) }));
         const sequence = await ovs.commit(build, signal);
         await Promise.all(rows.map((row) => plugged(row, sequence, signal)));

@@ -1,0 +1,68 @@
+import { type Clock, type Logger, systemClock } from "@holdfast/core";
+import { createKernel } from "@holdfast/netlink";
+import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS } from "@holdfast/ovsdb";
+import { createHostTools } from "./host-tools.ts";
+import { OWNER, readAlias } from "./ownership.ts";
+import { firewallTable } from "./tables/firewall.ts";
+
+export interface RemovalOptions {
+  readonly runDirectory: string;
+  /** As the driver's. Default `"hf"`. */
+  readonly namePrefix?: string;
+  /** Path of the network namespace. Absent: this one. */
+  readonly namespace?: string;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** What was there and is gone. */
+export interface Removed {
+  readonly bridges: readonly string[];
+  readonly links: readonly string[];
+}
+
+/**
+ * Removes everything that a driver on this machine has made, whatever it was for: bridges with their ports and flows, links, firewall
+ * rules. For the end of the platform on a machine, when no agent runs.
+ */
+export async function removeOvsDatapath(options: RemovalOptions): Promise<Removed> {
+  const bridges = await removeBridges(options);
+  const links = await removeLinks(options);
+  const { namePrefix = "hf", namespace, signal } = options;
+  const firewall = firewallTable(createHostTools(namespace));
+  await firewall.operations.remove([{ gatewayPrefix: `${namePrefix}g-`, networks: [], ports: [] }], signal);
+  return { bridges, links };
+}
+
+async function removeBridges({ runDirectory, logger, clock = systemClock, signal }: RemovalOptions): Promise<string[]> {
+  const path = `${runDirectory}/db.sock`;
+  const connection = { path, database: "Open_vSwitch", monitors: OPEN_VSWITCH_MONITORS, signal };
+  const ovsdb = await connectOvsdb({ logger, clock }, connection);
+  try {
+    const ovs = createOpenVSwitch(ovsdb);
+    const ours = [...ovs.bridges().values()]
+      .filter(({ externalIds }) => externalIds.has(OWNER))
+      .map(({ name }) => name);
+    const sequence = await ovs.commit(() => ours.flatMap((name) => ovs.deleteBridge(name)), signal);
+    await ovs.configured(sequence, signal);
+    return ours;
+  } finally {
+    await ovsdb.close();
+  }
+}
+
+async function removeLinks({ namespace }: RemovalOptions): Promise<string[]> {
+  const here = await createKernel();
+  const kernel = namespace === undefined ? here : await here.enter(namespace);
+  try {
+    const ours = (await kernel.listLinks())
+      .filter(({ alias }) => readAlias(alias) !== undefined)
+      .map(({ name }) => name);
+    for (const name of ours) await kernel.deleteLink(name);
+    return ours;
+  } finally {
+    await kernel.close();
+    if (kernel !== here) await here.close();
+  }
+}

@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { connect, createServer } from "node:net";
+
+/** What runs inside a sandbox: `node traffic-program.ts MODE …`. Prints one line of JSON when it is ready, one when it is done. */
+
+const [mode = "", host = "", port = "", amount = ""] = process.argv.slice(2);
+
+function say(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+function udpEcho(): void {
+  const socket = createSocket("udp4");
+  socket.on("message", (message, from) => socket.send(message, from.port, from.address));
+  socket.bind(Number(port), () => say({ ready: true }));
+}
+
+/** `amount` datagrams per second until standard input ends; then what was lost, and the longest time without an answer. */
+function udpProbe(): void {
+  const socket = createSocket("udp4");
+  const answered = new Set<number>();
+  let sent = 0;
+  let last = 0;
+  let longestGap = 0;
+  socket.on("message", (message) => {
+    const now = performance.now();
+    if (last > 0) longestGap = Math.max(longestGap, now - last);
+    last = now;
+    if (answered.size === 0) say({ ready: true });
+    answered.add(message.readUInt32BE(0));
+  });
+  const start = performance.now();
+  const timer = setInterval(() => {
+    const due = ((performance.now() - start) * Number(amount)) / 1000;
+    for (; sent < due; sent++) {
+      const message = Buffer.alloc(64);
+      message.writeUInt32BE(sent, 0);
+      // Nobody can hear it while the way is cut.
+      socket.send(message, Number(port), host, () => undefined);
+    }
+  }, 1);
+  process.stdin.resume();
+  process.stdin.on("end", () => {
+    clearInterval(timer);
+    setTimeout(() => {
+      const first = Math.min(...answered);
+      const lost = Array.from({ length: sent - first }, (_, index) => first + index).filter(
+        (seq) => !answered.has(seq),
+      );
+      say({ sent: sent - first, lost: lost.length, longestGapMs: longestGap });
+      process.exit(0);
+    }, 300);
+  });
+}
+
+function tcpServe(): void {
+  const server = createServer((socket) => {
+    const digest = createHash("sha256");
+    let bytes = 0;
+    socket.on("data", (chunk) => {
+      bytes += chunk.length;
+      digest.update(chunk);
+    });
+    socket.on("end", () => socket.end(JSON.stringify({ bytes, digest: digest.digest("hex") })));
+  });
+  server.listen(Number(port), host, () => say({ ready: true }));
+}
+
+function tcpSend(): void {
+  const payload = Buffer.alloc(Number(amount), "holdfast carries this\n");
+  let reply = "";
+  const socket = connect(Number(port), host, () => socket.end(payload));
+  socket.on("data", (chunk) => {
+    reply += String(chunk);
+  });
+  socket.on("end", () => {
+    const digest = createHash("sha256").update(payload).digest("hex");
+    say({ ...JSON.parse(reply), right: JSON.parse(reply).digest === digest });
+    process.exit(0);
+  });
+  socket.setTimeout(10_000, () => process.exit(3));
+}
+
+switch (mode) {
+  case "udp-echo":
+    udpEcho();
+    break;
+  case "udp-probe":
+    udpProbe();
+    break;
+  case "tcp-serve":
+    tcpServe();
+    break;
+  case "tcp-send":
+    tcpSend();
+    break;
+  default:
+    process.exit(2);
+}
