@@ -217,17 +217,21 @@ describe("the kernel at work", () => {
 });
 
 describe("a watch", () => {
-  test("tells of an overrun and of what comes after it", async () => {
+  test("tells of an overrun, and of what comes after it with what it has missed", async () => {
     await withKernel(
       async (kernel) => {
-        await kernel.createVeth({ name: "h1", peer: "p1", mtu: MTU });
+        await kernel.createVeth({ name: "h1", peer: "p1", mtu: MTU, up: true });
         const events = kernel.watch(AbortSignal.timeout(10_000))[Symbol.asyncIterator]();
+        // Nobody reads before the next turn of the event loop: what does not fit is lost, the neighbour for sure.
         for (let mtu = 1000; mtu < 1200; mtu++) await kernel.setLink("h1", { mtu });
-        await until(events, (event) => event.kind === "overrun");
         const mac = MacAddress.parse("02:00:00:00:00:77");
-        const last = until(events, (event) => event.kind === "link" && event.link.mac === mac);
-        await kernel.setLink("h1", { mac });
-        await last;
+        const neighbour = { link: "h1", address: IpAddress.parse("10.1.0.2"), mac, state: "permanent" } as const;
+        await kernel.replaceNeighbour(neighbour);
+        const lost = await until(events, (event) => event.kind === "overrun");
+        expect(lost.filter((event) => event.kind === "neighbour")).toEqual([]);
+        const last = until(events, (event) => event.kind === "neighbour");
+        await kernel.deleteNeighbour(neighbour);
+        expect((await last).at(-1)).toMatchObject({ neighbour: { address: "10.1.0.2", mac }, gone: true });
       },
       { watchBufferBytes: 4096 },
     );
