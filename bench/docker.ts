@@ -1,0 +1,78 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { silentLogger, VlanId } from "@holdfast/core";
+import { createLab, dockerNetwork, type LabHost, type Platform, startPlatform } from "@holdfast/lab";
+import { AttachPlayer } from "./attach.ts";
+import { measureRuns } from "./docker-run.ts";
+import { measureDrift } from "./drift.ts";
+import { engineOf } from "./engine.ts";
+import { percentile, rounded } from "./statistics.ts";
+
+const RUNS = Number(process.env.BENCH_RUNS ?? 40);
+const MOVES = Number(process.env.BENCH_MOVES ?? 20);
+const ATTACHES = 50;
+const ENDPOINTS = 200;
+const SUBNET = "10.20.0.0/16";
+
+const signal = AbortSignal.timeout(600_000);
+const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+const vlans = [{ vlan: VlanId.parse(100), gateways: ["10.20.0.1/16"] }];
+await using lab = await createLab({ logger: silentLogger }, { name: `bench-${process.pid}`, hosts: 2, vlans, signal });
+await using platform = await startPlatform(lab, { command: [resolve(import.meta.dirname, "../bin/holdfast")], signal });
+await platform.command(["network", "create", "web", "--kind", "vlan", "--vlan", "100", "--subnet", SUBNET]);
+await Promise.all(lab.hosts.map((host) => dockerNetwork(host, "web", signal)));
+const [first, second] = [lab.host(1), lab.host(2)];
+
+const runs = await measureRuns(first, "web", RUNS, signal);
+const attach = await measureAttach(first);
+const drift = await measureDriftGaps(platform);
+
+const figures = {
+  bench: "docker",
+  run_ms_p50: rounded(runs.ours),
+  run_ms_p50_docker_bridge: rounded(runs.bridge),
+  run_ratio: rounded(runs.ours / runs.bridge, 3),
+  attach_ms_p50: rounded(attach.p50, 2),
+  drift_ms_p50: rounded(percentile(drift, 0.5)),
+  drift_ms_p99: rounded(percentile(drift, 0.99)),
+  agent_rss_mib: rounded(attach.rssMib),
+};
+say("                                        measured   mark");
+say(`docker run --rm, p50, ms                ${String(figures.run_ms_p50).padStart(8)}`);
+say(`  on Docker's own bridge                ${String(figures.run_ms_p50_docker_bridge).padStart(8)}`);
+say(`  ratio                                 ${String(figures.run_ratio).padStart(8)}   ≤ 1.0`);
+say(`our own part of attach, p50, ms         ${String(figures.attach_ms_p50).padStart(8)}   ≤ 10`);
+say(`drift gap over ${MOVES} moves, p50, ms        ${String(figures.drift_ms_p50).padStart(8)}`);
+say(`  p99                                   ${String(figures.drift_ms_p99).padStart(8)}   ≤ 100`);
+say(`agent with ${ENDPOINTS} endpoints, RSS, MiB       ${String(figures.agent_rss_mib).padStart(8)}   ≤ 150`);
+say(JSON.stringify(figures));
+
+/** Attaches one by one up to 200 endpoints; the first 50 are timed; the agent's memory is read with all of them there. */
+async function measureAttach(host: LabHost): Promise<{ p50: number; rssMib: number }> {
+  const player = await AttachPlayer.open(host, engineOf(host), "web", SUBNET);
+  const samples: number[] = [];
+  const played = [];
+  for (let count = 0; count < ENDPOINTS; count++) {
+    const attached = await player.attach();
+    samples.push(attached.milliseconds);
+    played.push(attached.played);
+  }
+  const rssMib = await agentRssMib(host);
+  for (const each of played) await player.detach(each);
+  player.close();
+  say(`attach p50 of endpoints 151 to 200: ${rounded(percentile(samples.slice(-ATTACHES), 0.5), 2)} ms`);
+  return { p50: percentile(samples.slice(0, ATTACHES), 0.5), rssMib };
+}
+
+async function agentRssMib(host: LabHost): Promise<number> {
+  const agent = await host.process("agent");
+  const status = await readFile(`/proc/${agent?.pid}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+}
+
+async function measureDriftGaps({ command }: Platform): Promise<number[]> {
+  const line = await command.call(platform, ["claim", "create", "drifter", "--network", "web"]);
+  const address = line.trim().split(/\s+/)[1] ?? "";
+  const engines = [engineOf(first), engineOf(second)] as const;
+  return await measureDrift(lab, engines, { network: "web", address, moves: MOVES }, signal);
+}
