@@ -146,6 +146,41 @@ describe("leases", () => {
     await expect.poll(() => store.get("k")).toBeUndefined();
   });
 
+  test("one whose time is over is of no use, also before the timer has noticed", async () => {
+    const { store, clock } = setup();
+    clock.wait = () => new Promise(() => {});
+    const lease = await store.grantLease(1000);
+    clock.advance(999);
+    await lease.keepAlive();
+    clock.advance(1000);
+    await expect(lease.keepAlive()).rejects.toMatchObject({ code: "not_found" });
+    await expect(put(store, "k", lease.id)).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  test("one that was revoked is of no use to what was asked for in the same turn, and leaves no record", async () => {
+    const { store, backend } = setup();
+    const lease = await store.grantLease(1000);
+    const results = await Promise.allSettled([
+      lease.revoke(),
+      lease.keepAlive(),
+      put(store, "k", lease.id),
+      lease.revoke(),
+    ]);
+    expect(results.map((result) => result.status)).toEqual(["fulfilled", "rejected", "rejected", "fulfilled"]);
+    expect([backend.leases(), await store.get("k")]).toEqual([[], undefined]);
+  });
+
+  test("one for a hundred years sets no timer that overflows", async () => {
+    const { store, clock } = setup();
+    const waits: number[] = [];
+    clock.wait = (milliseconds) => {
+      waits.push(milliseconds);
+      return new Promise(() => {});
+    };
+    await store.grantLease(100 * 365 * 86_400_000);
+    expect(waits).toEqual([2 ** 30]);
+  });
+
   test("a wall clock that jumps ends none", async () => {
     const { store, clock } = setup();
     const lease = await store.grantLease(1000);

@@ -164,13 +164,9 @@ export class RevisionedStore implements Store {
     };
   }
 
-  /** Ends leases whose time is over, unless they were kept alive in the meantime. */
+  /** Ends leases whose time is over. None comes back to life meanwhile: {@link #leaseHolds} looks at the time, too. */
   async #endLeases(ids: readonly string[]): Promise<void> {
-    const ended = ids.map((id) =>
-      this.#group.run((writer) =>
-        this.#leases.hasEnded(id) ? this.#endLease(writer, id) : { kind: "done", result: undefined },
-      ),
-    );
+    const ended = ids.map((id) => this.#group.run((writer) => this.#endLease(writer, id)));
     const failure = (await Promise.allSettled(ended)).find((result) => result.status === "rejected");
     if (this.#group.closed) return;
     if (failure === undefined) return this.#leases.rearm();

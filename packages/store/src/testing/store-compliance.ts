@@ -260,6 +260,27 @@ function watches({ store }: Context): void {
     ]);
   });
 
+  test("gives no empty batches either where it reads on from the past", async () => {
+    for (const key of ["v", "w/a", "x", "w/b", "y"]) await commit(store(), put(key, ""));
+    const watch = collect(store(), "w/", 0);
+    await watch.until(2);
+    expect((await watch.stop()).map((batch) => [batch.revision, batch.changes.length])).toEqual([
+      [2, 1],
+      [4, 1],
+    ]);
+  });
+
+  test("gives nothing more once the signal is aborted, though more has happened", async () => {
+    for (const key of ["a", "b", "c"]) await commit(store(), put(key, ""));
+    const abort = new AbortController();
+    const revisions: number[] = [];
+    for await (const batch of store().watch("", { after: 0, signal: abort.signal })) {
+      revisions.push(batch.revision);
+      abort.abort();
+    }
+    expect(revisions).toEqual([1]);
+  });
+
   test("a change is readable by the time the watcher hears of it", async () => {
     const abort = new AbortController();
     const watching = (async () => {
