@@ -1,16 +1,6 @@
-import { isHoldfastError } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
 import { claimName, OPERATOR, startEngine } from "./testing/engine-harness.ts";
-
-async function refusal(work: Promise<unknown>) {
-  try {
-    await work;
-  } catch (error) {
-    if (isHoldfastError(error)) return { code: error.code, message: error.message, details: error.details };
-    throw error;
-  }
-  throw new Error("nothing was refused");
-}
+import { refusal } from "./testing/refusal.ts";
 
 describe("a claim", () => {
   test("has an address and a MAC before any container exists", async () => {

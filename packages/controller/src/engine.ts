@@ -114,7 +114,11 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
   };
 }
 
-function createPlatform({ store, clock, logger }: EngineDependencies, options: EngineOptions, metrics: Metrics): Platform {
+function createPlatform(
+  { store, clock, logger }: EngineDependencies,
+  options: EngineOptions,
+  metrics: Metrics,
+): Platform {
   const state = new State();
   const counts = {
     committed: () => metrics.add("commits_total"),

@@ -1,1 +1,2 @@
 export { dump, type EngineHarness, settled, startEngine } from "./engine-harness.ts";
+export { refusal } from "./refusal.ts";

@@ -1,0 +1,238 @@
+import { Name } from "@holdfast/core";
+import { describe, expect, test } from "vitest";
+import { claimName, type EngineHarness, OPERATOR, startEngine } from "./testing/engine-harness.ts";
+import { refusal } from "./testing/refusal.ts";
+
+const H1 = Name.parse("h1");
+const H2 = Name.parse("h2");
+
+/** Two nodes, a network, and a claim `a` with 10.20.0.2. */
+async function twoNodes(): Promise<EngineHarness> {
+  const harness = await startEngine();
+  await harness.network("web");
+  await harness.node("h1");
+  await harness.node("h2");
+  await harness.claim("web", "a");
+  return harness;
+}
+
+describe("a reservation", () => {
+  test("by identity binds the claim, with a new epoch", async () => {
+    await using harness = await twoNodes();
+    const { claim, endpoint, network } = await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    expect(claim).toMatchObject({ epoch: 1, binding: { node: "h1", endpoint: "e1" } });
+    expect(endpoint).toMatchObject({ id: "e1", phase: "reserved", epoch: 1, addresses: ["10.20.0.2"], mac: claim.mac });
+    expect(endpoint.revision).toBe(claim.revision);
+    expect(network).toMatchObject({ id: "n1", name: "web" });
+  });
+
+  test("by the address of a claim binds that claim", async () => {
+    await using harness = await twoNodes();
+    const { claim } = await harness.reserve("h1", { endpoint: "e1", network: "web", address: "10.20.0.2" });
+    expect(claim.identity).toBe("a");
+  });
+
+  test("by a free address makes an ephemeral claim", async () => {
+    await using harness = await twoNodes();
+    const { claim } = await harness.reserve("h1", { endpoint: "e1", network: "web", address: "10.20.0.77" });
+    expect(claim).toMatchObject({ addresses: ["10.20.0.77"], retention: { kind: "ephemeral" } });
+  });
+
+  test("by an identity that has no claim is refused, unless it is a hint", async () => {
+    await using harness = await twoNodes();
+    const request = { endpoint: "e1", network: "web", identity: "nobody" };
+    expect((await refusal(harness.reserve("h1", request))).code).toBe("not_found");
+    const { claim } = await harness.reserve("h1", { ...request, identityIsHint: true });
+    expect(claim.retention.kind).toBe("ephemeral");
+  });
+
+  test("by a hint uses the identity's claim when it has one", async () => {
+    await using harness = await twoNodes();
+    const request = { endpoint: "e1", network: "web", identity: "a", identityIsHint: true };
+    expect((await harness.reserve("h1", request)).claim.identity).toBe("a");
+  });
+
+  test("by address and identity that disagree is refused, naming the owner", async () => {
+    await using harness = await twoNodes();
+    await harness.claim("web", "b");
+    const foreign = { endpoint: "e1", network: "web", identity: "b", address: "10.20.0.2" };
+    expect(await refusal(harness.reserve("h1", foreign))).toMatchObject({
+      code: "address_in_use",
+      details: { identity: "a" },
+    });
+    const other = { endpoint: "e1", network: "web", identity: "b", address: "10.20.0.99" };
+    expect((await refusal(harness.reserve("h1", other))).code).toBe("conflict");
+  });
+
+  test("with the same endpoint id gives the same answer, also after the endpoint has gone on", async () => {
+    await using harness = await twoNodes();
+    const request = { endpoint: "e1", network: "web", identity: "a" };
+    const first = await harness.reserve("h1", request);
+    expect(await harness.reserve("h1", request)).toEqual(first);
+    await harness.report("h1", "e1", 1, ["binding", "wired"]);
+    expect(await harness.reserve("h1", request)).toMatchObject({ claim: first.claim, endpoint: { phase: "wired" } });
+    const different = await refusal(harness.reserve("h1", { endpoint: "e1", network: "web", address: "10.20.0.50" }));
+    expect(different.code).toBe("conflict");
+  });
+
+  test("of a claim that another node serves is refused, naming owner, node, endpoint and time", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    const refused = await refusal(harness.reserve("h2", { endpoint: "e2", network: "web", address: "10.20.0.2" }));
+    const since = harness.clock.now().toISOString();
+    expect(refused).toMatchObject({
+      code: "claim_bound",
+      details: { identity: "a", node: "h1", endpoint: "e1", since },
+    });
+    expect(refused.message).toContain("bound on node h1 by endpoint e1");
+  });
+
+  test("of a claim that another endpoint of the same node serves is refused", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    const refused = await refusal(harness.reserve("h1", { endpoint: "e2", network: "web", identity: "a" }));
+    expect(refused).toMatchObject({ code: "claim_bound", details: { endpoint: "e1" } });
+  });
+
+  test("takes over from a node that was silent for the node timeout, and says so in the history", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.advance(59_999);
+    await harness.node("h2");
+    const request = { endpoint: "e2", network: "web", identity: "a" };
+    expect((await refusal(harness.reserve("h2", request))).code).toBe("claim_bound");
+    await harness.advance(1);
+    const { claim } = await harness.reserve("h2", request);
+    expect(claim).toMatchObject({ epoch: 2, binding: { node: "h2", endpoint: "e2" } });
+    const [story] = await harness.engine.nouns.explainer.explain(claim.addresses[0] ?? ("" as never), {});
+    expect(story?.history.map(({ event, node }) => `${event} ${node ?? ""}`)).toEqual([
+      "claimed ",
+      "bound h1",
+      "moved h1",
+      "bound h2",
+    ]);
+    expect(story?.history[2]?.reason).toContain("silent for 60 s");
+    expect(await harness.report("h1", "e1", 1, ["binding"])).toBe("superseded");
+  });
+
+  test("takes over from an endpoint that is off the wire already", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.report("h1", "e1", 1, ["binding", "wired", "active", "detaching", "detached"]);
+    const { claim } = await harness.reserve("h2", { endpoint: "e2", network: "web", identity: "a" });
+    expect(claim.binding?.node).toBe("h2");
+    expect(await harness.report("h1", "e1", 1, ["released"])).toBe("superseded");
+    expect(await harness.report("h1", "e1", 1, ["released"])).toBe("done");
+  });
+
+  test("after a restart of the controller, a node counts as heard of at the start", async () => {
+    await using first = await twoNodes();
+    await first.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await first.advance(1_000_000);
+    await first.engine.stop();
+    await using second = await startEngine({ store: first.store, clock: first.clock });
+    const request = { endpoint: "e2", network: "web", identity: "a" };
+    expect((await refusal(second.reserve("h2", request))).code).toBe("claim_bound");
+    await second.advance(60_000);
+    expect((await second.reserve("h2", request)).claim.binding?.node).toBe("h2");
+  });
+
+  test("of a node that has not registered is refused", async () => {
+    await using harness = await twoNodes();
+    expect((await refusal(harness.reserve("h9", { endpoint: "e1", network: "web" }))).code).toBe("not_found");
+  });
+
+  test("in a network without free addresses says so and changes nothing", async () => {
+    await using harness = await startEngine();
+    await harness.network("tiny", { subnets: [{ prefix: "10.20.0.0/30" }] });
+    await harness.node("h1");
+    await harness.reserve("h1", { endpoint: "e1", network: "tiny" });
+    const before = harness.engine.platform.state.revision;
+    expect((await refusal(harness.reserve("h1", { endpoint: "e2", network: "tiny" }))).code).toBe("pool_exhausted");
+    expect(harness.engine.platform.state.revision).toBe(before);
+  });
+});
+
+describe("moving a claim", () => {
+  const move = (harness: EngineHarness, body: { node?: Name; force?: boolean; reason?: string }) =>
+    harness.engine.nouns.claims.move(claimName("web", "a"), { force: false, ...body }, OPERATOR);
+
+  test("off a living node needs force", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    expect(await refusal(move(harness, { node: H2 }))).toMatchObject({ code: "claim_bound", details: { node: "h1" } });
+    const moved = await move(harness, { node: H2, force: true, reason: "host 1 is being repaired" });
+    expect(moved).toMatchObject({ heldFor: "h2", epoch: 1 });
+    expect(moved.binding).toBeUndefined();
+    expect(harness.engine.platform.state.endpoints.has("e1")).toBe(false);
+    const history = await harness.engine.nouns.ledger.history(
+      moved.tenant,
+      moved.network,
+      moved.addresses[0] as never,
+      9,
+    );
+    expect(history.at(-1)).toMatchObject({ event: "moved", actor: "operator", reason: "host 1 is being repaired" });
+  });
+
+  test("holds it for the node that is named", async () => {
+    await using harness = await twoNodes();
+    await move(harness, { node: H2 });
+    const request = { endpoint: "e1", network: "web", identity: "a" };
+    expect(await refusal(harness.reserve("h1", request))).toMatchObject({ details: { heldFor: "h2" } });
+    const { claim } = await harness.reserve("h2", request);
+    expect(claim.heldFor).toBeUndefined();
+    expect(claim.binding?.node).toBe("h2");
+  });
+
+  test("to the node where it is, and twice, changes nothing", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    const before = harness.engine.platform.state.revision;
+    await move(harness, { node: H1 });
+    expect(harness.engine.platform.state.revision).toBe(before);
+    await move(harness, { node: H2, force: true });
+    const after = harness.engine.platform.state.revision;
+    await move(harness, { node: H2, force: true });
+    expect(harness.engine.platform.state.revision).toBe(after);
+  });
+
+  test("off a silent node needs no force", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.advance(60_000);
+    expect((await move(harness, {})).binding).toBeUndefined();
+  });
+});
+
+describe("a reservation that is never attached", () => {
+  test("stays as long as its node lives, which is reminded", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    for (let minute = 0; minute < 30; minute++) {
+      await harness.advance(59_000);
+      await harness.node("h1");
+    }
+    expect(harness.getClaim("web", "a").binding?.endpoint).toBe("e1");
+    expect(await harness.report("h1", "e1", 1, ["released"])).toBe("done");
+    expect(harness.getClaim("web", "a").binding).toBeUndefined();
+  });
+
+  test("is taken back when its node is silent at two looks, not at one", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.advance(300_000);
+    expect(harness.getClaim("web", "a").binding?.endpoint).toBe("e1");
+    await harness.advance(60_000);
+    expect(harness.getClaim("web", "a").binding).toBeUndefined();
+    expect(await harness.report("h1", "e1", 1, ["binding"])).toBe("superseded");
+  });
+
+  test("is not taken back once it was attached, however silent the node", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.report("h1", "e1", 1, ["binding", "wired", "active"]);
+    await harness.advance(300_000);
+    await harness.advance(10_000_000);
+    expect(harness.getClaim("web", "a").binding?.endpoint).toBe("e1");
+  });
+});
