@@ -1,0 +1,45 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { Store, Transaction } from "@holdfast/store";
+
+/**
+ * A store on which everything goes wrong that may go wrong: commits are delayed by random turns, so that they overtake each other, some
+ * are answered with a conflict though there was none, and the feed of changes lags behind.
+ */
+export function collidingStore(store: Store, random: () => number): Store {
+  async function delay(): Promise<void> {
+    for (let turns = Math.floor(random() * 6); turns > 0; turns--) await nextTurn();
+  }
+  return {
+    get: (key) => store.get(key),
+    list: (prefix, options) => store.list(prefix, options),
+    revision: () => store.revision(),
+    compact: (revision) => store.compact(revision),
+    grantLease: (ttl) => store.grantLease(ttl),
+    close: () => store.close(),
+    async commit(transaction: Transaction) {
+      await delay();
+      const [condition] = transaction.conditions;
+      if (condition !== undefined && random() < 0.1) return { kind: "conflict", conflicts: [condition] };
+      const result = await store.commit(transaction);
+      await delay();
+      return result;
+    },
+    async *watch(prefix, options) {
+      for await (const batch of store.watch(prefix, options)) {
+        await delay();
+        yield batch;
+      }
+    },
+  };
+}
+
+/** A repeatable stream of numbers in [0, 1) (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
