@@ -140,9 +140,22 @@ describe("leases", () => {
       .toMatchObject([{ level: "warn", message: "expired leases not removed", fields: { error: "no space left" } }]);
     backend.failing = false;
     clock.advance(999);
-    await new Promise(setImmediate);
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
     expect(await store.get("k")).toBeDefined();
     clock.advance(1);
+    await expect.poll(() => store.get("k")).toBeUndefined();
+  });
+
+  test("one that was kept alive ends after its new time, though the timer was set for the old one", async () => {
+    const { store, clock } = setup();
+    const lease = await store.grantLease(1000);
+    await put(store, "k", lease.id);
+    clock.advance(600);
+    await lease.keepAlive();
+    clock.advance(400);
+    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+    expect(await store.get("k")).toBeDefined();
+    clock.advance(600);
     await expect.poll(() => store.get("k")).toBeUndefined();
   });
 

@@ -68,6 +68,13 @@ describe("a damaged file", () => {
     await expectRefusedUnchanged({ code: "internal", message: expect.stringContaining("is damaged") });
   });
 
+  test("one overwritten page that nobody reads at the start is noticed, too", async () => {
+    await fill();
+    const descriptor = openSync(path, "r+");
+    writeSync(descriptor, Buffer.alloc(4096, 0x5a), 0, 4096, statSync(path).size - 3 * 4096);
+    await expectRefusedUnchanged({ code: "internal", message: expect.stringContaining("is damaged") });
+  });
+
   test("a cut file is noticed when opening, and left as it is", async () => {
     await fill();
     truncateSync(path, statSync(path).size - 8192);
@@ -161,6 +168,7 @@ describe("a group whose writing fails", () => {
     expect([backend.newest, backend.compacted, backend.get("b")]).toEqual([1, 0, undefined]);
     backend.write((writer) => writer.apply({ kind: "put", entry: entry("c", 2) }));
     expect(backend.history(0, 10).map((batch) => batch.revision)).toEqual([1, 2]);
+    expect(backend.history(0, 1).map((batch) => batch.revision)).toEqual([1]);
     backend.close();
   });
 });

@@ -79,6 +79,16 @@ describe("transact", () => {
     expect(result).toBe(1);
   });
 
+  test("a cache that contradicts a read is no ground to commit on", async () => {
+    await put("a", "1");
+    const { result } = await transact(store, async (attempt) => {
+      await attempt.get("a");
+      attempt.expect("a", attempt.number === 0 ? 7 : 1);
+      return attempt.number;
+    });
+    expect(result).toBe(1);
+  });
+
   test("reads see what the attempt wrote", async () => {
     await put("k/a", "1");
     await put("k/c", "1");

@@ -502,7 +502,16 @@ function reopening({ store, harness, ttl }: Context): void {
     expect(await commit(again, put("c", ""))).toEqual({ kind: "committed", revision: 4 });
   });
 
-  test("what is left of a lease's time runs on, and it can be kept alive by who holds its id", async ({ skip }) => {
+  test("revisions go on where they were, also when the whole history was compacted", async ({ skip }) => {
+    for (const value of ["1", "2", "3"]) await commit(store(), put("a", value));
+    await commit(store(), remove("a"));
+    await store().compact(4);
+    const again = (await harness().reopen?.()) ?? skip();
+    expect(await again.revision()).toBe(4);
+    expect(await commit(again, put("a", ""))).toEqual({ kind: "committed", revision: 5 });
+  });
+
+  test("what is left of a lease's time runs on", async ({ skip }) => {
     const lease = await store().grantLease(ttl * 2);
     await commit(store(), { ...put("a", ""), lease: lease.id });
     await harness().elapse(ttl);
