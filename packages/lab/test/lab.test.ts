@@ -113,6 +113,19 @@ describe("the switch and the router of a lab", () => {
     expect((await lab.router.tryExec(["ip", "link", "show", "vlan200"], { signal: soon() })).code).toBe(1);
   });
 
+  test("carry TCP in both directions, which needs checksums that are filled in", async () => {
+    const server = `require("http").createServer((q, r) => q.pipe(r)).listen(8080, () => console.log("serving"))`;
+    const ready = { kind: "line", pattern: /^serving$/ } as const;
+    await lab.host(2).spawn([process.execPath, "-e", server], { name: "mirror", ready, signal: soon() });
+    const client = `fetch("http://10.20.0.12:8080", { method: "POST", body: "x".repeat(1_000_000), signal: AbortSignal.timeout(8000) })
+      .then((answer) => answer.text()).then((text) => console.log(text.length))`;
+    for (const space of [lab.router, lab.host(1)]) {
+      const { stdout } = await space.exec([process.execPath, "-e", client], { signal: soon() });
+      expect(stdout).toBe("1000000\n");
+    }
+    await lab.host(2).stop("mirror", soon());
+  });
+
   test("carry the untagged underlay between hosts for tunnels", async () => {
     for (const { underlay, exec } of lab.hosts.map((host) => ({
       underlay: host.underlay,

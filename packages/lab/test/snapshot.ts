@@ -13,7 +13,7 @@ export async function machineSnapshot(): Promise<readonly string[]> {
     ...mounts.split("\n").map((line) => `mount ${line.split(" ")[1] ?? ""}`),
     ...(await entries("/run", 2)),
     ...(await entries("/var/lib", 1)),
-    ...(await entries("/var/tmp", 1)),
+    ...(await entries("/var/tmp", 2)),
     ...(await entries("/etc/openvswitch", 1)),
   ];
   for (const { mountPoint } of await cgroupHierarchies()) lines.push(...(await entries(mountPoint, 1)));
