@@ -55,6 +55,8 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     if (address === undefined) {
       throw new HoldfastError("invalid_argument", `endpoint ${request.runtimeEndpoint} comes without an address`);
     }
+    const holder = book.holderOf(networkKey(request), address);
+    if (holder?.phase === "reserved") return holder;
     const { tenant, network, runtime } = request;
     const wanted = { tenant, network, runtime, requester: request.runtimeEndpoint, address };
     const { endpoint } = await reservations.reserve(wanted, signal);

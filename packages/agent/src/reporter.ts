@@ -94,7 +94,8 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
         else await takedown().forget(sent.id, result.detail ?? "the claim is gone", signal);
         break;
     }
-    settle(sent.id, (waiter) => waiter.resolve());
+    // Who waits, waits for what came in the meantime as well.
+    if (!dirty.has(sent.id)) settle(sent.id, (waiter) => waiter.resolve());
   }
 
   async function acknowledge(sent: LocalEndpoint, now: LocalEndpoint | undefined): Promise<void> {

@@ -1,9 +1,12 @@
 import { closeSync, writeSync } from "node:fs";
+import { flushCompileCache } from "node:module";
 
 /**
  * Tells who started this process that it is ready, by a line on the descriptor named in `HOLDFAST_READY_FD`. Nothing when there is none.
  */
 export function announceReady(): void {
+  // A program that is killed never gets to write what was compiled for its next start.
+  flushCompileCache();
   const descriptor = Number(process.env.HOLDFAST_READY_FD);
   if (!Number.isInteger(descriptor) || descriptor < 3) return;
   writeSync(descriptor, "ready\n");
