@@ -140,7 +140,7 @@ export async function until(
   for (const deadline = performance.now() + milliseconds; ; await pause(50)) {
     if (await condition()) return;
     if (performance.now() > deadline)
-      throw new Error(`not so after ${milliseconds} ms: ${condition} ${await explain()}`);
+      throw new Error(`not so after ${milliseconds} ms: ${String(condition)} ${await explain()}`);
   }
 }
 

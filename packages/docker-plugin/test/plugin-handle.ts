@@ -20,8 +20,9 @@ interface Answer {
 }
 
 export async function startPluginProcess(space: DockerSpace): Promise<PluginHandle> {
-  const [file = "", ...rest] = [...space.prefix, process.execPath, join(import.meta.dirname, "plugin-process.ts")];
-  const child = spawn(file, rest, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const [enter = "", ...rest] = space.prefix;
+  const argv = [...rest, process.execPath, join(import.meta.dirname, "plugin-process.ts")];
+  const child = spawn(enter, argv, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   // Every question waits for the end of the process, too.
   child.setMaxListeners(0);
   let last = 0;

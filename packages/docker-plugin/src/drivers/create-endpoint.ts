@@ -107,7 +107,7 @@ async function publish(
     });
     const { ports, contested } = await chooseHostPorts(requested, { held, isUsed: portProbe, random });
     const record: EndpointRecord = { network: networkId, ports: [...ports], contested: [...contested] };
-    await records.putEndpoint(endpointId, record);
+    if (requested.length > 0) await records.putEndpoint(endpointId, record);
     return record;
   });
 }

@@ -195,7 +195,8 @@ function gatewayOf(pool: Pool, network: WiredNetwork, asked: IpAddress | undefin
  * for by address or by name.
  */
 function reserveRequest(pool: Pool, address: IpAddress | undefined, name: string | undefined): ReserveRequest {
-  const identity = name === undefined ? undefined : tryIdentity(name);
+  // An address that was typed decides by itself whose it is.
+  const identity = name === undefined || address !== undefined ? undefined : tryIdentity(name);
   const own = address ?? identity;
   return {
     tenant: pool.tenant,

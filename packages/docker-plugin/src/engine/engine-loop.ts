@@ -37,6 +37,8 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
   const named = new Map<string, string>();
   let desired: readonly WiredNetwork[] | undefined;
   let connected = false;
+  /** Since when a docker network of ours has been too many, by its id. */
+  let unwantedSince = new Map<string, number>();
   let events = 0;
   let reclaimed: ReadonlySet<string> = new Set();
 
@@ -109,12 +111,12 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
       await workloads.reclaim(leaked, "dockerd does not have them any more, seen twice", signal);
     }
     tellNames(endpoints);
-    const stepFailed = await reconcile(observed, signal);
+    const again = await reconcile(observed, monotonic, signal);
     const reserved = attachments.some(({ runtimeEndpoint }) => runtimeEndpoint === undefined);
     const waits = [
       ...(suspects || networksMissing ? [CONFIRM_AFTER] : []),
       ...(reserved ? [RESERVATION_GRACE] : []),
-      ...(stepFailed ? [STEP_RETRY] : []),
+      ...(again === undefined ? [] : [again]),
     ];
     return waits.length === 0 ? undefined : Math.min(...waits);
   }
@@ -129,15 +131,30 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
     }
   }
 
-  /** Says whether a step failed. Without the list of networks nothing is known to be too many. */
-  async function reconcile(observed: readonly EngineNetwork[], signal: AbortSignal): Promise<boolean> {
-    if (desired === undefined) return false;
-    let failed = false;
+  /** Gives the milliseconds after which to try again. Without the list of networks nothing is known to be too many. */
+  async function reconcile(
+    observed: readonly EngineNetwork[],
+    monotonic: number,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    if (desired === undefined) return undefined;
     const steps = planNetworks(desired, observed, await engine.apiVersion(signal));
     const names = new Set(steps.map(nameOf));
     for (const name of [...said.keys()]) if (!names.has(name)) said.delete(name);
-    for (const step of steps) failed = !(await take(step, signal)) || failed;
-    return failed;
+    const due = steps.filter((step) => step.kind !== "remove" || isLongUnwanted(step.id, monotonic));
+    const removals = new Set(steps.flatMap((step) => (step.kind === "remove" ? [step.id] : [])));
+    unwantedSince = new Map([...unwantedSince].filter(([id]) => removals.has(id)));
+    let failed = false;
+    for (const step of due) failed = !(await take(step, signal)) || failed;
+    if (due.length < steps.length) return CONFIRM_AFTER;
+    return failed ? STEP_RETRY : undefined;
+  }
+
+  /** A list of networks that is short for a moment, because its source has just started, must not cost a docker network. */
+  function isLongUnwanted(networkId: string, monotonic: number): boolean {
+    const since = unwantedSince.get(networkId) ?? monotonic;
+    unwantedSince.set(networkId, since);
+    return monotonic - since >= CONFIRM_AFTER;
   }
 
   async function take(step: NetworkStep, signal: AbortSignal): Promise<boolean> {

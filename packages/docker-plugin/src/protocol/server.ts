@@ -59,7 +59,10 @@ export function createProtocolServer(
       // What is left of a body that was too large is not worth reading.
       ...(reply.status === 413 || stopping.signal.aborted ? { connection: "close" } : {}),
     });
-    response.end(text);
+    await new Promise<void>((resolve) => {
+      response.once("close", resolve);
+      response.end(text, resolve);
+    });
   }
 
   async function replyTo(request: IncomingMessage): Promise<Reply> {
@@ -77,6 +80,7 @@ export function createProtocolServer(
     const limit = AbortSignal.timeout(deadline);
     const signal = AbortSignal.any([stopping.signal, limit]);
     try {
+      logger.debug("docker calls", { method: name, body });
       return { status: 200, body: await withinSignal(method.handle(body, signal), signal) };
     } catch (cause) {
       const error = limit.aborted && !isHoldfastError(cause) ? lateError(name, deadline) : cause;

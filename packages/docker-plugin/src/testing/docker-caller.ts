@@ -17,11 +17,11 @@ export interface Dialect {
   readonly endpointName: boolean;
 }
 
-export const DIALECTS: readonly Dialect[] = [
-  // Go 1.19 cuts the host of a unix socket's URL to nothing.
-  { name: "20.10", host: "", accept: "application/vnd.docker.plugins.v1.2+json", endpointName: false },
-  { name: "29", host: "plugin.moby.localhost", accept: "application/vnd.docker.plugins.v1.2+json", endpointName: true },
-];
+const accept = "application/vnd.docker.plugins.v1.2+json";
+/** Go 1.19 cuts the host of a unix socket's URL to nothing. */
+export const DOCKER_20: Dialect = { name: "20.10", host: "", accept, endpointName: false };
+export const DOCKER_29: Dialect = { name: "29", host: "plugin.moby.localhost", accept, endpointName: true };
+export const DIALECTS: readonly Dialect[] = [DOCKER_20, DOCKER_29];
 
 /**
  * Calls a plugin byte for byte as dockerd's Go client does: one kept connection, POST, no Content-Type, an empty body when there are no

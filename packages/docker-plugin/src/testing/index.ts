@@ -1,5 +1,5 @@
 export { type CnmSubject, cnmConformance } from "./cnm-conformance.ts";
-export { type CallReply, DIALECTS, type Dialect, DockerCaller } from "./docker-caller.ts";
+export { type CallReply, DIALECTS, type Dialect, DOCKER_20, DOCKER_29, DockerCaller } from "./docker-caller.ts";
 export {
   dockerId,
   type NetworkPlan,
@@ -8,6 +8,7 @@ export {
   type PlayedNetwork,
   type RunPlan,
 } from "./docker-daemon.ts";
+export { FakeEngine } from "./fake-engine.ts";
 export {
   type FakeClaim,
   type FakeEndpoint,

@@ -1,0 +1,365 @@
+import { Cidr, HoldfastError, Name } from "@holdfast/core";
+import { describe, expect, test } from "vitest";
+import { DOCKER_20, DOCKER_29, DockerCaller } from "../testing/docker-caller.ts";
+import { dockerId, type NetworkPlan, PlayedDaemon } from "../testing/docker-daemon.ts";
+import { fakeNetwork } from "../testing/fake-workloads.ts";
+import { pluginFixture } from "../testing/plugin-fixture.ts";
+
+const plan: NetworkPlan = { ipamOptions: { "holdfast.network": "web" }, pool: "10.20.0.0/16" };
+const dual = fakeNetwork("dual", ["10.30.0.0/24", "fd00:30::/64"], { docker: false });
+const dualPlan: NetworkPlan = {
+  ipamOptions: { "holdfast.network": "dual" },
+  pool: "10.30.0.0/24",
+  pool6: "fd00:30::/64",
+};
+const port = (rest: object): object => ({
+  Proto: 6,
+  IP: "",
+  Port: 80,
+  HostIP: "",
+  HostPort: 0,
+  HostPortEnd: 0,
+  ...rest,
+});
+const publish = (...ports: object[]) => ({ options: { "com.docker.network.portmap": ports } });
+
+describe("capabilities", () => {
+  test("scope is local, connectivity is global, and nothing needs a replay or a MAC", async () => {
+    await using plugin = await pluginFixture();
+    expect(await plugin.caller.expect("NetworkDriver.GetCapabilities")).toEqual({
+      Scope: "local",
+      ConnectivityScope: "global",
+      GwAllocChecker: true,
+    });
+    expect(await plugin.caller.expect("IpamDriver.GetCapabilities")).toEqual({
+      RequiresMACAddress: false,
+      RequiresRequestReplay: false,
+    });
+  });
+});
+
+describe("a pool", () => {
+  const request = {
+    AddressSpace: "holdfast",
+    Pool: "10.20.0.0/16",
+    SubPool: "",
+    Options: { "holdfast.network": "web" },
+    V6: false,
+  };
+
+  test("has an id that says tenant, network and prefix, and a gateway", async () => {
+    await using plugin = await pluginFixture();
+    expect(await plugin.caller.expect("IpamDriver.RequestPool", request)).toEqual({
+      PoolID: "default/web/10.20.0.0/16",
+      Pool: "10.20.0.0/16",
+      Data: { "com.docker.network.gateway": "10.20.0.1/16" },
+    });
+  });
+
+  test.each([
+    ["without the option", { Options: {} }, "--ipam-opt holdfast.network is missing"],
+    ["without --subnet", { Pool: "" }, "--ipam-opt holdfast.network=default/web --subnet 10.20.0.0/16 web"],
+    ["of an unknown network", { Options: { "holdfast.network": "nope" } }, "default/nope does not exist"],
+    ["with a path for a name", { Options: { "holdfast.network": "../web" } }, "not a name"],
+    ["with too many parts", { Options: { "holdfast.network": "a/b/c" } }, "is not TENANT/NETWORK"],
+    ["of another prefix", { Pool: "10.21.0.0/16" }, "it has 10.20.0.0/16"],
+    ["with host bits", { Pool: "10.20.0.7/16" }, "the prefix is 10.20.0.0/16"],
+    ["with --ip-range", { SubPool: "10.20.1.0/24" }, "--ip-range"],
+    ["of IPv6 where there is none", { V6: true, Pool: "fd00::/64" }, "leave out --ipv6"],
+    ["of another address space", { AddressSpace: "LocalDefault" }, "the address space is holdfast"],
+  ])("%s is refused with the remedy", async (_name, rest, message) => {
+    await using plugin = await pluginFixture();
+    expect(await plugin.caller.refusal("IpamDriver.RequestPool", { ...request, ...rest })).toContain(message);
+  });
+
+  test("of a subnet without a gateway has an address that nobody uses in its place, and no container is told", async () => {
+    const bare = { ...fakeNetwork("web", []), docker: false, subnets: [{ prefix: Cidr.parse("10.20.0.0/16") }] };
+    await using plugin = await pluginFixture({ networks: [bare] });
+    const network = await plugin.docker.createNetwork(plan);
+    expect(network.v4.gateway).toBe("10.20.0.0/16");
+    const { join } = await plugin.docker.run(network);
+    expect(join).toMatchObject({ Gateway: "", GatewayIPv6: "", DisableGatewayService: true });
+    const check = { Options: { "com.docker.network.generic": { "holdfast.network": "web" } } };
+    expect(await plugin.caller.expect("NetworkDriver.GwAllocCheck", check)).toEqual({ SkipIPv4: true, SkipIPv6: true });
+  });
+
+  test("has no other gateway than its subnet's", async () => {
+    await using plugin = await pluginFixture();
+    const { v4 } = await plugin.docker.createNetwork(plan);
+    const body = {
+      PoolID: v4.id,
+      Address: "10.20.0.254",
+      Options: { RequestAddressType: "com.docker.network.gateway" },
+    };
+    expect(await plugin.caller.refusal("IpamDriver.RequestAddress", body)).toContain(
+      "has the gateway 10.20.0.1, not 10.20.0.254",
+    );
+  });
+});
+
+describe("a docker network", () => {
+  test("of another IPAM driver is refused", async () => {
+    await using plugin = await pluginFixture();
+    const data = { AddressSpace: "LocalDefault", Pool: "10.20.0.0/16", Gateway: "10.20.0.1/16" };
+    const body = { NetworkID: dockerId(), Options: {}, IPv4Data: [data], IPv6Data: [] };
+    expect(await plugin.caller.refusal("NetworkDriver.CreateNetwork", body)).toContain("--ipam-driver holdfast");
+  });
+
+  test("is the only one for its Holdfast network", async () => {
+    await using plugin = await pluginFixture();
+    const first = await plugin.docker.createNetwork(plan);
+    await expect(plugin.docker.createNetwork(plan)).rejects.toThrow("stands for default/web on this machine already");
+    await plugin.docker.deleteNetwork(first);
+    await plugin.docker.createNetwork(plan);
+  });
+
+  test("that is --internal is refused", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const body = plugin.docker.createNetworkBody({ ...network, id: dockerId() }, plan) as { Options: object };
+    const internal = { ...body, Options: { ...body.Options, "com.docker.network.internal": true } };
+    expect(await plugin.caller.refusal("NetworkDriver.CreateNetwork", internal)).toContain("--internal");
+  });
+
+  test("of one of two tenants with the same prefix is told apart by -o", async () => {
+    const acme = fakeNetwork("web", ["10.20.0.0/16"], { tenant: Name.parse("acme"), docker: false });
+    await using plugin = await pluginFixture({
+      networks: [fakeNetwork("web", ["10.20.0.0/16"], { docker: false }), acme],
+    });
+    // Two commands at the same time: both pools are requested, then the networks are made.
+    const other = new PlayedDaemon(new DockerCaller(plugin.socketPath, DOCKER_20), DOCKER_20);
+    const pool = { AddressSpace: "holdfast", Pool: "10.20.0.0/16", SubPool: "", V6: false };
+    await other.caller.expect("IpamDriver.RequestPool", { ...pool, Options: { "holdfast.network": "acme/web" } });
+    await expect(plugin.docker.createNetwork(plan)).rejects.toThrow("add -o holdfast.network=TENANT/NETWORK");
+    await plugin.docker.createNetwork({ ...plan, driverOptions: { "holdfast.network": "default/web" } });
+    const second = await other.createNetwork({ ...plan, ipamOptions: { "holdfast.network": "acme/web" } });
+    const { address } = await other.run(second, { ip: "10.20.0.9" });
+    expect(plugin.workloads.live).toMatchObject([{ tenant: "acme", claim: { addresses: [address.split("/")[0]] } }]);
+    other.caller.close();
+  });
+
+  test("is on disk before Docker is told that it is made", async () => {
+    await using plugin = await pluginFixture();
+    await plugin.docker.createNetwork(plan);
+    expect(plugin.state.durableSaves).toBe(1);
+  });
+
+  test("that is not known is refused, not guessed", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const body = plugin.docker.createEndpointBody({ ...network, id: dockerId() }, dockerId(), {
+      address: "10.20.0.7/16",
+    });
+    expect(await plugin.caller.refusal("NetworkDriver.CreateEndpoint", body)).toContain("is not known to holdfast");
+  });
+});
+
+describe("an address", () => {
+  test("given with --ip is reserved with the address authority (defect 2 of the predecessor)", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    await plugin.docker.requestAddress(network.v4, "10.20.0.9");
+    expect(plugin.workloads.live).toMatchObject([{ phase: "reserved", claim: { addresses: ["10.20.0.9"] } }]);
+  });
+
+  test("that is released is given back (defect 3 of the predecessor)", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const address = await plugin.docker.requestAddress(network.v4, "10.20.0.9");
+    await plugin.docker.releaseAddress(network.v4, address);
+    expect(plugin.workloads.live).toEqual([]);
+  });
+
+  test("that was asked for and not used is not given to a container that asks for any", async () => {
+    await using plugin = await pluginFixture();
+    plugin.workloads.claim(plugin.web, "redis-0", ["10.20.0.9"]);
+    const network = await plugin.docker.createNetwork(plan);
+    await plugin.docker.requestAddress(network.v4, "10.20.0.9");
+    expect((await plugin.docker.run(network)).address).not.toContain("10.20.0.9/");
+  });
+
+  test("carries the length of its own subnet, also when that is not the pool's", async () => {
+    const two = fakeNetwork("web", ["10.20.0.0/29", "10.21.0.0/24"], { docker: false });
+    await using plugin = await pluginFixture({ networks: [two] });
+    const network = await plugin.docker.createNetwork({ ...plan, pool: "10.20.0.0/29" });
+    const addresses = [];
+    for (let index = 0; index < 3; index++) addresses.push((await plugin.docker.run(network)).address);
+    expect(addresses).toEqual(["10.20.0.5/29", "10.20.0.6/29", "10.21.0.5/24"]);
+  });
+
+  test("is the claim's when Docker 29 tells the container's name, and any other where there is no claim", async () => {
+    await using plugin = await pluginFixture({ dialect: DOCKER_29 });
+    plugin.workloads.claim(plugin.web, "redis-0", ["10.20.0.9"]);
+    const network = await plugin.docker.createNetwork(plan);
+    expect((await plugin.docker.run(network, { name: "redis-0" })).address).toBe("10.20.0.9/16");
+    await plugin.docker.run(network, { name: "anything" });
+    // No identity ends in an underscore.
+    await plugin.docker.run(network, { name: "odd_" });
+    expect(plugin.workloads.live.map(({ container }) => container)).toEqual(["redis-0", "anything", "odd_"]);
+  });
+
+  test("of IPv6 is the one of the same claim as the IPv4 address before it", async () => {
+    await using plugin = await pluginFixture({ networks: [dual] });
+    plugin.workloads.claim(dual, "redis-0", ["10.30.0.9", "fd00:30::9"]);
+    plugin.workloads.claim(dual, "old", ["10.30.0.8"]);
+    const network = await plugin.docker.createNetwork(dualPlan);
+    expect(await plugin.docker.run(network, { ip: "10.30.0.9" })).toMatchObject({ address6: "fd00:30::9/64" });
+    await expect(plugin.docker.run(network, { ip: "10.30.0.8" })).rejects.toThrow(
+      "the claim of 10.30.0.8 has no IPv6 address",
+    );
+    await expect(plugin.docker.run(network, { ip6: "fd00:30::77" })).rejects.toThrow(
+      "give both addresses of one claim",
+    );
+    expect((await plugin.docker.run(network)).address6).toMatch(/^fd00:30::/);
+  });
+
+  test("of IPv6 is still that one when the plugin has restarted in between", async () => {
+    await using plugin = await pluginFixture({ networks: [dual] });
+    const network = await plugin.docker.createNetwork(dualPlan);
+    await plugin.docker.requestAddress(network.v4);
+    await plugin.restart();
+    if (network.v6 === undefined) throw new Error("no IPv6 pool");
+    await plugin.docker.requestAddress(network.v6);
+    expect(plugin.workloads.live).toHaveLength(1);
+  });
+
+  test("of a holder whose sandbox is gone is taken back when Docker asks for it again", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    // The sandbox of a played container never was: after a kill of dockerd it looks the same.
+    const first = await plugin.docker.run(network, { ip: "10.20.0.9" });
+    await plugin.restart();
+    const second = await plugin.docker.run(network, { ip: "10.20.0.9" });
+    expect(plugin.workloads.live.map(({ runtimeEndpoint }) => runtimeEndpoint)).toEqual([second.id]);
+    expect(plugin.workloads.inspect(first.id)).toBeUndefined();
+  });
+
+  test("of a holder that has not joined yet is not taken back", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const address = await plugin.docker.requestAddress(network.v4, "10.20.0.9");
+    await plugin.caller.expect(
+      "NetworkDriver.CreateEndpoint",
+      plugin.docker.createEndpointBody(network, dockerId(), { address }),
+    );
+    await expect(plugin.docker.run(network, { ip: "10.20.0.9" })).rejects.toThrow("10.20.0.9 is bound");
+    expect(plugin.workloads.calls).not.toContain("reclaim");
+  });
+
+  test("of a pool that is not ours is refused", async () => {
+    await using plugin = await pluginFixture();
+    expect(
+      await plugin.caller.refusal("IpamDriver.RequestAddress", { PoolID: "LocalDefault/10.0.0.0/8", Address: "" }),
+    ).toMatch(/not a (pool|name)/);
+  });
+});
+
+describe("an endpoint", () => {
+  test("must have the identity that driver-opt names", async () => {
+    await using plugin = await pluginFixture();
+    plugin.workloads.claim(plugin.web, "redis-0", ["10.20.0.9"]);
+    const network = await plugin.docker.createNetwork(plan);
+    const run = (identity: unknown) =>
+      plugin.docker.run(network, { ip: "10.20.0.9", options: { "holdfast.identity": identity } });
+    await expect(run("redis-1")).rejects.toThrow("belongs to redis-0, not redis-1");
+    await expect(run(7)).rejects.toThrow("is no text");
+    await run("redis-0");
+  });
+
+  test("must have the claim's MAC when it asks for one", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const run = (mac: string) => plugin.docker.run(network, { ip: "10.20.0.9", mac });
+    await expect(run("02:00:00:00:00:01")).rejects.toThrow("the MAC of 10.20.0.9 is 02:64:0a:14:00:09");
+    await run("02:64:0a:14:00:09");
+  });
+
+  test("that cannot be attached leaves nothing, and may be tried again", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    plugin.workloads.failNext("attach", new HoldfastError("switch_rejected", "no such bridge"));
+    await expect(plugin.docker.run(network, publish(port({ HostPort: 80 })))).rejects.toThrow("no such bridge");
+    expect(plugin.workloads.live).toEqual([]);
+    await plugin.docker.run(network, publish(port({ HostPort: 80 })));
+  });
+
+  test("that takes too long is refused in time, and Docker is not held", async () => {
+    await using plugin = await pluginFixture({ deadline: 100 });
+    const network = await plugin.docker.createNetwork(plan);
+    const release = plugin.workloads.hold("attach");
+    await expect(plugin.docker.run(network)).rejects.toThrow("NetworkDriver.CreateEndpoint was not done after 100 ms");
+    release();
+  });
+
+  test("says who it is when Docker inspects it, in no words that Docker itself reads", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const { id } = await plugin.docker.run(network);
+    const { Value } = await plugin.caller.expect("NetworkDriver.EndpointOperInfo", {
+      NetworkID: network.id,
+      EndpointID: id,
+    });
+    expect(Value).toMatchObject({ "holdfast.network": "default/web", "holdfast.phase": "active" });
+    expect(Object.keys(Value as object).filter((key) => !key.startsWith("holdfast."))).toEqual([]);
+  });
+});
+
+describe("published ports", () => {
+  test("are chosen once, and are the same when Docker repeats the call after a restart of the plugin", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const id = dockerId();
+    const address = await plugin.docker.requestAddress(network.v4);
+    const body = plugin.docker.createEndpointBody(network, id, { address }, publish(port({})));
+    await plugin.caller.expect("NetworkDriver.CreateEndpoint", body);
+    const [endpoint] = plugin.workloads.live;
+    expect(endpoint?.ports).toEqual([{ protocol: "tcp", hostPort: 32_768, containerPort: 80 }]);
+    await plugin.restart();
+    await plugin.caller.expect("NetworkDriver.CreateEndpoint", body);
+    await plugin.docker.run(network, publish(port({})));
+    expect(plugin.workloads.live.map(({ ports }) => ports[0]?.hostPort)).toEqual([32_768, 32_769]);
+  });
+
+  test("that a process uses are refused", async () => {
+    await using plugin = await pluginFixture();
+    plugin.usedPorts.add(22);
+    const network = await plugin.docker.createNetwork(plan);
+    await expect(plugin.docker.run(network, publish(port({ HostPort: 22 })))).rejects.toThrow(
+      "host port 22/tcp is in use",
+    );
+    expect(plugin.workloads.live).toEqual([]);
+  });
+
+  test("of another container are refused, of the same container on a second network they are not", async () => {
+    await using plugin = await pluginFixture({
+      networks: [fakeNetwork("web", ["10.20.0.0/16"], { docker: false }), dual],
+    });
+    const network = await plugin.docker.createNetwork(plan);
+    const second = await plugin.docker.createNetwork(dualPlan);
+    const first = await plugin.docker.run(network, publish(port({ HostPort: 80 })));
+    await expect(plugin.docker.run(network, publish(port({ HostPort: 80 })))).rejects.toThrow("80/tcp");
+    const id = dockerId();
+    const address = await plugin.docker.requestAddress(second.v4);
+    const body = plugin.docker.createEndpointBody(second, id, { address }, publish(port({ HostPort: 80 })));
+    await plugin.caller.expect("NetworkDriver.CreateEndpoint", body);
+    await plugin.caller.expect("NetworkDriver.Join", plugin.docker.joinBody(second, id, first.id));
+  });
+
+  test("are free again when their endpoint is deleted", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    await plugin.docker.remove(await plugin.docker.run(network, publish(port({ HostPort: 80 }))));
+    await plugin.docker.run(network, publish(port({ HostPort: 80 })));
+  });
+});
+
+describe("dockerd", () => {
+  test("is never called from within one of its own calls", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    await plugin.docker.remove(await plugin.docker.run(network));
+    await plugin.docker.deleteNetwork(network);
+    // The engine is down all the while: everything above has been answered without it.
+    expect(plugin.engine.looks).toBe(0);
+  });
+});
