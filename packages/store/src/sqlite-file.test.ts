@@ -17,6 +17,7 @@ import { ManualClock } from "@holdfast/core/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSqliteStore } from "./open.ts";
 import { SqliteBackend } from "./sqlite-backend.ts";
+import { openSqliteFile } from "./sqlite-file.ts";
 import { scratchFolder } from "./testing/scratch-folder.ts";
 
 let scratch: ReturnType<typeof scratchFolder>;
@@ -150,6 +151,19 @@ describe("one process at a time", () => {
     rmSync(`${path}.pid`);
     await expect(open()).rejects.toMatchObject({ message: expect.stringContaining("in use by another process;") });
     await store.close();
+  });
+});
+
+describe("durability", () => {
+  test("each transaction is synced before it returns: a write-ahead log with full synchronisation", () => {
+    const file = openSqliteFile(path);
+    const pragma = (name: string) => Object.values(file.database.prepare(`PRAGMA ${name}`).get() ?? {});
+    expect([...pragma("journal_mode"), ...pragma("synchronous"), ...pragma("locking_mode")]).toEqual([
+      "wal",
+      2,
+      "exclusive",
+    ]);
+    file.close();
   });
 });
 
