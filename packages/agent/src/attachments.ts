@@ -39,10 +39,11 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     const endpoint = known ?? (await reservedFor(request, signal));
     checkRequest(endpoint, request);
     const network = networkOf(endpoint);
-    const binding = await startBinding(endpoint, request);
+    const { binding, kept } = startBinding(endpoint, request);
     try {
-      const port = await driver.attach(wiringOf(binding), signal);
-      if (book.endpoints.get(endpoint.id)?.phase === "binding") await changes.step(endpoint.id, "wired");
+      // On disk before it is answered: what the book does not have is pruned after a restart.
+      const [port] = await Promise.all([driver.attach(wiringOf(binding), signal), kept]);
+      if (book.endpoints.get(endpoint.id)?.phase === "binding") changes.pass(endpoint.id, "wired");
       return interfaceOf(binding, port, network);
     } catch (error) {
       await changes.step(endpoint.id, "failed", { reason: errorText(error) });
@@ -92,9 +93,14 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     }
   }
 
-  async function startBinding(endpoint: LocalEndpoint, request: AttachRequest): Promise<LocalEndpoint> {
+  function startBinding(
+    endpoint: LocalEndpoint,
+    request: AttachRequest,
+  ): { readonly binding: LocalEndpoint; readonly kept: Promise<unknown> } {
     const { phase } = endpoint;
-    if (phase === "binding" || phase === "wired" || phase === "active") return endpoint;
+    if (phase === "binding" || phase === "wired" || phase === "active") {
+      return { binding: endpoint, kept: Promise.resolve() };
+    }
     if (phase !== "reserved") {
       throw new HoldfastError(
         "conflict",
@@ -103,7 +109,15 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     }
     const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [] } = request;
     const workload = { runtime, endpoint: runtimeEndpoint, ...(container === undefined ? {} : { container }) };
-    return changes.step(endpoint.id, "binding", { fields: { workload, ports: [...ports] } });
+    const kept = changes.step(endpoint.id, "binding", { fields: { workload, ports: [...ports] } });
+    return { binding: book.endpoints.get(endpoint.id) ?? endpoint, kept };
+  }
+
+  /** For people and records only: nobody waits for the disk. */
+  function keep(endpoint: LocalEndpoint): void {
+    void book.putEndpoint(endpoint).catch((error: unknown) => {
+      logger.warn("endpoint's record not kept", { endpoint: endpoint.id, error: errorText(error) });
+    });
   }
 
   function networkOf(endpoint: LocalEndpoint): WiredNetwork {
@@ -136,16 +150,14 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
       if (endpoint === undefined) {
         throw new HoldfastError("not_found", `no endpoint ${runtimeEndpoint} is attached on this node (${node})`);
       }
-      await book.putEndpoint({ ...endpoint, sandbox });
+      if (endpoint.sandbox === sandbox) return;
+      keep({ ...endpoint, sandbox });
     },
 
     containerNamed({ runtimeEndpoint, container }) {
       const endpoint = book.byRuntime(runtimeEndpoint);
       if (endpoint === undefined || endpoint.workload.container === container) return;
-      const renamed = { ...endpoint, workload: { ...endpoint.workload, container } };
-      void book.putEndpoint(renamed).catch((error: unknown) => {
-        logger.warn("container's name not kept", { endpoint: endpoint.id, error: errorText(error) });
-      });
+      keep({ ...endpoint, workload: { ...endpoint.workload, container } });
       reporter.notify(endpoint.id);
     },
 

@@ -105,6 +105,7 @@ export async function openBook(store: Store): Promise<Book> {
       await write(drop(`endpoint/${id}`));
     },
     async putNetwork(network) {
+      if (JSON.stringify(networks.get(network.id)) === JSON.stringify(network)) return;
       networks.set(network.id, network);
       names.set(`${network.tenant}/${network.name}`, network.id);
       await write(put(`network/${network.id}`, network));

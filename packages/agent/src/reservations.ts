@@ -101,8 +101,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     };
     const reservation = await client.call(routes.reserve, { params: { node }, body }, { signal });
     const endpoint = fromReservation(reservation, request);
-    await book.putNetwork(reservation.network);
-    await book.putEndpoint(endpoint);
+    await Promise.all([book.putNetwork(reservation.network), book.putEndpoint(endpoint)]);
     return answer(endpoint);
   }
 

@@ -26,7 +26,7 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
   const detach: Takedown["detach"] = async (id, reason, signal) => {
     const phase = book.endpoints.get(id)?.phase;
     if (phase === undefined || phase === "reserved" || phase === "detached" || phase === "released") return;
-    if (phase !== "detaching") await changes.step(id, "detaching", { reason });
+    if (phase !== "detaching") changes.pass(id, "detaching", { reason });
     await driver.detach(id, signal);
     await changes.step(id, "detached");
   };

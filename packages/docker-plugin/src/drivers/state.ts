@@ -1,3 +1,4 @@
+import { renameSync, writeFileSync } from "node:fs";
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { HoldfastError } from "@holdfast/core";
@@ -71,12 +72,17 @@ export function createStateFile(path: string): StateStore {
       }
     },
     async save(state, { durable }) {
+      if (!durable) {
+        // Nothing to wait for but the page cache: less than a trip to the thread pool.
+        writeFileSync(draft, JSON.stringify(state), { mode: 0o600 });
+        renameSync(draft, path);
+        return;
+      }
       await mkdir(dirname(path), { recursive: true });
       await using file = await open(draft, "w", 0o600);
       await file.writeFile(JSON.stringify(state));
-      if (durable) await file.sync();
+      await file.sync();
       await rename(draft, path);
-      if (!durable) return;
       await using folder = await open(dirname(path), "r");
       await folder.sync();
     },
