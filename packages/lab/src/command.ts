@@ -5,7 +5,7 @@ import type { LabHost } from "./host.ts";
 import { type Cable, createLab, openLab, type RouterVlan, type Service } from "./lab.ts";
 import { waitGone } from "./process.ts";
 import { sendSignal } from "./process-ref.ts";
-import { listRecords } from "./record.ts";
+import { isAbandoned, type LabRecord, listRecords } from "./record.ts";
 import { runInteractive } from "./run.ts";
 import { type LabSpace, openSpace } from "./space.ts";
 
@@ -181,13 +181,16 @@ async function listed(output: string): Promise<string> {
   if (output === "json") return `${JSON.stringify(records, undefined, 2)}\n`;
   const row = (cells: readonly string[]): string =>
     `${cells
-      .map((cell) => cell.padEnd(12))
+      .map((cell) => cell.padEnd(14))
       .join(" ")
       .trimEnd()}\n`;
-  const rows = records.map(({ name, hosts, detached, owner, createdAt }) =>
-    row([name, String(hosts), detached ? "stays" : `pid ${owner.pid}`, createdAt]),
-  );
+  const rows = records.map((record) => row([record.name, String(record.hosts), ownerOf(record), record.createdAt]));
   return [row(["NAME", "HOSTS", "OWNER", "CREATED"]), ...rows].join("");
+}
+
+function ownerOf(record: LabRecord): string {
+  if (record.detached) return "stays";
+  return `pid ${record.owner.pid}${isAbandoned(record) ? " dead" : ""}`;
 }
 
 function hostNamed(hosts: readonly LabHost[], name: string): LabHost {

@@ -33,7 +33,8 @@ export async function destroyRecorded(
   signal: AbortSignal,
 ): Promise<void> {
   const entry = await retireRecord(record);
-  if (entry === undefined) return;
+  // Whoever was first may have come while the lab was still being made, and have missed what was made after.
+  if (entry === undefined) return await removeTraces(record.id, signal);
   await removeRemains(entry, record.id, signal);
   logger.info("lab destroyed", { lab: record.name });
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 import { silentLogger } from "@holdfast/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createLab, destroyLab, IMAGE, isAlive, type Lab, listRecords, openLab, sweepLabs } from "../src/index.ts";
@@ -82,6 +83,21 @@ describe("a lab that cannot be made", () => {
       const made = createLab(dependencies, { name: nameOf("abort"), signal });
       await expect(made).rejects.toThrow(/abort|timeout/i);
     }
+    await expectNothingLeft();
+  });
+});
+
+describe("a lab that is destroyed while it is made", () => {
+  test.each([20, 100, 250])("is not made and leaves nothing, after %i ms", async (milliseconds) => {
+    const name = nameOf("raced");
+    const made = createLab(dependencies, { name, signal: soon() }).then(
+      async (lab) => await lab.destroy(),
+      () => "refused",
+    );
+    await expect.poll(async () => (await listRecords()).map((record) => record.name), { interval: 1 }).toContain(name);
+    await pause(milliseconds);
+    await destroyLab(dependencies, name, soon());
+    expect(await made).toBe("refused");
     await expectNothingLeft();
   });
 });
