@@ -250,7 +250,7 @@ describe("bad input is refused, names the field, and changes nothing", () => {
     await using harness = await startEngine();
     await harness.network("web");
     const before = await dump(harness.store);
-    expect((await refusal(harness.network("bad", { subnets: [], ...body }))).details["field"]).toBe(field);
+    expect((await refusal(harness.network("bad", { subnets: [], ...body }))).details.field).toBe(field);
     expect(await dump(harness.store)).toBe(before);
   });
 });

@@ -1,0 +1,122 @@
+import { Cidr, Name } from "@holdfast/core";
+import { ManualClock } from "@holdfast/core/testing";
+import { newSubnetSchema } from "@holdfast/model";
+import { openMemoryStore } from "@holdfast/store";
+import { describe, expect, test } from "vitest";
+import { collidingStore, seededRandom } from "./testing/colliding-store.ts";
+import { claimName, OPERATOR, startEngine, TENANT } from "./testing/engine-harness.ts";
+
+const WEB = Name.parse("web");
+const SEEDS = Array.from({ length: 25 }, (_, seed) => seed);
+
+/** Two controllers on one store where everything collides. */
+async function twoControllers(seed: number) {
+  const random = seededRandom(seed);
+  const clock = new ManualClock();
+  const store = openMemoryStore({ clock });
+  const first = await startEngine({ store: collidingStore(store, random), clock });
+  const second = await startEngine({ store: collidingStore(store, random), clock });
+  return {
+    store,
+    first,
+    second,
+    [Symbol.asyncDispose]: async () => {
+      await first.engine.stop();
+      await second.engine.stop();
+    },
+  };
+}
+
+describe("between two controllers", () => {
+  test.each(SEEDS)("a network that is deleted takes no claim with it (%i)", async (seed) => {
+    await using both = await twoControllers(seed);
+    const { first, second, store } = both;
+    await first.network("web");
+    await Promise.allSettled([
+      first.claim("web", "a"),
+      second.engine.nouns.networks.delete(TENANT, WEB, OPERATOR),
+      first.claim("web", "b"),
+    ]);
+    const claims = (await store.list("claims/")).entries.length;
+    expect((await store.list("networks/")).entries).toHaveLength(claims > 0 ? 1 : 0);
+  });
+
+  test.each(SEEDS)("a subnet that is removed takes no address with it (%i)", async (seed) => {
+    await using both = await twoControllers(seed);
+    const { first, second, store } = both;
+    await first.network("web", { subnets: [{ prefix: "10.20.0.0/24" }, { prefix: "10.30.0.0/24" }] });
+    await Promise.allSettled([
+      first.claim("web", "a", { addresses: ["10.30.0.9"] }),
+      second.engine.nouns.subnets.remove(TENANT, WEB, Cidr.parse("10.30.0.0/24"), OPERATOR),
+      first.claim("web", "b", { addresses: ["10.30.0.10"] }),
+    ]);
+    const claims = (await store.list("addresses/")).entries.length;
+    const network = JSON.parse((await store.get("networks/default/web"))?.value ?? "{}");
+    expect(network.subnets).toHaveLength(claims > 0 ? 2 : 1);
+    expect(network.closing).toBeUndefined();
+  });
+
+  test.each(SEEDS)("of overlapping networks of a tenant one is made (%i)", async (seed) => {
+    await using both = await twoControllers(seed);
+    const { first, second, store } = both;
+    await first.network("old", { subnets: [] });
+    await Promise.allSettled([
+      first.network("a", { subnets: [{ prefix: "10.0.0.0/8" }] }),
+      second.network("b", { subnets: [{ prefix: "10.1.0.0/16" }] }),
+      second.engine.nouns.subnets.add(
+        TENANT,
+        Name.parse("old"),
+        newSubnetSchema.parse({ prefix: "10.1.2.0/24" }),
+        OPERATOR,
+      ),
+    ]);
+    const networks = (await store.list("networks/")).entries.map(({ value }) => JSON.parse(value));
+    expect(networks.flatMap(({ subnets }) => subnets)).toHaveLength(1);
+  });
+
+  test.each(SEEDS)("ids and segments of networks are never given twice (%i)", async (seed) => {
+    await using both = await twoControllers(seed);
+    const { first, second } = both;
+    const body = { ...(await first.network("web", { subnets: [] })), segment: undefined, subnets: [] };
+    const tenants = Array.from({ length: 8 }, (_, index) => Name.parse(`t${index}`));
+    for (const name of tenants) await first.engine.nouns.tenants.create({ name, labels: {} }, OPERATOR);
+    const made = await Promise.all(
+      tenants.map((tenant, index) =>
+        (index % 2 === 0 ? first : second).engine.nouns.networks.create(tenant, body, OPERATOR),
+      ),
+    );
+    expect(new Set(made.map(({ id }) => id)).size).toBe(8);
+    expect(new Set(made.map(({ segment }) => segment)).size).toBe(8);
+  });
+
+  test.each(SEEDS)("changes of one claim are all kept (%i)", async (seed) => {
+    await using both = await twoControllers(seed);
+    const { first, second } = both;
+    await first.network("web");
+    await first.node("h1");
+    await first.claim("web", "a");
+    await first.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    const [, outcome] = await Promise.all([
+      second.engine.nouns.claims.update(claimName("web", "a"), { labels: { env: "prod" } }, OPERATOR),
+      first.report("h1", "e1", 1, ["released"]),
+    ]);
+    expect(outcome).toBe("done");
+    const claim = JSON.parse((await both.store.get("claims/default/web/a"))?.value ?? "{}");
+    expect(claim.labels).toEqual({ env: "prod" });
+    expect(claim.binding).toBeUndefined();
+  });
+
+  test.each(SEEDS)("a tenant that is deleted takes no network with it (%i)", async (seed) => {
+    await using both = await twoControllers(seed);
+    const { first, second, store } = both;
+    const red = Name.parse("red");
+    await first.engine.nouns.tenants.create({ name: red, labels: {} }, OPERATOR);
+    const body = { ...(await first.network("web", { subnets: [] })), segment: undefined, subnets: [] };
+    await Promise.allSettled([
+      first.engine.nouns.networks.create(red, body, OPERATOR),
+      second.engine.nouns.tenants.delete(red, OPERATOR),
+    ]);
+    const networks = (await store.list("networks/red/")).entries.length;
+    expect((await store.list("tenants/red")).entries).toHaveLength(networks);
+  });
+});
