@@ -1,5 +1,6 @@
 export { openMemoryStore, openSqliteStore, type SqliteStoreOptions } from "./open.ts";
 export type { RevisionedStoreOptions } from "./revisioned-store.ts";
+export type { Survives } from "./sqlite-file.ts";
 export type {
   Change,
   ChangeBatch,

@@ -2,6 +2,7 @@ import { type Clock, type Logger, silentLogger } from "@holdfast/core";
 import { MemoryBackend } from "./memory-backend.ts";
 import { RevisionedStore, type RevisionedStoreOptions } from "./revisioned-store.ts";
 import { SqliteBackend } from "./sqlite-backend.ts";
+import type { Survives } from "./sqlite-file.ts";
 import type { Store } from "./store.ts";
 
 /** A store that ends with the process. */
@@ -16,10 +17,12 @@ export function openMemoryStore(
 export interface SqliteStoreOptions extends RevisionedStoreOptions {
   /** The database file, e.g. `"/var/lib/holdfast/controller.db"`; created when absent, its folder is not. */
   readonly path: string;
+  /** What an acknowledged commit survives. Default: the loss of power. */
+  readonly survives?: Survives;
 }
 
 /**
- * A store in a SQLite file, which this process alone may open. What a commit acknowledged is on disk.
+ * A store in a SQLite file, which this process alone may open.
  *
  * @throws HoldfastError `unavailable`: another process has the file open (its pid is named), or the folder cannot be written;
  * `invalid_argument`: the file is somebody else's; `precondition_failed`: a newer program wrote it; `internal`: it is damaged.
@@ -29,7 +32,7 @@ export async function openSqliteStore(
   dependencies: { readonly clock: Clock; readonly logger: Logger },
   options: SqliteStoreOptions,
 ): Promise<Store> {
-  const backend = new SqliteBackend(options.path);
+  const backend = new SqliteBackend(options.path, options.survives);
   try {
     return new RevisionedStore({ ...dependencies, backend }, options);
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Backend, KeyRange, LeaseRecord, Writer } from "./backend.ts";
 import { endOfPrefix } from "./keys.ts";
-import { openSqliteFile, type SqliteFile, translating } from "./sqlite-file.ts";
+import { openSqliteFile, type SqliteFile, type Survives, translating } from "./sqlite-file.ts";
 import type { Change, ChangeBatch, Entry } from "./store.ts";
 
 /** In SQLite every blob is above every text: the end of all keys. */
@@ -20,9 +20,9 @@ export class SqliteBackend implements Backend, Writer {
   #writing = false;
 
   /** @throws HoldfastError as {@link openSqliteFile}. */
-  constructor(path: string) {
+  constructor(path: string, survives?: Survives) {
     this.#path = path;
-    this.#file = openSqliteFile(path);
+    this.#file = openSqliteFile(path, survives);
     try {
       this.#sql = translating(path, () => statements(this.#file.database));
       translating(path, () => this.#load());

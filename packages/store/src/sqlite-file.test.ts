@@ -167,6 +167,15 @@ describe("durability", () => {
   });
 });
 
+describe("durability of a store that need not survive a loss of power", () => {
+  test("transactions are in the page cache before they return: a write-ahead log that is synced when it is folded in", () => {
+    const file = openSqliteFile(path, "process-end");
+    const pragma = (name: string) => Object.values(file.database.prepare(`PRAGMA ${name}`).get() ?? {});
+    expect([...pragma("journal_mode"), ...pragma("synchronous")]).toEqual(["wal", 1]);
+    file.close();
+  });
+});
+
 describe("a group whose writing fails", () => {
   test("is taken back whole, and the next one goes on from there", () => {
     const backend = new SqliteBackend(path);

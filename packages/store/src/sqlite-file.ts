@@ -14,6 +14,14 @@ const SQLITE_NOTADB = 26;
 /** SQLITE_IOERR_SHMOPEN, _SHMSIZE, _SHMLOCK and _SHMMAP. */
 const SHARED_INDEX_ERRORS = new Set([18, 19, 20, 21].map((detail) => SQLITE_IOERR | (detail << 8)));
 
+/**
+ * What an acknowledged commit survives: the loss of power, for which each group of commits is synced to the disk, or the end of the process by
+ * any means, for which the page cache is enough. The file stays whole in both cases (https://sqlite.org/pragma.html#pragma_synchronous).
+ */
+export type Survives = "power-loss" | "process-end";
+
+const SYNCHRONOUS: Readonly<Record<Survives, string>> = { "power-loss": "FULL", "process-end": "NORMAL" };
+
 /** An opened database file that no other process can open until it is closed, or this process dies. */
 export interface SqliteFile {
   readonly database: DatabaseSync;
@@ -29,7 +37,7 @@ export interface SqliteFile {
  *
  * @throws HoldfastError `unavailable`: held by another process, or the folder cannot be written; and as {@link inspect}.
  */
-export function openSqliteFile(path: string): SqliteFile {
+export function openSqliteFile(path: string, survives: Survives = "power-loss"): SqliteFile {
   return translating(path, () => {
     const inspected = inspectReadOnly(path);
     const database = new DatabaseSync(path, { timeout: 0 });
@@ -37,7 +45,8 @@ export function openSqliteFile(path: string): SqliteFile {
       database.exec("PRAGMA locking_mode = EXCLUSIVE");
       if (!inspected) inspect(path, database);
       createSchema(database);
-      database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000");
+      database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${SYNCHRONOUS[survives]}`);
+      database.exec("PRAGMA wal_autocheckpoint = 4000");
       database.exec("BEGIN IMMEDIATE; COMMIT");
       // Left by inspecting: the index of the log that several processes would share.
       rmSync(`${path}-shm`, { force: true });

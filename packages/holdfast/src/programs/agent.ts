@@ -28,8 +28,7 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
   mkdirSync(settings.stateDirectory, { recursive: true, mode: 0o750 });
 
   await using stack = new AsyncDisposableStack();
-  const path = join(settings.stateDirectory, "book.db");
-  const store = stack.adopt(await openSqliteStore({ clock: systemClock, logger }, { path }), (open) => open.close());
+  const store = stack.adopt(await openBookStore(settings, logger), (open) => open.close());
   const driver = stack.adopt(await openDriver(settings, node, logger), (open) => open.close());
   const client = createClient({ fetch }, { server: settings.server, token: settings.token });
   const dependencies = { store, client, driver, clock: systemClock, logger };
@@ -39,6 +38,12 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
   logger.info("agent is ready", { node, server: settings.server });
   announceReady();
   logger.info("agent is stopping", { signal: await stopRequested() });
+}
+
+/** A loss of power takes the links, flows and sandboxes with it that the book describes, so it need not survive one. */
+async function openBookStore(settings: AgentSettings, logger: Logger) {
+  const path = join(settings.stateDirectory, "book.db");
+  return await openSqliteStore({ clock: systemClock, logger }, { path, survives: "process-end" });
 }
 
 async function openDriver(settings: AgentSettings, node: Name, logger: Logger) {
