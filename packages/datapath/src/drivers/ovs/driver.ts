@@ -7,6 +7,7 @@ import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { announcementFrames } from "./announcement.ts";
+import { type RuleSet, shieldRules } from "./firewall.ts";
 import { FlowPlan } from "./flow-plan.ts";
 import type { FlowRow } from "./flow-row.ts";
 import { flowRows } from "./flow-row.ts";
@@ -111,6 +112,7 @@ class OvsDriver implements DatapathDriver {
     plan.inherit(inherited);
     if (uplink !== undefined) this.#startUplink(names.uplinkBridge);
     const firewall = this.#reconciler.table(firewallTable(host));
+    await this.#raiseShield(firewall, signal);
     const local = new LocalGateways({ plan, gateways, firewall, numbers: this.#numbers, ovs }, this.#settings);
     this.#parts = { integration, flows, plan, local };
     await this.#pool.recover(links);
@@ -292,6 +294,15 @@ class OvsDriver implements DatapathDriver {
     const operations = createFlowOperations(connection);
     this.#switches.push({ connection, operations });
     return { connection, operations };
+  }
+
+  /** In force before the first interface is given away. */
+  async #raiseShield(firewall: Table<RuleSet>, signal: AbortSignal): Promise<void> {
+    const { names, uplink, datapathType } = this.#settings;
+    if (datapathType === "system") return;
+    const shield = shieldRules([`${names.linkPrefix}*`, ...(uplink === undefined ? [] : [uplink])]);
+    firewall.set(shield);
+    await firewall.settled([shield.name], signal);
   }
 
   #startUplink(bridge: string): void {

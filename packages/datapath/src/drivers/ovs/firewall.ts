@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { Cidr, IpAddress } from "@holdfast/core";
+import { Cidr, type Family, IpAddress } from "@holdfast/core";
 import type { PublishedPort } from "@holdfast/model";
 
 /** A network whose gateway this machine is. */
@@ -22,20 +22,70 @@ export interface FirewallState {
   readonly ports: readonly FirewallPort[];
 }
 
-/** Our one table; whatever is in it is ours. */
-export const NFT_TABLE = "inet holdfast";
-
-/** The mark in the table's comment by which a restarted agent sees that it holds these rules already. */
-export function firewallDigest(rules: string): string {
-  return createHash("sha256").update(rules).digest("hex").slice(0, 16);
+/** A piece of the firewall that is in force as a whole or not at all. */
+export interface RuleSet {
+  /** E.g. `"gateway"`. */
+  readonly name: string;
+  /** The nft tables that it is, e.g. `"inet holdfast"`: whatever is in them is ours. */
+  readonly tables: readonly [string, ...string[]];
+  /** Chains and sets by table. Empty: the tables are not there. */
+  readonly chains: ReadonlyMap<string, string>;
+  /** Families in which this machine must forward. */
+  readonly forwards: readonly Family[];
+  /** Links with names that begin so may be forwarded from and to, whatever other tables' default is. */
+  readonly admits?: string;
 }
 
-/** A script that replaces the whole table in one transaction; removes it when there is nothing to guard. */
-export function firewallScript(state: FirewallState): string {
-  const reset = `table ${NFT_TABLE}\ndelete table ${NFT_TABLE}\n`;
-  if (state.networks.length === 0) return reset;
-  const body = firewallRules(state);
-  return `${reset}table ${NFT_TABLE} {\n  comment "${firewallDigest(body)}"\n${body}}\n`;
+/** The rules of this machine as the gateway of its local networks. */
+export function gatewayRules(state: FirewallState): RuleSet {
+  const [first] = state.networks;
+  const prefixes = state.networks.flatMap((network) => network.prefixes);
+  return {
+    name: "gateway",
+    tables: ["inet holdfast"],
+    chains: first === undefined ? new Map() : new Map([["inet holdfast", firewallRules(state)]]),
+    forwards: (["v4", "v6"] as const).filter((family) => prefixes.some((prefix) => Cidr.family(prefix) === family)),
+    admits: state.gatewayPrefix,
+  };
+}
+
+/**
+ * Keeps this machine's own stack away from links that belong to the switch.
+ *
+ * A switch in user space reads a copy of each frame and leaves the frame to the kernel. Without this, the machine would answer ARP for
+ * its gateway addresses on endpoints' links, and take and route what endpoints send to its MAC, past all flows.
+ */
+export function shieldRules(links: readonly string[]): RuleSet {
+  const drop = (direction: string) => links.map((link) => `    ${direction} ${quote(link)} drop\n`).join("");
+  const chain = (name: string, hook: string, direction: string) =>
+    `  chain ${name} {\n    type filter ${hook}; policy accept;\n${drop(direction)}  }\n`;
+  const incoming = chain("incoming", "hook prerouting priority -450", "iifname");
+  const outgoing = chain("outgoing", "hook output priority -450", "oifname");
+  return {
+    name: "shield",
+    tables: ["inet holdfast_shield", "arp holdfast_shield"],
+    chains: new Map([
+      ["inet holdfast_shield", incoming + outgoing],
+      ["arp holdfast_shield", chain("incoming", "hook input priority 0", "iifname")],
+    ]),
+    forwards: [],
+  };
+}
+
+/** The mark in the first table's comment by which a restarted agent sees that these rules are in force already. */
+export function ruleSetDigest({ chains }: RuleSet): string {
+  return createHash("sha256")
+    .update(JSON.stringify([...chains]))
+    .digest("hex")
+    .slice(0, 16);
+}
+
+/** A script for nft(8) that replaces the tables in one transaction. */
+export function ruleSetScript(rules: RuleSet): string {
+  const reset = rules.tables.map((table) => `table ${table}\ndelete table ${table}\n`).join("");
+  const comment = `  comment "${ruleSetDigest(rules)}"\n`;
+  const tables = [...rules.chains].map(([table, chains]) => `table ${table} {\n${comment}${chains}}\n`);
+  return reset + tables.join("");
 }
 
 /** Chains of the table, as people write them. */
@@ -124,7 +174,7 @@ function published({ ports }: FirewallState): string[] {
     ...rules,
     "}",
     "chain output {",
-    "  type nat hook output priority dstnat; policy accept;",
+    "  type nat hook output priority -100; policy accept;",
     ...rules,
     "}",
   ];

@@ -3,22 +3,24 @@ import type { WiredNetwork } from "@holdfast/model";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { RowStatus } from "../../driver.ts";
 import type { Table } from "../../reconcile/table.ts";
-import type { FirewallPort, FirewallState } from "./firewall.ts";
+import { type FirewallPort, gatewayRules, type RuleSet } from "./firewall.ts";
 import type { FlowPlan } from "./flow-plan.ts";
 import { networkNumber } from "./network-party.ts";
 import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
 import { GATEWAY_MAC } from "./ownership.ts";
-import { FIREWALL_KEY } from "./tables/firewall.ts";
 import type { GatewayRow } from "./tables/gateways.ts";
 
 interface GatewayDependencies {
   readonly plan: FlowPlan;
   readonly gateways: Table<GatewayRow>;
-  readonly firewall: Table<FirewallState>;
+  readonly firewall: Table<RuleSet>;
   readonly numbers: Numbers;
   readonly ovs: OpenVSwitch;
 }
+
+/** Key of the rows of the firewall that are planned here. */
+const GATEWAY_RULES = "gateway";
 
 /**
  * This machine as the gateway of its local networks. Planned as a whole, and first when the desired state is complete: with a part of
@@ -55,7 +57,7 @@ export class LocalGateways {
     else this.#ports.set(endpoint, ports);
     if (!this.#complete) return;
     this.#plan();
-    await this.#dependencies.firewall.settled([FIREWALL_KEY], signal);
+    await this.#dependencies.firewall.settled([GATEWAY_RULES], signal);
   }
 
   complete(): void {
@@ -82,7 +84,7 @@ export class LocalGateways {
     const ids = new Set(served.map((network) => network.id));
     for (const id of this.#served.keys()) if (!ids.has(id)) this.#stopServing(id);
     for (const network of served) this.#serve(network);
-    this.#dependencies.firewall.set({
+    const rules = gatewayRules({
       gatewayPrefix: this.#settings.names.gatewayPrefix,
       networks: served.map(({ id, tenant, subnets }) => ({
         tenant,
@@ -91,6 +93,7 @@ export class LocalGateways {
       })),
       ports: [...this.#ports.values()].flat(),
     });
+    this.#dependencies.firewall.set(rules);
   }
 
   #serve(network: WiredNetwork): void {

@@ -70,6 +70,7 @@ export interface Names {
   readonly tunnel: string;
   /** The end in the switch and the end for the sandbox, of the interface with this number. */
   link(number: number): string;
+  readonly linkPrefix: string;
   peer(number: number): string;
   /** Undefined when it is no name that `link` gives. */
   linkNumber(name: string): number | undefined;
@@ -86,6 +87,7 @@ function createNames(prefix: string): Names {
     patchToUplink: `${prefix}-int-up`,
     patchToIntegration: `${prefix}-up-int`,
     tunnel: `${prefix}-vxlan`,
+    linkPrefix: `${prefix}p`,
     link: (number) => `${prefix}p${number}`,
     peer: (number) => `${prefix}c${number}`,
     linkNumber: (name) => {

@@ -1,6 +1,7 @@
 import { type Clock, type Logger, systemClock } from "@holdfast/core";
 import { createKernel } from "@holdfast/netlink";
 import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS } from "@holdfast/ovsdb";
+import { gatewayRules, shieldRules } from "./firewall.ts";
 import { createHostTools } from "./host-tools.ts";
 import { OWNER, readAlias } from "./ownership.ts";
 import { firewallTable } from "./tables/firewall.ts";
@@ -31,7 +32,8 @@ export async function removeOvsDatapath(options: RemovalOptions): Promise<Remove
   const links = await removeLinks(options);
   const { namePrefix = "hf", namespace, signal } = options;
   const firewall = firewallTable(createHostTools(namespace));
-  await firewall.operations.remove([{ gatewayPrefix: `${namePrefix}g-`, networks: [], ports: [] }], signal);
+  const gateway = gatewayRules({ gatewayPrefix: `${namePrefix}g-`, networks: [], ports: [] });
+  await firewall.operations.remove([gateway, shieldRules([])], signal);
   return { bridges, links };
 }
 
