@@ -23,6 +23,9 @@ describe("options", () => {
     const read = (sources: Parameters<typeof readOptions>[2]) => () => readOptions("controller", definitions, sources);
     expect(read({ environment: { HOLDFAST_CONTROLLER_LIMIT: "100" } })).toThrow("HOLDFAST_CONTROLLER_LIMIT");
     expect(read({ flags: { nodeTimeout: "soon" } })).toThrow("--node-timeout");
+    expect(read({ file: { limit: { a: 1 } } })).toThrow(
+      "controller.limit in the configuration file is neither text, number",
+    );
     expect(read({ file: { lisen: "x" } })).toThrow("controller.lisen in the configuration file is no option");
   });
 

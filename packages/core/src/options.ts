@@ -97,7 +97,7 @@ function readOption(section: string, name: string, definition: OptionDefinition,
   const candidates: [string, string | undefined][] = [
     [flagName(name), sources.flags?.[name]],
     [variable, sources.environment?.[variable]],
-    [`${section}.${name} in the configuration file`, inFile === undefined ? undefined : String(inFile)],
+    [`${section}.${name} in the configuration file`, scalarText(`${section}.${name}`, inFile)],
     ["default", definition.fallback],
   ];
   const [origin, text] = candidates.find(([, value]) => value !== undefined) ?? [];
@@ -108,6 +108,16 @@ function readOption(section: string, name: string, definition: OptionDefinition,
     const reason = error instanceof Error ? error.message : String(error);
     throw new HoldfastError("invalid_argument", `${origin}: ${reason}`, { cause: error });
   }
+}
+
+function scalarText(key: string, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "string") return value;
+  if (typeof value === "number" || typeof value === "boolean") return `${value}`;
+  throw new HoldfastError(
+    "invalid_argument",
+    `${key} in the configuration file is neither text, number nor true or false`,
+  );
 }
 
 function integerIn(text: string, range: { min: number; max: number }): number {

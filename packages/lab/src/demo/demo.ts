@@ -63,7 +63,7 @@ class Story {
     await this.#shows("the router", await this.#routerReaches(address), address);
     await this.#peersReach("web", address);
     await using pings = await startPingStream({ space: this.#lab.router }, address, this.#signal);
-    await this.#move(first, second, "redis-0", "web", address);
+    await this.#move({ name: "redis-0", network: "web", address });
     await this.#same(second, "redis-0", "web", before);
     await this.#shows("the router", await this.#routerReaches(address), address);
     await this.#peersReach("web", address);
@@ -80,7 +80,7 @@ class Story {
     await this.#peersReach("cache", address);
     const inside = await first.containerPid("cache-peer-1", this.#signal);
     await using pings = await startPingStream({ space: first, inside }, address, this.#signal);
-    await this.#move(first, second, "mysql-0", "cache", address);
+    await this.#move({ name: "mysql-0", network: "cache", address });
     await this.#same(second, "mysql-0", "cache", before);
     await this.#peersReach("cache", address);
     return (await pings.gap(this.#signal)).longestGapMs;
@@ -115,7 +115,9 @@ class Story {
     await runContainer(host, { name, network, address }, this.#signal);
   }
 
-  async #move(from: LabHost, to: LabHost, name: string, network: string, address: string): Promise<void> {
+  async #move(container: { readonly name: string; readonly network: string; readonly address: string }): Promise<void> {
+    const { name, network, address } = container;
+    const [from, to] = this.#hosts();
     this.#print(`${from.name}$ docker rm -f ${name}        (a ping to ${address} never stops)`);
     await removeContainer(from, name, this.#signal);
     await this.#start(to, name, network, address);
