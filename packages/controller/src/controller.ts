@@ -37,20 +37,25 @@ export interface Controller {
 export function createController(dependencies: ControllerDependencies, options: ControllerOptions): Controller {
   const logger = dependencies.logger.child({ component: "controller" });
   const engine = createEngine({ ...dependencies, logger }, options);
-  const { platform, nouns, metrics, signal } = engine;
+  const { platform, nouns, metrics } = engine;
+  const stopping = new AbortController();
   const app = createApp({
     handlers: createHandlers(platform, nouns),
-    streams: createStreams(platform, nouns, { beat: options.beat, metrics, signal }),
+    streams: createStreams(platform, nouns, { beat: options.beat, metrics, signal: stopping.signal }),
     pages: createPages(engine),
     authenticate: createAuthentication(options.token),
+    stopping: stopping.signal,
     metrics,
     logger,
   });
   let address: ListenAddress = options.listen;
 
   async function stop(): Promise<void> {
-    await engine.stop();
+    // Streams would never end by themselves; requests that have begun are answered.
+    stopping.abort();
+    nouns.feeds.close();
     await app.close();
+    await engine.stop();
   }
 
   return {

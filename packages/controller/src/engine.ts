@@ -31,8 +31,6 @@ export interface Engine {
   readonly metrics: Metrics;
   /** Why it cannot serve; undefined: it can. */
   readonly broken: string | undefined;
-  /** Ends when the engine stops. */
-  readonly signal: AbortSignal;
   /** Resolves when everything the store has is in memory and followed. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -66,6 +64,16 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
     jobs.push(job);
   }
 
+  async function follow(signal: AbortSignal): Promise<void> {
+    try {
+      await followStore({ store, state, clock, logger }, signal);
+      state.fail("it was stopped");
+    } catch (error) {
+      state.fail(errorText(error));
+      throw error;
+    }
+  }
+
   async function trimLedger(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const before = new Date(clock.now().getTime() - options.ledgerRetention);
@@ -84,7 +92,6 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
     platform,
     nouns,
     metrics,
-    signal: stopping.signal,
 
     get broken() {
       return broken;
@@ -96,7 +103,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
         part.load();
         state.listen((changes) => part.follow(changes));
       }
-      startJob("follow", (signal) => followStore({ store, state, clock, logger }, signal));
+      startJob("follow", follow);
       await nouns.tenants.prepare();
       await nouns.networks.prepare();
       startJob("expiry", nouns.expiry.run);
@@ -108,7 +115,6 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
     async stop() {
       stopping.abort();
       broken = "stopped";
-      nouns.feeds.close();
       await Promise.all(jobs);
     },
   };

@@ -1,4 +1,4 @@
-import type { Identity, IpAddress, Name } from "@holdfast/core";
+import { HoldfastError, type Identity, type IpAddress, type Name } from "@holdfast/core";
 import type { Claim, Endpoint, NetworkKind, Tenant } from "@holdfast/model";
 import type { Change, ChangeBatch, Entry } from "@holdfast/store";
 import { collectionOf, splitKey } from "./keys.ts";
@@ -47,7 +47,8 @@ export class State {
   /** The commit up to which everything is here. */
   revision = 0;
   readonly #listeners: StateListener[] = [];
-  readonly #waiters = new Map<number, (() => void)[]>();
+  readonly #waiters = new Map<number, PromiseWithResolvers<void>>();
+  #failure: HoldfastError | undefined;
   readonly #written = new Map<string, { readonly text: string; readonly object: object }>();
 
   /** Listeners are called in the order in which they came. */
@@ -63,14 +64,20 @@ export class State {
     return this.segments.get(`${kind}/${segment}`);
   }
 
-  /** Resolves when everything up to a commit of ours is here. */
+  /** Resolves when everything up to a commit of ours is here. @throws HoldfastError `unavailable` when it will never be. */
   reached(revision: number): Promise<void> {
     if (revision <= this.revision) return Promise.resolve();
-    return new Promise((resolve) => {
-      const waiters = this.#waiters.get(revision);
-      if (waiters === undefined) this.#waiters.set(revision, [resolve]);
-      else waiters.push(resolve);
-    });
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const waiter = this.#waiters.get(revision) ?? Promise.withResolvers<void>();
+    this.#waiters.set(revision, waiter);
+    return waiter.promise;
+  }
+
+  /** Nothing more will come: who waits is told so. */
+  fail(reason: string): void {
+    this.#failure = new HoldfastError("unavailable", `the controller no longer follows its store: ${reason}`);
+    for (const waiter of this.#waiters.values()) waiter.reject(this.#failure);
+    this.#waiters.clear();
   }
 
   /** Spares parsing a value that this process is about to write. */
@@ -103,10 +110,8 @@ export class State {
   }
 
   #wake(revision: number): void {
-    const waiters = this.#waiters.get(revision);
-    if (waiters === undefined) return;
+    this.#waiters.get(revision)?.resolve();
     this.#waiters.delete(revision);
-    for (const resolve of waiters) resolve();
   }
 
   #change(change: Change): StateChange | undefined {

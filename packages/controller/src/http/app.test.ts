@@ -298,7 +298,8 @@ describe("a request that cannot be understood is refused with a problem, and cha
     ["no address", "GET", "/v1/ip/10.20.0.300", undefined, {}, 400, "invalid_argument", "address"],
   ];
 
-  test.each(cases)("%s", async (_, method, path, body, headers, status, code, field) => {
+  test.each(cases)("%s", async (...one) => {
+    const [, method, path, body, headers, status, code, field] = one;
     await using server = await withNetwork();
     const before = await dump(server.store);
     const answer = await server.call(method, path, body, headers);

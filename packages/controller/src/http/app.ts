@@ -16,6 +16,8 @@ export interface AppDependencies {
   readonly authenticate: Authenticate;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Aborted when no more requests are to come. */
+  readonly stopping: AbortSignal;
 }
 
 /** Answers an operation that goes on; the reply is in the stream's hands. */
@@ -46,10 +48,10 @@ const MAX_BODY_BYTES = 1024 * 1024;
 const MAX_PARAM_LENGTH = 2000;
 
 export function createApp(dependencies: AppDependencies): FastifyInstance {
-  const { logger, authenticate, handlers, streams, pages } = dependencies;
+  const { logger, authenticate, handlers, streams, pages, stopping } = dependencies;
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
-    forceCloseConnections: true,
+    forceCloseConnections: "idle",
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: (error, request, reply) => sendError(reply, error, logger, request.method),
     clientErrorHandler: (error, socket) => {
@@ -66,7 +68,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
   for (const [id, route] of Object.entries(routes) as [keyof typeof routes, Route][]) {
     const stream = id === "followNode" || id === "watch" ? streams[id] : undefined;
     const handle =
-      stream === undefined ? answer(route, handlers[id as HandledRoute] as Handler) : follow(route, stream);
+      stream === undefined ? answer(route, handlers[id as HandledRoute] as Handler, stopping) : follow(route, stream);
     app.route({
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ":$1"),
@@ -79,10 +81,12 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
   return app;
 }
 
-function answer(route: Route, handler: Handler) {
+function answer(route: Route, handler: Handler, stopping: AbortSignal) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const result = await handler(parseRequest(route, request), callerOf(route, request));
     reply.code(route.status);
+    // A connection that was busy when the server was closed would else be kept for the next request.
+    if (stopping.aborted) reply.header("connection", "close");
     if (route.reply === undefined || result === undefined) return void reply.send();
     const { revision } = result as { revision?: number };
     if (revision !== undefined) reply.header("etag", `"${revision}"`);
