@@ -65,6 +65,7 @@ export class FlowPlan {
   readonly #networks = new Map<number, NetworkMembers>();
   readonly #locals = new Map<string, LocalMember>();
   readonly #remotes = new Map<string, RemoteMember>();
+  readonly #spreading = new Set<NetworkMembers>();
 
   constructor(sink: RowSink<FlowRow>) {
     this.#rows = new Contributions(sink);
@@ -231,7 +232,19 @@ export class FlowPlan {
     return this.#rows.replace(`flood ${party.number}`, rows);
   }
 
-  #spread({ party, nodes, inherited }: NetworkMembers): void {
+  /** Once for all changes of a turn: the flow grows with the nodes, and at the start they come one after the other. */
+  #spread(members: NetworkMembers): void {
+    if (this.#spreading.size === 0) {
+      queueMicrotask(() => {
+        const all = [...this.#spreading];
+        this.#spreading.clear();
+        for (const each of all) this.#spreadNow(each);
+      });
+    }
+    this.#spreading.add(members);
+  }
+
+  #spreadNow({ party, nodes, inherited }: NetworkMembers): void {
     if (party === undefined) return;
     const rules = floodRemote(party, [...inherited.nodes.union(new Set(nodes.keys()))]);
     this.#rows.replace(`spread ${party.number}`, flowRows(rules, cookieOf("network", party.number)));
