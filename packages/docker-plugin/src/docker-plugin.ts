@@ -12,6 +12,7 @@ import { createTurns } from "./drivers/turns.ts";
 import type { Engine } from "./engine/engine.ts";
 import { createEngineClient } from "./engine/engine-client.ts";
 import { createEngineLoop } from "./engine/engine-loop.ts";
+import { leaveEngine } from "./engine/leaving.ts";
 import { createProtocolServer, type Method, type Methods, type ProtocolServer } from "./protocol/server.ts";
 
 /** What the plugin works with. */
@@ -44,6 +45,11 @@ export interface DockerPluginOptions {
 export interface DockerPlugin {
   /** @throws HoldfastError `in_use`: another agent serves the socket. */
   start(): Promise<void>;
+  /**
+   * Removes the docker networks that were made here and takes containers off them, while Docker's calls are still answered. For the end of the
+   * platform on this machine; {@link stop} follows. Gives the networks' names.
+   */
+  leave(signal: AbortSignal): Promise<readonly string[]>;
   /** Answers what is under way and ends; containers keep running. */
   stop(): Promise<void>;
 }
@@ -82,6 +88,11 @@ export function createDockerPlugin(
       await server.start();
       const stop = new AbortController();
       running = { server, stop, loop: loop.run(stop.signal) };
+    },
+    async leave(signal) {
+      running?.stop.abort(new HoldfastError("unavailable", "holdfast leaves this machine"));
+      await running?.loop;
+      return await leaveEngine(engine, logger, signal);
     },
     async stop() {
       const ending = running;

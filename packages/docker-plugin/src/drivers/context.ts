@@ -11,7 +11,7 @@ export interface DriverContext {
   readonly records: Records;
   readonly inFlight: InFlight;
   readonly turns: Turns;
-  /** Answers of attach by EndpointID; what is not here is asked again. */
+  /** Answers of attach by EndpointID, until Join has used them; what is not here is asked again. */
   readonly interfaces: Map<string, AttachedInterface>;
   readonly portProbe: PortProbe;
   readonly random: () => number;

@@ -246,6 +246,13 @@ describe("an address", () => {
     expect(plugin.workloads.calls).not.toContain("reclaim");
   });
 
+  test("of a gateway or an --aux-address is nobody's: releasing it does not reach the address authority", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork({ ...plan, auxiliary: { router: "10.20.0.9" } });
+    await plugin.docker.deleteNetwork(network);
+    expect(plugin.workloads.calls).not.toContain("unreserve");
+  });
+
   test("of a pool that is not ours is refused", async () => {
     await using plugin = await pluginFixture();
     expect(

@@ -13,6 +13,8 @@ export async function join(body: unknown, context: DriverContext, signal: AbortS
     await context.workloads.joined({ runtimeEndpoint: EndpointID, sandbox: SandboxKey }, signal);
     const record = context.records.endpoint(EndpointID) ?? { network: NetworkID, ports: [], contested: [] };
     await context.records.putEndpoint(EndpointID, { ...record, sandbox: SandboxKey });
+    // Docker asks once as a rule; whoever asks again is answered by the agent.
+    context.interfaces.delete(EndpointID);
     return joinReply(attached);
   });
 }
@@ -33,7 +35,7 @@ function joinReply({ interfaceName, gateways }: AttachedInterface): object {
 /** The agent gives the same answer for the same key: what this process forgot in a restart comes from there. */
 async function attachAgain(
   endpointId: string,
-  { workloads, interfaces }: DriverContext,
+  { workloads }: DriverContext,
   signal: AbortSignal,
 ): Promise<AttachedInterface> {
   const info = workloads.inspect(endpointId);
@@ -42,9 +44,7 @@ async function attachAgain(
   }
   const { tenant, network, identity, addresses } = info;
   const request = { runtime: "docker", runtimeEndpoint: endpointId, tenant, network, identity, addresses } as const;
-  const attached = await workloads.attach(request, signal);
-  interfaces.set(endpointId, attached);
-  return attached;
+  return await workloads.attach(request, signal);
 }
 
 /** A container's second network asks for the container's ports again; another container's may not have them. */

@@ -92,6 +92,13 @@ export function createEngineClient({ socketPath }: { readonly socketPath: string
         if (!isHoldfastError(error, "not_found")) throw error;
       }
     },
+    async disconnect(networkId, container, signal) {
+      try {
+        await call("POST", `/networks/${networkId}/disconnect`, signal, { Container: container, Force: true });
+      } catch (error) {
+        if (!isHoldfastError(error, "not_found")) throw error;
+      }
+    },
     async *events(signal) {
       const path = `/events?filters=${filters({ type: ["container", "network"], event: EVENTS })}`;
       const response = await open({ method: "GET", path, socketPath }, signal);

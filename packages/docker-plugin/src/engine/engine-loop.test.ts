@@ -1,4 +1,3 @@
-import { setTimeout as pause } from "node:timers/promises";
 import { HoldfastError } from "@holdfast/core";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
@@ -36,8 +35,9 @@ async function loopFixture({ networks = [web], engine = new FakeEngine() } = {})
   const loop = createEngineLoop({ engine, workloads, records, clock, logger });
   const stop = new AbortController();
   const running = loop.run(stop.signal);
+  // Nothing here waits for anything but promises and the clock.
   const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < 5; turn++) await pause(1);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
   };
   const advance = async (milliseconds: number): Promise<void> => {
     for (let passed = 0; passed < milliseconds; passed += 500) {
@@ -172,11 +172,13 @@ describe("attachments", () => {
     await loop.attach(network?.id ?? "", "docker-1");
     await loop.advance(1_000);
     loop.engine.setEndpoints(network?.id ?? "", []);
+    await loop.event();
     loop.engine.stop();
     await loop.advance(60_000);
     expect(loop.workloads.calls).not.toContain("reclaim");
+    const before = loop.engine.looks;
     loop.engine.start();
-    await loop.advance(6_000);
+    while (loop.engine.looks === before) await loop.advance(100);
     expect(loop.workloads.live).toHaveLength(1);
     await loop.advance(10_000);
     expect(loop.workloads.live).toEqual([]);

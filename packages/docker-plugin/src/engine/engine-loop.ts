@@ -40,6 +40,9 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
   /** Since when a docker network of ours has been too many, by its id. */
   let unwantedSince = new Map<string, number>();
   let events = 0;
+  let engineSince = 0;
+  /** Ends the wait for the next look without an event. */
+  let nextLook = new AbortController();
   let reclaimed: ReadonlySet<string> = new Set();
 
   /** Keeps the subscription; the pauses grow while there is no engine. */
@@ -48,7 +51,10 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
       try {
         for await (const event of engine.events(signal)) {
           attempt = 0;
-          if (event === "connected") logger.info("watching dockerd");
+          if (event === "connected") {
+            engineSince = clock.now().getTime();
+            logger.info("watching dockerd");
+          }
           connected = true;
           events += 1;
           trigger.fire();
@@ -103,7 +109,7 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
     const endpoints = observed.flatMap((network) => network.endpoints);
     const networksMissing = await memory.compare(observed, monotonic);
     const listed = new Set(endpoints.map(({ id }) => id));
-    const { leaked, suspects } = leaks.look({ attachments, listed, at, monotonic, events: eventsBefore });
+    const { leaked, suspects } = leaks.look({ attachments, listed, at, monotonic, engineSince, events: eventsBefore });
     if (leaked.length > 0) {
       const fresh = leaked.filter((endpoint) => !reclaimed.has(endpoint));
       if (fresh.length > 0) logger.info("attachments are gone from docker", { endpoints: fresh });
@@ -116,6 +122,8 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
     const waits = [
       ...(suspects || networksMissing ? [CONFIRM_AFTER] : []),
       ...(reserved ? [RESERVATION_GRACE] : []),
+      // The agent keeps what is in a living sandbox.
+      ...(leaked.length > 0 ? [STEP_RETRY] : []),
       ...(again === undefined ? [] : [again]),
     ];
     return waits.length === 0 ? undefined : Math.min(...waits);
@@ -203,8 +211,11 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
     logger.warn("a docker network is not as it should be", { network, reason });
   }
 
+  /** Only the wait that was set last counts. */
   function fireAfter(milliseconds: number, signal: AbortSignal): void {
-    clock.wait(milliseconds, signal).then(trigger.fire, () => {});
+    nextLook.abort();
+    nextLook = new AbortController();
+    clock.wait(milliseconds, AbortSignal.any([signal, nextLook.signal])).then(trigger.fire, () => {});
   }
 
   return {

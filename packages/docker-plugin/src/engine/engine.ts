@@ -10,6 +10,8 @@ export interface Engine {
   createNetwork(network: NewEngineNetwork, signal: AbortSignal): Promise<string>;
   /** The absence of the network is a success. @throws HoldfastError `in_use`: it has endpoints. */
   removeNetwork(networkId: string, signal: AbortSignal): Promise<void>;
+  /** Takes a container off a docker network, whether it runs or not; its absence is a success. */
+  disconnect(networkId: string, container: string, signal: AbortSignal): Promise<void>;
   /**
    * One value when the subscription stands, then one for each event that can change networks, endpoints or names. Ends when the engine
    * goes. @throws HoldfastError `unavailable`: there is no engine.

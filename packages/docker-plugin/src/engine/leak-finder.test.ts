@@ -23,6 +23,7 @@ const at = (seconds: number, rest: Partial<Sighting> = {}): Sighting => ({
   listed: new Set(),
   at: seconds * 1000,
   monotonic: seconds * 1000,
+  engineSince: 0,
   events: 0,
   ...rest,
 });
@@ -70,6 +71,15 @@ describe("the leak finder", () => {
         at(35, { attachments: [unattached] }),
       ],
       [[], [], [], ["e1"]],
+    ],
+    [
+      "a reservation older than this dockerd has five, whatever happens",
+      [
+        at(10, { attachments: [unattached], engineSince: 9_000 }),
+        at(12, { attachments: [unattached], engineSince: 9_000, events: 3 }),
+        at(15, { attachments: [unattached], engineSince: 9_000 }),
+      ],
+      [[], [], ["e1"]],
     ],
     [
       "what is released is nobody's concern",

@@ -10,6 +10,8 @@ export interface Sighting {
   readonly at: number;
   /** The same on a clock that only grows. */
   readonly monotonic: number;
+  /** When we came to know this dockerd, epoch milliseconds: it may have started then. */
+  readonly engineSince: number;
   /** How many events dockerd had sent by then. */
   readonly events: number;
 }
@@ -27,7 +29,7 @@ export const CONFIRM_AFTER = 5_000;
 
 /**
  * Milliseconds for which a reservation may wait for its endpoint: Docker has no id for it, so only time tells that nobody will come. In a
- * living dockerd CreateEndpoint follows within milliseconds.
+ * living dockerd CreateEndpoint follows within milliseconds; one that has started since knows nothing of it.
  */
 export const RESERVATION_GRACE = 30_000;
 
@@ -45,17 +47,20 @@ interface Suspect {
 export function createLeakFinder(): { look(sighting: Sighting): Finding; forget(): void } {
   let suspects = new Map<string, Suspect>();
   return {
-    look({ attachments, listed, at, monotonic, events }) {
+    look(sighting) {
+      const { monotonic, events } = sighting;
       const before = suspects;
       suspects = new Map();
       const leaked: string[] = [];
-      for (const attachment of attachments.filter((candidate) => isMissing(candidate, listed, at))) {
-        const { endpoint, phase, since } = attachment;
+      for (const attachment of sighting.attachments.filter((candidate) => isMissing(candidate, sighting))) {
+        const { endpoint, phase, since, runtimeEndpoint } = attachment;
         const seen = before.get(endpoint);
         const unchanged = seen?.phase === phase && seen.since === since;
         const first = unchanged ? seen : { phase, since, monotonic, events };
         suspects.set(endpoint, first);
-        if (unchanged && (monotonic - first.monotonic >= CONFIRM_AFTER || events > first.events)) leaked.push(endpoint);
+        // An event says that dockerd has gone on; for an endpoint that is not made yet it says nothing.
+        const wentOn = runtimeEndpoint !== undefined && events > first.events;
+        if (unchanged && (wentOn || monotonic - first.monotonic >= CONFIRM_AFTER)) leaked.push(endpoint);
       }
       return { leaked, suspects: suspects.size > leaked.length };
     },
@@ -66,12 +71,8 @@ export function createLeakFinder(): { look(sighting: Sighting): Finding; forget(
   };
 }
 
-function isMissing(
-  { runtimeEndpoint, phase, since }: AttachmentInfo,
-  listed: ReadonlySet<string>,
-  at: number,
-): boolean {
+function isMissing({ runtimeEndpoint, phase, since }: AttachmentInfo, { listed, at, engineSince }: Sighting): boolean {
   if (phase === "released" || since >= at) return false;
-  if (runtimeEndpoint === undefined) return at - since >= RESERVATION_GRACE;
+  if (runtimeEndpoint === undefined) return since < engineSince || at - since >= RESERVATION_GRACE;
   return !listed.has(runtimeEndpoint);
 }

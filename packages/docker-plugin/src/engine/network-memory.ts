@@ -3,7 +3,7 @@ import { parseNetworkKey } from "../drivers/network-key.ts";
 import type { Records } from "../drivers/records.ts";
 import type { NetworkRecord } from "../drivers/state.ts";
 import type { EngineNetwork } from "./engine.ts";
-import { CONFIRM_AFTER } from "./leak-finder.ts";
+import { CONFIRM_AFTER, RESERVATION_GRACE } from "./leak-finder.ts";
 import { observedKey } from "./network-plan.ts";
 
 /** Keeps the plugin's memory in line with what dockerd has. */
@@ -27,17 +27,27 @@ export function createNetworkMemory({
 }): NetworkMemory {
   let missingSince = new Map<string, number>();
 
-  async function forgetMissing(listed: ReadonlySet<string>, monotonic: number): Promise<void> {
-    const before = missingSince;
-    missingSince = new Map();
-    for (const id of [...records.networks().keys()].filter((known) => !listed.has(known))) {
-      const since = before.get(id) ?? monotonic;
-      if (monotonic - since < CONFIRM_AFTER) missingSince.set(id, since);
-      else {
-        logger.info("a docker network is gone", { networkId: id });
-        await records.removeNetwork(id);
-      }
+  /** Which of these ids have been missing for that long; must be told all that are missing each time. */
+  function missingFor(ids: readonly string[], milliseconds: number, monotonic: number): readonly string[] {
+    return ids.filter((id) => {
+      const since = missingSince.get(id) ?? monotonic;
+      missingSince.set(id, since);
+      return monotonic - since >= milliseconds;
+    });
+  }
+
+  async function forgetMissing(observed: readonly EngineNetwork[], monotonic: number): Promise<void> {
+    const listed = new Set(observed.flatMap(({ id, endpoints }) => [id, ...endpoints.map((endpoint) => endpoint.id)]));
+    const networks = [...records.networks().keys()].filter((id) => !listed.has(id));
+    const endpoints = [...records.endpoints().keys()].filter((id) => !listed.has(id) && !isAttached(id));
+    const missing = new Set([...networks, ...endpoints]);
+    missingSince = new Map([...missingSince].filter(([id]) => missing.has(id)));
+    for (const id of missingFor(networks, CONFIRM_AFTER, monotonic)) {
+      logger.info("a docker network is gone", { networkId: id });
+      await records.removeNetwork(id);
     }
+    // Ports are chosen before the endpoint is attached, and attaching may take as long as a call may.
+    for (const id of missingFor(endpoints, RESERVATION_GRACE, monotonic)) await records.removeEndpoint(id);
   }
 
   async function recover(network: EngineNetwork): Promise<void> {
@@ -49,13 +59,9 @@ export function createNetworkMemory({
 
   return {
     async compare(observed, monotonic) {
-      await forgetMissing(new Set(observed.map(({ id }) => id)), monotonic);
+      await forgetMissing(observed, monotonic);
       for (const network of observed) await recover(network);
-      const listed = new Set(observed.flatMap(({ endpoints }) => endpoints.map(({ id }) => id)));
-      for (const id of [...records.endpoints().keys()]) {
-        if (!listed.has(id) && !isAttached(id)) await records.removeEndpoint(id);
-      }
-      return missingSince.size > 0;
+      return [...records.networks().keys()].some((id) => missingSince.has(id));
     },
   };
 }

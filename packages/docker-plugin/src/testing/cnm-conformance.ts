@@ -246,7 +246,10 @@ function suite(dialect: Dialect, startPlugin: () => Promise<CnmSubject>): void {
       await caller.expect("NetworkDriver.CreateEndpoint", docker.createEndpointBody(network, id, { address }));
       await crashAfter("CreateEndpoint");
       const join = await caller.expect("NetworkDriver.Join", docker.joinBody(network, id));
-      expect(join).toMatchObject({ InterfaceName: { DstPrefix: "eth" } });
+      expect(join).toMatchObject({
+        InterfaceName: { SrcName: expect.stringMatching(/^.{1,15}$/), DstPrefix: "eth" },
+        Gateway: subject.gateway,
+      });
       await crashAfter("Join");
       await caller.expect("NetworkDriver.Leave", ids);
       await crashAfter("Leave");

@@ -53,6 +53,14 @@ export class FakeEngine implements Engine {
     this.networkList.splice(index, 1);
   }
 
+  async disconnect(networkId: string, container: string): Promise<void> {
+    const index = this.networkList.findIndex(({ id }) => id === networkId);
+    const network = this.networkList[index];
+    if (network === undefined) return;
+    const endpoints = network.endpoints.filter((endpoint) => endpoint.container !== container);
+    this.networkList[index] = { ...network, endpoints };
+  }
+
   async *events(signal: AbortSignal): AsyncIterable<"connected" | "event"> {
     this.#checkRunning();
     yield "connected";
