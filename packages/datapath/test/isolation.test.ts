@@ -1,0 +1,192 @@
+import { MacAddress } from "@holdfast/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { announcementFrames } from "../src/drivers/ovs/announcement.ts";
+import { linkLocalOf } from "../src/drivers/ovs/pipeline/link-local.ts";
+import { ip } from "./parties.ts";
+import { type Member, TwoHosts } from "./two-hosts.ts";
+
+describe("what an endpoint may send, and who gets it", () => {
+  let world: TwoHosts;
+  let a: Member;
+  let b: Member;
+  let x: Member;
+
+  beforeAll(async () => {
+    world = await TwoHosts.start();
+    a = await world.place(0, "vlan-a", "n7", 5);
+    b = await world.place(0, "vlan-b", "n7", 6);
+    x = await world.place(0, "vxlan-a", "n8", 5);
+    await world.place(1, "vxlan-b", "n8", 6);
+    await world.place(0, "rival-a", "n9", 5);
+  });
+  afterAll(() => world[Symbol.asyncDispose]());
+
+  const portOf = (member: Member): number => Number(member.port.hostInterface.slice(3));
+
+  /** What the switch would do with a frame: the datapath's own port numbers made OpenFlow's. */
+  const trace = async (flow: string): Promise<string> => {
+    const { ovs } = world.hosts[0];
+    const text = await ovs.exec("ovs-appctl", "-t", `${ovs.rundir}/ovs-vswitchd.ctl`, "ofproto/trace", "hf-int", flow);
+    return /Datapath actions: (.*)/.exec(text)?.[1] ?? text;
+  };
+  const dropped = async (member: Member): Promise<number> => {
+    const line = (await world.hosts[0].flows())
+      .split("\n")
+      .find((text) => text.includes(`priority=10,in_port=${portOf(member)} `));
+    return Number(/n_packets=(\d+)/.exec(line ?? "")?.[1]);
+  };
+
+  describe("from an endpoint", () => {
+    const mac = "dl_src=02:01:0a:14:00:05";
+    const arp = `arp,${mac},dl_dst=ff:ff:ff:ff:ff:ff`;
+    const own6 = () => linkLocalOf(a.wiring.mac);
+    const solicitation = "icmp6,icmpv6_type=135,icmpv6_code=0,dl_dst=33:33:ff:00:00:99";
+    const advertisement = "icmp6,icmpv6_type=136,icmpv6_code=0,dl_dst=33:33:00:00:00:01";
+    test.each([
+      { name: "IPv4 from its own address", flow: () => `ip,${mac},nw_src=10.20.0.5`, passes: true },
+      { name: "IPv4 from a neighbour's address", flow: () => `ip,${mac},nw_src=10.20.0.6`, passes: false },
+      { name: "IPv4 from another MAC", flow: () => "ip,dl_src=02:01:0a:14:00:06,nw_src=10.20.0.5", passes: false },
+      { name: "IPv4 from no address", flow: () => `ip,${mac},nw_src=0.0.0.0`, passes: false },
+      {
+        name: "ARP about itself",
+        flow: () => `${arp},arp_sha=02:01:0a:14:00:05,arp_spa=10.20.0.5,arp_op=1`,
+        passes: true,
+      },
+      { name: "an ARP probe", flow: () => `${arp},arp_sha=02:01:0a:14:00:05,arp_spa=0.0.0.0,arp_op=1`, passes: true },
+      {
+        name: "ARP with a neighbour's address",
+        flow: () => `${arp},arp_sha=02:01:0a:14:00:05,arp_spa=10.20.0.6,arp_op=2`,
+        passes: false,
+      },
+      {
+        name: "ARP with another MAC inside",
+        flow: () => `${arp},arp_sha=02:01:0a:14:00:06,arp_spa=10.20.0.5,arp_op=2`,
+        passes: false,
+      },
+      { name: "IPv6 from its own address", flow: () => `ipv6,${mac},ipv6_src=fd00:20::5`, passes: true },
+      { name: "IPv6 from its link-local address", flow: () => `ipv6,${mac},ipv6_src=${own6()}`, passes: true },
+      { name: "IPv6 from a neighbour's address", flow: () => `ipv6,${mac},ipv6_src=fd00:20::6`, passes: false },
+      {
+        name: "duplicate address detection of its own address",
+        flow: () => `${solicitation},${mac},ipv6_src=::,nd_target=fd00:20::5`,
+        passes: true,
+      },
+      {
+        name: "duplicate address detection of a neighbour's",
+        flow: () => `${solicitation},${mac},ipv6_src=::,nd_target=fd00:20::6`,
+        passes: false,
+      },
+      {
+        name: "an advertisement of its own address",
+        flow: () => `${advertisement},${mac},ipv6_src=fd00:20::5,nd_target=fd00:20::5,nd_tll=02:01:0a:14:00:05`,
+        passes: true,
+      },
+      {
+        name: "an advertisement of a neighbour's address",
+        flow: () => `${advertisement},${mac},ipv6_src=fd00:20::5,nd_target=fd00:20::6`,
+        passes: false,
+      },
+      {
+        name: "an advertisement with another MAC inside",
+        flow: () => `${advertisement},${mac},ipv6_src=fd00:20::5,nd_target=fd00:20::5,nd_tll=02:01:0a:14:00:06`,
+        passes: false,
+      },
+      {
+        name: "a solicitation with another MAC inside",
+        flow: () => `${solicitation},${mac},ipv6_src=fd00:20::5,nd_target=fd00:20::99,nd_sll=02:01:0a:14:00:06`,
+        passes: false,
+      },
+      {
+        name: "a router advertisement",
+        flow: () => `icmp6,${mac},ipv6_src=${own6()},icmpv6_type=134,icmpv6_code=0`,
+        passes: false,
+      },
+      {
+        name: "a redirect",
+        flow: () => `icmp6,${mac},ipv6_src=${own6()},icmpv6_type=137,icmpv6_code=0`,
+        passes: false,
+      },
+      { name: "a frame with a tag of its own", flow: () => `ip,${mac},nw_src=10.20.0.5,dl_vlan=200`, passes: false },
+      { name: "neither IP nor ARP", flow: () => `${mac},dl_type=0x88cc`, passes: false },
+    ])("$name: passes $passes", async ({ flow, passes }) => {
+      const verdict = await trace(`in_port=${portOf(a)},${flow()}`);
+      if (passes) expect(verdict).not.toBe("drop");
+      else expect(verdict).toBe("drop");
+    });
+
+    test("real spoofed packets are dropped and counted", async () => {
+      const before = await dropped(a);
+      await a.sandbox.exec("ip", "address", "add", "10.20.0.99/24", "dev", a.port.containerInterface);
+      const args = ["-n", "-q", "-c", "3", "-i", "0.01", "-W", "1", "-I", "10.20.0.99", "10.20.0.6"];
+      const text = await a.sandbox.exec("ping", ...args).catch((error: { stdout: string }) => error.stdout);
+      expect(text).toContain(" 0 received");
+      expect(await dropped(a)).toBeGreaterThan(before);
+      expect(await a.sandbox.ping("10.20.0.6")).toBe(2);
+    });
+  });
+
+  describe("goes", () => {
+    const from = (member: Member) =>
+      `in_port=${portOf(member)},ip,dl_src=${member.wiring.mac},nw_src=${member.wiring.addresses[0]}`;
+
+    test("to the uplink with its tag, and to nobody else, when the MAC is unknown", async () => {
+      expect(await trace(`${from(a)},dl_dst=02:ff:ff:ff:ff:ff`)).toMatch(/^push_vlan\(vid=100,pcp=0\),\d+$/);
+    });
+
+    test("nowhere when the MAC is unknown in a VXLAN network", async () => {
+      expect(await trace(`${from(x)},dl_dst=02:ff:ff:ff:ff:ff`)).toBe("drop");
+    });
+
+    test("nowhere when it comes from the uplink for an unknown MAC", async () => {
+      expect(await trace("in_port=1,dl_vlan=100,ip,dl_dst=02:ff:ff:ff:ff:ff")).toBe("drop");
+      expect(await trace("in_port=1,dl_vlan=999,ip,dl_dst=ff:ff:ff:ff:ff:ff")).toBe("drop");
+    });
+
+    test("to every endpoint of the VLAN and the uplink when it is for all", async () => {
+      expect(await trace(`${from(a)},dl_dst=ff:ff:ff:ff:ff:ff`)).toMatch(/^\d+,push_vlan\(vid=100,pcp=0\),\d+$/);
+      expect(await trace("in_port=1,dl_vlan=100,ip,dl_dst=ff:ff:ff:ff:ff:ff")).toMatch(/^pop_vlan,\d+,\d+$/);
+    });
+
+    test("to the other node when it is for all of a VXLAN network, and never from tunnel to tunnel", async () => {
+      expect(await trace(`${from(x)},dl_dst=ff:ff:ff:ff:ff:ff`)).toMatch(/tnl_push.*vni=0x1267/);
+      const back = await trace(
+        "in_port=2,tun_id=4711,tun_src=192.168.50.12,tun_dst=192.168.50.11,ip,dl_dst=ff:ff:ff:ff:ff:ff",
+      );
+      expect(back).not.toContain("tnl_push");
+      expect(back).toMatch(/^\d+$/);
+    });
+
+    test("to no other tenant's tunnel key", async () => {
+      expect(
+        await trace("in_port=2,tun_id=4713,tun_src=192.168.50.12,tun_dst=192.168.50.11,ip,dl_dst=ff:ff:ff:ff:ff:ff"),
+      ).toBe("drop");
+    });
+
+    test("never to a process: no flow sends to a controller, no bridge has one", async () => {
+      for (const bridge of ["hf-int", "hf-up"]) expect(await world.hosts[0].flows(bridge)).not.toContain("CONTROLLER");
+      expect(await world.hosts[0].ovs.exec("ovs-vsctl", "list", "controller")).toBe("");
+    });
+  });
+
+  test("an announcement reaches the neighbours, here and behind the uplink", async () => {
+    const stale = MacAddress.parse("02:00:00:00:00:99");
+    const neighbours = [
+      { kernel: b.sandbox.kernel, link: b.port.containerInterface },
+      { kernel: world.fabric.switch.kernel, link: "r100" },
+    ];
+    for (const { kernel, link } of neighbours) {
+      for (const address of [ip("10.20.0.5"), ip("fd00:20::5")]) {
+        await kernel.replaceNeighbour({ link, address, mac: stale, state: "stale" });
+      }
+    }
+    await world.driver(0).announce("vlan-a", world.signal);
+    for (const { kernel, link } of neighbours) {
+      const known = async () => {
+        const entries = await kernel.listNeighbours(link);
+        return ["10.20.0.5", "fd00:20::5"].map((address) => entries.find((entry) => entry.address === address)?.mac);
+      };
+      await expect.poll(known).toEqual([a.wiring.mac, a.wiring.mac]);
+    }
+    expect(announcementFrames(a.wiring.mac, a.wiring.addresses)).toHaveLength(3);
+  });
+});
