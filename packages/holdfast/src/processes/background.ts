@@ -73,13 +73,17 @@ export function logTail(path: string, lines: number): string {
 }
 
 /** Asks a process to end, insists after the timeout, and resolves when it is gone. Nothing when it is gone already. */
-export async function endProcess(pidFile: string, timeoutMilliseconds: number): Promise<boolean> {
+export async function endProcess(
+  pidFile: string,
+  timeoutMilliseconds: number,
+  signal: NodeJS.Signals = "SIGTERM",
+): Promise<boolean> {
   const mark = readPidFile(pidFile);
   if (mark === undefined) {
     removePidFile(pidFile);
     return false;
   }
-  signalProcess(mark, "SIGTERM");
+  signalProcess(mark, signal);
   if (!(await gone(mark, pidFile, timeoutMilliseconds))) {
     signalProcess(mark, "SIGKILL");
     await gone(mark, pidFile, 5000);

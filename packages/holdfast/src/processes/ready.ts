@@ -13,9 +13,13 @@ export function announceReady(): void {
   closeSync(descriptor);
 }
 
+/** Asks an agent to take the platform off its machine before it ends. */
+export const LEAVE_SIGNAL = "SIGUSR2";
+
 /** Resolves with the name of the first signal that asks this process to end. */
-export function stopRequested(): Promise<string> {
+export function stopRequested(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => resolve(signal));
+    const signals = ["SIGTERM", "SIGINT", "SIGHUP", LEAVE_SIGNAL] as const;
+    for (const signal of signals) process.once(signal, () => resolve(signal));
   });
 }

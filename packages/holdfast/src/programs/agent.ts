@@ -6,13 +6,16 @@ import { agentOptions } from "@holdfast/agent/config";
 import { createClient } from "@holdfast/client";
 import { type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
 import { openOvsDriver } from "@holdfast/datapath";
-import { createDockerPlugin, createStateFile } from "@holdfast/docker-plugin";
+import { createDockerPlugin, createStateFile, type DockerPlugin } from "@holdfast/docker-plugin";
 import type { NodeReport, WorkloadApi } from "@holdfast/model";
 import { openSqliteStore } from "@holdfast/store";
 import { createPinoLogger } from "../pino-logger.ts";
-import { announceReady, stopRequested } from "../processes/ready.ts";
+import { announceReady, LEAVE_SIGNAL, stopRequested } from "../processes/ready.ts";
 import { readSettings } from "../settings.ts";
 import { VERSION } from "../version.ts";
+
+/** Milliseconds for taking all containers off the docker networks. */
+const LEAVE_TIME = 60_000;
 
 type AgentSettings = ReturnType<typeof readAgentSettings>;
 
@@ -33,11 +36,15 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
   const client = createClient({ fetch }, { server: settings.server, token: settings.token });
   const dependencies = { store, client, driver, clock: systemClock, logger };
   const agent = stack.adopt(await startAgent(dependencies, agentSettings(settings, node)), (running) => running.stop());
-  if (settings.docker) await servePlugin(stack, settings, agent.workloads, logger);
+  const plugin = settings.docker ? await servePlugin(stack, settings, agent.workloads, logger) : undefined;
 
   logger.info("agent is ready", { node, server: settings.server });
   announceReady();
-  logger.info("agent is stopping", { signal: await stopRequested() });
+  const signal = await stopRequested();
+  logger.info("agent is stopping", { signal });
+  if (signal !== LEAVE_SIGNAL || plugin === undefined) return;
+  const networks = await plugin.leave(AbortSignal.timeout(LEAVE_TIME));
+  logger.info("docker networks removed", { networks });
 }
 
 /** A loss of power takes the links, flows and sandboxes with it that the book describes, so it need not survive one. */
@@ -75,11 +82,12 @@ async function servePlugin(
   settings: AgentSettings,
   workloads: WorkloadApi,
   logger: Logger,
-): Promise<void> {
+): Promise<DockerPlugin> {
   const state = createStateFile(join(settings.stateDirectory, "docker.json"));
   const dependencies = { workloads, state, clock: systemClock, logger: logger.child({ part: "docker-plugin" }) };
   const { pluginSocket: socketPath, engineSocket } = settings;
   const plugin = createDockerPlugin(dependencies, { socketPath, engineSocket });
   await plugin.start();
   stack.defer(() => plugin.stop());
+  return plugin;
 }

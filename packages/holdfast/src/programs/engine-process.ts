@@ -3,13 +3,16 @@ import { mkdirSync, openSync, rmSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { HoldfastError } from "@holdfast/core";
 import { endProcess, logTail } from "../processes/background.ts";
-import { removePidFile, writePidFile } from "../processes/pid-file.ts";
+import { readPidFile, removePidFile, writePidFile } from "../processes/pid-file.ts";
 import { logFileOf, type Places, pidFileOf } from "./places.ts";
 import { answers } from "./switch-process.ts";
 
-/** Uses the Docker engine that runs on the machine, or starts one. Gives whether it was started here. */
-export async function ensureEngine(places: Places, timeoutMilliseconds: number): Promise<boolean> {
-  if (await answers(places.engineSocket)) return false;
+/** Uses the Docker engine that runs on the machine, or starts one. Says which, in words for people. */
+export async function ensureEngine(places: Places, timeoutMilliseconds: number): Promise<string> {
+  if (await answers(places.engineSocket)) {
+    const ours = readPidFile(pidFileOf(places, "dockerd")) !== undefined;
+    return ours ? "runs already" : "the machine's own is used";
+  }
   const logFile = logFileOf(places, "dockerd");
   mkdirSync(places.log, { recursive: true });
   mkdirSync(dirname(places.engineSocket), { recursive: true });
@@ -28,7 +31,7 @@ export async function ensureEngine(places: Places, timeoutMilliseconds: number):
   });
   await Promise.race([socketAnswers(places.engineSocket, timeoutMilliseconds), ended]);
   child.removeAllListeners();
-  return true;
+  return "started";
 }
 
 /** Ends the engine that {@link ensureEngine} started. Gives whether it ran. */

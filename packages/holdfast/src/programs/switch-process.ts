@@ -21,11 +21,12 @@ export function answers(socket: string): Promise<boolean> {
   });
 }
 
-/** Uses the Open vSwitch that runs on the machine, or starts one of our own. Gives whether it was started here. */
-export async function ensureSwitch(places: Places): Promise<boolean> {
+/** Uses the Open vSwitch that runs on the machine, or starts one of our own. Says which, in words for people. */
+export async function ensureSwitch(places: Places): Promise<string> {
   const socket = join(places.switchRun, "db.sock");
   const alive = await answers(socket);
-  if (alive && !existsSync(switchPidFile(places, "ovsdb-server"))) return false;
+  if (alive && !existsSync(switchPidFile(places, "ovsdb-server"))) return "the machine's own is used";
+  if (alive && readPidFile(switchPidFile(places, "ovs-vswitchd")) !== undefined) return "runs already";
   for (const folder of [places.switchRun, places.switchState, places.log]) mkdirSync(folder, { recursive: true });
   try {
     if (!alive) await startDatabase(places, socket);
@@ -33,7 +34,7 @@ export async function ensureSwitch(places: Places): Promise<boolean> {
   } catch (error) {
     throw new HoldfastError("unavailable", `Open vSwitch does not start: ${errorText(error)}`, { cause: error });
   }
-  return true;
+  return "started";
 }
 
 async function startDatabase(places: Places, socket: string): Promise<void> {

@@ -23,14 +23,15 @@ export async function up(options: UpOptions): Promise<void> {
     throw new HoldfastError("invalid_argument", "only root can set up networks; run: sudo make up");
   for (const folder of [places.run, places.log, places.state]) mkdirSync(folder, { recursive: true, mode: 0o750 });
 
-  print(step("Open vSwitch", (await ensureSwitch(places)) ? "started" : "the machine's own is used"));
-  print(step("Docker", (await ensureEngine(places, START_TIMEOUT)) ? "started" : "the machine's own is used"));
+  print(step("Open vSwitch", await ensureSwitch(places)));
+  print(step("Docker", await ensureEngine(places, START_TIMEOUT)));
   print(step("controller", await ensureProgram(places, "controller", [])));
   print(step("agent", await ensureProgram(places, "agent", options.agentFlags)));
   for (const line of nextSteps(options.server)) print(line);
 }
 
-async function ensureProgram(places: Places, name: string, flags: readonly string[]): Promise<string> {
+/** Starts a program of ours in the background unless it runs. */
+export async function ensureProgram(places: Places, name: string, flags: readonly string[]): Promise<string> {
   const pidFile = pidFileOf(places, name);
   if (readPidFile(pidFile) !== undefined) return "runs already";
   const command = [places.command, name, ...flags];

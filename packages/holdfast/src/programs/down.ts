@@ -1,0 +1,80 @@
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { errorText, HoldfastError, silentLogger } from "@holdfast/core";
+import { removeOvsDatapath } from "@holdfast/datapath";
+import { endProcess } from "../processes/background.ts";
+import { readPidFile } from "../processes/pid-file.ts";
+import { LEAVE_SIGNAL } from "../processes/ready.ts";
+import { endEngine } from "./engine-process.ts";
+import { machinePlaces, type Places, pidFileOf } from "./places.ts";
+import { answers, endSwitch } from "./switch-process.ts";
+import { ensureProgram } from "./up.ts";
+
+export interface DownOptions {
+  /** Forget every claim, too. */
+  readonly purge: boolean;
+  readonly print: (line: string) => void;
+  readonly places?: Places;
+}
+
+const STOP_TIMEOUT = 15_000;
+/** Containers are taken off their networks one by one. */
+const LEAVE_TIMEOUT = 75_000;
+
+/**
+ * Ends the platform on this machine: the agent with its docker networks, the data path, the controller, and what was started for
+ * them. Each step is done whatever became of the ones before it; doing it again is success.
+ */
+export async function down(options: DownOptions): Promise<void> {
+  const { print, purge, places = machinePlaces } = options;
+  if (process.getuid?.() !== 0)
+    throw new HoldfastError("invalid_argument", "only root can remove networks; run: sudo make down");
+  const failures: string[] = [];
+  const step = async (name: string, work: () => Promise<string>): Promise<void> => {
+    try {
+      print(`  ${name.padEnd(16)} ${await work()}`);
+    } catch (error) {
+      failures.push(`${name}: ${errorText(error)}`);
+      print(`  ${name.padEnd(16)} failed: ${errorText(error)}`);
+    }
+  };
+  await step("agent", () => agentLeaves(places));
+  await step("data path", () => removeDatapath(places));
+  await step("controller", () => ended(places, "controller"));
+  await step("Docker", () => endEngine(places).then((was) => (was ? "ended" : "the machine's own stays")));
+  await step("Open vSwitch", () => endSwitch(places).then((was) => (was ? "ended" : "the machine's own stays")));
+  for (const folder of [places.run, places.log, join(places.state, "agent")])
+    rmSync(folder, { recursive: true, force: true });
+  if (purge) rmSync(places.state, { recursive: true, force: true });
+  print(
+    purge
+      ? "The address book is gone, too."
+      : `The address book stays in ${places.state}; remove it with: bin/holdfast down --purge`,
+  );
+  if (failures.length > 0)
+    throw new HoldfastError("internal", `not everything could be removed: ${failures.join("; ")}`);
+}
+
+/**
+ * Only a running agent can remove docker networks, for dockerd asks it about each. One that has died is started again for that, when
+ * there is a Docker that may still have some.
+ */
+async function agentLeaves(places: Places): Promise<string> {
+  const wasThere = readPidFile(pidFileOf(places, "agent")) !== undefined;
+  const state = join(places.state, "agent");
+  if (!wasThere && (!existsSync(state) || !(await answers(places.engineSocket)))) return "did not run";
+  if (!wasThere) await ensureProgram(places, "agent", []);
+  await endProcess(pidFileOf(places, "agent"), LEAVE_TIMEOUT, LEAVE_SIGNAL);
+  return wasThere ? "ended, docker networks removed" : "had died; docker networks removed";
+}
+
+async function ended(places: Places, name: string): Promise<string> {
+  return (await endProcess(pidFileOf(places, name), STOP_TIMEOUT)) ? "ended" : "did not run";
+}
+
+async function removeDatapath(places: Places): Promise<string> {
+  if (!(await answers(join(places.switchRun, "db.sock")))) return "no Open vSwitch runs";
+  const signal = AbortSignal.timeout(30_000);
+  const { bridges, links } = await removeOvsDatapath({ runDirectory: places.switchRun, logger: silentLogger, signal });
+  return bridges.length + links.length === 0 ? "nothing was there" : `removed ${[...bridges, ...links].join(", ")}`;
+}

@@ -1,0 +1,65 @@
+import { resolve } from "node:path";
+import { silentLogger } from "@holdfast/core";
+import { createLab, type Lab } from "@holdfast/lab";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const holdfast = resolve(import.meta.dirname, "../../bin/holdfast");
+let lab: Lab;
+
+beforeAll(async () => {
+  const signal = AbortSignal.timeout(60_000);
+  lab = await createLab({ logger: silentLogger }, { name: `up-${process.pid}`, hosts: 1, docker: false, signal });
+});
+afterAll(async () => {
+  await lab.destroy();
+});
+
+/**
+ * A machine of its own with nothing running and no way out. Each step prints a line `== NAME` before what it prints itself; the first that
+ * fails ends the script.
+ */
+const SCRIPT = `
+set -eu
+mount -t tmpfs tmpfs /var/log
+ip link set lo up
+step() { echo "== $1"; }
+running() { for f in /run/holdfast/*.pid; do [ -e "$f" ] && basename "$f" .pid; done | sort | tr '\\n' ' '; echo; }
+
+step "down on a machine that never was up"; ${holdfast} down
+step "up"; ${holdfast} up; running
+step "up again"; ${holdfast} up
+${holdfast} network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16 > /dev/null
+address=$(${holdfast} claim create redis-0 --network web | awk '{ print $2 }')
+tar -C / -c bin/busybox | docker import - box > /dev/null
+for turn in $(seq 200); do docker network inspect web > /dev/null 2>&1 && break; sleep 0.1; done
+step "container"; docker run -d --name redis-0 --network web --ip "$address" --stop-timeout 1 box /bin/busybox sleep 1000 > /dev/null
+ping -c 1 -W 5 "$address" > /dev/null && echo reached
+step "up after a crash"
+kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid) $(cut -d' ' -f1 /run/holdfast/controller.pid)
+${holdfast} up; ping -c 1 -W 5 "$address" > /dev/null && echo reached
+step "down"; ${holdfast} down
+step "left"; ip -o link | grep -c hf || true; nft list tables | grep holdfast || true; ls -d /run/holdfast /var/log/holdfast 2>/dev/null || true
+pgrep -f "^ovs-vswitchd .*$$" || true
+step "down again"; ${holdfast} down
+step "up once more"; ${holdfast} up > /dev/null; ${holdfast} claim list
+step "purge"; ${holdfast} down --purge > /dev/null; ls -d /var/lib/holdfast 2>/dev/null || echo gone
+`;
+
+test("up and down can be repeated, survive a crash, and leave nothing but the address book", async () => {
+  const signal = AbortSignal.timeout(150_000);
+  const argv = ["unshare", "--mount", "--propagation", "private", "bash", "-c", SCRIPT];
+  const { stdout, stderr, code } = await lab.control.tryExec(argv, { signal });
+  const sections = Object.fromEntries(
+    stdout.split("== ").map((text) => [text.slice(0, text.indexOf("\n")), text.slice(text.indexOf("\n") + 1)]),
+  );
+  expect({ code, stderr: code === 0 ? "" : stderr + stdout }).toEqual({ code: 0, stderr: "" });
+  expect(sections.up).toMatch(/Open vSwitch +started\n +Docker +started\n +controller +started\n +agent +started\n/);
+  expect(sections.up).toContain("bin/holdfast network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16");
+  expect(sections.up).toContain("agent controller dockerd ovs-vswitchd ovsdb-server");
+  expect(sections["up again"]?.match(/runs already/g)).toHaveLength(4);
+  expect(sections.container).toBe("reached\n");
+  expect(sections["up after a crash"]).toMatch(/controller +started\n +agent +started[\s\S]*reached\n$/);
+  expect(sections.left).toBe("0\n");
+  expect(sections["up once more"]).toMatch(/default\/web +redis-0 +10\.20\.0\.2 +02:64:0a:14:00:02 +reserved +-/);
+  expect(sections.purge).toBe("gone\n");
+}, 170_000);
