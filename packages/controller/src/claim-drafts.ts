@@ -86,12 +86,14 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
         );
       }
       const addresses = takeAddresses(platform, draft, network, request);
+      const [first] = addresses;
+      if (first === undefined) throw invalidField("addresses", "at least one is needed");
       const claim: Claim = {
         tenant,
         network: name,
         identity,
         addresses,
-        mac: MacAddress.ofAddress(addresses[0] as IpAddress, record.segment),
+        mac: MacAddress.ofAddress(first, record.segment),
         retention: request.retention,
         epoch: 0,
         labels: request.labels,

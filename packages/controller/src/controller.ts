@@ -17,8 +17,8 @@ export interface ControllerDependencies {
   readonly logger: Logger;
 }
 
-/** Everything of {@link ControllerConfig} but the file, which the store is. */
-export type ControllerOptions = Omit<ControllerConfig, "data">;
+/** Everything of {@link ControllerConfig} but what the store and the logger are made of. */
+export type ControllerOptions = Omit<ControllerConfig, "data" | "logLevel">;
 
 /** The REST API over a store, and the jobs that belong to it. */
 export interface Controller {

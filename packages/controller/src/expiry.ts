@@ -3,7 +3,7 @@ import type { Claim, Endpoint } from "@holdfast/model";
 import type { ClaimDrafts } from "./claim-drafts.ts";
 import type { ClaimName } from "./claims.ts";
 import { DueQueue } from "./due-queue.ts";
-import { keys } from "./keys.ts";
+import { keys, named } from "./keys.ts";
 import type { Platform } from "./platform.ts";
 import type { StateChange } from "./records.ts";
 
@@ -28,8 +28,11 @@ export interface ExpiryOptions {
 type Task =
   | { readonly kind: "claim"; readonly name: ClaimName; readonly at: string }
   | { readonly kind: "rest"; readonly tenant: Name; readonly network: Name; readonly address: IpAddress }
+  | { readonly kind: "superseded"; readonly node: Name; readonly endpoint: string }
   | { readonly kind: "reservation"; readonly endpoint: string; readonly silentBefore: boolean };
 
+/** After this, nobody needs to be told any more why an endpoint is gone. */
+const SUPERSEDED_MILLISECONDS = 7 * 24 * 3_600_000;
 const AT_ONCE = 256;
 const RETRY_MILLISECONDS = 10_000;
 /** A longer sleep than timers can hold ends early, and goes on. */
@@ -80,6 +83,17 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
     });
   }
 
+  async function forgetSuperseded({ node, endpoint }: Task & { kind: "superseded" }): Promise<void> {
+    await changer.change((draft) => {
+      const left = state.superseded.get(`${node}/${endpoint}`);
+      if (left === undefined || Date.parse(left.at) + SUPERSEDED_MILLISECONDS > clock.now().getTime()) return undefined;
+      draft.expect(keys.superseded(node, endpoint), left.revision);
+      draft.delete(keys.superseded(node, endpoint));
+      options.expired("superseded");
+      return undefined;
+    });
+  }
+
   /**
    * A node that is alive knows best: it is reminded, and answers `released` when it has no such endpoint. Only when the node is silent,
    * twice in a row with the node timeout in between, is the reservation taken back without it.
@@ -117,6 +131,8 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
           return await expireClaim(task.name, task.at);
         case "rest":
           return await endRest(task);
+        case "superseded":
+          return await forgetSuperseded(task);
         case "reservation":
           return await expireReservation(task);
       }
@@ -147,6 +163,10 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
         }
       }
       for (const endpoint of state.endpoints.values()) planReservation(endpoint);
+      for (const [key, { at }] of state.superseded) {
+        const { node, endpoint } = named.superseded(`superseded/${key}`);
+        plan(Date.parse(at) + SUPERSEDED_MILLISECONDS, { kind: "superseded", node, endpoint });
+      }
     },
 
     follow(changes) {
@@ -154,6 +174,10 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
         if (change.after === undefined) continue;
         if (change.kind === "claim" && change.after.expiresAt !== change.before?.expiresAt) planClaim(change.after);
         if (change.kind === "endpoint" && change.before === undefined) planReservation(change.after);
+        if (change.kind === "superseded") {
+          const { node, endpoint } = change;
+          plan(Date.parse(change.after.at) + SUPERSEDED_MILLISECONDS, { kind: "superseded", node, endpoint });
+        }
         if (change.kind === "cooling") {
           const { tenant, network, address } = change;
           plan(Date.parse(change.after.until), { kind: "rest", tenant, network, address });

@@ -1,4 +1,4 @@
-import type { Identity, IpAddress, Name } from "@holdfast/core";
+import { Identity, IpAddress, Name } from "@holdfast/core";
 import type { NetworkKind } from "@holdfast/model";
 
 /**
@@ -70,6 +70,29 @@ export function splitKey(key: string, slashes: number): string[] {
   parts.push(key.slice(from));
   return parts;
 }
+
+/** What a key names: the way back from {@link keys}. */
+export const named = {
+  /** Of `tenants/…`, `spaces/…` and `nodes/…`. */
+  one: (key: string): Name => Name.parse(key.slice(key.indexOf("/") + 1)),
+  network(key: string) {
+    const [, tenant = "", network = ""] = splitKey(key, 2);
+    return { tenant: Name.parse(tenant), network: Name.parse(network) };
+  },
+  claim(key: string) {
+    const [, tenant = "", network = "", identity = ""] = splitKey(key, 3);
+    return { tenant: Name.parse(tenant), network: Name.parse(network), identity: Identity.parse(identity) };
+  },
+  /** Of `addresses/…` and `cooling/…`. */
+  address(key: string) {
+    const [, tenant = "", network = "", address = ""] = splitKey(key, 3);
+    return { tenant: Name.parse(tenant), network: Name.parse(network), address: IpAddress.parse(address) };
+  },
+  superseded(key: string) {
+    const [, node = "", endpoint = ""] = splitKey(key, 2);
+    return { node: Name.parse(node), endpoint };
+  },
+} as const;
 
 /** The first part of a key. */
 export function collectionOf(key: string): string {

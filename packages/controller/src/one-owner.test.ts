@@ -1,4 +1,4 @@
-import { type IpAddress, isHoldfastError, Name } from "@holdfast/core";
+import { IpAddress, isHoldfastError, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import type { Claim, Endpoint } from "@holdfast/model";
 import { openMemoryStore, type Store } from "@holdfast/store";
@@ -133,7 +133,7 @@ async function carryOn(harnesses: readonly EngineHarness[], random: () => number
     const node = pick(["h1", "h2", "h3"]);
     const identity = pick(["i0", "i1", "i2", "i3"]);
     const endpoint = `e${Math.floor(random() * 30)}`;
-    const address = `10.20.0.${2 + Math.floor(random() * 6)}` as IpAddress;
+    const address = IpAddress.parse(`10.20.0.${2 + Math.floor(random() * 6)}`);
     try {
       await anything(harness, random, { node, identity, endpoint, address });
     } catch (error) {

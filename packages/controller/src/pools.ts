@@ -167,7 +167,7 @@ function allocateOpen(
 }
 
 function refuseClosing(record: StoredNetwork | undefined, address: IpAddress): void {
-  const closing = record?.closing?.find((what) => what !== "*" && Cidr.contains(what as Cidr, address));
+  const closing = record?.closing?.find((what) => what !== "*" && Cidr.contains(Cidr.parse(what), address));
   if (closing === undefined) return;
   throw new HoldfastError("address_out_of_range", `${address} is in subnet ${closing}, which is being removed`, {
     details: { address },

@@ -236,3 +236,57 @@ describe("a reservation that is never attached", () => {
     expect(harness.getClaim("web", "a").binding?.endpoint).toBe("e1");
   });
 });
+
+describe("what is left of an endpoint that was cut off", () => {
+  test("is forgotten when its node never came back for a week", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.engine.nouns.endpoints.delete("e1", OPERATOR);
+    await harness.advance(7 * 24 * 3_600_000 - 1);
+    expect(harness.engine.platform.state.superseded.size).toBe(1);
+    await harness.advance(1);
+    expect(harness.engine.platform.state.superseded.size).toBe(0);
+  });
+
+  test("goes with its node, once that is silent and forgotten", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    const { nodes, endpoints } = harness.engine.nouns;
+    expect((await refusal(nodes.delete(H1, OPERATOR))).message).toContain("serves 1 endpoints");
+    await endpoints.delete("e1", OPERATOR);
+    expect((await refusal(nodes.delete(H1, OPERATOR))).message).toContain("is alive");
+    await harness.advance(60_000);
+    expect(nodes.get(H1).state).toBe("silent");
+    await nodes.delete(H1, OPERATOR);
+    expect((await harness.store.list("superseded/")).entries).toEqual([]);
+    expect((await refusal(nodes.delete(H1, OPERATOR))).code).toBe("not_found");
+  });
+});
+
+describe("an ephemeral address that was released a moment ago", () => {
+  test("is given again to the node that had it, when that asks for it, and to nobody else", async () => {
+    await using harness = await twoNodes();
+    const request = { network: "web", address: "10.20.0.77" };
+    await harness.reserve("h1", { endpoint: "e1", ...request });
+    await harness.report("h1", "e1", 1, ["released"]);
+    expect(await refusal(harness.reserve("h2", { endpoint: "e2", ...request }))).toMatchObject({
+      code: "address_in_use",
+      details: { reason: "cooling" },
+    });
+    const { claim } = await harness.reserve("h1", { endpoint: "e3", ...request });
+    expect(claim.addresses).toEqual(["10.20.0.77"]);
+  });
+});
+
+describe("a node's report about itself", () => {
+  test("is written only when something has changed", async () => {
+    await using harness = await twoNodes();
+    const before = harness.engine.platform.state.revision;
+    const labels = { b: "2", a: "1" };
+    const first = await harness.engine.nouns.nodes.report(H1, { version: "1.0", labels });
+    expect(first.revision).toBe(before + 1);
+    await harness.engine.nouns.nodes.report(H1, { labels: { a: "1", b: "2" }, version: "1.0" });
+    expect(harness.engine.platform.state.revision).toBe(before + 1);
+    expect(first).toMatchObject({ state: "ready", lastSeen: harness.clock.now().toISOString() });
+  });
+});

@@ -1,8 +1,9 @@
-import { HoldfastError, type Identity, type IpAddress, type Name } from "@holdfast/core";
+import type { Identity, IpAddress, Name } from "@holdfast/core";
 import type { Claim, Endpoint, NetworkKind, Tenant } from "@holdfast/model";
 import type { Change, ChangeBatch, Entry } from "@holdfast/store";
-import { collectionOf, splitKey } from "./keys.ts";
+import { collectionOf, named } from "./keys.ts";
 import type { Cooling, Counters, StateChange, StoredNetwork, StoredNode, Superseded } from "./records.ts";
+import { RevisionWaiters } from "./revision-waiters.ts";
 
 /** One network with all that is claimed in it. */
 export interface NetworkState {
@@ -47,8 +48,7 @@ export class State {
   /** The commit up to which everything is here. */
   revision = 0;
   readonly #listeners: StateListener[] = [];
-  readonly #waiters = new Map<number, PromiseWithResolvers<void>>();
-  #failure: HoldfastError | undefined;
+  readonly #waiters = new RevisionWaiters();
   readonly #written = new Map<string, { readonly text: string; readonly object: object }>();
 
   /** Listeners are called in the order in which they came. */
@@ -66,18 +66,12 @@ export class State {
 
   /** Resolves when everything up to a commit of ours is here. @throws HoldfastError `unavailable` when it will never be. */
   reached(revision: number): Promise<void> {
-    if (revision <= this.revision) return Promise.resolve();
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const waiter = this.#waiters.get(revision) ?? Promise.withResolvers<void>();
-    this.#waiters.set(revision, waiter);
-    return waiter.promise;
+    return revision <= this.revision ? Promise.resolve() : this.#waiters.waitFor(revision);
   }
 
   /** Nothing more will come: who waits is told so. */
   fail(reason: string): void {
-    this.#failure = new HoldfastError("unavailable", `the controller no longer follows its store: ${reason}`);
-    for (const waiter of this.#waiters.values()) waiter.reject(this.#failure);
-    this.#waiters.clear();
+    this.#waiters.fail(reason);
   }
 
   /** Spares parsing a value that this process is about to write. */
@@ -100,18 +94,13 @@ export class State {
     const changes = batch.changes.flatMap((change) => this.#change(change) ?? []);
     this.revision = batch.revision;
     if (changes.length > 0) for (const listener of this.#listeners) listener(changes, batch.revision);
-    this.#wake(batch.revision);
+    this.#waiters.wake(batch.revision);
   }
 
   /** Says that everything up to a revision is here, after loading. */
   settle(revision: number): void {
     this.revision = revision;
-    for (const awaited of [...this.#waiters.keys()]) if (awaited <= revision) this.#wake(awaited);
-  }
-
-  #wake(revision: number): void {
-    this.#waiters.get(revision)?.resolve();
-    this.#waiters.delete(revision);
+    this.#waiters.wakeUpTo(revision);
   }
 
   #change(change: Change): StateChange | undefined {
@@ -128,7 +117,7 @@ export class State {
         return { kind: "tenant", before, after };
       }
       case "spaces":
-        this.spaces.set(key.slice("spaces/".length) as Name, entry.revision);
+        this.spaces.set(named.one(key), entry.revision);
         return undefined;
       case "counters":
         this.counters = this.#parse<Counters>(entry);
@@ -158,13 +147,13 @@ export class State {
         return { kind: "claim", before, after };
       }
       case "addresses": {
-        const [, tenant, network, address] = splitKey(key, 3) as [string, Name, Name, IpAddress];
+        const { tenant, network, address } = named.address(key);
         const { identity } = this.#parse<{ identity: Identity }>(entry);
         this.#ensure(tenant, network).addresses.set(address, identity);
         return undefined;
       }
       case "cooling": {
-        const [, tenant, network, address] = splitKey(key, 3) as [string, Name, Name, IpAddress];
+        const { tenant, network, address } = named.address(key);
         const { cooling, restingOf } = this.#ensure(tenant, network);
         const before = cooling.get(address);
         const after = this.#parse<Cooling>(entry);
@@ -182,7 +171,7 @@ export class State {
         return { kind: "endpoint", before, after };
       }
       case "superseded": {
-        const [, node, endpoint] = splitKey(key, 2) as [string, Name, string];
+        const { node, endpoint } = named.superseded(key);
         const before = this.superseded.get(`${node}/${endpoint}`);
         const after = this.#parse<Superseded>(entry);
         this.superseded.set(`${node}/${endpoint}`, after);
@@ -196,26 +185,26 @@ export class State {
   #delete(key: string): StateChange | undefined {
     switch (collectionOf(key)) {
       case "tenants": {
-        const name = key.slice("tenants/".length) as Name;
+        const name = named.one(key);
         const before = this.tenants.get(name);
         this.tenants.delete(name);
         return before && { kind: "tenant", before, after: undefined };
       }
       case "spaces":
-        this.spaces.delete(key.slice("spaces/".length) as Name);
+        this.spaces.delete(named.one(key));
         return undefined;
       case "segments":
         this.segments.delete(key.slice("segments/".length));
         return undefined;
       case "nodes": {
-        const name = key.slice("nodes/".length) as Name;
+        const name = named.one(key);
         const before = this.nodes.get(name);
         this.nodes.delete(name);
         return before && { kind: "node", before, after: undefined };
       }
       case "networks": {
-        const [, tenant, name] = splitKey(key, 2) as [string, Name, Name];
-        const state = this.network(tenant, name);
+        const { tenant, network } = named.network(key);
+        const state = this.network(tenant, network);
         const before = state?.record;
         if (state === undefined || before === undefined) return undefined;
         state.record = undefined;
@@ -223,7 +212,7 @@ export class State {
         return { kind: "network", before, after: undefined };
       }
       case "claims": {
-        const [, tenant, network, identity] = splitKey(key, 3) as [string, Name, Name, Identity];
+        const { tenant, network, identity } = named.claim(key);
         const state = this.network(tenant, network);
         const before = state?.claims.get(identity);
         if (state === undefined || before === undefined) return undefined;
@@ -232,12 +221,12 @@ export class State {
         return { kind: "claim", before, after: undefined };
       }
       case "addresses": {
-        const [, tenant, network, address] = splitKey(key, 3) as [string, Name, Name, IpAddress];
+        const { tenant, network, address } = named.address(key);
         this.network(tenant, network)?.addresses.delete(address);
         return undefined;
       }
       case "cooling": {
-        const [, tenant, network, address] = splitKey(key, 3) as [string, Name, Name, IpAddress];
+        const { tenant, network, address } = named.address(key);
         const state = this.network(tenant, network);
         const before = state?.cooling.get(address);
         if (state === undefined || before === undefined) return undefined;
@@ -255,7 +244,7 @@ export class State {
         return { kind: "endpoint", before, after: undefined };
       }
       case "superseded": {
-        const [, node, endpoint] = splitKey(key, 2) as [string, Name, string];
+        const { node, endpoint } = named.superseded(key);
         const before = this.superseded.get(`${node}/${endpoint}`);
         this.superseded.delete(`${node}/${endpoint}`);
         return before && { kind: "superseded", node, endpoint, before, after: undefined };

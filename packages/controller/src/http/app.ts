@@ -44,6 +44,8 @@ const PATTERNS = (Object.values(routes) as Route[]).map(({ method, path }) => ({
 type Handler = (request: ParsedRequest, caller: Caller) => unknown;
 
 const MAX_BODY_BYTES = 1024 * 1024;
+/** How long a client may take to send a request; replies may take as long as they like. */
+const REQUEST_MILLISECONDS = 30_000;
 /** Longer than any name that is percent-encoded altogether, so that too long names are told from unknown paths. */
 const MAX_PARAM_LENGTH = 2000;
 
@@ -51,6 +53,8 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
   const { logger, authenticate, handlers, streams, pages, stopping } = dependencies;
   const app = fastify({
     bodyLimit: MAX_BODY_BYTES,
+    exposeHeadRoutes: false,
+    requestTimeout: REQUEST_MILLISECONDS,
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: (error, request, reply) => sendError(reply, error, logger, request.method),
