@@ -2,7 +2,7 @@ import { MacAddress } from "@holdfast/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { announcementFrames } from "../src/drivers/ovs/announcement.ts";
 import { linkLocalOf } from "../src/drivers/ovs/pipeline/link-local.ts";
-import { ip } from "./parties.ts";
+import { ip } from "../src/testing/parties.ts";
 import { type Member, TwoHosts } from "./two-hosts.ts";
 
 describe("what an endpoint may send, and who gets it", () => {

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DatapathDriver, EndpointWiring } from "../src/driver.ts";
+import { ip, network, on, wiring } from "../src/testing/parties.ts";
 import { createSandbox, Host, type Sandbox } from "./fabric.ts";
-import { ip, network, on, wiring } from "./parties.ts";
 import { record } from "./recording.ts";
 import { Traffic, tcpTransfer } from "./traffic.ts";
 

@@ -1,7 +1,7 @@
 import type { AttachedPort, DatapathDriver, EndpointWiring } from "../src/driver.ts";
 import type { OvsDriverOptions } from "../src/drivers/ovs/options.ts";
+import { asRemote, network, on, wiring } from "../src/testing/parties.ts";
 import { Fabric, Host, type Sandbox } from "./fabric.ts";
-import { asRemote, network, on, wiring } from "./parties.ts";
 
 export const VLAN = network("n7", "vlan", 100);
 export const VXLAN = network("n8", "vxlan", 4711, { prefixes: ["10.30.0.0/24", "fd00:30::/64"] });

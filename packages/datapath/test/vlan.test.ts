@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DatapathDriver } from "../src/driver.ts";
+import { network, on, wiring } from "../src/testing/parties.ts";
 import { Fabric, Host, type Sandbox } from "./fabric.ts";
-import { network, on, wiring } from "./parties.ts";
 
 const signal = AbortSignal.timeout(60_000);
 

@@ -217,10 +217,18 @@ class OvsDriver implements DatapathDriver {
   }
 
   #begin(wiring: EndpointWiring, signal: AbortSignal): Attachment {
-    const adopted = this.#pool.adopt(wiring.id);
-    const attachment = { wiring, link: adopted === undefined ? this.#pool.take(signal) : Promise.resolve(adopted) };
+    const attachment = { wiring, link: this.#findLink(wiring.id, signal) };
     this.#attachments.set(wiring.id, attachment);
     return attachment;
+  }
+
+  /** The link that an earlier run has given to the endpoint, unless it has vanished since; else a new one. */
+  async #findLink(endpoint: string, signal: AbortSignal): Promise<LinkRow> {
+    const adopted = this.#pool.adopt(endpoint);
+    if (adopted === undefined) return await this.#pool.take(signal);
+    if ((await this.#dependencies.kernel.getLink(adopted.name)) !== undefined) return adopted;
+    await this.#pool.discard(adopted);
+    return await this.#pool.take(signal);
   }
 
   /** Flows and published ports, in parallel: they do not depend on each other. */

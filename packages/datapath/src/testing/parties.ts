@@ -1,6 +1,8 @@
 import { Cidr, IpAddress, MacAddress, Name } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
-import type { EndpointWiring } from "../src/driver.ts";
+import type { EndpointWiring } from "../driver.ts";
+
+/** Parties of tests, from texts that are easy to read. */
 
 export function ip(text: string): IpAddress {
   return IpAddress.parse(text);
@@ -12,11 +14,12 @@ export function on(text: string): { address: IpAddress; length: number } {
   return { address: ip(address), length: Number(length) };
 }
 
+/** A network whose gateways are the first addresses of its prefixes. */
 export function network(
   id: string,
   kind: "vlan" | "vxlan",
   segment: number,
-  change: { tenant?: string; mtu?: number; prefixes?: readonly string[]; gateway?: boolean } = {},
+  change: { tenant?: string; mtu?: number; prefixes?: readonly string[] } = {},
 ): WiredNetwork {
   const {
     tenant = "default",
@@ -39,6 +42,7 @@ export function network(
   };
 }
 
+/** An endpoint with the MAC that belongs to its first address. */
 export function wiring(
   id: string,
   network: string,

@@ -1,0 +1,166 @@
+import { silentLogger, systemClock } from "@holdfast/core";
+import { FakeKernel } from "@holdfast/netlink/testing";
+import type { OpenFlowSwitch } from "@holdfast/openflow";
+import { FakeSwitch } from "@holdfast/openflow/testing";
+import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS } from "@holdfast/ovsdb";
+import { type FakeOvsdbServer, startFakeOvsdbServer } from "@holdfast/ovsdb/testing";
+import { describe, expect, test } from "vitest";
+import type { DatapathDriver } from "../../driver.ts";
+import { driverCompliance } from "../../testing/driver-compliance.ts";
+import { network, wiring } from "../../testing/parties.ts";
+import { createOvsDriver } from "./driver.ts";
+import type { HostTools } from "./host-tools.ts";
+import { readSettings } from "./options.ts";
+
+/** A machine in memory, which outlives its drivers. */
+class FakeMachine implements AsyncDisposable {
+  readonly kernel = new FakeKernel();
+  readonly switches = new Map<string, FakeSwitch>();
+  readonly scripts: string[] = [];
+  readonly database: FakeOvsdbServer;
+  readonly #undo = new AsyncDisposableStack();
+  readonly #onConnected = new Map<string, () => void>();
+
+  private constructor(database: FakeOvsdbServer) {
+    this.database = database;
+    this.#undo.use(database);
+  }
+
+  static async start(): Promise<FakeMachine> {
+    const database = await startFakeOvsdbServer();
+    const machine = new FakeMachine(database);
+    await machine.kernel.createVeth({ name: "eth1", peer: "eth1x", mtu: 1500 });
+    return machine;
+  }
+
+  async open(): Promise<DatapathDriver> {
+    const base = { logger: silentLogger, clock: systemClock };
+    const signal = AbortSignal.timeout(5000);
+    const options = { path: this.database.path, database: "Open_vSwitch", monitors: OPEN_VSWITCH_MONITORS, signal };
+    const ovsdb = await connectOvsdb(base, options);
+    this.#undo.defer(() => ovsdb.close());
+    const settings = readSettings(
+      { node: "node-1", uplink: "eth1", datapathType: "netdev", runDirectory: "/none", spares: 4 },
+      "netdev",
+    );
+    const host: HostTools = {
+      nft: async (script) => {
+        this.scripts.push(script);
+        return "";
+      },
+      iptables: async () => undefined,
+      setSysctl: async () => undefined,
+    };
+    const connectSwitch = (bridge: string, onConnected: () => void): OpenFlowSwitch => {
+      this.#onConnected.set(bridge, onConnected);
+      queueMicrotask(onConnected);
+      return new Proxy(this.switch(bridge), {
+        // The switch goes on when a connection is closed.
+        get: (fake, name) => (name === "close" ? async () => undefined : bound(fake, name)),
+      });
+    };
+    return createOvsDriver(
+      { kernel: this.kernel, ovsdb, ovs: createOpenVSwitch(ovsdb), connectSwitch, host, ...base },
+      settings,
+      signal,
+    );
+  }
+
+  switch(bridge: string): FakeSwitch {
+    const fake = this.switches.get(bridge) ?? new FakeSwitch();
+    this.switches.set(bridge, fake);
+    return fake;
+  }
+
+  /** What ovs-vswitchd does when it is killed and comes back. */
+  restartSwitch(bridge: string): void {
+    this.switch(bridge).disconnect();
+    this.switch(bridge).reconnect("restarted");
+    this.#onConnected.get(bridge)?.();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#undo.disposeAsync();
+  }
+}
+
+function bound(target: object, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name, target);
+  return typeof value === "function" ? value.bind(target) : value;
+}
+
+driverCompliance("Open vSwitch in memory", () => FakeMachine.start());
+
+describe("the Open vSwitch driver", () => {
+  const signal = AbortSignal.timeout(10_000);
+  const a = wiring("a", "n7", ["10.20.0.5"]);
+
+  test.each([
+    { name: "the link cannot be named", break: (machine: FakeMachine) => machine.kernel.failNext("setLink", "EBUSY") },
+    {
+      name: "the switch refuses the flows",
+      // Also each alone: a batch that is refused is tried again in halves.
+      break: (machine: FakeMachine) => {
+        for (let count = 0; count < 30; count++) machine.switch("hf-int").failNext("apply", "OFPFMFC_TABLE_FULL");
+      },
+    },
+  ])("leaves nothing of an endpoint when $name", async ({ break: sabotage }) => {
+    await using machine = await FakeMachine.start();
+    const driver = await machine.open();
+    driver.setNetwork(network("n7", "vlan", 100));
+    await driver.attach(wiring("first", "n7", ["10.20.0.9"]), signal);
+    await driver.detach("first", signal);
+    const before = String(machine.switch("hf-int"));
+    sabotage(machine);
+    await expect(driver.attach(a, signal)).rejects.toMatchObject({ code: expect.stringMatching(/_rejected$/) });
+    expect(String(machine.switch("hf-int"))).toBe(before);
+    const ours = async () => (await machine.kernel.listLinks()).filter((link) => link.alias === "holdfast endpoint a");
+    await expect.poll(ours).toEqual([]);
+    await driver.close();
+  });
+
+  test("puts the same flows into a switch that has lost them", async () => {
+    await using machine = await FakeMachine.start();
+    const driver = await machine.open();
+    driver.setNetwork(network("n7", "vlan", 100));
+    await driver.attach(a, signal);
+    const before = String(machine.switch("hf-int"));
+    machine.restartSwitch("hf-int");
+    await expect.poll(() => String(machine.switch("hf-int"))).toBe(before);
+    await driver.close();
+  });
+
+  test("sends no flow again after a restart", async () => {
+    await using machine = await FakeMachine.start();
+    const first = await machine.open();
+    first.setNetwork(network("n7", "vlan", 100));
+    await first.attach(a, signal);
+    await first.close();
+    const { bundles } = machine.switch("hf-int");
+    const second = await machine.open();
+    second.setNetwork(network("n7", "vlan", 100));
+    await second.attach(a, signal);
+    await second.synced(signal);
+    expect(machine.switch("hf-int").bundles).toBe(bundles);
+    await second.close();
+  });
+
+  test("wires an endpoint with one bundle of flows", async () => {
+    await using machine = await FakeMachine.start();
+    const driver = await machine.open();
+    driver.setNetwork(network("n7", "vlan", 100));
+    await driver.attach(a, signal);
+    const { bundles } = machine.switch("hf-int");
+    await driver.attach(wiring("b", "n7", ["10.20.0.6", "fd00:20::6"]), signal);
+    expect(machine.switch("hf-int").bundles).toBe(bundles + 1);
+    await driver.close();
+  });
+
+  test("shields the machine before an interface is given away", async () => {
+    await using machine = await FakeMachine.start();
+    const driver = await machine.open();
+    expect(machine.scripts.at(-1)).toContain('iifname "hfp*" drop');
+    expect(machine.scripts.at(-1)).toContain('iifname "eth1" drop');
+    await driver.close();
+  });
+});

@@ -1,0 +1,213 @@
+import type { Kernel } from "@holdfast/netlink";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { DatapathDriver, PortEvent } from "../driver.ts";
+import { asRemote, network, wiring } from "./parties.ts";
+
+/** A machine of its own, empty at first. */
+export interface DriverEnvironment extends AsyncDisposable {
+  readonly kernel: Kernel;
+  /** Opens a driver on the machine; again after `close`: as a restarted agent does. */
+  open(): Promise<DatapathDriver>;
+}
+
+const NET = network("n7", "vlan", 100);
+const OTHER = network("n8", "vxlan", 4711, { prefixes: ["10.30.0.0/24"], tenant: "rival" });
+
+/** What every driver must do, whatever it carries frames with. */
+export function driverCompliance(name: string, start: () => Promise<DriverEnvironment>): void {
+  describe(`${name} as a data path driver`, () => {
+    let machine: DriverEnvironment;
+    let driver: DatapathDriver;
+    let signal: AbortSignal;
+
+    beforeEach(async () => {
+      signal = AbortSignal.timeout(20_000);
+      machine = await start();
+      driver = await machine.open();
+      driver.setNetwork(NET);
+      driver.setNetwork(OTHER);
+    });
+    afterEach(async () => {
+      await driver.close();
+      await machine[Symbol.asyncDispose]();
+    });
+
+    const a = wiring("a", "n7", ["10.20.0.5", "fd00:20::5"]);
+    const b = wiring("b", "n7", ["10.20.0.6"]);
+    const c = wiring("c", "n8", ["10.30.0.5"]);
+    const link = (name: string) => machine.kernel.getLink(name);
+    const restart = async (): Promise<void> => {
+      await driver.close();
+      driver = await machine.open();
+      driver.setNetwork(NET);
+      driver.setNetwork(OTHER);
+    };
+
+    describe("attach", () => {
+      test("gives an interface whose one end waits for the sandbox, with the endpoint's MAC and the network's MTU", async () => {
+        const port = await driver.attach(c, signal);
+        expect(port.mtu).toBe(1450);
+        expect(await link(port.containerInterface)).toMatchObject({ mac: c.mac, mtu: 1450, up: false });
+        expect(await link(port.hostInterface)).toMatchObject({ up: true, carrier: false });
+      });
+
+      test("gives the same again for the same endpoint, also at the same time", async () => {
+        const [first, second] = await Promise.all([driver.attach(a, signal), driver.attach(a, signal)]);
+        expect(second).toEqual(first);
+        expect(await driver.attach(a, signal)).toEqual(first);
+      });
+
+      test("gives each endpoint its own", async () => {
+        const wirings = Array.from({ length: 20 }, (_, index) => wiring(`e${index}`, "n7", [`10.20.0.${index + 10}`]));
+        const ports = await Promise.all(wirings.map((each) => driver.attach(each, signal)));
+        expect(new Set(ports.map((port) => port.hostInterface)).size).toBe(20);
+        const macs = await Promise.all(ports.map(async (port) => (await link(port.containerInterface))?.mac));
+        expect(macs).toEqual(wirings.map(({ mac }) => mac));
+      });
+
+      test("of an unknown network is refused and leaves nothing", async () => {
+        await expect(driver.attach({ ...a, network: "n99" }, signal)).rejects.toMatchObject({ code: "not_found" });
+        await expect(driver.announce("a", signal)).rejects.toMatchObject({ code: "not_found" });
+      });
+
+      test("does nothing when it was cancelled before", async () => {
+        const cancelled = AbortSignal.abort(new TypeError("cancelled"));
+        await expect(driver.attach(a, cancelled)).rejects.toThrow("cancelled");
+        await expect(driver.announce("a", signal)).rejects.toMatchObject({ code: "not_found" });
+      });
+
+      test("takes a jumbo MTU", async () => {
+        driver.setNetwork({ ...NET, mtu: 9000 });
+        const port = await driver.attach(a, signal);
+        expect(await link(port.containerInterface)).toMatchObject({ mtu: 9000 });
+        expect((await link(port.hostInterface))?.mtu).toBeGreaterThanOrEqual(9000);
+      });
+
+      test("after a change of the MTU gives new interfaces the new one and leaves the others alone", async () => {
+        const before = await driver.attach(a, signal);
+        driver.setNetwork({ ...NET, mtu: 1400 });
+        const after = await driver.attach(b, signal);
+        expect(await link(after.containerInterface)).toMatchObject({ mtu: 1400 });
+        expect(await link(before.containerInterface)).toMatchObject({ mtu: 1500 });
+      });
+    });
+
+    describe("detach", () => {
+      test("takes the interface away", async () => {
+        const port = await driver.attach(a, signal);
+        await driver.detach("a", signal);
+        await expect.poll(() => link(port.hostInterface), { timeout: 5000 }).toBeUndefined();
+        expect(await link(port.containerInterface)).toBeUndefined();
+      });
+
+      test("of what is not there is no news", async () => {
+        await driver.detach("nobody", signal);
+        await driver.attach(a, signal);
+        await driver.detach("a", signal);
+        await driver.detach("a", signal);
+      });
+
+      test("works when the sandbox has taken the interface with it", async () => {
+        const port = await driver.attach(a, signal);
+        await machine.kernel.deleteLink(port.containerInterface);
+        await driver.detach("a", signal);
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
+      });
+
+      test("and attach again give a working interface", async () => {
+        await driver.attach(a, signal);
+        await driver.detach("a", signal);
+        const port = await driver.attach(a, signal);
+        expect(await link(port.containerInterface)).toMatchObject({ mac: a.mac });
+        await driver.announce("a", signal);
+      });
+    });
+
+    describe("after a restart", () => {
+      test("an endpoint that is attached again has its interface still", async () => {
+        const before = await driver.attach(a, signal);
+        await restart();
+        const after = await driver.attach(a, signal);
+        expect(after).toEqual(before);
+        await driver.synced(signal);
+        expect(await link(before.containerInterface)).toMatchObject({ mac: a.mac });
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
+      });
+
+      test("an endpoint whose interface has vanished meanwhile gets a new one", async () => {
+        const before = await driver.attach(a, signal);
+        await driver.close();
+        await machine.kernel.deleteLink(before.containerInterface);
+        await restart();
+        const after = await driver.attach(a, signal);
+        expect(await link(after.containerInterface)).toMatchObject({ mac: a.mac });
+      });
+
+      test("nothing is removed before the desired state is complete, then what is not part of it", async () => {
+        const kept = await driver.attach(a, signal);
+        const lost = await driver.attach(b, signal);
+        await restart();
+        await driver.attach(a, signal);
+        expect(await link(lost.hostInterface)).toBeDefined();
+        await driver.synced(signal);
+        await expect.poll(() => link(lost.hostInterface), { timeout: 5000 }).toBeUndefined();
+        expect(await link(kept.hostInterface)).toBeDefined();
+      });
+
+      test("an endpoint can be detached that was not attached again", async () => {
+        const port = await driver.attach(a, signal);
+        await restart();
+        await driver.detach("a", signal);
+        await expect.poll(() => link(port.hostInterface), { timeout: 5000 }).toBeUndefined();
+      });
+
+      test("a detach that was cut short is finished", async () => {
+        const port = await driver.attach(a, signal);
+        await driver.detach("a", signal);
+        await restart();
+        await driver.synced(signal);
+        await expect.poll(() => link(port.hostInterface), { timeout: 5000 }).toBeUndefined();
+      });
+    });
+
+    describe("watch", () => {
+      test("tells the state of each interface, then what happens to it", async () => {
+        const port = await driver.attach(a, signal);
+        const ended = new AbortController();
+        const events: PortEvent[] = [];
+        const watching = (async () => {
+          for await (const event of driver.watch(ended.signal)) events.push(event);
+        })();
+        const states = () => events.map((event) => `${event.endpoint} ${event.state}`);
+        await expect.poll(states).toEqual(["a down"]);
+        await machine.kernel.setLink(port.containerInterface, { up: true });
+        await expect.poll(states).toEqual(["a down", "a up"]);
+        await machine.kernel.setLink(port.containerInterface, { up: false });
+        await expect.poll(states).toEqual(["a down", "a up", "a down"]);
+        await machine.kernel.deleteLink(port.containerInterface);
+        await expect.poll(states).toEqual(["a down", "a up", "a down", "a gone"]);
+        ended.abort();
+        await watching;
+      });
+    });
+
+    describe("desired state", () => {
+      test("may be told again, in any order, and be removed twice", async () => {
+        const remote = asRemote({ ...c, id: "r" }, "192.168.50.12");
+        driver.setRemote(remote);
+        driver.setRemote(remote);
+        driver.setNetwork(OTHER);
+        driver.setNetwork({ ...NET, subnets: [] });
+        driver.removeRemote("r");
+        driver.removeRemote("r");
+        driver.removeNetwork("n8");
+        driver.removeNetwork("n8");
+        driver.setNetwork(OTHER);
+        await driver.attach(c, signal);
+        await driver.synced(signal);
+        await driver.synced(signal);
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
+      });
+    });
+  });
+}
