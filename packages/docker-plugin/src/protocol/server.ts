@@ -79,9 +79,12 @@ export function createProtocolServer(
   async function call(name: string, method: Method, body: unknown): Promise<Reply> {
     const limit = AbortSignal.timeout(deadline);
     const signal = AbortSignal.any([stopping.signal, limit]);
+    const started = performance.now();
     try {
       logger.debug("docker calls", { method: name, body });
-      return { status: 200, body: await withinSignal(method.handle(body, signal), signal) };
+      const reply = await withinSignal(method.handle(body, signal), signal);
+      logger.debug("docker was answered", { method: name, milliseconds: Math.round(performance.now() - started) });
+      return { status: 200, body: reply };
     } catch (cause) {
       const error = limit.aborted && !isHoldfastError(cause) ? lateError(name, deadline) : cause;
       const expected = isHoldfastError(error) && error.code !== "internal";

@@ -4,7 +4,7 @@ import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { Table } from "../../reconcile/table.ts";
 import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
-import { endpointAlias, LEAVING_ALIAS, OWNER_ENDPOINT, readAlias } from "./ownership.ts";
+import { endpointAlias, LEAVING_ALIAS, OWNER_ENDPOINT, readAlias, SPARE_ALIAS } from "./ownership.ts";
 import { QuietTime } from "./quiet-time.ts";
 import { DEFAULT_MTU, type LinkRow, linksByName } from "./tables/links.ts";
 
@@ -32,7 +32,7 @@ type State =
   | { readonly kind: "awaited" }
   /** `fresh`: nobody has set anything on it yet. */
   | { readonly kind: "taken"; readonly fresh: boolean }
-  /** To be unplugged and deleted. */
+  /** To be used again, or unplugged and deleted. */
   | { readonly kind: "leaving" };
 
 interface Pooled {
@@ -93,7 +93,7 @@ export class LinkPool {
   /** A plugged link of nobody: one that waits, or a new one. */
   async take(signal: AbortSignal): Promise<LinkRow> {
     signal.throwIfAborted();
-    const spares = [...this.#links.values()].filter(({ state }) => state.kind === "spare");
+    const spares = this.#spares();
     const pooled = spares.find(({ row }) => this.#rows.isDone(row.name)) ?? spares[0] ?? this.#add();
     await this.#await(pooled, signal);
     this.#quiet.touch();
@@ -142,6 +142,7 @@ export class LinkPool {
   /** The job that does the slow work in quiet times. */
   async run(signal: AbortSignal): Promise<void> {
     while (await this.#quiet.next(signal)) {
+      await this.#takeBack();
       this.#unplugLeaving();
       for (const [name, endpoint] of this.#labels) {
         const row = this.#links.get(name)?.row;
@@ -219,10 +220,49 @@ export class LinkPool {
     return pooled;
   }
 
+  #spares(): readonly Pooled[] {
+    return [...this.#links.values()].filter(({ state }) => state.kind === "spare");
+  }
+
   #insert(row: LinkRow, state: State): Pooled {
     const pooled: Pooled = { row, state };
     this.#links.set(row.name, pooled);
     return pooled;
+  }
+
+  /**
+   * Links whose far end the runtime has given back become spares again: to make and to delete one keeps the kernel's one lock for all links
+   * for some 30 ms, for which every container of the machine that starts or stops has to wait.
+   *
+   * What a sandbox can have left on the far end: addresses, routes and queueing disciplines go when it leaves the sandbox's namespace
+   * (dev_change_net_namespace, net/core/dev.c); name, MAC and MTU are given again; offloads are turned off again.
+   */
+  async #takeBack(): Promise<void> {
+    const leaving = [...this.#links.values()].filter(({ state }) => state.kind === "leaving");
+    let room = this.#settings.spares - this.#spares().length;
+    for (const pooled of leaving) {
+      if (room <= 0) return;
+      if (!(await this.#clean(pooled.row))) continue;
+      pooled.state = { kind: "spare" };
+      this.#rows.set(pooled.row);
+      room -= 1;
+    }
+  }
+
+  /** Makes a link as it was when it was new; false when its far end is not here. */
+  async #clean({ name, peer }: LinkRow): Promise<boolean> {
+    const { kernel, logger } = this.#dependencies;
+    try {
+      const [near, far] = [await kernel.getLink(name), await kernel.getLink(peer)];
+      if (near === undefined || far === undefined || far.index !== near.peer) return false;
+      await kernel.setLink(peer, { up: false, mtu: DEFAULT_MTU });
+      if (this.#settings.datapathType === "netdev") await kernel.disableOffloads(peer);
+      await kernel.setLink(name, { alias: SPARE_ALIAS, ...(near.mtu === DEFAULT_MTU ? {} : { mtu: DEFAULT_MTU }) });
+      return true;
+    } catch (error) {
+      logger.debug("link cannot be used again", { interface: name, error: errorText(error) });
+      return false;
+    }
   }
 
   #unplugLeaving(): void {
@@ -241,7 +281,6 @@ export class LinkPool {
   }
 
   #refill(): void {
-    const spares = this.#links.values().filter(({ state }) => state.kind === "spare");
-    for (let count = [...spares].length; count < this.#settings.spares; count++) this.#add();
+    for (let count = this.#spares().length; count < this.#settings.spares; count++) this.#add();
   }
 }
