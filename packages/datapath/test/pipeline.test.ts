@@ -1,0 +1,100 @@
+import { describe, expect, test } from "vitest";
+import { TwoHosts } from "./two-hosts.ts";
+
+/** The page's frame; the flows under each heading are what the switch prints. */
+const PAGE: readonly { readonly heading: string; readonly table: number; readonly text: string }[] = [
+  {
+    heading: "Table 0: which network",
+    table: 0,
+    text: "`reg0` becomes the number of the network, `reg1` where the frame comes from: 1 inside, 2 uplink, 3 tunnel. An endpoint's frames must be untagged. What belongs to no network of this node is dropped.",
+  },
+  {
+    heading: "Table 10: own addresses only",
+    table: 10,
+    text: "An endpoint sends from its own MAC and addresses. What it may not send ends in a flow of its own that counts it.",
+  },
+  {
+    heading: "Table 11: neighbour discovery about itself only",
+    table: 11,
+    text: "What an endpoint advertises and solicits names its own address and MAC; it is no router.",
+  },
+  {
+    heading: "Table 20: who has an address?",
+    table: 20,
+    text: "Answers questions to all for every address that is known: endpoints here and, in VXLAN networks, everywhere. In a VXLAN network an unknown address is nobody's; in a VLAN it may be a machine of the company's, so the question goes out. Questions to a single neighbour ask whether it is alive and go there.",
+  },
+  {
+    heading: "Table 21: the answer over IPv6",
+    table: 21,
+    text: "Second half of a neighbour advertisement: the switch lets actions write its option only in a flow that matches advertisements.",
+  },
+  { heading: "Table 22: back to who asked", table: 22, text: "Into the uplink with its tag." },
+  {
+    heading: "Table 30: where to",
+    table: 30,
+    text: "By network and MAC. Nothing is learned and unknown unicast is never flooded: from inside a VLAN it leaves through the uplink only, else it is dropped.",
+  },
+  {
+    heading: "Table 40: to all here",
+    table: 40,
+    text: "One flow per network lists its ports; a switch never sends a frame back to the port it came from.",
+  },
+  {
+    heading: "Table 50: to all elsewhere",
+    table: 50,
+    text: "Only for frames from inside, so that nothing goes from tunnel to tunnel or back into the uplink. A VXLAN network has a copy for each node with endpoints in it.",
+  },
+];
+
+/** Without what differs from run to run. */
+function readable(dump: string): readonly string[] {
+  return dump
+    .split("\n")
+    .filter((line) => line.includes("actions="))
+    .map((line) => line.trim().replace(/duration=[\d.]+s, |n_packets=\d+, |n_bytes=\d+, |idle_age=\d+, /g, ""))
+    .map((line) => line.replace(/,? ?(idle|hard)_age=\d+,? ?/g, " "));
+}
+
+describe("PIPELINE.md", () => {
+  test("shows what the switch prints", async () => {
+    await using world = await TwoHosts.start();
+    await world.place(0, "vlan-a", "n7", 5);
+    await world.place(0, "vxlan-a", "n8", 5);
+    await world.place(1, "vxlan-b", "n8", 6);
+    await Promise.resolve();
+    await expect.poll(() => world.driver(0).status()).toEqual([]);
+    const flows = readable(await world.hosts[0].flows());
+    const sections = PAGE.map(({ heading, table, text }) => {
+      const own = flows.filter((line) => line.includes(`table=${table}, `));
+      expect(own.length).toBeGreaterThan(0);
+      return `## ${heading}\n\n${text}\n\n\`\`\`\n${own.toSorted(byPriority).join("\n")}\n\`\`\`\n`;
+    });
+    const shown = sections.join("\n").match(/actions=/g) ?? [];
+    expect(shown).toHaveLength(flows.length);
+    const uplink = readable(await world.hosts[0].flows("hf-up"))
+      .toSorted(byPriority)
+      .join("\n");
+    const page = [
+      "# The flows",
+      "",
+      "Written by `test/pipeline.test.ts` from `ovs-ofctl dump-flows`; `vitest -u` rewrites it. One endpoint in VLAN 100 (`n7`, port 1000),",
+      "one in VXLAN 4711 (`n8`, port 1001), with a neighbour on node 192.168.50.12; `n9` is another tenant's with the addresses of `n8`.",
+      "Port 1 leads to the uplink, port 2 is the tunnel. The cookie is `HOLD`, what the flow is for (0 base, 1 network, 2 endpoint,",
+      "3 remote, 4 gateway), and the number of the network or port.",
+      "",
+      sections.join("\n"),
+      "## The bridge of the uplink",
+      "",
+      "Tagged frames belong to networks, untagged ones to the machine. The flow without our cookie is the switch's own: with it the machine",
+      "can be reached before an agent has started.",
+      "",
+      `\`\`\`\n${uplink}\n\`\`\`\n`,
+    ].join("\n");
+    await expect(page).toMatchFileSnapshot("../src/drivers/ovs/PIPELINE.md");
+  });
+});
+
+function byPriority(a: string, b: string): number {
+  const priority = (line: string): number => Number(/priority=(\d+)/.exec(line)?.[1] ?? 32_768);
+  return priority(b) - priority(a) || (a < b ? -1 : 1);
+}
