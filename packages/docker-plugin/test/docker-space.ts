@@ -1,9 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, readdir, readFile, rm, rmdir } from "node:fs/promises";
+import { readdir, readFile, rmdir } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 
 const PREFIX = "holdfast-docker-test-";
-const RUNS = "/run/holdfast-docker-test";
 
 /** What a program left behind. */
 export interface Output {
@@ -53,7 +52,6 @@ sleep infinity & wait
 export async function createDockerSpace(): Promise<DockerSpace> {
   await sweep();
   const name = `${PREFIX}${process.pid}`;
-  await mkdir(`${RUNS}`, { recursive: true });
   const holder = spawn(
     "setpriv",
     [
@@ -181,7 +179,6 @@ async function removeCgroups(name: string): Promise<void> {
     ];
     for (const path of folders) await until(async () => await removed(path), 5_000);
   }
-  await rm(`${RUNS}/${name}`, { recursive: true, force: true });
 }
 
 /** A cgroup whose last process has just been killed is busy for a moment. */

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { fakeNetwork } from "../src/testing/fake-workloads.ts";
 import { createDockerSpace, type DockerSpace, until } from "./docker-space.ts";
@@ -196,6 +197,52 @@ describe("a real dockerd 20.10", () => {
     expect(await addressOf("gone")).toBe("10.20.0.81");
     expect(await pings("gone", "10.20.0.80")).toBe(true);
   });
+
+  test("dockerd is killed in the middle of run and rm: after the next looks, what is held is what runs", async () => {
+    const interrupt = async (milliseconds: number, ...args: string[]): Promise<void> => {
+      const command = space.tryRun("/usr/bin/docker", ...args);
+      await pause(milliseconds);
+      await space.killDockerd();
+      await command;
+      await space.startDockerd();
+    };
+    const points = [60, 110, 170];
+    for (const [index, point] of points.entries()) {
+      await interrupt(
+        point,
+        "run",
+        "-d",
+        "--name",
+        `c${index}`,
+        "--network",
+        "web",
+        "--ip",
+        `10.20.1.${index}`,
+        ...SLEEP,
+      );
+    }
+    await docker("run", "-d", "--name", "kept", "--network", "web", "--ip", "10.20.1.99", ...SLEEP);
+    await interrupt(40, "rm", "-f", "kept");
+    const running = async (): Promise<readonly string[]> => {
+      const ids = (await docker("ps", "-q")).split("\n").filter((id) => id !== "");
+      return await Promise.all(ids.map((id) => addressOf(id)));
+    };
+    const settledAs = async (): Promise<boolean> =>
+      (await held()).toSorted().join() === (await running()).toSorted().join();
+    await until(
+      settledAs,
+      20_000,
+      async () => `${(await held()).join()} ${(await running()).join()} ${await plugin.events()}`,
+    );
+    // The double takes an address out of its book first, and its link down then.
+    const links = async (): Promise<number> =>
+      (await space.run("ip", "-br", "link")).split("\n").filter((line) => line.startsWith("hfh-")).length;
+    await until(async () => (await links()) === (await held()).length);
+    // Every address can be used again.
+    const all = (await docker("ps", "-aq")).split("\n").filter((id) => id !== "");
+    if (all.length > 0) await docker("rm", "-f", ...all);
+    for (const index of points.keys()) await start(`again${index}`, "--network", "web", "--ip", `10.20.1.${index}`);
+  }, 60_000);
 
   test("the plugin may restart while containers run, even when its memory was lost", async () => {
     await start("first", "--network", "web", "--ip", "10.20.0.50");
