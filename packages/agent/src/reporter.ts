@@ -38,12 +38,17 @@ interface Waiter {
 }
 
 const MOST_IN_ONE_REQUEST = 500;
+/** Milliseconds that news may wait for more of the kind: the steps of a container's start and end go as one, unless somebody waits for them. */
+const GATHER_TIME = 50;
 
 export function createReporter(dependencies: ReporterDependencies, node: Name): Reporter {
   const { book, client, clock, logger, takedown } = dependencies;
   const dirty = new Set<string>();
   const waiters = new Map<string, Waiter[]>();
+  /** Ends the wait for news, or for another try. */
   let wake = (): void => undefined;
+  /** Ends the wait for more news. */
+  let urge = (): void => undefined;
 
   function settle(id: string, outcome: (waiter: Waiter) => void): void {
     const list = waiters.get(id) ?? [];
@@ -133,6 +138,14 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     });
   }
 
+  /** Nobody gathers while somebody waits. */
+  async function gather(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    urge = () => stop.abort();
+    if (waiters.size === 0)
+      await clock.wait(GATHER_TIME, AbortSignal.any([signal, stop.signal])).catch(() => undefined);
+  }
+
   return {
     notify(id) {
       dirty.add(id);
@@ -146,6 +159,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
         signal.addEventListener("abort", () => reject(signal.reason), { once: true });
         dirty.add(id);
         wake();
+        urge();
       });
     },
     retryNow() {
@@ -156,6 +170,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
       let attempt = 0;
       while (!signal.aborted) {
         await untilDirty(signal);
+        await gather(signal);
         if (signal.aborted) break;
         try {
           await round(signal);
