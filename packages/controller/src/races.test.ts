@@ -81,9 +81,10 @@ describe("between two controllers", () => {
     const tenants = Array.from({ length: 8 }, (_, index) => Name.parse(`t${index}`));
     for (const name of tenants) await first.engine.nouns.tenants.create({ name, labels: {} }, OPERATOR);
     const made = await Promise.all(
-      tenants.map((tenant, index) =>
-        (index % 2 === 0 ? first : second).engine.nouns.networks.create(tenant, body, OPERATOR),
-      ),
+      tenants.map((tenant, index) => {
+        const { networks } = (index % 2 === 0 ? first : second).engine.nouns;
+        return networks.create(tenant, index < 4 ? body : { ...body, segment: 200 + index }, OPERATOR);
+      }),
     );
     expect(new Set(made.map(({ id }) => id)).size).toBe(8);
     expect(new Set(made.map(({ segment }) => segment)).size).toBe(8);
@@ -118,5 +119,30 @@ describe("between two controllers", () => {
     ]);
     const networks = (await store.list("networks/red/")).entries.length;
     expect((await store.list("tenants/red")).entries).toHaveLength(networks);
+  });
+
+  test.each(SEEDS)(
+    "the last addresses go to whoever comes first, and the others are told that there are no more (%i)",
+    async (seed) => {
+      await using both = await twoControllers(seed);
+      const { first, second } = both;
+      await first.network("web", { subnets: [{ prefix: "10.20.0.0/29" }] });
+      const tries = Array.from({ length: 16 }, (_, index) =>
+        (index % 2 === 0 ? first : second).claim("web", `id-${index}`),
+      );
+      const results = await Promise.allSettled(tries);
+      const refusals = results.flatMap((result) => (result.status === "rejected" ? [result.reason.code] : []));
+      expect(refusals).toEqual(Array.from({ length: 11 }, () => "pool_exhausted"));
+    },
+  );
+
+  test.each(SEEDS)("what was acknowledged is there at once where it was acknowledged (%i)", async (seed) => {
+    await using both = await twoControllers(seed);
+    const { first } = both;
+    await first.network("web");
+    for (let index = 0; index < 5; index++) {
+      const claim = await first.claim("web", `id-${index}`);
+      expect(first.getClaim("web", `id-${index}`)).toEqual(claim);
+    }
   });
 });

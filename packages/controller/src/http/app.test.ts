@@ -152,6 +152,14 @@ describe("an idempotency key", () => {
     expect((await server.call("POST", CLAIMS, { identity: "b" }, key)).json.code).toBe("conflict");
   });
 
+  test("of two different requests at once serves one", async () => {
+    await using server = await withNetwork();
+    const calls = ["a", "b"].map((identity) => server.call("POST", CLAIMS, { identity }, { "idempotency-key": "k" }));
+    const answers = await Promise.all(calls);
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409]);
+    expect((await server.call("GET", "/v1/claims")).json.items).toHaveLength(1);
+  });
+
   test("is good for a day", async () => {
     await using server = await withNetwork();
     const key = { "idempotency-key": "k-1" };
