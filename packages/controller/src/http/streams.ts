@@ -64,6 +64,8 @@ function begin(reply: FastifyReply, events: boolean) {
     "x-accel-buffering": "no",
   });
   raw.flushHeaders();
+  // A reader that has gone is seen by the close that follows.
+  raw.on("error", () => {});
   raw.socket?.setNoDelay(true);
   return raw;
 }
