@@ -1,5 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
-import { type LabHost, unixFetch } from "@holdfast/lab";
+import { createNodeFetch } from "@holdfast/http";
+import type { LabHost } from "@holdfast/lab";
 
 /** A lab host's Docker Engine API, without the start of a command for each call. */
 export interface Engine {
@@ -8,7 +9,7 @@ export interface Engine {
 }
 
 export function engineOf(host: LabHost): Engine {
-  const fetch = unixFetch(host.path("/run/docker.sock"));
+  const fetch = createNodeFetch({ socketPath: host.path("/run/docker.sock") });
   const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
     const response = await fetch(`http://docker${path}`, {
       method,

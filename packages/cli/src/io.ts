@@ -1,3 +1,5 @@
+import type { FetchLike } from "@holdfast/client";
+
 /** The world around a command: tests give their own. */
 export interface CliIo {
   out(text: string): void;
@@ -6,7 +8,7 @@ export interface CliIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A file's text; `-` is standard input. */
   readFile(path: string): Promise<string>;
-  readonly fetch: typeof fetch;
+  readonly fetch: FetchLike;
   now(): Date;
   /** Aborted when the person interrupts. */
   readonly signal: AbortSignal;

@@ -2,9 +2,26 @@ import { errorText, HoldfastError, isErrorCode } from "@holdfast/core";
 import { fillPath, problemSchema, problemToError, type Route, type RouteInput, type RouteReply } from "@holdfast/model";
 import { linesOf } from "./lines.ts";
 
+/** The part of web `fetch` that is used; the platform's own fits, too. */
+export type FetchLike = (
+  url: string,
+  options: {
+    readonly method: string;
+    readonly headers: Record<string, string>;
+    readonly signal: AbortSignal;
+    readonly body?: string;
+  },
+) => Promise<ResponseLike>;
+
+export interface ResponseLike {
+  readonly ok: boolean;
+  readonly status: number;
+  text(): Promise<string>;
+  readonly body: AsyncIterable<Uint8Array> | null;
+}
+
 export interface ClientDependencies {
-  /** Web standard fetch. */
-  readonly fetch: typeof fetch;
+  readonly fetch: FetchLike;
 }
 
 export interface ClientOptions {
@@ -40,7 +57,7 @@ export interface Client {
 export function createClient(dependencies: ClientDependencies, options: ClientOptions): Client {
   const base = options.server.replace(/\/+$/, "");
 
-  async function send(route: Route, input: AnyInput, call: CallOptions): Promise<Response> {
+  async function send(route: Route, input: AnyInput, call: CallOptions): Promise<ResponseLike> {
     const url = base + fillPath(route.path, input.params) + queryText(input.query);
     const request = {
       method: route.method,
@@ -113,7 +130,7 @@ async function reach<T>(work: () => Promise<T>, base: string, signal: AbortSigna
   }
 }
 
-async function problemOf(response: Response, request: string): Promise<HoldfastError> {
+async function problemOf(response: ResponseLike, request: string): Promise<HoldfastError> {
   const text = await response.text().catch(() => "");
   const problem = problemSchema.safeParse(parseJson(text));
   if (problem.success && isErrorCode(problem.data.code)) return problemToError(problem.data);

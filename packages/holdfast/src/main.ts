@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { type CliIo, runCli } from "@holdfast/cli";
+import { createNodeFetch } from "@holdfast/http";
 import { addPrograms } from "./programs/commands.ts";
 
 const interrupted = new AbortController();
@@ -9,7 +10,7 @@ const io: CliIo = {
   err: (text) => process.stderr.write(text),
   environment: process.env,
   readFile: (path) => (path === "-" ? readAll(process.stdin) : readFile(path, "utf8")),
-  fetch,
+  fetch: createNodeFetch(),
   now: () => new Date(),
   signal: interrupted.signal,
 };

@@ -39,4 +39,3 @@ export { type LabRecord, listRecords } from "./record.ts";
 export { type Relay, startRelay } from "./relay.ts";
 export type { Output } from "./run.ts";
 export { type ExecOptions, LabSpace, type SpawnOptions } from "./space.ts";
-export { unixFetch } from "./unix-fetch.ts";

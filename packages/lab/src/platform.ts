@@ -1,9 +1,9 @@
 import { type Client, createClient } from "@holdfast/client";
+import { createNodeFetch } from "@holdfast/http";
 import type { LabHost } from "./host.ts";
 import type { Lab } from "./lab.ts";
 import type { LabProcess } from "./process.ts";
 import { type Relay, startRelay } from "./relay.ts";
-import { unixFetch } from "./unix-fetch.ts";
 
 export interface PlatformOptions {
   /** The program, e.g. `["/srv/holdfast/bin/holdfast"]`. */
@@ -33,7 +33,7 @@ export class Platform implements AsyncDisposable {
     this.token = parts.token;
     this.#options = options;
     this.#relay = parts.relay;
-    const fetch = unixFetch(parts.relay.socketPath);
+    const fetch = createNodeFetch({ socketPath: parts.relay.socketPath });
     this.client = createClient({ fetch }, { server: `http://controller:${PORT}`, token: parts.token });
   }
 

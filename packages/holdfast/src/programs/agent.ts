@@ -7,6 +7,7 @@ import { createClient } from "@holdfast/client";
 import { type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
 import { openOvsDriver } from "@holdfast/datapath";
 import { createDockerPlugin, createStateFile, type DockerPlugin } from "@holdfast/docker-plugin";
+import { createNodeFetch } from "@holdfast/http";
 import type { NodeReport, WorkloadApi } from "@holdfast/model";
 import { openSqliteStore } from "@holdfast/store";
 import { createPinoLogger } from "../pino-logger.ts";
@@ -33,7 +34,7 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
   await using stack = new AsyncDisposableStack();
   const store = stack.adopt(await openBookStore(settings, logger), (open) => open.close());
   const driver = stack.adopt(await openDriver(settings, node, logger), (open) => open.close());
-  const client = createClient({ fetch }, { server: settings.server, token: settings.token });
+  const client = createClient({ fetch: createNodeFetch() }, { server: settings.server, token: settings.token });
   const dependencies = { store, client, driver, clock: systemClock, logger };
   const agent = stack.adopt(await startAgent(dependencies, agentSettings(settings, node)), (running) => running.stop());
   const plugin = settings.docker ? await servePlugin(stack, settings, agent.workloads, logger) : undefined;

@@ -1,0 +1,1 @@
+export { createNodeFetch, type FetchedResponse, type FetchOptions, type NodeFetch } from "./node-fetch.ts";
