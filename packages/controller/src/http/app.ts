@@ -1,3 +1,4 @@
+import { STATUS_CODES } from "node:http";
 import { errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
 import { type Route, routes } from "@holdfast/model";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
@@ -62,7 +63,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
       if (!socket.writable) return;
       const { error: refusal, status = 400 } = brokenRequest(error);
       const body = JSON.stringify(problemOf(refusal, status));
-      const head = `HTTP/1.1 ${status} Bad Request\r\nConnection: close\r\nContent-Type: application/problem+json`;
+      const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json`;
       socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
     },
   });
@@ -141,7 +142,7 @@ function acceptJsonOnly(app: FastifyInstance): void {
 
 /** A field of this name would be dropped without a word by what comes after. */
 function parseJson(text: string): unknown {
-  if (text.includes('"__proto__"')) throw new Error("__proto__ is no name of a field");
+  if (text.includes('"__proto__"')) throw new HoldfastError("invalid_argument", "__proto__ is no name of a field");
   return JSON.parse(text);
 }
 
