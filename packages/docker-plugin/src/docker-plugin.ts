@@ -1,12 +1,12 @@
 import { type Clock, HoldfastError, type Logger } from "@holdfast/core";
 import type { WorkloadApi } from "@holdfast/model";
 import type { DriverContext } from "./drivers/context.ts";
-import { isNamespace } from "./drivers/dead-holder.ts";
 import { type PortProbe, probePort } from "./drivers/host-ports.ts";
 import { createInFlight } from "./drivers/in-flight.ts";
 import { ipamMethods } from "./drivers/ipam-driver.ts";
 import { networkMethods } from "./drivers/network-driver.ts";
 import { openRecords } from "./drivers/records.ts";
+import { machineSandboxes, type Sandboxes } from "./drivers/sandbox.ts";
 import type { StateStore } from "./drivers/state.ts";
 import { createTurns } from "./drivers/turns.ts";
 import type { Engine } from "./engine/engine.ts";
@@ -23,6 +23,8 @@ export interface DockerPluginDependencies {
   readonly logger: Logger;
   /** Default: binds the port for a moment. */
   readonly portProbe?: PortProbe;
+  /** Default: the machine's own. */
+  readonly sandboxes?: Sandboxes;
   /** In [0, 1). Default `Math.random`. */
   readonly random?: () => number;
   /** Default: dockerd at {@link DockerPluginOptions.engineSocket}. */
@@ -58,7 +60,15 @@ export function createDockerPlugin(
   dependencies: DockerPluginDependencies,
   options: DockerPluginOptions = {},
 ): DockerPlugin {
-  const { workloads, state, clock, logger, portProbe = probePort, random = Math.random } = dependencies;
+  const {
+    workloads,
+    state,
+    clock,
+    logger,
+    portProbe = probePort,
+    sandboxes = machineSandboxes,
+    random = Math.random,
+  } = dependencies;
   const { socketPath = "/run/docker/plugins/holdfast.sock", engineSocket = "/run/docker.sock" } = options;
   const { deadline = 20_000, bodyLimit = 1 << 20 } = options;
   const engine = dependencies.engine ?? createEngineClient({ socketPath: engineSocket });
@@ -69,7 +79,7 @@ export function createDockerPlugin(
   return {
     async start() {
       const records = await openRecords(state);
-      const loop = createEngineLoop({ engine, workloads, records, clock, logger });
+      const loop = createEngineLoop({ engine, workloads, records, sandboxes, clock, logger });
       const context: DriverContext = {
         workloads,
         records,
@@ -78,7 +88,8 @@ export function createDockerPlugin(
         interfaces: new Map(),
         portProbe,
         random,
-        sandboxLives: isNamespace,
+        sandboxes,
+        engineServes: loop.isConnected,
         lookAgain: loop.lookAgain,
         clock,
         logger,

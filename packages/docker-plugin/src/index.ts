@@ -5,6 +5,7 @@ export {
   type DockerPluginOptions,
 } from "./docker-plugin.ts";
 export type { PortProbe } from "./drivers/host-ports.ts";
+export type { Sandboxes } from "./drivers/sandbox.ts";
 export {
   createStateFile,
   type EndpointRecord,

@@ -3,6 +3,7 @@ import type { AttachedInterface, WorkloadApi } from "@holdfast/model";
 import type { PortProbe } from "./host-ports.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Records } from "./records.ts";
+import type { Sandboxes } from "./sandbox.ts";
 import type { Turns } from "./turns.ts";
 
 /** What both drivers work with. */
@@ -15,8 +16,9 @@ export interface DriverContext {
   readonly interfaces: Map<string, AttachedInterface>;
   readonly portProbe: PortProbe;
   readonly random: () => number;
-  /** Whether a path is a network namespace that exists. */
-  readonly sandboxLives: (path: string) => Promise<boolean>;
+  readonly sandboxes: Sandboxes;
+  /** Whether dockerd is known to serve its API: then it is not starting. */
+  readonly engineServes: () => boolean;
   /** Has dockerd looked at again soon; returns at once. */
   readonly lookAgain: () => void;
   readonly clock: Clock;

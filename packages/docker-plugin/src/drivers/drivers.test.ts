@@ -1,5 +1,5 @@
 import { Cidr, HoldfastError, Name } from "@holdfast/core";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { DOCKER_20, DOCKER_29, DockerCaller } from "../testing/docker-caller.ts";
 import { dockerId, type NetworkPlan, PlayedDaemon } from "../testing/docker-daemon.ts";
 import { fakeNetwork } from "../testing/fake-workloads.ts";
@@ -223,15 +223,44 @@ describe("an address", () => {
     expect(plugin.workloads.live).toHaveLength(1);
   });
 
-  test("of a holder whose sandbox is gone is taken back when Docker asks for it again", async () => {
-    await using plugin = await pluginFixture();
-    const network = await plugin.docker.createNetwork(plan);
-    // The sandbox of a played container never was: after a kill of dockerd it looks the same.
-    const first = await plugin.docker.run(network, { ip: "10.20.0.9" });
-    await plugin.restart();
-    const second = await plugin.docker.run(network, { ip: "10.20.0.9" });
-    expect(plugin.workloads.live.map(({ runtimeEndpoint }) => runtimeEndpoint)).toEqual([second.id]);
-    expect(plugin.workloads.inspect(first.id)).toBeUndefined();
+  describe("of a holder that dockerd has forgotten", () => {
+    /** A container that has run, and whose sandbox the loop has seen when dockerd served. */
+    const holder = async ({ seen = true } = {}) => {
+      const plugin = await pluginFixture();
+      const network = await plugin.docker.createNetwork(plan);
+      const first = await plugin.docker.run(network, { ip: "10.20.0.9" });
+      const sandbox = `/var/run/docker/netns/${first.id.slice(0, 12)}`;
+      if (seen) plugin.livingSandboxes.add(sandbox);
+      plugin.engine.add("web", { id: network.id, endpoints: [{ id: first.id, container: "first" }] });
+      plugin.engine.start();
+      await vi.waitFor(() => expect(plugin.engine.looks).toBe(1), 8_000);
+      plugin.engine.stop();
+      await plugin.restart();
+      return { plugin, network, first, sandbox };
+    };
+
+    test("is taken back when its sandbox is gone", async () => {
+      const { plugin, network, first, sandbox } = await holder();
+      await using _ = plugin;
+      plugin.livingSandboxes.delete(sandbox);
+      const second = await plugin.docker.run(network, { ip: "10.20.0.9" });
+      expect(plugin.workloads.live.map(({ runtimeEndpoint }) => runtimeEndpoint)).toEqual([second.id]);
+      expect(plugin.workloads.inspect(first.id)).toBeUndefined();
+    });
+
+    test.each<[string, { seen?: boolean; gone: boolean; serves: boolean }]>([
+      ["its sandbox is there", { gone: false, serves: false }],
+      ["its sandbox was never in our sight", { seen: false, gone: true, serves: false }],
+      ["dockerd serves and can be looked at", { gone: true, serves: true }],
+    ])("is not taken back when %s", async (_name, { seen = true, gone, serves }) => {
+      const { plugin, network, sandbox } = await holder({ seen });
+      await using _ = plugin;
+      if (gone) plugin.livingSandboxes.delete(sandbox);
+      if (serves) plugin.engine.start();
+      if (serves) await vi.waitFor(() => expect(plugin.engine.looks).toBeGreaterThan(1), 8_000);
+      await expect(plugin.docker.run(network, { ip: "10.20.0.9" })).rejects.toThrow("10.20.0.9 is bound");
+      expect(plugin.workloads.calls).not.toContain("reclaim");
+    });
   });
 
   test("of a holder that has not joined yet is not taken back", async () => {

@@ -12,7 +12,8 @@ export async function join(body: unknown, context: DriverContext, signal: AbortS
     checkContested(EndpointID, SandboxKey, context);
     await context.workloads.joined({ runtimeEndpoint: EndpointID, sandbox: SandboxKey }, signal);
     const record = context.records.endpoint(EndpointID) ?? { network: NetworkID, ports: [], contested: [] };
-    await context.records.putEndpoint(EndpointID, { ...record, sandbox: SandboxKey });
+    if (record.sandbox !== SandboxKey)
+      await context.records.putEndpoint(EndpointID, { ...record, sandbox: SandboxKey });
     // Docker asks once as a rule; whoever asks again is answered by the agent.
     context.interfaces.delete(EndpointID);
     return joinReply(attached);

@@ -26,7 +26,7 @@ export function networkMethods(context: DriverContext): Readonly<Record<string, 
     const { EndpointID } = parseRequest(requests.endpoint, body);
     const record = records.endpoint(EndpointID);
     if (record?.sandbox === undefined) return {};
-    const { sandbox: _, ...rest } = record;
+    const { sandbox: _, sandboxSeen: __, ...rest } = record;
     await records.putEndpoint(EndpointID, rest);
     return {};
   }

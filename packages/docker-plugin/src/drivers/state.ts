@@ -21,6 +21,8 @@ const endpointRecordSchema = z.object({
   network: z.string(),
   /** Path of the network namespace; absent: not joined. */
   sandbox: z.string().exactOptional(),
+  /** The sandbox has been seen to be a namespace, so that its absence means something. */
+  sandboxSeen: z.boolean().exactOptional(),
   ports: z.array(
     z.object({
       protocol: z.enum(["tcp", "udp", "sctp"]),

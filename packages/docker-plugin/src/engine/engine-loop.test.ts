@@ -19,6 +19,8 @@ interface LoopFixture extends AsyncDisposable {
   readonly workloads: FakeWorkloads;
   readonly records: Records;
   readonly logger: RecordingLogger;
+  /** Sandboxes that exist, with a process in each. */
+  readonly inhabited: Set<string>;
   /** Lets this much time pass, and everything happen that follows. */
   advance(milliseconds: number): Promise<void>;
   /** An event of dockerd, and what follows. */
@@ -32,7 +34,10 @@ async function loopFixture({ networks = [web], engine = new FakeEngine() } = {})
   const logger = new RecordingLogger();
   const workloads = new FakeWorkloads({ networks, now: () => clock.now().getTime(), sandboxLives: () => false });
   const records = await openRecords(new MemoryState());
-  const loop = createEngineLoop({ engine, workloads, records, clock, logger });
+  const inhabited = new Set<string>();
+  const lives = async (path: string): Promise<boolean> => inhabited.has(path);
+  const sandboxes = { exists: lives, isInhabited: lives };
+  const loop = createEngineLoop({ engine, workloads, records, sandboxes, clock, logger });
   const stop = new AbortController();
   const running = loop.run(stop.signal);
   // Nothing here waits for anything but promises and the clock.
@@ -51,6 +56,7 @@ async function loopFixture({ networks = [web], engine = new FakeEngine() } = {})
     workloads,
     records,
     logger,
+    inhabited,
     advance,
     async event() {
       engine.tell();
@@ -105,7 +111,7 @@ describe("docker networks", () => {
     expect(loop.engine.networkList).toMatchObject([{ id: before?.id }]);
     expect(loop.logger.events).toContainEqual(
       expect.objectContaining({
-        fields: { network: "web", reason: "its subnets have changed, but it is in use by redis" },
+        fields: { about: "web", reason: "its subnets have changed, but it is in use by redis" },
       }),
     );
     loop.engine.setEndpoints(before?.id ?? "", []);
@@ -181,6 +187,25 @@ describe("attachments", () => {
     while (loop.engine.looks === before) await loop.advance(100);
     expect(loop.workloads.live).toHaveLength(1);
     await loop.advance(10_000);
+    expect(loop.workloads.live).toEqual([]);
+  });
+
+  test("of a process that runs are kept, even when dockerd has lost all its memory", async () => {
+    await using loop = await loopFixture();
+    const [network] = loop.engine.networkList;
+    await loop.attach(network?.id ?? "", "docker-1");
+    const record = { network: network?.id ?? "", sandbox: "/netns/docker-1", ports: [], contested: [] };
+    await loop.records.putEndpoint("docker-1", record);
+    loop.inhabited.add("/netns/docker-1");
+    await loop.event();
+    expect(loop.records.endpoint("docker-1")).toMatchObject({ sandboxSeen: true });
+    loop.engine.setEndpoints(network?.id ?? "", []);
+    await loop.advance(60_000);
+    await loop.event();
+    await loop.advance(60_000);
+    expect(loop.workloads.live).toHaveLength(1);
+    loop.inhabited.clear();
+    await loop.advance(15_000);
     expect(loop.workloads.live).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 import { backoff, type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/core";
-import type { WiredNetwork, WorkloadApi } from "@holdfast/model";
+import type { AttachmentInfo, WiredNetwork, WorkloadApi } from "@holdfast/model";
 import type { Records } from "../drivers/records.ts";
+import type { Sandboxes } from "../drivers/sandbox.ts";
 import type { Engine, EngineNetwork } from "./engine.ts";
 import { CONFIRM_AFTER, createLeakFinder, RESERVATION_GRACE } from "./leak-finder.ts";
 import { createNetworkMemory } from "./network-memory.ts";
@@ -12,6 +13,7 @@ export interface EngineLoopDependencies {
   readonly engine: Engine;
   readonly workloads: WorkloadApi;
   readonly records: Records;
+  readonly sandboxes: Sandboxes;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -20,6 +22,8 @@ export interface EngineLoopDependencies {
 export interface EngineLoop {
   /** Until the signal is aborted; resolves then. */
   run(signal: AbortSignal): Promise<void>;
+  /** Whether dockerd serves its API, as far as is known. */
+  isConnected(): boolean;
   /** Has dockerd looked at soon; returns at once. */
   lookAgain(): void;
 }
@@ -29,7 +33,14 @@ const LEAST_PAUSE = 1_000;
 /** Milliseconds after which a step that failed is tried again when nothing happens. */
 const STEP_RETRY = 10_000;
 
-export function createEngineLoop({ engine, workloads, records, clock, logger }: EngineLoopDependencies): EngineLoop {
+export function createEngineLoop({
+  engine,
+  workloads,
+  records,
+  sandboxes,
+  clock,
+  logger,
+}: EngineLoopDependencies): EngineLoop {
   const trigger = createTrigger();
   const leaks = createLeakFinder();
   const memory = createNetworkMemory({ records, logger, isAttached: (id) => workloads.inspect(id) !== undefined });
@@ -110,23 +121,53 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
     const networksMissing = await memory.compare(observed, monotonic);
     const listed = new Set(endpoints.map(({ id }) => id));
     const { leaked, suspects } = leaks.look({ attachments, listed, at, monotonic, engineSince, events: eventsBefore });
-    if (leaked.length > 0) {
-      const fresh = leaked.filter((endpoint) => !reclaimed.has(endpoint));
-      if (fresh.length > 0) logger.info("attachments are gone from docker", { endpoints: fresh });
-      reclaimed = new Set(leaked);
-      await workloads.reclaim(leaked, "dockerd does not have them any more, seen twice", signal);
-    }
+    const dead = await withoutInhabited(leaked, attachments);
+    if (dead.length > 0) await reclaim(dead, signal);
+    await seeSandboxes(endpoints);
     tellNames(endpoints);
     const again = await reconcile(observed, monotonic, signal);
     const reserved = attachments.some(({ runtimeEndpoint }) => runtimeEndpoint === undefined);
     const waits = [
       ...(suspects || networksMissing ? [CONFIRM_AFTER] : []),
       ...(reserved ? [RESERVATION_GRACE] : []),
-      // The agent keeps what is in a living sandbox.
+      // What is in a living sandbox is kept.
       ...(leaked.length > 0 ? [STEP_RETRY] : []),
       ...(again === undefined ? [] : [again]),
     ];
     return waits.length === 0 ? undefined : Math.min(...waits);
+  }
+
+  async function reclaim(leaked: readonly string[], signal: AbortSignal): Promise<void> {
+    const fresh = leaked.filter((endpoint) => !reclaimed.has(endpoint));
+    if (fresh.length > 0) logger.info("attachments are gone from docker", { endpoints: fresh });
+    reclaimed = new Set(leaked);
+    await workloads.reclaim(leaked, "dockerd does not have them any more, seen twice", signal);
+  }
+
+  /** A dockerd that has lost its own memory lists nothing; containers that run are not to be cut off for that. */
+  async function withoutInhabited(
+    leaked: readonly string[],
+    attachments: readonly AttachmentInfo[],
+  ): Promise<readonly string[]> {
+    const dead: string[] = [];
+    for (const endpoint of leaked) {
+      const id = attachments.find((attachment) => attachment.endpoint === endpoint)?.runtimeEndpoint;
+      const sandbox = id === undefined ? undefined : records.endpoint(id)?.sandbox;
+      if (sandbox === undefined || !(await sandboxes.isInhabited(sandbox))) dead.push(endpoint);
+      else sayOnce(endpoint, `dockerd does not have it, but a process runs in ${sandbox}`);
+    }
+    return dead;
+  }
+
+  /** Notes which sandboxes are in our sight: Docker makes them after Join, and their absence means something only then. */
+  async function seeSandboxes(endpoints: EngineNetwork["endpoints"]): Promise<void> {
+    for (const { id } of endpoints) {
+      const before = records.endpoint(id);
+      if (before?.sandbox === undefined || before.sandboxSeen === true) continue;
+      if (!(await sandboxes.exists(before.sandbox))) continue;
+      const now = records.endpoint(id);
+      if (now?.sandbox === before.sandbox) await records.putEndpoint(id, { ...now, sandboxSeen: true });
+    }
   }
 
   /** Containers' names for records: Docker before version 29 does not tell them to drivers. */
@@ -148,7 +189,7 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
     if (desired === undefined) return undefined;
     const steps = planNetworks(desired, observed, await engine.apiVersion(signal));
     const names = new Set(steps.map(nameOf));
-    for (const name of [...said.keys()]) if (!names.has(name)) said.delete(name);
+    for (const about of [...said.keys()]) if (!names.has(about) && !isAttached(about)) said.delete(about);
     const due = steps.filter((step) => step.kind !== "remove" || isLongUnwanted(step.id, monotonic));
     const removals = new Set(steps.flatMap((step) => (step.kind === "remove" ? [step.id] : [])));
     unwantedSince = new Map([...unwantedSince].filter(([id]) => removals.has(id)));
@@ -156,6 +197,10 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
     for (const step of due) failed = !(await take(step, signal)) || failed;
     if (due.length < steps.length) return CONFIRM_AFTER;
     return failed ? STEP_RETRY : undefined;
+  }
+
+  function isAttached(endpoint: string): boolean {
+    return workloads.attachments("docker").some((attachment) => attachment.endpoint === endpoint);
   }
 
   /** A list of networks that is short for a moment, because its source has just started, must not cost a docker network. */
@@ -205,10 +250,11 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
     }
   }
 
-  function sayOnce(network: string, reason: string): void {
-    if (said.get(network) === reason) return;
-    said.set(network, reason);
-    logger.warn("a docker network is not as it should be", { network, reason });
+  /** About a docker network by its name, or an endpoint by its id. */
+  function sayOnce(about: string, reason: string): void {
+    if (said.get(about) === reason) return;
+    said.set(about, reason);
+    logger.warn("docker is not as it should be", { about, reason });
   }
 
   /** Only the wait that was set last counts. */
@@ -226,6 +272,7 @@ export function createEngineLoop({ engine, workloads, records, clock, logger }: 
         if (result.status === "rejected" && !signal.aborted) throw result.reason;
       }
     },
+    isConnected: () => connected,
     lookAgain: trigger.fire,
   };
 }

@@ -22,6 +22,8 @@ export interface PluginFixture extends AsyncDisposable {
   readonly docker: PlayedDaemon;
   /** Ports that a process of the machine is said to use. */
   readonly usedPorts: Set<number>;
+  /** Paths that are namespaces with a process. */
+  readonly livingSandboxes: Set<string>;
   readonly socketPath: string;
   restart(): Promise<void>;
 }
@@ -42,9 +44,12 @@ export async function pluginFixture({
   const usedPorts = new Set<number>();
   const workloads = new FakeWorkloads({ networks, sandboxLives: () => false });
   const portProbe = async ({ hostPort }: { hostPort: number }): Promise<boolean> => usedPorts.has(hostPort);
+  const livingSandboxes = new Set<string>();
+  const lives = async (path: string): Promise<boolean> => livingSandboxes.has(path);
+  const sandboxes = { exists: lives, isInhabited: lives };
   const create = (): DockerPlugin =>
     createDockerPlugin(
-      { workloads, state, clock: systemClock, logger, engine, portProbe, random: () => 0 },
+      { workloads, state, clock: systemClock, logger, engine, portProbe, sandboxes, random: () => 0 },
       { socketPath, deadline },
     );
   engine.stop();
@@ -61,6 +66,7 @@ export async function pluginFixture({
     caller,
     docker: new PlayedDaemon(caller, dialect),
     usedPorts,
+    livingSandboxes,
     socketPath,
     async restart() {
       caller.close();
