@@ -314,6 +314,13 @@ describe("a restarted agent", () => {
   });
 });
 
+test("a reservation whose answer never arrived is given back while the agent runs", async () => {
+  await world.claim("redis-0");
+  const body = { endpoint: "e-lost", tenant, network, address, workload: { runtime: "docker" as const } };
+  await world.client.call(routes.reserve, { params: { node }, body }, { signal });
+  await world.known();
+});
+
 test("an interface that the kernel removed with its sandbox is taken down, and its address can be had again", async () => {
   await world.claim("redis-0");
   await reserve();

@@ -115,6 +115,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
     {
       ...common,
       networksChanged: () => networkWatch.changed(),
+      arrived: (endpoint) => reservations.arrived(endpoint),
       register: (signal) => liveness.register(signal),
     },
     node,

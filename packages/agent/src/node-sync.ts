@@ -24,6 +24,8 @@ export interface NodeSyncDependencies {
   readonly logger: Logger;
   /** The set of networks has changed. */
   readonly networksChanged: () => void;
+  /** Resolves when the request for this endpoint, if one is under way, has ended and the book has what it gave. */
+  readonly arrived: (endpoint: string) => Promise<void>;
   /** Registers the node: a feed is only for nodes that the controller knows. */
   readonly register: (signal: AbortSignal) => Promise<void>;
 }
@@ -36,7 +38,7 @@ interface Seen {
 }
 
 export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): NodeSync {
-  const { book, client, driver, takedown, reporter, clock, logger, networksChanged, register } = dependencies;
+  const { book, client, driver, takedown, reporter, clock, logger, networksChanged, register, arrived } = dependencies;
   let inStep = false;
 
   async function take(message: NodeFeedMessage, seen: Seen, signal: AbortSignal): Promise<void> {
@@ -52,6 +54,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
         break;
       case "endpoint":
         seen.endpoints.add(message.endpoint.id);
+        if (inStep) await releaseStrangers([message.endpoint.id], signal);
         break;
       case "endpoint-gone":
         await takedown.forget(message.id, message.reason, signal);
@@ -93,7 +96,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
       if (!seen.networks.has(id) && !used) await dropNetwork(id);
     }
     for (const endpoint of book.endpoints.values()) if (!seen.endpoints.has(endpoint.id)) reporter.notify(endpoint.id);
-    await releaseStrangers(seen, signal);
+    if (book.complete) await releaseStrangers([...seen.endpoints], signal);
     await book.setComplete();
     await driver.synced(signal);
     reporter.retryNow();
@@ -105,12 +108,14 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
     });
   }
 
-  /** Endpoints that the controller has given to this node and that never arrived: the agent died between answer and book. */
-  async function releaseStrangers(seen: Seen, signal: AbortSignal): Promise<void> {
-    if (!book.complete) return;
-    const strangers = [...seen.endpoints].filter((id) => !book.endpoints.has(id));
+  /**
+   * Endpoints that the controller has given to this node and whose answer never arrived, because this process or the connection died in between.
+   * Only what was never on the wire is given back.
+   */
+  async function releaseStrangers(ids: readonly string[], signal: AbortSignal): Promise<void> {
+    await Promise.all(ids.map((id) => arrived(id)));
+    const strangers = ids.filter((id) => !book.endpoints.has(id));
     if (strangers.length === 0) return;
-    logger.warn("endpoints unknown to this node are given back", { endpoints: strangers });
     const found = await Promise.allSettled(
       strangers.map((endpoint) => client.call(routes.getEndpoint, { params: { endpoint } }, { signal })),
     );
@@ -123,7 +128,11 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
         { endpoint: id, epoch, transitions: [{ phase: "released" as const, at, actor: `node/${node}`, reason }] },
       ];
     });
-    if (reports.length > 0) await client.call(routes.report, { params: { node }, body: { reports } }, { signal });
+    if (reports.length === 0) return;
+    logger.warn("endpoints unknown to this node are given back", {
+      endpoints: reports.map(({ endpoint }) => endpoint),
+    });
+    await client.call(routes.report, { params: { node }, body: { reports } }, { signal });
   }
 
   async function followOnce(signal: AbortSignal): Promise<void> {

@@ -19,6 +19,8 @@ import type { Turns } from "./turns.ts";
 export interface Reservations {
   reserve(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses>;
   unreserve(request: { tenant: Name; network: Name; address: IpAddress }, signal: AbortSignal): Promise<void>;
+  /** Resolves when the request for this endpoint has ended, whatever its end; at once when none is under way. */
+  arrived(endpoint: string): Promise<void>;
 }
 
 export interface ReservationsDependencies {
@@ -35,6 +37,8 @@ export interface ReservationsDependencies {
 
 export function createReservations(dependencies: ReservationsDependencies, node: Name): Reservations {
   const { book, client, takedown, reporter, turns, clock, logger, newId } = dependencies;
+
+  const underWay = new Map<string, Promise<unknown>>();
 
   async function reserveInTurn(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses> {
     const waiting = waitingFor(request);
@@ -90,8 +94,9 @@ export function createReservations(dependencies: ReservationsDependencies, node:
 
   async function reserveAtController(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses> {
     const { tenant, network, address, identity, identityIsHint = false, runtime, container } = request;
+    const id = newId();
     const body = {
-      endpoint: newId(),
+      endpoint: id,
       tenant,
       network,
       ...(address === undefined ? {} : { address }),
@@ -99,10 +104,18 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       identityIsHint,
       workload: { runtime, ...(container === undefined ? {} : { container }) },
     };
-    const reservation = await client.call(routes.reserve, { params: { node }, body }, { signal });
-    const endpoint = fromReservation(reservation, request);
-    await Promise.all([book.putNetwork(reservation.network), book.putEndpoint(endpoint)]);
-    return answer(endpoint);
+    const answered = client.call(routes.reserve, { params: { node }, body }, { signal });
+    const kept = answered.then(async (reservation) => {
+      const endpoint = fromReservation(reservation, request);
+      await Promise.all([book.putNetwork(reservation.network), book.putEndpoint(endpoint)]);
+      return endpoint;
+    });
+    underWay.set(id, kept);
+    try {
+      return answer(await kept);
+    } finally {
+      underWay.delete(id);
+    }
   }
 
   function fromReservation({ endpoint, claim, network }: Reservation, request: ReserveRequest): LocalEndpoint {
@@ -194,6 +207,10 @@ export function createReservations(dependencies: ReservationsDependencies, node:
   }
 
   return {
+    async arrived(endpoint) {
+      await underWay.get(endpoint)?.catch(() => undefined);
+    },
+
     reserve(request, signal) {
       signal.throwIfAborted();
       const scope = request.address ?? request.identity ?? request.requester;
