@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Client } from "@holdfast/client";
-import { type Clock, errorText, HoldfastError, type Logger, type Name } from "@holdfast/core";
+import { type Clock, createTurns, errorText, HoldfastError, type Logger, type Name } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import type { NodeReport, WiredNetwork, WorkloadApi } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
@@ -17,7 +17,6 @@ import { expireReservations } from "./reservation-expiry.ts";
 import { createReservations, type Reservations } from "./reservations.ts";
 import { startStatusServer } from "./status-server.ts";
 import { createTakedown, type Takedown } from "./takedown.ts";
-import { createTurns } from "./turns.ts";
 
 export interface AgentDependencies {
   /** The node's own copy of its desired state. */

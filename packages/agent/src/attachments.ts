@@ -1,3 +1,4 @@
+import type { Turns } from "@holdfast/core";
 import { Cidr, errorText, HoldfastError, type Logger, type Name } from "@holdfast/core";
 import type { AttachedPort, DatapathDriver, EndpointWiring } from "@holdfast/datapath";
 import type { AttachedInterface, AttachRequest, WiredNetwork } from "@holdfast/model";
@@ -7,7 +8,6 @@ import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Takedown } from "./takedown.ts";
-import type { Turns } from "./turns.ts";
 
 /** Reserved endpoints get an interface, and lose it. */
 export interface Attachments {

@@ -1,4 +1,5 @@
 import type { Client } from "@holdfast/client";
+import type { Turns } from "@holdfast/core";
 import {
   type Clock,
   errorText,
@@ -13,7 +14,6 @@ import type { Book } from "./book.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
-import type { Turns } from "./turns.ts";
 
 /** Addresses set aside for attachments to come, and given back. */
 export interface Reservations {

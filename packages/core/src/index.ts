@@ -28,3 +28,4 @@ export {
   readOptions,
 } from "./options.ts";
 export { VlanId, Vni } from "./segment.ts";
+export { createTurns, type Turns } from "./turns.ts";

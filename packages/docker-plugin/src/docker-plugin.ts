@@ -1,4 +1,4 @@
-import { type Clock, HoldfastError, type Logger } from "@holdfast/core";
+import { type Clock, createTurns, HoldfastError, type Logger } from "@holdfast/core";
 import type { WorkloadApi } from "@holdfast/model";
 import type { DriverContext } from "./drivers/context.ts";
 import { type PortProbe, probePort } from "./drivers/host-ports.ts";
@@ -7,8 +7,7 @@ import { ipamMethods } from "./drivers/ipam-driver.ts";
 import { networkMethods } from "./drivers/network-driver.ts";
 import { openRecords } from "./drivers/records.ts";
 import { machineSandboxes, type Sandboxes } from "./drivers/sandbox.ts";
-import type { StateStore } from "./drivers/state.ts";
-import { createTurns } from "./drivers/turns.ts";
+import type { PluginMemory } from "./drivers/state.ts";
 import type { Engine } from "./engine/engine.ts";
 import { createEngineClient } from "./engine/engine-client.ts";
 import { createEngineLoop } from "./engine/engine-loop.ts";
@@ -18,7 +17,7 @@ import { createProtocolServer, type Method, type Methods, type ProtocolServer } 
 /** What the plugin works with. */
 export interface DockerPluginDependencies {
   readonly workloads: WorkloadApi;
-  readonly state: StateStore;
+  readonly state: PluginMemory;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Default: binds the port for a moment. */

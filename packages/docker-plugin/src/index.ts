@@ -7,11 +7,11 @@ export {
 export type { PortProbe } from "./drivers/host-ports.ts";
 export type { Sandboxes } from "./drivers/sandbox.ts";
 export {
-  createStateFile,
+  createPluginMemory,
   type EndpointRecord,
   type NetworkRecord,
+  type PluginMemory,
   type PluginState,
-  type StateStore,
 } from "./drivers/state.ts";
 export type { Engine, EngineEndpoint, EngineNetwork, NewEngineNetwork } from "./engine/engine.ts";
 export { createEngineClient } from "./engine/engine-client.ts";

@@ -1,7 +1,9 @@
+import { mkdirSync } from "node:fs";
 import { systemClock } from "@holdfast/core";
 import { RecordingLogger } from "@holdfast/core/testing";
 import type { WiredNetwork } from "@holdfast/model";
-import { createDockerPlugin, createStateFile } from "../src/index.ts";
+import { openSqliteStore } from "@holdfast/store";
+import { createDockerPlugin, createPluginMemory } from "../src/index.ts";
 import { VethWorkloads } from "./veth-workloads.ts";
 
 /** What a test asks of the process that runs the plugin inside the namespaces. */
@@ -10,13 +12,21 @@ export type PluginRequest =
   | { readonly kind: "claim"; readonly network: WiredNetwork; readonly identity: string; readonly address: string }
   | { readonly kind: "endpoints" }
   | { readonly kind: "events" }
-  | { readonly kind: "restart" };
+  /** `forget`: without what it remembers. */
+  | { readonly kind: "restart"; readonly forget?: boolean };
 
 const workloads = new VethWorkloads({ networks: [] });
 const logger = new RecordingLogger();
-const state = createStateFile("/run/holdfast/docker.json");
+mkdirSync("/run/holdfast", { recursive: true });
+const store = await openSqliteStore({ clock: systemClock, logger }, { path: "/run/holdfast/docker.db" });
+const state = createPluginMemory(store);
 const createPlugin = () => createDockerPlugin({ workloads, state, clock: systemClock, logger }, { deadline: 10_000 });
 let plugin = createPlugin();
+
+async function forgetEverything(): Promise<void> {
+  const { entries } = await store.list("docker/");
+  await store.commit({ conditions: [], operations: entries.map(({ key }) => ({ kind: "delete", key })) });
+}
 
 async function answer(request: PluginRequest): Promise<unknown> {
   switch (request.kind) {
@@ -30,6 +40,7 @@ async function answer(request: PluginRequest): Promise<unknown> {
       return logger.events.map(({ message, fields }) => `${message} ${JSON.stringify(fields)}`);
     case "restart":
       await plugin.stop();
+      if (request.forget === true) await forgetEverything();
       plugin = createPlugin();
       return await plugin.start();
   }

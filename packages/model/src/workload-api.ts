@@ -34,8 +34,8 @@ export interface WorkloadApi {
   /** All attachments of a runtime on this node. */
   attachments(runtime: "docker" | "cni"): readonly AttachmentInfo[];
   /**
-   * An observer of the runtime says that these attachments are gone from it, seen twice. Takes down and releases those that are still the
-   * same and not in a living sandbox.
+   * An observer of the runtime vouches that these attachments are gone from it, seen twice, and that no living sandbox has them. Takes them
+   * down and releases them; those that are released already are passed over.
    */
   reclaim(endpoints: readonly string[], reason: string, signal: AbortSignal): Promise<void>;
   /**

@@ -1,10 +1,9 @@
-import type { Clock, Logger } from "@holdfast/core";
+import type { Clock, Logger, Turns } from "@holdfast/core";
 import type { AttachedInterface, WorkloadApi } from "@holdfast/model";
 import type { PortProbe } from "./host-ports.ts";
 import type { InFlight } from "./in-flight.ts";
 import type { Records } from "./records.ts";
 import type { Sandboxes } from "./sandbox.ts";
-import type { Turns } from "./turns.ts";
 
 /** What both drivers work with. */
 export interface DriverContext {

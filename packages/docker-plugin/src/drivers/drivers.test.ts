@@ -141,7 +141,7 @@ describe("a docker network", () => {
   test("is on disk before Docker is told that it is made", async () => {
     await using plugin = await pluginFixture();
     await plugin.docker.createNetwork(plan);
-    expect(plugin.state.durableSaves).toBe(1);
+    expect(plugin.state.writes.filter((write) => write.startsWith("network"))).toHaveLength(1);
   });
 
   test("that is not known is refused, not guessed", async () => {

@@ -1,9 +1,9 @@
 import { HoldfastError } from "@holdfast/core";
 import type { PublishedPort } from "@holdfast/model";
 import { formatNetworkKey, type NetworkKey } from "./network-key.ts";
-import type { EndpointRecord, NetworkRecord, PluginState, StateStore } from "./state.ts";
+import type { EndpointRecord, NetworkRecord, PluginMemory } from "./state.ts";
 
-/** The plugin's memory: docker networks and endpoints by Docker's ids, written through to a {@link StateStore}. */
+/** The plugin's memory: docker networks and endpoints by Docker's ids, written through to a {@link PluginMemory}. */
 export interface Records {
   /** @throws HoldfastError `not_found`: nothing is known of this docker network (yet). */
   network(networkId: string): NetworkRecord;
@@ -18,32 +18,10 @@ export interface Records {
   removeEndpoint(endpointId: string): Promise<void>;
 }
 
-export async function openRecords(store: StateStore): Promise<Records> {
-  const loaded = await store.load();
-  const networks = new Map(Object.entries(loaded?.networks ?? {}));
-  const endpoints = new Map(Object.entries(loaded?.endpoints ?? {}));
-  let unsaved: { durable: boolean; done: Promise<void> } | undefined;
-  let saving: Promise<void> = Promise.resolve();
-
-  /** Changes that come while a save runs share the next one. */
-  function save(durable: boolean): Promise<void> {
-    if (unsaved !== undefined) {
-      unsaved.durable ||= durable;
-      return unsaved.done;
-    }
-    const next = { durable, done: Promise.resolve() };
-    next.done = saving.then(() => {
-      unsaved = undefined;
-      return store.save(snapshot(), { durable: next.durable });
-    });
-    unsaved = next;
-    saving = next.done.catch(() => {});
-    return next.done;
-  }
-
-  function snapshot(): PluginState {
-    return { version: 1, networks: Object.fromEntries(networks), endpoints: Object.fromEntries(endpoints) };
-  }
+export async function openRecords(memory: PluginMemory): Promise<Records> {
+  const loaded = await memory.load();
+  const networks = new Map(loaded.networks);
+  const endpoints = new Map(loaded.endpoints);
 
   return {
     network(networkId) {
@@ -61,11 +39,11 @@ export async function openRecords(store: StateStore): Promise<Records> {
     },
     networks: () => networks,
     async putNetwork(networkId, record) {
-      if (JSON.stringify(networks.get(networkId)) === JSON.stringify(record)) return await saving;
       const before = networks.get(networkId);
+      if (JSON.stringify(before) === JSON.stringify(record)) return;
       networks.set(networkId, record);
       try {
-        await save(true);
+        await memory.write({ kind: "network", id: networkId, record });
       } catch (error) {
         if (before === undefined) networks.delete(networkId);
         else networks.set(networkId, before);
@@ -73,16 +51,16 @@ export async function openRecords(store: StateStore): Promise<Records> {
       }
     },
     async removeNetwork(networkId) {
-      if (networks.delete(networkId)) await save(true);
+      if (networks.delete(networkId)) await memory.write({ kind: "network", id: networkId, record: undefined });
     },
     endpoint: (endpointId) => endpoints.get(endpointId),
     endpoints: () => endpoints,
     async putEndpoint(endpointId, record) {
       endpoints.set(endpointId, record);
-      await save(false);
+      await memory.write({ kind: "endpoint", id: endpointId, record });
     },
     async removeEndpoint(endpointId) {
-      if (endpoints.delete(endpointId)) await save(false);
+      if (endpoints.delete(endpointId)) await memory.write({ kind: "endpoint", id: endpointId, record: undefined });
     },
   };
 }

@@ -1,11 +1,9 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Cidr, HoldfastError, Name } from "@holdfast/core";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Cidr, HoldfastError, Name, systemClock } from "@holdfast/core";
+import { openMemoryStore } from "@holdfast/store";
+import { describe, expect, test } from "vitest";
 import { MemoryState } from "../testing/memory-state.ts";
 import { openRecords } from "./records.ts";
-import { createStateFile, type NetworkRecord, type PluginState, type StateStore } from "./state.ts";
+import { createPluginMemory, type NetworkRecord } from "./state.ts";
 
 const record: NetworkRecord = {
   tenant: Name.parse("default"),
@@ -13,82 +11,47 @@ const record: NetworkRecord = {
   pools: [Cidr.parse("10.20.0.0/16")],
   auxiliary: [],
 };
-const state: PluginState = {
-  version: 1,
-  networks: { abc: record },
-  endpoints: { def: { network: "abc", ports: [], contested: [] } },
-};
+const endpoint = { network: "abc", ports: [], contested: [] };
 
-describe("the state file", () => {
-  let folder: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "holdfast-state-"));
-  });
-  afterEach(async () => {
-    await rm(folder, { recursive: true, force: true });
-  });
-
-  test("what was saved is loaded, in a folder that it makes", async () => {
-    const file = createStateFile(join(folder, "new", "docker.json"));
-    expect(await file.load()).toBeUndefined();
-    await file.save(state, { durable: true });
-    await file.save(state, { durable: false });
-    expect(await file.load()).toEqual(state);
-    expect(await readdir(join(folder, "new"))).toEqual(["docker.json"]);
+describe("the plugin's memory", () => {
+  test("what was written is loaded, what was forgotten is not", async () => {
+    const store = openMemoryStore({ clock: systemClock });
+    const memory = createPluginMemory(store);
+    await memory.write({ kind: "network", id: "abc", record });
+    await memory.write({ kind: "endpoint", id: "def", record: endpoint });
+    await memory.write({ kind: "endpoint", id: "ghi", record: endpoint });
+    await memory.write({ kind: "endpoint", id: "ghi", record: undefined });
+    const { networks, endpoints } = await createPluginMemory(store).load();
+    expect([...networks]).toEqual([["abc", record]]);
+    expect([...endpoints]).toEqual([["def", endpoint]]);
   });
 
-  test("a draft of a process that was killed is no harm", async () => {
-    const path = join(folder, "docker.json");
-    const file = createStateFile(path);
-    await file.save(state, { durable: true });
-    await writeFile(`${path}.new`, "{");
-    expect(await file.load()).toEqual(state);
-    await file.save(state, { durable: true });
-  });
-
-  test("a file that is broken is named, with the remedy", async () => {
-    await writeFile(join(folder, "docker.json"), '{"version":1}');
-    await expect(createStateFile(join(folder, "docker.json")).load()).rejects.toThrow(
-      "docker.json cannot be read; remove it",
+  test("a record that cannot be read is named, and nothing is guessed", async () => {
+    const store = openMemoryStore({ clock: systemClock });
+    await store.commit({ conditions: [], operations: [{ kind: "put", key: "docker/network/abc", value: "{}" }] });
+    await expect(createPluginMemory(store).load()).rejects.toThrow(
+      "docker/network/abc of the docker plugin cannot be read",
     );
   });
 });
 
 describe("records", () => {
-  test("a network is durable when it is put", async () => {
-    const store = new MemoryState();
-    const records = await openRecords(store);
+  test("a network is written when it is put, and only when it is news", async () => {
+    const memory = new MemoryState();
+    const records = await openRecords(memory);
     await records.putNetwork("abc", record);
-    expect(store.durableSaves).toBe(1);
-    expect((await openRecords(store)).network("abc")).toEqual(record);
+    await records.putNetwork("abc", { ...record });
+    expect(memory.writes).toEqual(["network abc"]);
+    expect((await openRecords(memory)).network("abc")).toEqual(record);
     expect(records.networkIdOf(record)).toBe("abc");
   });
 
   test("a network that cannot be saved is not there", async () => {
     const records = await openRecords({
-      load: async () => undefined,
-      save: () => Promise.reject(new HoldfastError("internal", "disk full")),
+      load: async () => ({ networks: new Map(), endpoints: new Map() }),
+      write: () => Promise.reject(new HoldfastError("internal", "disk full")),
     });
     await expect(records.putNetwork("abc", record)).rejects.toThrow("disk full");
     expect(() => records.network("abc")).toThrow("not known to holdfast");
-  });
-
-  test("changes that come while a save runs share the next one", async () => {
-    const gate = Promise.withResolvers<void>();
-    const saved: number[] = [];
-    const store: StateStore = {
-      load: async () => undefined,
-      async save({ networks }) {
-        saved.push(Object.keys(networks).length);
-        await gate.promise;
-      },
-    };
-    const records = await openRecords(store);
-    const first = records.putNetwork("1", record);
-    await new Promise((resolve) => setImmediate(resolve));
-    const rest = ["2", "3", "4"].map((id) => records.putNetwork(id, record));
-    gate.resolve();
-    await Promise.all([first, ...rest]);
-    expect(saved).toEqual([1, 4]);
   });
 });

@@ -1,8 +1,6 @@
-import { renameSync, writeFileSync } from "node:fs";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
-import { dirname } from "node:path";
 import { HoldfastError } from "@holdfast/core";
 import { addressField, cidrField, nameField } from "@holdfast/model";
+import type { Operation, Store } from "@holdfast/store";
 import { z } from "zod";
 
 const networkRecordSchema = z.object({
@@ -37,56 +35,54 @@ const endpointRecordSchema = z.object({
 /** What the plugin must know of an endpoint beyond what the agent knows. */
 export type EndpointRecord = z.output<typeof endpointRecordSchema>;
 
-const pluginStateSchema = z.object({
-  version: z.literal(1),
-  networks: z.record(z.string(), networkRecordSchema),
-  endpoints: z.record(z.string(), endpointRecordSchema),
-});
 /** All that the plugin remembers over restarts: by Docker's NetworkID and EndpointID. */
-export type PluginState = z.output<typeof pluginStateSchema>;
-
-/** Where the plugin's memory is kept. */
-export interface StateStore {
-  /** Undefined when there is none yet. */
-  load(): Promise<PluginState | undefined>;
-  /** `durable`: survives a power loss when it resolves; else only the end of the process. Never called while a call runs. */
-  save(state: PluginState, options: { readonly durable: boolean }): Promise<void>;
+export interface PluginState {
+  readonly networks: ReadonlyMap<string, NetworkRecord>;
+  readonly endpoints: ReadonlyMap<string, EndpointRecord>;
 }
 
-/** Keeps the state in one JSON file, replaced as a whole. */
-export function createStateFile(path: string): StateStore {
-  const draft = `${path}.new`;
+/** One thing that the plugin remembers from now on, or forgets. */
+export type StateChange =
+  | { readonly kind: "network"; readonly id: string; readonly record: NetworkRecord | undefined }
+  | { readonly kind: "endpoint"; readonly id: string; readonly record: EndpointRecord | undefined };
+
+/** Where the plugin's memory is kept. */
+export interface PluginMemory {
+  load(): Promise<PluginState>;
+  /** Resolves when the end of the process cannot undo it. */
+  write(change: StateChange): Promise<void>;
+}
+
+const NETWORKS = "docker/network/";
+const ENDPOINTS = "docker/endpoint/";
+
+/** Keeps the memory in a store that may hold other things, too. */
+export function createPluginMemory(store: Store): PluginMemory {
   return {
     async load() {
-      const text = await readFile(path, "utf8").catch((error: unknown) => {
-        if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-        throw new HoldfastError("unavailable", `cannot read ${path}`, { cause: error });
-      });
-      if (text === undefined) return undefined;
-      try {
-        return pluginStateSchema.parse(JSON.parse(text));
-      } catch (cause) {
-        throw new HoldfastError(
-          "internal",
-          `${path} cannot be read; remove it: what it says is asked from dockerd again`,
-          { cause },
-        );
-      }
+      return {
+        networks: await read(store, NETWORKS, networkRecordSchema),
+        endpoints: await read(store, ENDPOINTS, endpointRecordSchema),
+      };
     },
-    async save(state, { durable }) {
-      if (!durable) {
-        // Nothing to wait for but the page cache: less than a trip to the thread pool.
-        writeFileSync(draft, JSON.stringify(state), { mode: 0o600 });
-        renameSync(draft, path);
-        return;
-      }
-      await mkdir(dirname(path), { recursive: true });
-      await using file = await open(draft, "w", 0o600);
-      await file.writeFile(JSON.stringify(state));
-      await file.sync();
-      await rename(draft, path);
-      await using folder = await open(dirname(path), "r");
-      await folder.sync();
+    async write({ kind, id, record }) {
+      const key = `${kind === "network" ? NETWORKS : ENDPOINTS}${id}`;
+      const operation: Operation =
+        record === undefined ? { kind: "delete", key } : { kind: "put", key, value: JSON.stringify(record) };
+      await store.commit({ conditions: [], operations: [operation] });
     },
   };
+}
+
+async function read<T extends z.ZodType>(store: Store, prefix: string, schema: T): Promise<Map<string, z.output<T>>> {
+  const { entries } = await store.list(prefix);
+  return new Map(
+    entries.map(({ key, value }) => {
+      const parsed = schema.safeParse(JSON.parse(value));
+      if (parsed.success) return [key.slice(prefix.length), parsed.data];
+      throw new HoldfastError("internal", `the record ${key} of the docker plugin cannot be read`, {
+        cause: parsed.error,
+      });
+    }),
+  );
 }

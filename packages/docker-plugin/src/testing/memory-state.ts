@@ -1,22 +1,24 @@
-import type { PluginState, StateStore } from "../drivers/state.ts";
+import { systemClock } from "@holdfast/core";
+import { openMemoryStore } from "@holdfast/store";
+import { createPluginMemory, type PluginMemory, type PluginState, type StateChange } from "../drivers/state.ts";
 
-/** Keeps the plugin's state in memory, as long as the test lives: it outlives a plugin that is started again. */
-export class MemoryState implements StateStore {
-  #text: string | undefined;
-  /** How often the state was saved so that it survives a power loss. */
-  durableSaves = 0;
+/** Keeps the plugin's state as long as the test lives: it outlives a plugin that is started again. */
+export class MemoryState implements PluginMemory {
+  #memory = createPluginMemory(openMemoryStore({ clock: systemClock }));
+  /** Every change, in order, e.g. `"network abc"`. */
+  readonly writes: string[] = [];
 
-  async load(): Promise<PluginState | undefined> {
-    return this.#text === undefined ? undefined : (JSON.parse(this.#text) as PluginState);
+  load(): Promise<PluginState> {
+    return this.#memory.load();
   }
 
-  async save(state: PluginState, { durable }: { readonly durable: boolean }): Promise<void> {
-    this.#text = JSON.stringify(state);
-    if (durable) this.durableSaves += 1;
+  write(change: StateChange): Promise<void> {
+    this.writes.push(`${change.kind} ${change.id}`);
+    return this.#memory.write(change);
   }
 
   /** Forgets everything, as when somebody has removed the file. */
   forget(): void {
-    this.#text = undefined;
+    this.#memory = createPluginMemory(openMemoryStore({ clock: systemClock }));
   }
 }

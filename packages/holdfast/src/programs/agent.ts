@@ -6,7 +6,7 @@ import { agentOptions } from "@holdfast/agent/config";
 import { createClient } from "@holdfast/client";
 import { type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
 import { openOvsDriver } from "@holdfast/datapath";
-import { createDockerPlugin, createStateFile, type DockerPlugin } from "@holdfast/docker-plugin";
+import { createDockerPlugin, createPluginMemory, type DockerPlugin, type PluginMemory } from "@holdfast/docker-plugin";
 import { createNodeFetch } from "@holdfast/http";
 import type { NodeReport, WorkloadApi } from "@holdfast/model";
 import { openSqliteStore } from "@holdfast/store";
@@ -37,7 +37,9 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
   const client = createClient({ fetch: createNodeFetch() }, { server: settings.server, token: settings.token });
   const dependencies = { store, client, driver, clock: systemClock, logger };
   const agent = stack.adopt(await startAgent(dependencies, agentSettings(settings, node)), (running) => running.stop());
-  const plugin = settings.docker ? await servePlugin(stack, settings, agent.workloads, logger) : undefined;
+  const plugin = settings.docker
+    ? await servePlugin(stack, settings, createPluginMemory(store), { workloads: agent.workloads, logger })
+    : undefined;
 
   logger.info("agent is ready", { node, server: settings.server });
   announceReady();
@@ -81,10 +83,9 @@ function agentSettings(settings: AgentSettings, node: Name) {
 async function servePlugin(
   stack: AsyncDisposableStack,
   settings: AgentSettings,
-  workloads: WorkloadApi,
-  logger: Logger,
+  state: PluginMemory,
+  { workloads, logger }: { readonly workloads: WorkloadApi; readonly logger: Logger },
 ): Promise<DockerPlugin> {
-  const state = createStateFile(join(settings.stateDirectory, "docker.json"));
   const dependencies = { workloads, state, clock: systemClock, logger: logger.child({ part: "docker-plugin" }) };
   const { pluginSocket: socketPath, engineSocket } = settings;
   const plugin = createDockerPlugin(dependencies, { socketPath, engineSocket });
