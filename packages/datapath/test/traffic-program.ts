@@ -43,12 +43,14 @@ function udpProbe(): void {
   process.stdin.resume();
   process.stdin.on("end", () => {
     clearInterval(timer);
+    const ended = performance.now();
     setTimeout(() => {
       const first = Math.min(...answered);
       const lost = Array.from({ length: sent - first }, (_, index) => first + index).filter(
         (seq) => !answered.has(seq),
       );
-      say({ sent: sent - first, lost: lost.length, longestGapMs: longestGap });
+      const longestGapMs = Math.max(longestGap, ended - last);
+      say({ sent: sent - first, lost: lost.length, longestGapMs });
       process.exit(0);
     }, 300);
   });

@@ -2,6 +2,26 @@ import { IpAddress, MacAddress } from "@holdfast/core";
 import { linkLocalOf } from "./pipeline/link-local.ts";
 
 /**
+ * Milliseconds after the first announcement at which it is said again, as RFC 5227 section 2.3 asks: frames get lost, and a switch that
+ * counts late may take the MAC for where it was, once more.
+ */
+export const REPETITIONS: readonly number[] = [30, 150, 600, 2000];
+
+/**
+ * A frame that makes switches learn where a MAC is. Virtual switches remember decisions by source and destination for seconds, and learn
+ * only from frames that they have to decide: so the destination is a group address that was never used, which they flood.
+ *
+ * Reverse ARP (RFC 903) as QEMU sends it for a machine that has moved; nobody answers it.
+ */
+export function learningFrame(mac: MacAddress, random: () => number = Math.random): Uint8Array {
+  const tail = Array.from({ length: 5 }, () => Math.floor(random() * 256));
+  const group = MacAddress.fromBytes(Uint8Array.of(0x03, ...tail));
+  const own = MacAddress.toBytes(mac);
+  const nobody = [0, 0, 0, 0];
+  return Uint8Array.of(...ethernet(group, mac, 0x8035), 0, 1, 8, 0, 6, 4, 0, 3, ...own, ...nobody, ...own, ...nobody);
+}
+
+/**
  * Frames that tell neighbours where an address is now: gratuitous ARP in both forms, because some listen to one only (RFC 5944
  * section 4.6), or an unsolicited neighbour advertisement (RFC 4861 section 7.2.6).
  */

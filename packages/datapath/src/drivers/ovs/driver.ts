@@ -6,7 +6,7 @@ import type { OpenVSwitch, OvsdbClient, RowChange } from "@holdfast/ovsdb";
 import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus } from "../../driver.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
-import { announcementFrames } from "./announcement.ts";
+import { announcementFrames, learningFrame, REPETITIONS } from "./announcement.ts";
 import { type RuleSet, shieldRules } from "./firewall.ts";
 import { FlowPlan } from "./flow-plan.ts";
 import type { FlowRow } from "./flow-row.ts";
@@ -158,6 +158,7 @@ class OvsDriver implements DatapathDriver {
     try {
       const link = await attachment.link;
       await this.#wire(attachment, link, signal);
+      if (this.#pool.isFresh(link)) this.#inBackground(wiring.id, this.#claimMac(attachment));
       await this.#pool.assign(link, { id: wiring.id, mac: wiring.mac, mtu: network.mtu });
       return { hostInterface: link.name, containerInterface: link.peer, mtu: network.mtu };
     } catch (error) {
@@ -181,19 +182,16 @@ class OvsDriver implements DatapathDriver {
     signal.throwIfAborted();
     const attachment = this.#attachments.get(endpointId);
     if (attachment === undefined) throw new HoldfastError("not_found", `endpoint ${endpointId} is not attached here`);
-    const { mac, addresses, network } = attachment.wiring;
-    const { number } = await attachment.link;
-    const actions = enter(networkNumber(network), Source.inside, TableId.destination);
-    const { connection } = this.#here.integration;
-    for (const frame of announcementFrames(mac, addresses))
-      await connection.packetOut({ frame, actions, inPort: number });
+    await this.#announce(attachment);
+    this.#inBackground(endpointId, this.#repeat(attachment));
   }
 
   async synced(signal: AbortSignal): Promise<void> {
     this.#here.plan.complete();
-    this.#pool.complete();
     this.#here.local.complete();
     await this.#reconciler.synced(signal);
+    // When no flow of theirs is left: a link may be given to somebody else.
+    this.#pool.complete();
   }
 
   watch(signal: AbortSignal): AsyncIterable<PortEvent> {
@@ -286,6 +284,42 @@ class OvsDriver implements DatapathDriver {
     await integration.operations.removeCookie(cookieOf("endpoint", link.number), signal);
     await flows.settled(touched, signal);
     await this.#pool.discard(link);
+  }
+
+  /** Frames to neighbours may get lost like any other; a switch that is away has other worries. */
+  #inBackground(endpoint: string, work: Promise<void>): void {
+    work.catch((error: unknown) => this.#logger.debug("not announced", { endpoint, error: errorText(error) }));
+  }
+
+  /**
+   * Before the endpoint is up, switches outside learn that its MAC is here: else the answers to its first questions go to where it was,
+   * and it asks again after a second only.
+   */
+  async #claimMac({ wiring, link }: Attachment): Promise<void> {
+    const { number } = await link;
+    const actions = enter(networkNumber(wiring.network), Source.inside, TableId.floodRemote);
+    await this.#here.integration.connection.packetOut({ frame: learningFrame(wiring.mac), actions, inPort: number });
+  }
+
+  async #announce({ wiring, link }: Attachment): Promise<void> {
+    const { mac, addresses, network } = wiring;
+    const { number } = await link;
+    const actions = enter(networkNumber(network), Source.inside, TableId.destination);
+    const { connection } = this.#here.integration;
+    const frames = [learningFrame(mac), ...announcementFrames(mac, addresses)];
+    for (const frame of frames) await connection.packetOut({ frame, actions, inPort: number });
+  }
+
+  /** Until the endpoint is somewhere else. */
+  async #repeat(attachment: Attachment): Promise<void> {
+    const { clock } = this.#dependencies;
+    const { id, epoch } = attachment.wiring;
+    const start = clock.monotonic();
+    for (const due of REPETITIONS) {
+      await clock.wait(Math.max(0, start + due - clock.monotonic()), this.#closing.signal);
+      if (this.#attachments.get(id) !== attachment || attachment.wiring.epoch !== epoch) return;
+      await this.#announce(attachment);
+    }
   }
 
   #connect(bridge: string): { connection: OpenFlowSwitch; operations: FlowOperations } {

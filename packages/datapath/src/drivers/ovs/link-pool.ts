@@ -118,6 +118,12 @@ export class LinkPool {
     this.#label(row.name, endpoint.id);
   }
 
+  /** Whether its endpoint arrives just now: nobody has set anything on it yet. */
+  isFresh(row: LinkRow): boolean {
+    const state = this.#links.get(row.name)?.state;
+    return state?.kind === "taken" && state.fresh;
+  }
+
   /** Nobody needs the link any more: it goes when there is time, or in the next run. */
   async discard(row: LinkRow): Promise<void> {
     const pooled = this.#links.get(row.name);
