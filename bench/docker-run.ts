@@ -1,27 +1,25 @@
 import { IMAGE, type LabHost } from "@holdfast/lab";
 import { percentile, timed } from "./statistics.ts";
 
-export interface RunFigures {
-  readonly ours: number;
-  readonly bridge: number;
-}
+/** p50 in milliseconds by network. */
+export type RunFigures<Network extends string> = Readonly<Record<Network, number>>;
 
-/** `docker run --rm` of a container that does nothing, on a Holdfast network and on Docker's own bridge, in turn; p50 in milliseconds. */
-export async function measureRuns(
+/** `docker run --rm` of a container that does nothing on each of the networks, in turn. */
+export async function measureRuns<const Network extends string>(
   host: LabHost,
-  network: string,
+  networks: readonly Network[],
   runs: number,
   signal: AbortSignal,
-): Promise<RunFigures> {
-  const run = (name: string) => timed(() => host.docker(["run", "--rm", "--network", name, IMAGE, "true"], { signal }));
-  const samples: Record<"ours" | "bridge", number[]> = { ours: [], bridge: [] };
-  for (let warmup = 0; warmup < 3; warmup++) {
-    await run("bridge");
-    await run(network);
+): Promise<RunFigures<Network>> {
+  const run = (network: string) => host.docker(["run", "--rm", "--network", network, IMAGE, "true"], { signal });
+  const samples = new Map(networks.map((network) => [network, [] as number[]]));
+  for (let turn = -3; turn < runs; turn++) {
+    for (const [network, times] of samples) {
+      const milliseconds = await timed(() => run(network));
+      if (turn >= 0) times.push(milliseconds);
+    }
   }
-  for (let turn = 0; turn < runs; turn++) {
-    samples.bridge.push(await run("bridge"));
-    samples.ours.push(await run(network));
-  }
-  return { ours: percentile(samples.ours, 0.5), bridge: percentile(samples.bridge, 0.5) };
+  return Object.fromEntries(
+    [...samples].map(([network, times]) => [network, percentile(times, 0.5)]),
+  ) as RunFigures<Network>;
 }
