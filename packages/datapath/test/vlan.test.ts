@@ -46,3 +46,11 @@ describe("a VLAN network on one host", () => {
     expect(await fabric.ping("10.20.0.5")).toBe(2);
   });
 });
+
+test("an uplink that has an address of the machine's own is refused", async () => {
+  await using host = await Host.start();
+  await host.kernel.createVeth({ name: "eth1", peer: "eth1x", mtu: 1500 });
+  await host.kernel.replaceAddress({ link: "eth1", ...on("192.0.2.7/24") });
+  await expect(host.open({ uplink: "eth1" })).rejects.toThrow("the uplink eth1 has the address 192.0.2.7/24");
+  expect(await host.ovs.exec("ovs-vsctl", "list-br")).toBe("");
+});

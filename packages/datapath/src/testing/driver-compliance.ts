@@ -1,6 +1,6 @@
 import type { Kernel } from "@holdfast/netlink";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { DatapathDriver, PortEvent } from "../driver.ts";
+import type { AttachedPort, DatapathDriver, PortEvent } from "../driver.ts";
 import { asRemote, network, wiring } from "./parties.ts";
 
 /** A machine of its own, empty at first. */
@@ -36,6 +36,12 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
     const b = wiring("b", "n7", ["10.20.0.6"]);
     const c = wiring("c", "n8", ["10.30.0.5"]);
     const link = (name: string) => machine.kernel.getLink(name);
+    /** The interface is gone, or waits for another endpoint, as good as new. */
+    const isFree = async (port: AttachedPort): Promise<boolean> => {
+      const [near, far] = [await link(port.hostInterface), await link(port.containerInterface)];
+      if (near === undefined) return far === undefined;
+      return far?.up === false && !near.alias?.endsWith(" a") && !near.alias?.endsWith(" b");
+    };
     const restart = async (): Promise<void> => {
       await driver.close();
       driver = await machine.open();
@@ -93,11 +99,11 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
     });
 
     describe("detach", () => {
-      test("takes the interface away", async () => {
+      test("takes the interface from the endpoint, also from a runtime that has given its end back", async () => {
         const port = await driver.attach(a, signal);
+        await machine.kernel.setLink(port.containerInterface, { up: true });
         await driver.detach("a", signal);
-        await expect.poll(() => link(port.hostInterface), { timeout: 5000 }).toBeUndefined();
-        expect(await link(port.containerInterface)).toBeUndefined();
+        await expect.poll(() => isFree(port), { timeout: 5000 }).toBe(true);
       });
 
       test("of what is not there is no news", async () => {
@@ -150,7 +156,7 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
         await driver.attach(a, signal);
         expect(await link(lost.hostInterface)).toBeDefined();
         await driver.synced(signal);
-        await expect.poll(() => link(lost.hostInterface), { timeout: 5000 }).toBeUndefined();
+        await expect.poll(() => isFree(lost), { timeout: 5000 }).toBe(true);
         expect(await link(kept.hostInterface)).toBeDefined();
       });
 
@@ -158,7 +164,7 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
         const port = await driver.attach(a, signal);
         await restart();
         await driver.detach("a", signal);
-        await expect.poll(() => link(port.hostInterface), { timeout: 5000 }).toBeUndefined();
+        await expect.poll(() => isFree(port), { timeout: 5000 }).toBe(true);
       });
 
       test("a detach that was cut short is finished", async () => {
@@ -166,7 +172,7 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
         await driver.detach("a", signal);
         await restart();
         await driver.synced(signal);
-        await expect.poll(() => link(port.hostInterface), { timeout: 5000 }).toBeUndefined();
+        await expect.poll(() => isFree(port), { timeout: 5000 }).toBe(true);
       });
     });
 

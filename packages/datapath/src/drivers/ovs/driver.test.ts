@@ -92,7 +92,7 @@ function bound(target: object, name: string | symbol): unknown {
 driverCompliance("Open vSwitch in memory", () => FakeMachine.start());
 
 describe("the Open vSwitch driver", () => {
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(60_000);
   const a = wiring("a", "n7", ["10.20.0.5"]);
 
   test.each([

@@ -6,7 +6,7 @@ import type { OpenVSwitch, OvsdbClient, RowChange } from "@holdfast/ovsdb";
 import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus } from "../../driver.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
-import { announcementFrames, learningFrame, REPETITIONS } from "./announcement.ts";
+import { Announcer } from "./announcer.ts";
 import { type RuleSet, shieldRules } from "./firewall.ts";
 import { FlowPlan } from "./flow-plan.ts";
 import type { FlowRow } from "./flow-row.ts";
@@ -18,7 +18,7 @@ import { networkNumber, networkParty } from "./network-party.ts";
 import { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
 import { OWNER } from "./ownership.ts";
-import { cookieOf, enter, Source, TableId } from "./pipeline/layout.ts";
+import { cookieOf } from "./pipeline/layout.ts";
 import { uplinkRules } from "./pipeline/uplink-bridge.ts";
 import { PortWatch } from "./port-watch.ts";
 import { bridgeRows, bridgeTable } from "./tables/bridges.ts";
@@ -94,6 +94,7 @@ class OvsDriver implements DatapathDriver {
   async start(signal: AbortSignal): Promise<void> {
     const { kernel, ovs, ovsdb, host } = this.#dependencies;
     const { names, uplink } = this.#settings;
+    if (uplink !== undefined) await refuseAddresses(kernel, uplink, names.uplinkBridge);
     const bridges = this.#reconciler.table(bridgeTable({ kernel, ovs }, this.#settings));
     const rows = bridgeRows(this.#settings);
     for (const row of rows) bridges.set(row);
@@ -102,7 +103,7 @@ class OvsDriver implements DatapathDriver {
       signal,
     );
     const mayCreate = (row: LinkRow): boolean => this.#pool.mayCreate(row);
-    const links = this.#reconciler.table(linkTable({ kernel, ovs, mayCreate }, this.#settings));
+    const links = this.#reconciler.table(linkTable({ kernel, ovs, host, mayCreate }, this.#settings));
     const gateways = this.#reconciler.table(gatewayTable({ kernel, ovs, host }, this.#settings));
     const integration = this.#connect(names.integration);
     // Known before the first change, so that a restart changes nothing.
@@ -114,7 +115,13 @@ class OvsDriver implements DatapathDriver {
     const firewall = this.#reconciler.table(firewallTable(host));
     await this.#raiseShield(firewall, signal);
     const local = new LocalGateways({ plan, gateways, firewall, numbers: this.#numbers, ovs }, this.#settings);
-    this.#parts = { integration, flows, plan, local };
+    const announcer = new Announcer({
+      connection: integration.connection,
+      clock: this.#dependencies.clock,
+      logger: this.#logger,
+      signal: this.#closing.signal,
+    });
+    this.#parts = { integration, flows, plan, local, announcer };
     await this.#pool.recover(links);
     this.#jobs.push(
       this.#pool.run(this.#closing.signal),
@@ -158,7 +165,7 @@ class OvsDriver implements DatapathDriver {
     try {
       const link = await attachment.link;
       await this.#wire(attachment, link, signal);
-      if (this.#pool.isFresh(link)) this.#inBackground(wiring.id, this.#claimMac(attachment));
+      if (this.#pool.isFresh(link)) this.#here.announcer.claim(wiring, link.number);
       await this.#pool.assign(link, { id: wiring.id, mac: wiring.mac, mtu: network.mtu });
       return { hostInterface: link.name, containerInterface: link.peer, mtu: network.mtu };
     } catch (error) {
@@ -182,8 +189,10 @@ class OvsDriver implements DatapathDriver {
     signal.throwIfAborted();
     const attachment = this.#attachments.get(endpointId);
     if (attachment === undefined) throw new HoldfastError("not_found", `endpoint ${endpointId} is not attached here`);
-    await this.#announce(attachment);
-    this.#inBackground(endpointId, this.#repeat(attachment));
+    const { wiring } = attachment;
+    const { number } = await attachment.link;
+    const isStillHere = (): boolean => this.#attachments.get(endpointId)?.wiring === wiring;
+    await this.#here.announcer.announce(wiring, number, isStillHere);
   }
 
   async synced(signal: AbortSignal): Promise<void> {
@@ -286,42 +295,6 @@ class OvsDriver implements DatapathDriver {
     await this.#pool.discard(link);
   }
 
-  /** Frames to neighbours may get lost like any other; a switch that is away has other worries. */
-  #inBackground(endpoint: string, work: Promise<void>): void {
-    work.catch((error: unknown) => this.#logger.debug("not announced", { endpoint, error: errorText(error) }));
-  }
-
-  /**
-   * Before the endpoint is up, switches outside learn that its MAC is here: else the answers to its first questions go to where it was,
-   * and it asks again after a second only.
-   */
-  async #claimMac({ wiring, link }: Attachment): Promise<void> {
-    const { number } = await link;
-    const actions = enter(networkNumber(wiring.network), Source.inside, TableId.floodRemote);
-    await this.#here.integration.connection.packetOut({ frame: learningFrame(wiring.mac), actions, inPort: number });
-  }
-
-  async #announce({ wiring, link }: Attachment): Promise<void> {
-    const { mac, addresses, network } = wiring;
-    const { number } = await link;
-    const actions = enter(networkNumber(network), Source.inside, TableId.destination);
-    const { connection } = this.#here.integration;
-    const frames = [learningFrame(mac), ...announcementFrames(mac, addresses)];
-    for (const frame of frames) await connection.packetOut({ frame, actions, inPort: number });
-  }
-
-  /** Until the endpoint is somewhere else. */
-  async #repeat(attachment: Attachment): Promise<void> {
-    const { clock } = this.#dependencies;
-    const { id, epoch } = attachment.wiring;
-    const start = clock.monotonic();
-    for (const due of REPETITIONS) {
-      await clock.wait(Math.max(0, start + due - clock.monotonic()), this.#closing.signal);
-      if (this.#attachments.get(id) !== attachment || attachment.wiring.epoch !== epoch) return;
-      await this.#announce(attachment);
-    }
-  }
-
   #connect(bridge: string): { connection: OpenFlowSwitch; operations: FlowOperations } {
     let first = true;
     const connection = this.#dependencies.connectSwitch(bridge, () => {
@@ -376,11 +349,21 @@ class OvsDriver implements DatapathDriver {
   }
 }
 
+/** The switch takes the uplink over: what the machine itself says and hears on it would be cut off. */
+async function refuseAddresses(kernel: Kernel, uplink: string, bridge: string): Promise<void> {
+  const own = (await kernel.listAddresses(uplink)).filter(({ address }) => !address.startsWith("fe80:"));
+  const [first] = own;
+  if (first === undefined) return;
+  const text = `the uplink ${uplink} has the address ${first.address}/${first.length} of this machine`;
+  throw new HoldfastError("in_use", `${text}; give it to ${bridge} as the tunnel address, or name another interface`);
+}
+
 interface Parts {
   readonly integration: { readonly connection: OpenFlowSwitch; readonly operations: FlowOperations };
   readonly flows: Table<FlowRow>;
   readonly plan: FlowPlan;
   readonly local: LocalGateways;
+  readonly announcer: Announcer;
 }
 
 /** Milliseconds that a failed attachment waits for its own removal. */

@@ -3,6 +3,7 @@ import { HoldfastError } from "@holdfast/core";
 import type { Kernel, Link } from "@holdfast/netlink";
 import type { OpenVSwitch, PortOptions } from "@holdfast/ovsdb";
 import type { TableDefinition } from "../../../reconcile/operations.ts";
+import type { HostTools } from "../host-tools.ts";
 import type { OvsSettings } from "../options.ts";
 import { OWNER, OWNER_ENDPOINT, readAlias, SPARE_ALIAS } from "../ownership.ts";
 
@@ -21,12 +22,13 @@ export const DEFAULT_MTU = 1500;
 interface LinkDependencies {
   readonly kernel: Kernel;
   readonly ovs: OpenVSwitch;
+  readonly host: HostTools;
   /** Whether the interface may be made: an endpoint's that has vanished is never made again, nobody would have the new one. */
   readonly mayCreate: (row: LinkRow) => boolean;
 }
 
 export function linkTable(
-  { kernel, ovs, mayCreate }: LinkDependencies,
+  { kernel, ovs, host, mayCreate }: LinkDependencies,
   settings: OvsSettings,
 ): TableDefinition<LinkRow> {
   const { names, node, datapathType } = settings;
@@ -43,6 +45,8 @@ export function linkTable(
       throw new HoldfastError("not_found", `interface ${row.name} of an endpoint is gone; detach the endpoint`);
     }
     await kernel.createVeth({ name: row.name, peer: row.peer, mtu: DEFAULT_MTU, alias: SPARE_ALIAS, up: true });
+    // The machine itself has no business on it. A kernel without IPv6 has no such setting.
+    await host.setSysctl(`net.ipv6.conf.${row.name}.disable_ipv6`, "1").catch(() => undefined);
     if (datapathType === "system") return;
     await kernel.disableOffloads(row.peer);
     await kernel.disableOffloads(row.name);
