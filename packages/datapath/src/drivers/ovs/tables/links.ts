@@ -40,6 +40,12 @@ export function linkTable(
       externalIds: { [OWNER]: node, ...(row.endpoint === undefined ? {} : { [OWNER_ENDPOINT]: row.endpoint }) },
     },
   });
+  /** A link that is used again must not go by the name of whom it was before. */
+  const withoutFormerEndpoint = (row: LinkRow) => {
+    const former = ovs.interfaces().get(row.name)?.externalIds.has(OWNER_ENDPOINT) ?? false;
+    if (row.endpoint !== undefined || !former) return [];
+    return ovs.setExternalIds({ table: "Interface", name: row.name, set: { [OWNER_ENDPOINT]: undefined } });
+  };
   const create = async (row: LinkRow): Promise<void> => {
     if (!mayCreate(row)) {
       throw new HoldfastError("not_found", `interface ${row.name} of an endpoint is gone; detach the endpoint`);
@@ -76,7 +82,11 @@ export function linkTable(
           // To make one blocks this process for 2 ms; whoever attaches meanwhile must get his turn.
           await setImmediate();
         }
-        const build = () => rows.flatMap((row) => ovs.addPort({ bridge: names.integration, ...portOptions(row) }));
+        const build = () =>
+          rows.flatMap((row) => [
+            ...ovs.addPort({ bridge: names.integration, ...portOptions(row) }),
+            ...withoutFormerEndpoint(row),
+          ]);
         const sequence = await ovs.commit(build, signal);
         await Promise.all(rows.map((row) => plugged(row, sequence, signal)));
       },
