@@ -25,7 +25,7 @@ beforeEach(() => {
     });
     request.on("end", () => {
       response.writeHead(request.url === "/missing" ? 404 : 200);
-      response.end(`${request.method} ${request.url} ${request.headers["x-a"] ?? ""} ${body}`);
+      response.end(`${request.method} ${request.url} ${String(request.headers["x-a"] ?? "")} ${body}`);
     });
   });
   server.on("connection", () => {
