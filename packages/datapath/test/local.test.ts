@@ -59,7 +59,7 @@ describe("a machine without an uplink", () => {
     await place("b", "n1", "10.20.0.6", { v6: "fd00:20::6" });
     await place("c", "n2", "10.21.0.5");
     await place("rival", "n3", "10.22.0.5");
-    await place("twin", "n4", "10.20.0.5");
+    await place("twin", "n4", "10.20.0.5", { ports: [8081] });
   });
   afterAll(() => undo.disposeAsync());
 
@@ -93,7 +93,10 @@ describe("a machine without an uplink", () => {
   test("says that the gateway of an overlapping network is not here", async () => {
     expect(driver.status()).toEqual([
       { row: "gateways n4", state: "error", attempts: 1, error: expect.stringContaining("overlaps 10.20.0.0/24") },
+      { row: "ports twin", state: "error", attempts: 1, error: expect.stringContaining("are not published") },
     ]);
+    // Else the port would lead to the other network's container of the same address.
+    expect(await host.ovs.exec("nft", "list", "map", "inet", "holdfast", "ports4")).not.toContain("8081");
     expect(await at("twin").ping("10.20.0.1", 1)).toBe(0);
   });
 

@@ -256,7 +256,8 @@ class OvsDriver implements DatapathDriver {
       row: { table: "links", key: link.name },
     });
     const ports = wiring.ports.flatMap((port) => wiring.addresses.map((address) => ({ ...port, address })));
-    await Promise.all([flows.settled(touched, signal), local.setPorts(wiring.id, ports, signal)]);
+    const published = ports.length === 0 ? undefined : { network: wiring.network, ports };
+    await Promise.all([flows.settled(touched, signal), local.setPorts(wiring.id, published, signal)]);
   }
 
   async #takeDown({ wiring, link }: Attachment, signal: AbortSignal): Promise<void> {
@@ -265,7 +266,7 @@ class OvsDriver implements DatapathDriver {
     const [row] = await Promise.all([
       link.catch(() => undefined),
       flows.settled(touched, signal),
-      local.setPorts(wiring.id, [], signal),
+      local.setPorts(wiring.id, undefined, signal),
     ]);
     if (row === undefined) return;
     this.#watch.remove(row.name);

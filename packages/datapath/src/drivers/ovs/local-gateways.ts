@@ -19,6 +19,13 @@ interface GatewayDependencies {
   readonly ovs: OpenVSwitch;
 }
 
+/** Ports of one endpoint. */
+export interface PublishedPorts {
+  /** `"n7"`. */
+  readonly network: string;
+  readonly ports: readonly FirewallPort[];
+}
+
 /** Key of the rows of the firewall that are planned here. */
 const GATEWAY_RULES = "gateway";
 
@@ -30,7 +37,7 @@ export class LocalGateways {
   readonly #dependencies: GatewayDependencies;
   readonly #settings: OvsSettings;
   readonly #networks = new Map<string, WiredNetwork>();
-  readonly #ports = new Map<string, readonly FirewallPort[]>();
+  readonly #ports = new Map<string, PublishedPorts>();
   readonly #served = new Map<string, number>();
   #refused: readonly RowStatus[] = [];
   #complete = false;
@@ -51,10 +58,10 @@ export class LocalGateways {
   }
 
   /** Published ports of an endpoint. Resolves when they are in force; at once when there is nothing to do. */
-  async setPorts(endpoint: string, ports: readonly FirewallPort[], signal: AbortSignal): Promise<void> {
-    if (ports.length === 0 && !this.#ports.has(endpoint)) return;
-    if (ports.length === 0) this.#ports.delete(endpoint);
-    else this.#ports.set(endpoint, ports);
+  async setPorts(endpoint: string, published: PublishedPorts | undefined, signal: AbortSignal): Promise<void> {
+    if (published === undefined && !this.#ports.has(endpoint)) return;
+    if (published === undefined) this.#ports.delete(endpoint);
+    else this.#ports.set(endpoint, published);
     if (!this.#complete) return;
     this.#plan();
     await this.#dependencies.firewall.settled([GATEWAY_RULES], signal);
@@ -80,8 +87,10 @@ export class LocalGateways {
   #plan(): void {
     this.#planned = false;
     const { served, refused } = chooseServed([...this.#networks.values()]);
-    this.#refused = refused;
     const ids = new Set(served.map((network) => network.id));
+    // An address of a network that is not served here may be another network's.
+    const unserved = [...this.#ports].filter(([, { network }]) => !ids.has(network));
+    this.#refused = [...refused, ...unserved.map(([endpoint, { network }]) => refusedPorts(endpoint, network))];
     for (const id of this.#served.keys()) if (!ids.has(id)) this.#stopServing(id);
     for (const network of served) this.#serve(network);
     const rules = gatewayRules({
@@ -91,7 +100,7 @@ export class LocalGateways {
         gateway: this.#settings.names.gateway(id),
         prefixes: subnets.map((subnet) => subnet.prefix),
       })),
-      ports: [...this.#ports.values()].flat(),
+      ports: [...this.#ports.values()].flatMap(({ network, ports }) => (ids.has(network) ? ports : [])),
     });
     this.#dependencies.firewall.set(rules);
   }
@@ -122,6 +131,11 @@ export class LocalGateways {
     gateways.delete(this.#settings.names.gateway(id));
     if (number !== undefined) numbers.release(number);
   }
+}
+
+function refusedPorts(endpoint: string, network: string): RowStatus {
+  const error = `ports of endpoint ${endpoint} are not published: this machine is not the gateway of network ${network}`;
+  return { row: `ports ${endpoint}`, state: "error", attempts: 1, error: `${error}; use the endpoint's own address` };
 }
 
 /** A machine has one routing table: of networks whose prefixes overlap, the oldest has its gateway here. */
