@@ -3,10 +3,10 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup up down demo check fix test test-unit test-system test-e2e
+.PHONY: help setup up down demo check fix docs test test-unit test-system test-e2e bench bench-docker
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: node_modules/.package-lock.json ## Install what is needed: Debian packages, npm packages
 	@setup/debian.sh
@@ -18,8 +18,8 @@ node_modules/.package-lock.json: package-lock.json
 up: setup ## Run the platform on this machine on embedded defaults
 	@bin/holdfast up $(UP)
 
-down: ## End what `make up` started and leave nothing behind
-	@bin/holdfast down
+down: node_modules/.package-lock.json ## End what `make up` started; PURGE=1 forgets the address book, too
+	@bin/holdfast down $(if $(PURGE),--purge)
 
 demo: setup ## A container moves between two lab hosts and keeps its address
 	@bin/holdfast lab demo
@@ -34,6 +34,9 @@ check: node_modules/.package-lock.json ## Format, lint, types, architecture: sec
 fix: node_modules/.package-lock.json ## Format and repair what can be repaired by itself
 	@biome check --write .
 
+docs: node_modules/.package-lock.json ## Write the generated pages
+	@bin/holdfast options-page > docs/configuration.md
+
 test: setup test-unit test-system test-e2e ## All tests, end-to-end ones included
 
 test-unit: node_modules/.package-lock.json ## Tests without privileges
@@ -44,3 +47,8 @@ test-system: setup ## Tests on the kernel and Open vSwitch, as root
 
 test-e2e: setup ## Tests on whole lab hosts with dockerd, as root
 	@vitest run --project e2e
+
+bench: bench-docker ## All benchmarks
+
+bench-docker: setup ## docker run, attach, drift between hosts, memory; Docker's bridge in the same run
+	@node bench/docker.ts

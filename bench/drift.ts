@@ -2,6 +2,7 @@ import { type Lab, type LabHost, runContainer, startUdpEcho, startUdpStream } fr
 import type { Engine } from "./engine.ts";
 
 const PORT = 7007;
+const HOME = "drifters-home";
 
 /**
  * An address that moves between two hosts while a stream of 1,000 probes a second to it never stops. Both hosts have a container in which the
@@ -42,7 +43,9 @@ export async function measureDrift(
 }
 
 async function answering(host: LabHost, signal: AbortSignal): Promise<AsyncDisposable> {
-  await runContainer(host, { name: "drifter", network: "bridge" }, signal);
+  // On a network that somebody made, Docker has set up its DNS server in the container before: that is no part of a move.
+  await host.docker(["network", "create", HOME], { signal });
+  await runContainer(host, { name: "drifter", network: HOME }, signal);
   const inside = await host.containerPid("drifter", signal);
   return await startUdpEcho({ space: host, inside }, PORT, signal);
 }

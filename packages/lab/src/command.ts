@@ -1,5 +1,6 @@
 import { errorText, HoldfastError, type Logger, parseInterfaceAddress, VlanId } from "@holdfast/core";
 import { Command, CommanderError } from "commander";
+import { runDemo } from "./demo/demo.ts";
 import { destroyLab, sweepLabs } from "./destroy.ts";
 import type { LabHost } from "./host.ts";
 import { type Cable, createLab, openLab, type RouterVlan, type Service } from "./lab.ts";
@@ -12,6 +13,8 @@ import { type LabSpace, openSpace } from "./space.ts";
 /** What the commands need from the program that they are part of. */
 export interface LabCommandIo {
   readonly logger: Logger;
+  /** How the whole program is started, e.g. `["/srv/holdfast/bin/holdfast"]`: `lab demo` runs it on the hosts. */
+  readonly program: readonly string[];
   readonly signal: AbortSignal;
   /** Takes text for standard output. */
   write(text: string): void;
@@ -23,6 +26,7 @@ export interface LabCommandIo {
 
 const EXAMPLES = `
 Examples:
+  holdfast lab demo                                    the product's story, told in half a minute
   holdfast lab create demo --vlan 100=10.20.0.1/16     two hosts, the router in VLAN 100
   holdfast lab exec demo host-1 docker ps              run a program in a host
   holdfast lab exec demo router ping 10.20.0.10        … or in the router, control or switch
@@ -54,6 +58,13 @@ export function createLabCommand(io: LabCommandIo): Command {
     .description("the labs on this machine")
     .option("-o, --output <format>", "table or json", "table")
     .action(async ({ output }: { output: string }) => io.write(await listed(output)));
+  lab
+    .command("demo")
+    .description("a container moves between two hosts and keeps its address, while a ping runs")
+    .action(async () => {
+      const { program: command, signal, logger } = io;
+      await runDemo({ command, signal, logger, print: (line) => io.write(`${line}\n`) });
+    });
   addAccessCommands(lab, io);
   addFailureCommands(lab, io);
   addRemovalCommands(lab, io);
@@ -154,6 +165,7 @@ export async function runLabCommand(argv: readonly string[], io: Omit<LabCommand
   let exitCode = 0;
   const command = createLabCommand({
     logger: io.logger,
+    program: io.program,
     signal: io.signal,
     write: (text) => io.write(text),
     writeError: (text) => io.writeError(text),

@@ -9,6 +9,7 @@ const soon = (): AbortSignal => AbortSignal.timeout(25_000);
 async function labCommand(...argv: readonly string[]): Promise<{ code: number; out: string; err: string }> {
   const said = { out: "", err: "" };
   const code = await runLabCommand(argv, {
+    program: ["/bin/false"],
     logger: silentLogger,
     signal: soon(),
     write: (text) => {
