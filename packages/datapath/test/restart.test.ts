@@ -96,4 +96,33 @@ describe("Open vSwitch is killed", () => {
     expect(report.longestGapMs).toBeLessThan(5000);
     expect((await world.hosts[0].flows()).split("\n").length).toBe(before);
   });
+
+  test("and who attaches meanwhile waits until it is back", async () => {
+    const restarting = world.hosts[0].ovs.restartSwitch("kill");
+    await world.place(0, "vlan-e", "n7", 9);
+    await restarting;
+    await expect.poll(() => world.at("vlan-e").ping("10.20.0.6", 1), { timeout: 5000 }).toBe(1);
+    await expect.poll(() => world.driver(0).status(), { timeout: 5000 }).toEqual([]);
+  });
+
+  test("and who detaches meanwhile is detached when it is back", async () => {
+    const restarting = world.hosts[0].ovs.restartSwitch("kill");
+    await world.driver(0).detach("vlan-e", world.signal);
+    await restarting;
+    expect(await world.hosts[0].flows()).not.toContain("10.20.0.9");
+    await expect.poll(() => world.driver(0).status(), { timeout: 5000 }).toEqual([]);
+    expect(await world.hosts[0].flows()).not.toContain("10.20.0.9");
+  });
+
+  test("or its database is, without which user space forwards nothing for a second, and all goes on", async () => {
+    await using probe = await Probe.start(world.at("vlan-a").path, {
+      path: world.at("vlan-b").path,
+      address: "10.20.0.6",
+    });
+    await world.hosts[0].ovs.restartDatabase("kill");
+    await world.place(0, "vlan-f", "n7", 10);
+    expect(await world.at("vlan-f").ping("10.20.0.6", 2)).toBe(2);
+    await expect.poll(() => world.driver(0).status(), { timeout: 5000 }).toEqual([]);
+    expect((await probe.finish()).longestGapMs).toBeLessThan(5000);
+  });
 });

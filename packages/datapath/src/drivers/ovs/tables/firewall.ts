@@ -7,7 +7,7 @@ import type { HostTools } from "../host-tools.ts";
  * nftables of this machine. Tables with the right digest in their comment are left alone.
  *
  * Docker sets the policy of `FORWARD` to drop, and no accept in a table of ours overrules another chain's drop. So two rules of ours
- * stand first in `FORWARD`; dockerd never removes rules it has not made there, whenever it starts.
+ * stand in `FORWARD`; dockerd never removes rules there that it has not made, whenever it starts.
  */
 export function firewallTable(host: HostTools): TableDefinition<RuleSet> {
   const apply = async (rules: RuleSet, signal: AbortSignal): Promise<void> => {
