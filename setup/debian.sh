@@ -2,7 +2,7 @@
 # Installs the Debian packages that Holdfast runs on. Says what it does; does nothing when all are there.
 set -euo pipefail
 
-packages=(openvswitch-switch docker.io iproute2 iptables nftables busybox-static libatomic1 procps)
+packages=(openvswitch-switch docker.io iproute2 iptables nftables busybox-static libatomic1 procps ethtool iputils-ping tcpdump)
 
 missing=()
 for package in "${packages[@]}"; do
