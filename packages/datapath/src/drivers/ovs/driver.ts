@@ -234,7 +234,7 @@ class OvsDriver implements DatapathDriver {
     const adopted = this.#pool.adopt(endpoint);
     if (adopted === undefined) return await this.#pool.take(signal);
     if ((await this.#dependencies.kernel.getLink(adopted.name)) !== undefined) return adopted;
-    await this.#pool.discard(adopted);
+    this.#pool.discard(adopted);
     return await this.#pool.take(signal);
   }
 
@@ -270,7 +270,7 @@ class OvsDriver implements DatapathDriver {
     ]);
     if (row === undefined) return;
     this.#watch.remove(row.name);
-    await this.#pool.discard(row);
+    this.#pool.discard(row);
   }
 
   /** Takes down what a failed attachment has made; the reconciler goes on with what cannot be done now. */
@@ -281,7 +281,7 @@ class OvsDriver implements DatapathDriver {
     } catch (error) {
       this.#logger.warn("attachment is taken down later", { endpoint: attachment.wiring.id, error: errorText(error) });
       const link = await attachment.link.catch(() => undefined);
-      if (link !== undefined) await this.#pool.discard(link);
+      if (link !== undefined) this.#pool.discard(link);
     }
   }
 
@@ -293,7 +293,7 @@ class OvsDriver implements DatapathDriver {
     const touched = plan.disinherit(link.number);
     await integration.operations.removeCookie(cookieOf("endpoint", link.number), signal);
     await flows.settled(touched, signal);
-    await this.#pool.discard(link);
+    this.#pool.discard(link);
   }
 
   #connect(bridge: string): { connection: OpenFlowSwitch; operations: FlowOperations } {

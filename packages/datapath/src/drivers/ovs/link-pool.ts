@@ -4,7 +4,7 @@ import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { Table } from "../../reconcile/table.ts";
 import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
-import { endpointAlias, LEAVING_ALIAS, OWNER_ENDPOINT, readAlias, SPARE_ALIAS } from "./ownership.ts";
+import { endpointAlias, OWNER_ENDPOINT, readAlias, SPARE_ALIAS } from "./ownership.ts";
 import { QuietTime } from "./quiet-time.ts";
 import { DEFAULT_MTU, type LinkRow, linksByName } from "./tables/links.ts";
 
@@ -124,18 +124,15 @@ export class LinkPool {
     return state?.kind === "taken" && state.fresh;
   }
 
-  /** Nobody needs the link any more: it goes when there is time, or in the next run. */
-  async discard(row: LinkRow): Promise<void> {
+  /**
+   * Nobody needs the link any more: it goes when there is time. If this run dies before, the next one finds it with the alias of an
+   * endpoint that nobody attaches again. Nothing is changed now: a link event keeps ovs-vswitchd from flows for as long as a new port.
+   */
+  discard(row: LinkRow): void {
     const pooled = this.#links.get(row.name);
     if (pooled === undefined || pooled.state.kind === "leaving") return;
     pooled.state = { kind: "leaving" };
     this.#labels.delete(row.name);
-    try {
-      await this.#dependencies.kernel.setLink(row.name, { alias: LEAVING_ALIAS });
-    } catch (error) {
-      // It has gone with its sandbox.
-      this.#dependencies.logger.debug("cannot mark link as leaving", { interface: row.name, error: errorText(error) });
-    }
     this.#quiet.touch();
   }
 

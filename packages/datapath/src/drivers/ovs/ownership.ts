@@ -8,8 +8,6 @@ export const OWNER_ENDPOINT = "holdfast-endpoint";
 const ALIAS = "holdfast ";
 /** Alias of an interface that waits for an endpoint. */
 export const SPARE_ALIAS = `${ALIAS}spare`;
-/** Alias of an interface whose endpoint is gone. */
-export const LEAVING_ALIAS = `${ALIAS}leaving`;
 
 export function endpointAlias(endpoint: string): string {
   return `${ALIAS}endpoint ${endpoint}`;
@@ -18,11 +16,10 @@ export function endpointAlias(endpoint: string): string {
 /** What the alias of a link of ours says; undefined when it is not ours. */
 export function readAlias(
   alias: string | undefined,
-): { readonly kind: "spare" | "leaving" } | { readonly kind: "endpoint"; readonly endpoint: string } | undefined {
-  if (alias === undefined || !alias.startsWith(ALIAS)) return undefined;
+): { readonly kind: "spare" } | { readonly kind: "endpoint"; readonly endpoint: string } | undefined {
   const prefix = endpointAlias("");
-  if (alias.startsWith(prefix)) return { kind: "endpoint", endpoint: alias.slice(prefix.length) };
-  return { kind: alias === SPARE_ALIAS ? "spare" : "leaving" };
+  if (alias === SPARE_ALIAS) return { kind: "spare" };
+  return alias?.startsWith(prefix) ? { kind: "endpoint", endpoint: alias.slice(prefix.length) } : undefined;
 }
 
 /** MAC of the integration bridge's local port, which carries nothing. */
