@@ -1,4 +1,4 @@
-import type { EndpointReport, Phase } from "@holdfast/model";
+import type { EndpointReport, Phase, Transition } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import { claimName, type EngineHarness, OPERATOR, startEngine } from "./testing/engine-harness.ts";
 
@@ -152,6 +152,17 @@ describe("an endpoint that its node made while no controller was reached", () =>
     expect(harness.engine.nouns.endpoints.get("e2")).toMatchObject({ phase: "active", addresses: ["10.20.0.2"] });
     expect(harness.engine.platform.state.endpoints.has("e1")).toBe(false);
     expect(await harness.reports("h1", [replacing("e2", "e1")])).toEqual([{ endpoint: "e2", outcome: "done" }]);
+  });
+
+  test("begins its history with what its node says of the beginning", async () => {
+    await using harness = await withEndpoint();
+    const at = "2026-01-01T00:00:10.000Z";
+    const begun: Transition = { phase: "reserved", at, actor: "node/h1", reason: "no controller answered" };
+    const { transitions, ...rest } = replacing("e2", "e1");
+    await harness.reports("h1", [{ ...rest, transitions: [begun, ...transitions.slice(1)] }]);
+    const { history } = harness.engine.nouns.endpoints.get("e2");
+    expect(history.map(({ phase }) => phase)).toEqual(["reserved", "binding", "wired", "active"]);
+    expect(history[0]).toEqual(begun);
   });
 
   test("keeps an ephemeral claim alive, also when the same batch says that the old one is gone", async () => {

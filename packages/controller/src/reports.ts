@@ -89,7 +89,9 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
       return { endpoint: id, outcome: "refused", detail: `claim_bound: ${claim.identity} is bound by ${who}` };
     }
     const at = timestamp(clock);
-    const begun: Transition = { phase: "reserved", at: report.transitions[0]?.at ?? at, actor: `node/${node}` };
+    const [first] = report.transitions;
+    const begun: Transition =
+      first?.phase === "reserved" ? first : { phase: "reserved", at: first?.at ?? at, actor: `node/${node}` };
     const start: Endpoint = { ...old, id, phase: "reserved", history: [begun], createdAt: at, revision: 0 };
     const added = newTransitions(start, report.transitions);
     const phase = checkedPhase(start, added);
