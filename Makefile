@@ -8,12 +8,14 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: node_modules/.package-lock.json ## Install what is needed: Debian packages, npm packages
+setup: ## Install what is needed: Debian packages, npm packages
 	@setup/debian.sh
+	@$(MAKE) -s node_modules/.package-lock.json
 
+# Node itself needs libatomic.
 node_modules/.package-lock.json: package-lock.json
-	@npm ci --no-fund --no-audit
-	@touch $@
+	@setup/debian.sh libatomic1
+	@setup/npm.sh
 
 up: setup ## Run the platform on this machine on embedded defaults
 	@bin/holdfast up $(UP)

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that Holdfast runs on. Says what it does; does nothing when all are there.
+# Installs the Debian packages that Holdfast runs on, or only those named. Says what it does; does nothing when all are there.
 set -euo pipefail
 
 packages=(openvswitch-switch docker.io iproute2 iptables nftables busybox-static libatomic1 procps ethtool iputils-ping tcpdump)
+[ $# -eq 0 ] || packages=("$@")
 
 missing=()
 for package in "${packages[@]}"; do
@@ -14,7 +15,13 @@ if [ "$(id -u)" -ne 0 ]; then
   echo "holdfast: these packages are missing and only root can install them: ${missing[*]}" >&2
   exit 1
 fi
+if ! command -v apt-get >/dev/null; then
+  echo "holdfast: this machine has no apt-get; install what Debian calls: ${missing[*]}" >&2
+  exit 1
+fi
 echo "installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q >/dev/null
-apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null
+# A fresh machine may be busy with its own upgrades.
+apt=(apt-get -q -o DPkg::Lock::Timeout=300)
+"${apt[@]}" update >/dev/null
+"${apt[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
