@@ -121,6 +121,8 @@ describe("when the controller is back", () => {
       expect.soft(claim).toMatchObject({ binding: { node, endpoint: endpoint?.id }, epoch: endpoint?.epoch });
     }
     expect(claims).toHaveLength(all.length);
+    const story = endpoints.find(({ identity }) => identity === "redis-0")?.history;
+    expect(story?.[0]).toMatchObject({ phase: "reserved", actor: "node/h1", reason: "no controller answered" });
     expect(await stage.holdfast(`ip explain ${redis.address}`, signal)).toMatch(
       /moved +redis-0 +h1 +node\/h1 +replaced by e-[0-9a-f]+ while no controller was reached/,
     );

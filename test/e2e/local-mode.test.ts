@@ -1,5 +1,6 @@
 import type { LabHost, LabSpace } from "@holdfast/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { listContainers } from "./docker.ts";
 import { agentInStep, killed, repeated } from "./machine.ts";
 import { Stage } from "./stage.ts";
 
@@ -148,9 +149,10 @@ describe("a published port", () => {
     expect(await served(stage.h2, `${managementOf(stage.h1)}:8081`, signal)).toBe("");
   });
 
-  test("that is taken is refused, with its holder named", async ({ signal }) => {
+  test("that is taken is refused, with port and holder named", async ({ signal }) => {
     const text = await stage.runRefused(stage.h1, "second", "--network web --publish 8080:80", signal);
-    expect(text).toMatch(/8080/);
+    const holder = (await listContainers(stage.h1, signal)).find(({ name }) => name === "front");
+    expect(text).toContain(`published by endpoint ${holder?.endpoint.slice(0, 12)} already (8080/tcp)`);
     expect(await served(stage.h2, `${managementOf(stage.h1)}:8080`, signal)).toBe("front");
   });
 

@@ -59,16 +59,18 @@ function labelsOf(json: string): Map<string, string> {
 }
 
 /**
- * Waits until a host's data path has nothing left to do: interfaces wait in their full number, none is to go, and the switch's database names
+ * Waits until a host's data path has so many endpoints and nothing left to do: interfaces wait in their full number, none is to go, and the switch's database names
  * the endpoints. Looks again and again, for what happens on a data path has no event of its own.
  */
-export async function settledMachine(host: LabHost, signal: AbortSignal): Promise<Machine> {
+export async function settledMachine(host: LabHost, count: number, signal: AbortSignal): Promise<Machine> {
   return await repeated(async () => {
     const machine = await readMachine(host, signal);
     const { endpoints, spares, leaving, labels, ports } = machine;
     const named = endpoints.size === labels.size && [...endpoints].every(([link, id]) => labels.get(link) === id);
     const plugged = ports.length === endpoints.size + spares.length;
-    return named && plugged && spares.length >= 16 && leaving.length === 0 ? machine : undefined;
+    return endpoints.size === count && named && plugged && spares.length >= 16 && leaving.length === 0
+      ? machine
+      : undefined;
   }, signal);
 }
 
