@@ -67,8 +67,13 @@ describe("what an endpoint may send, and who gets it", () => {
       { name: "IPv6 from its link-local address", flow: () => `ipv6,${mac},ipv6_src=${own6()}`, passes: true },
       { name: "IPv6 from a neighbour's address", flow: () => `ipv6,${mac},ipv6_src=fd00:20::6`, passes: false },
       {
-        name: "duplicate address detection of its own address",
+        name: "duplicate address detection of its own address, which leads to itself",
         flow: () => `${solicitation},${mac},ipv6_src=::,nd_target=fd00:20::5`,
+        passes: false,
+      },
+      {
+        name: "a question for a neighbour's address",
+        flow: () => `${solicitation},${mac},ipv6_src=fd00:20::5,nd_target=fd00:20::6,nd_sll=02:01:0a:14:00:05`,
         passes: true,
       },
       {
@@ -131,6 +136,15 @@ describe("what an endpoint may send, and who gets it", () => {
 
     test("to the uplink with its tag, and to nobody else, when the MAC is unknown", async () => {
       expect(await trace(`${from(a)},dl_dst=02:ff:ff:ff:ff:ff`)).toMatch(/^push_vlan\(vid=100,pcp=0\),\d+$/);
+    });
+
+    test("to whom it is about, and to nobody else, when it asks for an IPv6 address", async () => {
+      const question = "icmp6,icmpv6_type=135,icmpv6_code=0,dl_dst=33:33:ff:00:00:06";
+      const asks = (member: Member, target: string) =>
+        `in_port=${portOf(member)},${question},dl_src=${member.wiring.mac},ipv6_src=${member.wiring.addresses[1]},nd_target=${target}`;
+      expect(await trace(asks(a, "fd00:20::6"))).toMatch(/^set\(eth\(dst=02:01:0a:14:00:06\)\),\d+$/);
+      expect(await trace(asks(x, "fd00:30::6"))).toMatch(/^set\(eth\(dst=02:01:0a:1e:00:06\)\),.*tnl_push.*vni=0x1267/);
+      expect(await trace(asks(x, "fd00:30::99"))).toBe("drop");
     });
 
     test("nowhere when the MAC is unknown in a VXLAN network", async () => {

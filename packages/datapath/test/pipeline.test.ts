@@ -21,14 +21,9 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
   {
     heading: "Table 20: who has an address?",
     table: 20,
-    text: "Answers questions to all for every address that is known: endpoints here and, in VXLAN networks, everywhere. In a VXLAN network an unknown address is nobody's; in a VLAN it may be a machine of the company's, so the question goes out. Questions to a single neighbour ask whether it is alive and go there.",
+    text: "For every address that is known (endpoints here and, in VXLAN networks, everywhere), a question to all is answered over IPv4, and led to whom it is about over IPv6. In a VXLAN network an unknown address is nobody's; in a VLAN it may be a machine of the company's, so the question goes out. Questions to a single neighbour ask whether it is alive and go there.",
   },
-  {
-    heading: "Table 21: the answer over IPv6",
-    table: 21,
-    text: "Second half of a neighbour advertisement: the switch lets actions write its option only in a flow that matches advertisements.",
-  },
-  { heading: "Table 22: back to who asked", table: 22, text: "Into the uplink with its tag." },
+  { heading: "Table 21: back to who asked", table: 21, text: "Into the uplink with its tag." },
   {
     heading: "Table 30: where to",
     table: 30,

@@ -1,19 +1,12 @@
 import { IpAddress, MacAddress } from "@holdfast/core";
-import {
-  type Action,
-  arpRequest,
-  arpResponder,
-  type Match,
-  neighborReply,
-  neighborResponder,
-  neighborSolicitation,
-} from "@holdfast/openflow";
+import { type Action, arpRequest, arpResponder, type Match, neighborSolicitation, setMac } from "@holdfast/openflow";
 import { ArpOp, DROP, EtherType, goto, ICMPV6, Icmp, inNetwork, type Rule, Source, TableId } from "./layout.ts";
 import type { NetworkParty, PortParty } from "./parties.ts";
 
 /**
- * Tables 20 to 22: who has an address? Flows answer for everybody they know, so that no question is flooded and no process of ours
- * answers.
+ * Tables 20 and 21: who has an address? Flows answer over IPv4 for everybody they know, so that no question is flooded and no process of
+ * ours answers. Over IPv6 they lead the question to whom it is about, and to nobody else: the kernel's datapath cannot make an
+ * advertisement of a solicitation.
  *
  * Only questions to all: one to a single neighbour (RFC 4861 section 7.3.3, unicast ARP) asks whether it is alive, and goes there.
  */
@@ -23,14 +16,6 @@ export const TO_MANY = { value: GROUP_BIT, mask: GROUP_BIT } as const;
 
 export const neighbourResponderBase: readonly Rule[] = [
   { table: TableId.neighbourResponder, priority: 0, match: {}, actions: [goto(TableId.destination)] },
-  {
-    table: TableId.advertise,
-    priority: 100,
-    match: neighborReply.match,
-    actions: neighborReply.actions.map((action) =>
-      action.kind === "output-in-port" ? goto(TableId.sendBack) : action,
-    ),
-  },
   { table: TableId.sendBack, priority: 0, match: {}, actions: [{ kind: "output-in-port" }] },
 ];
 
@@ -61,7 +46,7 @@ export function neighbourResponderNetwork({ number, reach }: NetworkParty): read
   }
 }
 
-/** Answers for one party of the network, wherever it is. */
+/** Answers for one party of the network, or leads the question to it, wherever it is. */
 export function answers(
   network: NetworkParty,
   { mac, addresses }: { readonly mac: MacAddress; readonly addresses: readonly IpAddress[] },
@@ -76,7 +61,7 @@ export function answers(
         ethDst: TO_MANY,
         ...(v4 ? arpRequest(address) : neighborSolicitation(address)),
       },
-      actions: v4 ? sendBack(arpResponder(address, mac)) : neighborResponder(mac, TableId.advertise),
+      actions: v4 ? sendBack(arpResponder(address, mac)) : [setMac("eth_dst", mac), goto(TableId.destination)],
     };
   });
 }
