@@ -14,6 +14,9 @@ const KILLS_PER_HOST = 25;
 /** Milliseconds within which `docker run` and `docker rm` are over on most machines; later kills hit an idle dockerd. */
 const LONGEST = { run: 700, rm: 350 } as const;
 
+/** Ends at once when it is told to: a dockerd that comes back waits 10 s for containers that do not. */
+const OBEDIENT = "trap 'exit 0' TERM; sleep 9999 & wait";
+
 let stage: Stage;
 const claims: { identity: string; address: string }[] = [];
 
@@ -73,7 +76,7 @@ function nextAct(containers: readonly SeenContainer[], number: string, random: (
   const claim = random() < 0.6 ? pick(random, claims) : undefined;
   const ip = claim === undefined ? [] : ["--ip", claim.address];
   const run = ["run", "--detach", "--name", `c-${number}`, "--network", "web", ...ip];
-  return { kind: "run", words: [...run, "holdfast/busybox", "sleep", "9999"] };
+  return { kind: "run", words: [...run, "holdfast/busybox", "sh", "-c", OBEDIENT] };
 }
 
 interface Torment {
@@ -200,6 +203,23 @@ describe(`dockerd killed at ${2 * KILLS_PER_HOST} random points of run and rm (H
       const host = stage.lab.host(1 + (index % 2));
       expect((await stage.run(host, identity, { network: "web", address }, signal)).address).toBe(address);
       expect(await stage.answersRouter(address, signal)).toBe(true);
+    }
+  });
+
+  test("leaves no endpoint in docker's own books: the network can be removed", async ({ signal }) => {
+    for (const host of stage.lab.hosts) {
+      const names = (await listContainers(host, signal)).map(({ name }) => name);
+      await host.docker(["rm", "--force", ...names], { signal });
+    }
+    await stage.bookHas(({ endpoints }) => (endpoints.length === 0 ? true : undefined), signal);
+    for (const { identity } of claims) await stage.holdfast(`claim delete ${identity} --network web`, signal);
+    await stage.holdfast("network delete web", signal);
+    // The agents remove it from docker, which refuses as long as it believes in an endpoint.
+    for (const host of stage.lab.hosts) {
+      await repeated(async () => {
+        const names = await host.docker(["network", "ls", "--format", "{{.Name}}"], { signal });
+        return names.split("\n").includes("web") ? undefined : true;
+      }, signal);
     }
   });
 });
