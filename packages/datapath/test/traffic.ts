@@ -61,9 +61,14 @@ export class Probe implements AsyncDisposable {
     this.#probe = probe;
   }
 
-  /** Resolves at the first answer. */
-  static async start(from: string, to: { path: string; address: string }, port = 7000): Promise<Probe> {
-    const echo = Traffic.start(to.path, "udp-echo", "-", port);
+  /** Resolves at the first answer. Who answers may listen at another port than the one that is asked. */
+  static async start(
+    from: string,
+    to: { path: string; address: string },
+    port = 7000,
+    listening = port,
+  ): Promise<Probe> {
+    const echo = Traffic.start(to.path, "udp-echo", "-", listening);
     await echo.next();
     const probe = Traffic.start(from, "udp-probe", to.address, port, 1000);
     await probe.next();

@@ -8,12 +8,14 @@ import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { Announcer } from "./announcer.ts";
 import { type RuleSet, shieldRules } from "./firewall.ts";
-import { FlowPlan } from "./flow-plan.ts";
+import { FlowPlan, type LocalMember } from "./flow-plan.ts";
 import type { FlowRow } from "./flow-row.ts";
 import { flowRows } from "./flow-row.ts";
+import { HostAccess } from "./host-access.ts";
 import type { HostTools } from "./host-tools.ts";
 import { LinkPool } from "./link-pool.ts";
 import { LocalGateways } from "./local-gateways.ts";
+import type { MachineSide } from "./machine-side.ts";
 import { networkNumber, networkParty } from "./network-party.ts";
 import { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
@@ -114,14 +116,17 @@ class OvsDriver implements DatapathDriver {
     if (uplink !== undefined) this.#startUplink(names.uplinkBridge);
     const firewall = this.#reconciler.table(firewallTable(host));
     await this.#raiseShield(firewall, signal);
-    const local = new LocalGateways({ plan, gateways, firewall, numbers: this.#numbers, ovs }, this.#settings);
+    const base = { gateways, firewall, numbers: this.#numbers, ovs };
+    const access = new HostAccess({ ...base, flows }, this.#settings);
+    access.inherit(inherited);
+    const machine: MachineSide = uplink === undefined ? new LocalGateways({ ...base, plan }, this.#settings) : access;
     const announcer = new Announcer({
       connection: integration.connection,
       clock: this.#dependencies.clock,
       logger: this.#logger,
       signal: this.#closing.signal,
     });
-    this.#parts = { integration, flows, plan, local, announcer };
+    this.#parts = { integration, flows, plan, machine, announcer };
     await this.#pool.recover(links);
     this.#jobs.push(
       this.#pool.run(this.#closing.signal),
@@ -133,12 +138,12 @@ class OvsDriver implements DatapathDriver {
   setNetwork(network: WiredNetwork): void {
     this.#networks.set(network.id, network);
     this.#here.plan.setNetwork(networkParty(network, this.#settings));
-    if (this.#settings.uplink === undefined) this.#here.local.setNetwork(network);
+    this.#here.machine.setNetwork(network);
   }
 
   removeNetwork(id: string): void {
     if (!this.#networks.delete(id)) return;
-    this.#here.local.removeNetwork(id);
+    this.#here.machine.removeNetwork(id);
     this.#here.plan.removeNetwork(networkNumber(id));
   }
 
@@ -197,7 +202,7 @@ class OvsDriver implements DatapathDriver {
 
   async synced(signal: AbortSignal): Promise<void> {
     this.#here.plan.complete();
-    this.#here.local.complete();
+    this.#here.machine.complete();
     await this.#reconciler.synced(signal);
     // When no flow of theirs is left: a link may be given to somebody else.
     this.#pool.complete();
@@ -208,7 +213,7 @@ class OvsDriver implements DatapathDriver {
   }
 
   status(): readonly RowStatus[] {
-    return [...this.#reconciler.status(), ...(this.#parts?.local.status() ?? [])];
+    return [...this.#reconciler.status(), ...(this.#parts?.machine.status() ?? [])];
   }
 
   async close(): Promise<void> {
@@ -244,9 +249,9 @@ class OvsDriver implements DatapathDriver {
     if (this.#attachments.get(wiring.id) !== attachment) {
       throw new HoldfastError("conflict", `endpoint ${wiring.id} was detached while it was attached`);
     }
-    const { plan, flows, local } = this.#here;
+    const { plan, flows, machine } = this.#here;
     this.#watch.add(link.name, wiring.id);
-    const touched = plan.setLocal({
+    const member: LocalMember = {
       id: wiring.id,
       network: networkNumber(wiring.network),
       epoch: wiring.epoch,
@@ -254,19 +259,20 @@ class OvsDriver implements DatapathDriver {
       mac: wiring.mac,
       addresses: wiring.addresses,
       row: { table: "links", key: link.name },
-    });
+    };
+    const touched = plan.setLocal(member);
     const ports = wiring.ports.flatMap((port) => wiring.addresses.map((address) => ({ ...port, address })));
-    const published = ports.length === 0 ? undefined : { network: wiring.network, ports };
-    await Promise.all([flows.settled(touched, signal), local.setPorts(wiring.id, published, signal)]);
+    const published = ports.length === 0 ? undefined : { network: wiring.network, member, ports };
+    await Promise.all([flows.settled(touched, signal), machine.setPorts(wiring.id, published, signal)]);
   }
 
   async #takeDown({ wiring, link }: Attachment, signal: AbortSignal): Promise<void> {
-    const { plan, flows, local } = this.#here;
+    const { plan, flows, machine } = this.#here;
     const touched = plan.removeLocal(wiring.id);
     const [row] = await Promise.all([
       link.catch(() => undefined),
       flows.settled(touched, signal),
-      local.setPorts(wiring.id, undefined, signal),
+      machine.setPorts(wiring.id, undefined, signal),
     ]);
     if (row === undefined) return;
     this.#watch.remove(row.name);
@@ -363,7 +369,7 @@ interface Parts {
   readonly integration: { readonly connection: OpenFlowSwitch; readonly operations: FlowOperations };
   readonly flows: Table<FlowRow>;
   readonly plan: FlowPlan;
-  readonly local: LocalGateways;
+  readonly machine: MachineSide;
   readonly announcer: Announcer;
 }
 

@@ -1,6 +1,8 @@
 import { Cidr, IpAddress } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
-import { type FirewallPort, gatewayRules, ruleSetDigest, ruleSetScript, shieldRules } from "./firewall.ts";
+import { gatewayRules, ruleSetDigest, ruleSetScript, shieldRules } from "./firewall.ts";
+import { accessRules } from "./firewall-access.ts";
+import type { FirewallPort } from "./firewall-ports.ts";
 
 const STATE = {
   gatewayPrefix: "hfg-",
@@ -25,6 +27,17 @@ const STATE = {
 describe("the firewall", () => {
   test("of local networks", async () => {
     await expect(ruleSetScript(gatewayRules(STATE))).toMatchFileSnapshot("testdata/gateway.nft.golden");
+  });
+
+  test("of published ports of networks behind an uplink", async () => {
+    const rules = accessRules({ gatewayPrefix: "hfg-", link: "hfg-host", ports: STATE.ports.slice(2) });
+    await expect(ruleSetScript(rules)).toMatchFileSnapshot("testdata/access.nft.golden");
+  });
+
+  test("without published ports behind an uplink is no table at all", () => {
+    const rules = accessRules({ gatewayPrefix: "hfg-", link: "hfg-host", ports: [] });
+    expect(ruleSetScript(rules)).toBe("table inet holdfast\ndelete table inet holdfast\n");
+    expect(rules.forwards).toEqual([]);
   });
 
   test("that shields the machine from links of the switch", async () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { Cidr, type Family, IpAddress } from "@holdfast/core";
-import type { PublishedPort } from "@holdfast/model";
+import { Cidr, type Family } from "@holdfast/core";
+import { type FirewallPort, portMaps, portTranslation } from "./firewall-ports.ts";
 
 /** A network whose gateway this machine is. */
 export interface FirewallNetwork {
@@ -8,11 +8,6 @@ export interface FirewallNetwork {
   /** Its gateway's link, e.g. `"hfg-n7"`. */
   readonly gateway: string;
   readonly prefixes: readonly Cidr[];
-}
-
-export interface FirewallPort extends PublishedPort {
-  /** Of the container. */
-  readonly address: IpAddress;
 }
 
 export interface FirewallState {
@@ -90,7 +85,13 @@ export function ruleSetScript(rules: RuleSet): string {
 
 /** Chains of the table, as people write them. */
 export function firewallRules(state: FirewallState): string {
-  return [...sets(state), ...tenantChains(state), ...forward(state), ...published(state), ...masquerade(state)]
+  return [
+    ...sets(state),
+    ...tenantChains(state),
+    ...forward(state),
+    ...portTranslation(state.ports),
+    ...masquerade(state),
+  ]
     .map((line) => `  ${line}\n`)
     .join("");
 }
@@ -108,30 +109,6 @@ function sets({ networks, ports }: FirewallState): string[] {
 function set(name: string, type: string, elements: readonly string[]): string[] {
   const content = elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`;
   return [`set ${name} { ${type};${content} }`];
-}
-
-/** Two maps per family: ports of one address of the machine, and ports of all. */
-function portMaps(ports: readonly FirewallPort[]): string[] {
-  const entries = (family: "v4" | "v6", bound: boolean) =>
-    ports
-      .filter(({ address, hostAddress }) => {
-        const own = hostAddress === undefined || IpAddress.family(hostAddress) === family;
-        return IpAddress.family(address) === family && own && (hostAddress !== undefined) === bound;
-      })
-      .map(({ protocol, hostAddress, hostPort, address, containerPort }) => {
-        const key = [...(hostAddress === undefined ? [] : [hostAddress]), protocol, hostPort].join(" . ");
-        return `${key} : ${address} . ${containerPort}`;
-      });
-  const map = (name: string, type: string, elements: readonly string[]) => {
-    const content = elements.length === 0 ? "" : ` elements = { ${elements.join(", ")} };`;
-    return `map ${name} { type ${type};${content} }`;
-  };
-  return [
-    map("ports4", "inet_proto . inet_service : ipv4_addr . inet_service", entries("v4", false)),
-    map("bound4", "ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service", entries("v4", true)),
-    map("ports6", "inet_proto . inet_service : ipv6_addr . inet_service", entries("v6", false)),
-    map("bound6", "ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service", entries("v6", true)),
-  ];
 }
 
 /** One chain per tenant: its networks reach each other and nobody else's. */
@@ -156,26 +133,6 @@ function forward({ networks, gatewayPrefix }: FirewallState): string[] {
     "chain input {",
     "  type filter hook prerouting priority raw; policy accept;",
     `  iifname ${quote(`${gatewayPrefix}*`)} ip daddr 127.0.0.0/8 drop`,
-    "}",
-  ];
-}
-
-function published({ ports }: FirewallState): string[] {
-  if (ports.length === 0) return [];
-  const rules = [
-    "  fib daddr type local dnat ip to ip daddr . meta l4proto . th dport map @bound4",
-    "  fib daddr type local dnat ip to meta l4proto . th dport map @ports4",
-    "  fib daddr type local dnat ip6 to ip6 daddr . meta l4proto . th dport map @bound6",
-    "  fib daddr type local dnat ip6 to meta l4proto . th dport map @ports6",
-  ];
-  return [
-    "chain prerouting {",
-    "  type nat hook prerouting priority dstnat; policy accept;",
-    ...rules,
-    "}",
-    "chain output {",
-    "  type nat hook output priority -100; policy accept;",
-    ...rules,
     "}",
   ];
 }

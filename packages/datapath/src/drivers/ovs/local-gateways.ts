@@ -3,8 +3,9 @@ import type { WiredNetwork } from "@holdfast/model";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { RowStatus } from "../../driver.ts";
 import type { Table } from "../../reconcile/table.ts";
-import { type FirewallPort, gatewayRules, type RuleSet } from "./firewall.ts";
+import { gatewayRules, type RuleSet } from "./firewall.ts";
 import type { FlowPlan } from "./flow-plan.ts";
+import { MACHINE_RULES, type MachineSide, type PublishedPorts } from "./machine-side.ts";
 import { networkNumber } from "./network-party.ts";
 import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
@@ -19,21 +20,8 @@ interface GatewayDependencies {
   readonly ovs: OpenVSwitch;
 }
 
-/** Ports of one endpoint. */
-export interface PublishedPorts {
-  /** `"n7"`. */
-  readonly network: string;
-  readonly ports: readonly FirewallPort[];
-}
-
-/** Key of the rows of the firewall that are planned here. */
-const GATEWAY_RULES = "gateway";
-
-/**
- * This machine as the gateway of its local networks. Planned as a whole, and first when the desired state is complete: with a part of
- * the networks, rules would be taken away and put back.
- */
-export class LocalGateways {
+/** This machine as the gateway of its local networks. */
+export class LocalGateways implements MachineSide {
   readonly #dependencies: GatewayDependencies;
   readonly #settings: OvsSettings;
   readonly #networks = new Map<string, WiredNetwork>();
@@ -57,14 +45,13 @@ export class LocalGateways {
     if (this.#networks.delete(id)) this.#planSoon();
   }
 
-  /** Published ports of an endpoint. Resolves when they are in force; at once when there is nothing to do. */
   async setPorts(endpoint: string, published: PublishedPorts | undefined, signal: AbortSignal): Promise<void> {
     if (published === undefined && !this.#ports.has(endpoint)) return;
     if (published === undefined) this.#ports.delete(endpoint);
     else this.#ports.set(endpoint, published);
     if (!this.#complete) return;
     this.#plan();
-    await this.#dependencies.firewall.settled([GATEWAY_RULES], signal);
+    await this.#dependencies.firewall.settled([MACHINE_RULES], signal);
   }
 
   complete(): void {
@@ -72,7 +59,7 @@ export class LocalGateways {
     this.#plan();
   }
 
-  /** Networks whose gateway is not here, with the reason. */
+  /** Networks whose gateway is not here, and ports that are not published for it, with the reason. */
   status(): readonly RowStatus[] {
     return this.#refused;
   }

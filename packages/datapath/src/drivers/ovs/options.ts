@@ -75,6 +75,8 @@ export interface Names {
   /** Undefined when it is no name that `link` gives. */
   linkNumber(name: string): number | undefined;
   gateway(network: string): string;
+  /** The machine's port among containers that publish ports behind an uplink. Nftables, iptables and tables know it as a gateway's. */
+  readonly hostAccess: string;
   /** For nft and iptables: matches all gateways' names, without the wildcard at its end. */
   readonly gatewayPrefix: string;
 }
@@ -95,6 +97,7 @@ function createNames(prefix: string): Names {
       return digits === undefined ? undefined : Number(digits);
     },
     gateway: (network) => `${prefix}g-${network}`,
+    hostAccess: `${prefix}g-host`,
     gatewayPrefix: `${prefix}g-`,
   };
 }

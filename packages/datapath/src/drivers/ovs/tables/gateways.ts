@@ -1,5 +1,5 @@
 import type { IpAddress } from "@holdfast/core";
-import type { Kernel } from "@holdfast/netlink";
+import { type Kernel, ROUTE_PROTOCOL } from "@holdfast/netlink";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { TableDefinition } from "../../../reconcile/operations.ts";
 import type { HostTools } from "../host-tools.ts";
@@ -14,6 +14,8 @@ export interface GatewayRow {
   /** Bytes. */
   readonly mtu: number;
   readonly addresses: readonly { readonly address: IpAddress; readonly length: number }[];
+  /** Where less fits than the port's MTU: prefix and bytes. */
+  readonly routes?: readonly { readonly prefix: string; readonly mtu: number }[];
 }
 
 interface GatewayDependencies {
@@ -37,6 +39,16 @@ export function gatewayTable(
       if (foreign) await kernel.deleteAddress(observed);
     }
     for (const address of row.addresses) await kernel.replaceAddress({ link, ...address });
+    if (row.routes !== undefined) await route(link, row.routes);
+  };
+  const route = async (link: string, routes: NonNullable<GatewayRow["routes"]>): Promise<void> => {
+    const missing = new Map(routes.map(({ prefix, mtu }) => [prefix, mtu]));
+    for (const observed of await kernel.listRoutes({ protocol: ROUTE_PROTOCOL })) {
+      if (observed.link !== link) continue;
+      if (!missing.has(observed.prefix)) await kernel.deleteRoute(observed);
+      else if (missing.get(observed.prefix) === observed.mtu) missing.delete(observed.prefix);
+    }
+    for (const [prefix, mtu] of missing) await kernel.replaceRoute({ prefix, link, mtu, protocol: ROUTE_PROTOCOL });
   };
   return {
     name: "gateways",

@@ -1,0 +1,55 @@
+import type { RuleSet } from "./firewall.ts";
+import { type FirewallPort, portMaps, portTranslation } from "./firewall-ports.ts";
+
+export interface AccessState {
+  /** E.g. `"hfg-"`. */
+  readonly gatewayPrefix: string;
+  /** The machine's port among its containers, e.g. `"hfg-host"`. */
+  readonly link: string;
+  /** Their addresses are those that stand for containers, all IPv4. */
+  readonly ports: readonly FirewallPort[];
+}
+
+/**
+ * The rules of a machine whose networks are behind an uplink: published ports lead to containers, and nothing else goes between them and
+ * the machine's own stack. The same rule set as that of a machine that is a gateway, in its place.
+ */
+export function accessRules({ gatewayPrefix, link, ports }: AccessState): RuleSet {
+  return {
+    name: "gateway",
+    tables: ["inet holdfast"],
+    chains: ports.length === 0 ? new Map() : new Map([["inet holdfast", chains(link, ports)]]),
+    forwards: ports.length === 0 ? [] : ["v4"],
+    admits: gatewayPrefix,
+  };
+}
+
+function chains(link: string, ports: readonly FirewallPort[]): string {
+  return [
+    ...portMaps(ports),
+    // A container may answer, and begin nothing: neither with this machine nor through it.
+    "chain incoming {",
+    "  type filter hook prerouting priority mangle; policy accept;",
+    `  iifname "${link}" ct state established,related jump answers`,
+    `  iifname "${link}" drop`,
+    "}",
+    // What a router says of a packet that is too long names an address the container has never heard of: so routers may cut it.
+    "chain answers {",
+    "  meta l4proto tcp ip frag-off set 0",
+    "  accept",
+    "}",
+    "chain outgoing {",
+    "  type filter hook postrouting priority filter; policy accept;",
+    `  oifname "${link}" ct status dnat accept`,
+    `  oifname "${link}" drop`,
+    "}",
+    ...portTranslation(ports),
+    // Answers come back only from where the container sees the question come from.
+    "chain postrouting {",
+    "  type nat hook postrouting priority srcnat; policy accept;",
+    `  oifname "${link}" masquerade`,
+    "}",
+  ]
+    .map((line) => `  ${line}\n`)
+    .join("");
+}

@@ -1,0 +1,211 @@
+import { Cidr, IpAddress } from "@holdfast/core";
+import type { WiredNetwork } from "@holdfast/model";
+import type { Flow } from "@holdfast/openflow";
+import type { OpenVSwitch } from "@holdfast/ovsdb";
+import type { RowStatus } from "../../driver.ts";
+import type { Table } from "../../reconcile/table.ts";
+import { Contributions } from "./contributions.ts";
+import type { RuleSet } from "./firewall.ts";
+import { accessRules } from "./firewall-access.ts";
+import { type FlowRow, flowRows } from "./flow-row.ts";
+import { MACHINE_RULES, type MachineSide, type PublishedPorts } from "./machine-side.ts";
+import { networkParty } from "./network-party.ts";
+import type { Numbers } from "./numbers.ts";
+import type { OvsSettings } from "./options.ts";
+import { GATEWAY_MAC } from "./ownership.ts";
+import {
+  ACCESS_ADDRESS,
+  ACCESS_PREFIX,
+  type AccessParty,
+  accessFromEndpoint,
+  accessToEndpoint,
+  readStandIns,
+} from "./pipeline/host-access.ts";
+import { cookieOf } from "./pipeline/layout.ts";
+import { StandIns } from "./stand-ins.ts";
+import type { GatewayRow } from "./tables/gateways.ts";
+import { DEFAULT_MTU } from "./tables/links.ts";
+
+interface AccessDependencies {
+  readonly flows: Table<FlowRow>;
+  readonly gateways: Table<GatewayRow>;
+  readonly firewall: Table<RuleSet>;
+  readonly numbers: Numbers;
+  readonly ovs: OpenVSwitch;
+}
+
+/** An endpoint whose ports can be published. */
+interface Publisher extends PublishedPorts {
+  readonly wired: WiredNetwork;
+  readonly address: IpAddress;
+  readonly gateway: IpAddress;
+}
+
+/**
+ * The way from this machine to published ports of networks behind its uplink: one port of the machine's own among its containers, there
+ * while any of them publishes.
+ */
+export class HostAccess implements MachineSide {
+  readonly #dependencies: AccessDependencies;
+  readonly #settings: OvsSettings;
+  readonly #rows: Contributions<FlowRow>;
+  readonly #standIns = new StandIns();
+  readonly #networks = new Map<string, WiredNetwork>();
+  readonly #ports = new Map<string, PublishedPorts>();
+  readonly #served = new Set<string>();
+  #number: number | undefined;
+  #refused: readonly RowStatus[] = [];
+  #complete = false;
+  #planned = false;
+
+  constructor(dependencies: AccessDependencies, settings: OvsSettings) {
+    this.#dependencies = dependencies;
+    this.#settings = settings;
+    this.#rows = new Contributions(dependencies.flows);
+  }
+
+  /** Takes over from an earlier run's flows what stands for which endpoint. */
+  inherit(flows: readonly Flow[]): void {
+    this.#standIns.inherit(readStandIns(flows));
+  }
+
+  setNetwork(network: WiredNetwork): void {
+    this.#networks.set(network.id, network);
+    this.#planSoon();
+  }
+
+  removeNetwork(id: string): void {
+    if (this.#networks.delete(id)) this.#planSoon();
+  }
+
+  async setPorts(endpoint: string, published: PublishedPorts | undefined, signal: AbortSignal): Promise<void> {
+    if (published === undefined && !this.#ports.has(endpoint)) return;
+    if (published === undefined) this.#ports.delete(endpoint);
+    else this.#ports.set(endpoint, published);
+    if (!this.#complete) return;
+    const { flows, firewall } = this.#dependencies;
+    const touched = this.#plan();
+    await Promise.all([flows.settled(touched, signal), firewall.settled([MACHINE_RULES], signal)]);
+  }
+
+  complete(): void {
+    this.#complete = true;
+    this.#plan();
+  }
+
+  /** Endpoints whose ports are not published, with the reason. */
+  status(): readonly RowStatus[] {
+    return this.#refused;
+  }
+
+  /** Once for all changes of the same turn. */
+  #planSoon(): void {
+    if (!this.#complete || this.#planned || this.#ports.size === 0) return;
+    this.#planned = true;
+    queueMicrotask(() => this.#plan());
+  }
+
+  /** Gives the keys of the flows it may have touched. */
+  #plan(): ReadonlySet<string> {
+    this.#planned = false;
+    const refused: RowStatus[] = [];
+    const chosen = new Map<string, Publisher>();
+    for (const [endpoint, published] of this.#ports) {
+      const choice = this.#choose(published);
+      if (typeof choice === "string") refused.push(refusedPorts(endpoint, choice));
+      else chosen.set(endpoint, choice);
+    }
+    const standIns = this.#standIns.assign(new Set([...chosen.values()].map(({ member }) => member.port)));
+    const publishers = [...chosen].flatMap(([endpoint, publisher]) => {
+      const standIn = standIns.get(publisher.member.port);
+      if (standIn !== undefined) return [{ ...publisher, endpoint, standIn }];
+      refused.push(
+        refusedPorts(endpoint, `${standIns.size} endpoints of this machine publish ports, which is the most`),
+      );
+      return [];
+    });
+    this.#refused = refused;
+    const touched = this.#placeAll(publishers);
+    const { names } = this.#settings;
+    const ports = publishers.flatMap((each) =>
+      each.ports.filter(({ address }) => address === each.address).map((port) => ({ ...port, address: each.standIn })),
+    );
+    this.#dependencies.firewall.set(accessRules({ gatewayPrefix: names.gatewayPrefix, link: names.hostAccess, ports }));
+    return touched;
+  }
+
+  /** Or the reason why its ports cannot be published. */
+  #choose(published: PublishedPorts): Publisher | string {
+    const { member, network, ports } = published;
+    const wired = this.#networks.get(network);
+    if (wired === undefined) return `network ${network} is not known here`;
+    const address = member.addresses.find((each) => IpAddress.family(each) === "v4");
+    const publishable = ports.some(
+      ({ hostAddress }) => hostAddress === undefined || IpAddress.family(hostAddress) === "v4",
+    );
+    if (address === undefined || !publishable) return "behind an uplink they are published over IPv4 only";
+    const gateway = wired.subnets.find(({ prefix }) => Cidr.contains(prefix, address))?.gateway;
+    if (gateway !== undefined) return { ...published, wired, address, gateway };
+    return `the subnet of ${address} has no gateway, so the endpoint could not answer; give the subnet one`;
+  }
+
+  #placeAll(publishers: readonly (Publisher & { endpoint: string; standIn: IpAddress })[]): ReadonlySet<string> {
+    let touched: ReadonlySet<string> = new Set();
+    const gone = this.#served.difference(new Set(publishers.map(({ endpoint }) => endpoint)));
+    for (const endpoint of gone) {
+      this.#served.delete(endpoint);
+      touched = touched.union(this.#rows.remove(endpoint));
+    }
+    if (publishers.length === 0) {
+      this.#close();
+      return touched;
+    }
+    const port = this.#open(publishers);
+    for (const publisher of publishers) {
+      this.#served.add(publisher.endpoint);
+      touched = touched.union(this.#rows.replace(publisher.endpoint, this.#flowsOf(publisher, port)));
+    }
+    return touched;
+  }
+
+  #flowsOf({ member, wired, ...publisher }: Publisher & { standIn: IpAddress }, port: number): readonly FlowRow[] {
+    const { address, gateway, standIn } = publisher;
+    const network = networkParty(wired, this.#settings);
+    const access = { port, mac: GATEWAY_MAC };
+    const party: AccessParty = { network, endpoint: member, address, gateway, standIn, access };
+    const cookie = cookieOf("access", member.port);
+    const row = { table: this.#dependencies.gateways.name, key: this.#settings.names.hostAccess };
+    return [
+      ...flowRows(accessToEndpoint(party), cookie, row),
+      ...flowRows(accessFromEndpoint(party), cookie, member.row),
+    ];
+  }
+
+  /** The machine's port; its MTU is the largest of the networks', and less than that stands at the routes. */
+  #open(publishers: readonly (Publisher & { standIn: IpAddress })[]): number {
+    const { gateways, numbers, ovs } = this.#dependencies;
+    const name = this.#settings.names.hostAccess;
+    const number = this.#number ?? ovs.interfaces().get(name)?.ofportRequest ?? numbers.take();
+    this.#number = number;
+    const mtu = Math.max(DEFAULT_MTU, ...publishers.map(({ wired }) => wired.mtu));
+    const routes = publishers
+      .filter(({ wired }) => wired.mtu < mtu)
+      .map(({ standIn, wired }) => ({ prefix: `${standIn}/32`, mtu: wired.mtu }));
+    const addresses = [{ address: ACCESS_ADDRESS, length: Cidr.length(ACCESS_PREFIX) }];
+    gateways.set({ name, number, mtu, addresses, routes });
+    return number;
+  }
+
+  #close(): void {
+    if (this.#number === undefined) return;
+    const { gateways, numbers } = this.#dependencies;
+    gateways.delete(this.#settings.names.hostAccess);
+    numbers.release(this.#number);
+    this.#number = undefined;
+  }
+}
+
+function refusedPorts(endpoint: string, reason: string): RowStatus {
+  const error = `ports of endpoint ${endpoint} are not published: ${reason}; or use the endpoint's own address`;
+  return { row: `ports ${endpoint}`, state: "error", attempts: 1, error };
+}
