@@ -220,6 +220,23 @@ describe("attachments", () => {
     expect(loop.workloads.live).toEqual([]);
   });
 
+  test("that get their endpoint while dockerd is asked for the last time are left alone", async () => {
+    await using loop = await loopFixture();
+    const { signal } = new AbortController();
+    const target = { tenant: web.tenant, network: web.name, runtime: "docker" } as const;
+    const { addresses } = await loop.workloads.reserve({ ...target, requester: "pool" }, signal);
+    await loop.event();
+    await loop.advance(30_000);
+    // Suspected by now; the looks that follow are those that may decide.
+    loop.engine.beforeList = async () => {
+      await loop.workloads.attach({ ...target, runtimeEndpoint: "docker-1", addresses }, signal);
+    };
+    const { looks } = loop.engine;
+    for (let passed = 0; loop.engine.looks === looks && passed < 60; passed++) await loop.advance(500);
+    loop.engine.beforeList = () => Promise.resolve();
+    expect(loop.workloads.live).toHaveLength(1);
+  });
+
   test("get the name of their container", async () => {
     await using loop = await loopFixture();
     const [network] = loop.engine.networkList;

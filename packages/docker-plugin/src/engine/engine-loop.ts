@@ -122,7 +122,8 @@ export function createEngineLoop({
     const listed = new Set(endpoints.map(({ id }) => id));
     const { leaked, suspects } = leaks.look({ attachments, listed, at, monotonic, engineSince, events: eventsBefore });
     const dead = await withoutInhabited(leaked, attachments);
-    if (dead.length > 0) await reclaim(dead, signal);
+    const unchanged = dead.filter((endpoint) => isAsSeen(endpoint, attachments));
+    if (unchanged.length > 0) await reclaim(unchanged, signal);
     await seeSandboxes(endpoints);
     tellNames(endpoints);
     const again = await reconcile(observed, monotonic, signal);
@@ -142,6 +143,13 @@ export function createEngineLoop({
     if (fresh.length > 0) logger.info("attachments are gone from docker", { endpoints: fresh });
     reclaimed = new Set(leaked);
     await workloads.reclaim(leaked, "dockerd does not have them any more, seen twice", signal);
+  }
+
+  /** Dockerd takes its time to answer: a reservation that nobody wanted may have got its container since. */
+  function isAsSeen(endpoint: string, seen: readonly AttachmentInfo[]): boolean {
+    const before = seen.find((attachment) => attachment.endpoint === endpoint);
+    const now = workloads.attachments("docker").find((attachment) => attachment.endpoint === endpoint);
+    return now !== undefined && now.phase === before?.phase && now.since === before.since;
   }
 
   /** A dockerd that has lost its own memory lists nothing; containers that run are not to be cut off for that. */

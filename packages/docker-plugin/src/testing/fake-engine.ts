@@ -11,6 +11,8 @@ export class FakeEngine implements Engine {
   looks = 0;
   /** The next call of createNetwork fails with it. */
   createFailure: Error | undefined;
+  /** Runs before it lists its networks: what happens while it is asked. */
+  beforeList: () => Promise<void> = () => Promise.resolve();
   #running = true;
   #count = 0;
   #changed = Promise.withResolvers<void>();
@@ -23,6 +25,7 @@ export class FakeEngine implements Engine {
   async networks(): Promise<readonly EngineNetwork[]> {
     this.#checkRunning();
     this.looks += 1;
+    await this.beforeList();
     return [...this.networkList];
   }
 
