@@ -43,7 +43,8 @@ export interface CallOptions {
 /** A typed caller of every REST operation. */
 export interface Client {
   /**
-   * @throws HoldfastError of the problem document; `unavailable` when no controller answers: whether the call happened is then unknown.
+   * @throws HoldfastError of the problem document; `unavailable` when no controller answers: whether the call happened is then unknown, unless
+   * `details.sent` is false.
    */
   call<R extends Route>(route: R, input: RouteInput<R>, options: CallOptions): Promise<RouteReply<R>>;
   /** The objects of a streaming operation until the signal is aborted. @throws like `call`, also when the stream breaks. */
@@ -126,8 +127,21 @@ async function reach<T>(work: () => Promise<T>, base: string, signal: AbortSigna
     return await work();
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw new HoldfastError("unavailable", `no controller answers at ${base}: ${errorText(error)}`, { cause: error });
+    throw new HoldfastError("unavailable", `no controller answers at ${base}: ${errorText(error)}`, {
+      cause: error,
+      ...(neverConnected(error) ? { details: { sent: false } } : {}),
+    });
   }
+}
+
+const CONNECT_FAILURES = new Set(["ECONNREFUSED", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"]);
+
+/** Whether there was nobody to send the request to. */
+function neverConnected(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as Error & { readonly code?: unknown; readonly syscall?: unknown };
+  if (typeof code === "string" && CONNECT_FAILURES.has(code)) return true;
+  return syscall === "connect" || neverConnected(error.cause);
 }
 
 async function problemOf(response: ResponseLike, request: string): Promise<HoldfastError> {
