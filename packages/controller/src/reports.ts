@@ -70,7 +70,10 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
       }
       return { endpoint: id, outcome: "superseded", detail: lost.reason };
     }
-    if (replaces !== undefined) return replace(draft, node, report, replaces);
+    if (replaces !== undefined) {
+      const chain = [replaces, ...(report.replacesAlso ?? [])];
+      return replace(draft, node, report, chain.find((former) => state.endpoints.has(former)) ?? replaces);
+    }
     return { endpoint: id, outcome: released ? "done" : "unknown" };
   }
 

@@ -44,6 +44,11 @@ export const endpointReportSchema = z
      * node. Accepted only when that one still has the claim at the same epoch, else refused with `claim_bound`.
      */
     replaces: endpointIdField.optional(),
+    /**
+     * Endpoints that the node made in between in the same way, oldest first: the controller may have heard of one of them, its answer having been
+     * lost.
+     */
+    replacesAlso: z.array(endpointIdField).max(64).optional(),
   })
   .meta({ id: "EndpointReport" });
 export type EndpointReport = z.output<typeof endpointReportSchema>;
