@@ -32,9 +32,14 @@ export interface AgentSettings {
   readonly report: NodeReport;
   readonly beatMilliseconds: number;
   readonly reservationTimeoutMilliseconds: number;
+  /** After this time without a word, also without a beat, the controller's feed counts as lost. Default 30 s, six of its beats. */
+  readonly feedSilenceMilliseconds?: number;
   /** `HOST:PORT` of the status server; absent: none. */
   readonly status?: string;
 }
+
+/** Milliseconds: six beats of a controller. */
+const FEED_SILENCE = 30_000;
 
 /** One machine's part of the platform. */
 export interface Agent {
@@ -47,12 +52,14 @@ export interface Agent {
 /**
  * Starts from the book on disk: existing endpoints are recognised and left alone. A controller is not needed.
  *
- * @throws HoldfastError when the book cannot be read or the status address is taken.
+ * @throws HoldfastError when the book cannot be read or the status address is taken; `precondition_failed` when the book holds endpoints of
+ * another node name.
  */
 export async function startAgent(dependencies: AgentDependencies, settings: AgentSettings): Promise<Agent> {
   const { driver, logger } = dependencies;
   const stop = new AbortController();
   const book = await openBook(dependencies.store);
+  await book.belongTo(settings.node);
   const parts = createParts(dependencies, settings, book);
   const { attachments, reporter, takedown, networkWatch, liveness, sync } = parts;
 
@@ -116,6 +123,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
       networksChanged: () => networkWatch.changed(),
       arrived: (endpoint) => reservations.arrived(endpoint),
       register: (signal) => liveness.register(signal),
+      silence: settings.feedSilenceMilliseconds ?? FEED_SILENCE,
     },
     node,
   );

@@ -31,25 +31,42 @@ export interface AttachmentsDependencies {
   readonly logger: Logger;
 }
 
+/** Milliseconds for taking back what was wired for nothing. */
+const UNDO_LIMIT = 10_000;
+
 export function createAttachments(dependencies: AttachmentsDependencies, node: Name): Attachments {
   const { book, driver, changes, takedown, reservations, reporter, turns, logger } = dependencies;
 
   async function attachInTurn(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface> {
+    signal.throwIfAborted();
     const known = book.byRuntime(request.runtimeEndpoint);
-    const endpoint = known ?? (await reservedFor(request, signal));
+    // A runtime may use the id of an attachment again whose end the controller has not heard of yet.
+    const endpoint = known === undefined || known.phase === "released" ? await reservedFor(request, signal) : known;
     checkRequest(endpoint, request);
     const network = networkOf(endpoint);
     const { binding, kept } = startBinding(endpoint, request);
     try {
       // On disk before it is answered: what the book does not have is pruned after a restart.
       const [port] = await Promise.all([driver.attach(wiringOf(binding), signal), kept]);
+      await checkKept(endpoint);
       if (book.endpoints.get(endpoint.id)?.phase === "binding") changes.pass(endpoint.id, "wired");
       announceEarly(endpoint.id);
       return interfaceOf(binding, port, network);
     } catch (error) {
-      await changes.step(endpoint.id, "failed", { reason: errorText(error) });
+      // A repetition that fails says nothing about what was wired before, and what was taken down in the meantime has ended already.
+      const phase = book.endpoints.get(endpoint.id)?.phase;
+      if (phase === "binding" && takedown.mayBeUp(endpoint.id)) {
+        await changes.step(endpoint.id, "failed", { reason: errorText(error) });
+      }
       throw error;
     }
+  }
+
+  /** What was lost or taken down while it was being wired must not stay on the wire: nobody would know of it. */
+  async function checkKept({ id, identity }: LocalEndpoint): Promise<void> {
+    if (takedown.mayBeUp(id)) return;
+    await driver.detach(id, AbortSignal.timeout(UNDO_LIMIT));
+    throw new HoldfastError("conflict", `endpoint ${id} of ${identity} was taken down while it was attached`);
   }
 
   async function reservedFor(request: AttachRequest, signal: AbortSignal): Promise<LocalEndpoint> {
@@ -99,8 +116,12 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     request: AttachRequest,
   ): { readonly binding: LocalEndpoint; readonly kept: Promise<unknown> } {
     const { phase } = endpoint;
-    if (phase === "binding" || phase === "wired" || phase === "active") {
-      return { binding: endpoint, kept: Promise.resolve() };
+    if (takedown.mayBeUp(endpoint.id)) return { binding: endpoint, kept: Promise.resolve() };
+    if (takedown.isLost(endpoint.id)) {
+      throw new HoldfastError(
+        "conflict",
+        `this node (${node}) has just lost ${endpoint.identity} to another; try again`,
+      );
     }
     if (phase !== "reserved") {
       throw new HoldfastError(
@@ -138,9 +159,9 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
   }
 
   async function restoreOne(endpoint: LocalEndpoint, signal: AbortSignal): Promise<void> {
-    if (endpoint.phase === "detaching") return takedown.detach(endpoint.id, "agent restarted", signal);
-    if (endpoint.phase !== "binding" && endpoint.phase !== "wired" && endpoint.phase !== "active") return;
     try {
+      if (endpoint.phase === "detaching") await takedown.detach(endpoint.id, "agent restarted", signal);
+      if (!takedown.mayBeUp(endpoint.id)) return;
       await driver.attach(wiringOf(endpoint), signal);
       if (endpoint.phase === "binding") await changes.step(endpoint.id, "wired", { reason: "agent restarted" });
     } catch (error) {
@@ -180,9 +201,12 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     },
 
     async reclaim(endpoints, reason, signal) {
-      for (const id of endpoints) {
+      const vouchedFor = endpoints.flatMap((id) => book.endpoints.get(id) ?? []);
+      for (const { id, phase, since } of vouchedFor) {
         const endpoint = book.endpoints.get(id);
-        if (endpoint === undefined || endpoint.phase === "released") continue;
+        // What has gone on since then is not what the observer has seen.
+        if (endpoint === undefined || endpoint.phase !== phase || endpoint.since !== since) continue;
+        if (phase === "released") continue;
         logger.warn("endpoint reclaimed", {
           endpoint: id,
           identity: endpoint.identity,

@@ -1,4 +1,4 @@
-import { errorText, HoldfastError, type IpAddress } from "@holdfast/core";
+import { errorText, HoldfastError, type IpAddress, Name } from "@holdfast/core";
 import { type RemoteEndpoint, remoteEndpointSchema, type WiredNetwork, wiredNetworkSchema } from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
 import { type LocalEndpoint, localEndpointSchema, networkKey } from "./local-endpoint.ts";
@@ -29,6 +29,13 @@ export interface Book {
   putRemote(remote: RemoteEndpoint): Promise<void>;
   deleteRemote(id: string): Promise<void>;
   setComplete(): Promise<void>;
+  /**
+   * Says whose book it is.
+   *
+   * @throws HoldfastError `precondition_failed` when it holds endpoints of a node of another name: the controller has them under that name, would
+   * give their addresses to others, and could not tell us.
+   */
+  belongTo(node: Name): Promise<void>;
 }
 
 /** @throws HoldfastError `internal` when a record on disk cannot be read: nothing is guessed. */
@@ -36,6 +43,7 @@ export async function openBook(store: Store): Promise<Book> {
   const endpoints = await load(store, "endpoint/", (value) => localEndpointSchema.parse(value));
   const networks = await load(store, "network/", (value) => wiredNetworkSchema.parse(value));
   const remotes = await load(store, "remote/", (value) => remoteEndpointSchema.parse(value));
+  const owner = await store.get("node");
   let complete = (await store.get("complete")) !== undefined;
   const holders = new Map<string, Set<string>>();
   const runtimes = new Map<string, string>();
@@ -124,6 +132,18 @@ export async function openBook(store: Store): Promise<Book> {
     async deleteRemote(id) {
       remotes.delete(id);
       await write(drop(`remote/${id}`));
+    },
+    async belongTo(node) {
+      const before = owner === undefined ? node : Name.parse(JSON.parse(owner.value));
+      if (before !== node && endpoints.size > 0) {
+        throw new HoldfastError(
+          "precondition_failed",
+          `this machine was node ${before} and still has ${endpoints.size} endpoints under that name, it cannot become ${node} with them; ` +
+            `start the agent with --node ${before}, or as ${node} when its containers are gone`,
+          { details: { node: before } },
+        );
+      }
+      if (owner === undefined || before !== node) await write(put("node", node));
     },
     async setComplete() {
       if (complete) return;

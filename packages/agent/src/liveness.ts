@@ -40,6 +40,7 @@ export function createLiveness(
           reporter.retryNow();
         } catch (error) {
           if (signal.aborted) return;
+          reporter.lostContact();
           if (reached) logger.warn("controller does not answer", { error: errorText(error) });
           reached = false;
         }

@@ -48,6 +48,8 @@ export const localEndpointSchema = z.strictObject({
   known: z.boolean(),
   /** Of an endpoint made while no controller answered: whose claim it goes on with. */
   replaces: z.string().optional(),
+  /** Endpoints of this node in between, oldest first, each made while no controller answered. */
+  replacesAlso: z.array(z.string()).optional(),
 });
 export type LocalEndpoint = z.output<typeof localEndpointSchema>;
 

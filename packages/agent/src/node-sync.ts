@@ -5,6 +5,7 @@ import { type NodeFeedMessage, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
+import { createWatchdog } from "./watchdog.ts";
 
 /** Keeps the book and the data path as the controller wants them, by following the node's feed. */
 export interface NodeSync {
@@ -28,6 +29,8 @@ export interface NodeSyncDependencies {
   readonly arrived: (endpoint: string) => Promise<void>;
   /** Registers the node: a feed is only for nodes that the controller knows. */
   readonly register: (signal: AbortSignal) => Promise<void>;
+  /** Milliseconds without a word after which the feed counts as lost: a controller whose machine has died does not say so. */
+  readonly silence: number;
 }
 
 /** What one connection has said so far, until `synced`. */
@@ -39,6 +42,7 @@ interface Seen {
 
 export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): NodeSync {
   const { book, client, driver, takedown, reporter, clock, logger, networksChanged, register, arrived } = dependencies;
+  const { silence } = dependencies;
   let inStep = false;
 
   async function take(message: NodeFeedMessage, seen: Seen, signal: AbortSignal): Promise<void> {
@@ -136,10 +140,18 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
   }
 
   async function followOnce(signal: AbortSignal): Promise<void> {
-    await register(signal);
+    await register(AbortSignal.any([signal, AbortSignal.timeout(silence)]));
     const seen: Seen = { networks: new Set(), endpoints: new Set(), remotes: new Set() };
-    for await (const message of client.stream(routes.followNode, { params: { node } }, { signal })) {
-      await take(message, seen, signal);
+    const watchdog = createWatchdog(clock, silence, signal);
+    try {
+      for await (const message of client.stream(routes.followNode, { params: { node } }, watchdog)) {
+        // What takes long here says nothing about the controller.
+        watchdog.rest();
+        await take(message, seen, signal);
+        watchdog.watch();
+      }
+    } finally {
+      watchdog.rest();
     }
   }
 
@@ -154,6 +166,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
           await followOnce(signal);
         } catch (error) {
           if (signal.aborted) break;
+          reporter.lostContact();
           if (inStep) attempt = 0;
           if (inStep || attempt === 0)
             logger.warn("feed lost, node goes on with its own copy", { error: errorText(error) });

@@ -19,6 +19,10 @@ export interface Reporter {
   flush(id: string, signal: AbortSignal): Promise<void>;
   /** The controller answers again: try at once. */
   retryNow(): void;
+  /** The controller does not answer: before anything else is told, it is asked whether it is there. */
+  lostContact(): void;
+  /** Whether the controller may have been told that the endpoint is off the wire, with its answer lost. */
+  mayHaveToldEnd(id: string): boolean;
   /** Runs until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -38,6 +42,8 @@ interface Waiter {
 }
 
 const MOST_IN_ONE_REQUEST = 500;
+/** Milliseconds that a controller has for its answer. */
+const ANSWER_LIMIT = 10_000;
 /** Milliseconds that news may wait for more of the kind: the steps of a container's start and end go as one, unless somebody waits for them. */
 const GATHER_TIME = 50;
 
@@ -45,6 +51,9 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   const { book, client, clock, logger, takedown } = dependencies;
   const dirty = new Set<string>();
   const waiters = new Map<string, Waiter[]>();
+  /** Endpoints whose end was sent, and nobody knows whether it arrived. */
+  const perhapsEnded = new Set<string>();
+  let inContact = false;
   /** Ends the wait for news, or for another try. */
   let wake = (): void => undefined;
   /** Ends the wait for more news. */
@@ -57,15 +66,49 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   }
 
   async function tell(ids: readonly string[], signal: AbortSignal): Promise<void> {
+    if (!inContact) await call([], signal);
+    inContact = true;
     const endpoints = ids.flatMap((id) => book.endpoints.get(id) ?? []);
     for (const id of ids) if (!book.endpoints.has(id)) settle(id, (waiter) => waiter.resolve());
     if (endpoints.length === 0) return;
-    const body = { reports: endpoints.map(reportOf) };
-    const { results } = await client.call(routes.report, { params: { node }, body }, { signal });
+    const results = await send(endpoints, signal);
     const told = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
+    const failures: unknown[] = [];
     for (const result of results) {
       const sent = told.get(result.endpoint);
-      if (sent !== undefined) await accept(sent, result, signal);
+      if (sent === undefined) continue;
+      try {
+        await accept(sent, result, signal);
+      } catch (error) {
+        // The others' news has been heard all the same.
+        dirty.add(sent.id);
+        settle(sent.id, (waiter) => waiter.reject(error));
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw new AcceptError(failures[0]);
+  }
+
+  async function call(reports: EndpointReport[], signal: AbortSignal): Promise<ReportResults["results"]> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT)]);
+    try {
+      return (await client.call(routes.report, { params: { node }, body: { reports } }, { signal: limit })).results;
+    } catch (error) {
+      // What the controller may have heard without anybody knowing is kept small: next time it is first asked whether it is there.
+      inContact = false;
+      throw error;
+    }
+  }
+
+  /** Notes whose end the controller may have heard of, until it is known. */
+  async function send(endpoints: readonly LocalEndpoint[], signal: AbortSignal): Promise<ReportResults["results"]> {
+    const ends = endpoints.filter((endpoint) => tellsEnd(endpoint) && !perhapsEnded.has(endpoint.id));
+    for (const { id } of ends) perhapsEnded.add(id);
+    try {
+      return await call(endpoints.map(reportOf), signal);
+    } catch (error) {
+      if (isHoldfastError(error) && error.details.sent === false) for (const { id } of ends) perhapsEnded.delete(id);
+      throw error;
     }
   }
 
@@ -84,7 +127,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
         break;
       case "unknown":
         // A controller that has lost its memory must not cost a running container its network.
-        if (sent.phase === "released" || sent.phase === "reserved") await book.deleteEndpoint(sent.id);
+        if (now?.phase === "released" || now?.phase === "reserved") await book.deleteEndpoint(sent.id);
         else {
           logger.error("the controller does not know an endpoint that runs here", {
             endpoint: sent.id,
@@ -99,6 +142,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
         else await takedown().forget(sent.id, result.detail ?? "the claim is gone", signal);
         break;
     }
+    perhapsEnded.delete(sent.id);
     // Who waits, waits for what came in the meantime as well.
     if (!dirty.has(sent.id)) settle(sent.id, (waiter) => waiter.resolve());
   }
@@ -108,7 +152,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     const rest = now.unreported.slice(sent.unreported.length);
     if (rest.length > 0) dirty.add(now.id);
     if (now.phase === "released" && rest.length === 0) return book.deleteEndpoint(now.id);
-    const { replaces: _, ...fields } = now;
+    const { replaces: _, replacesAlso: __, ...fields } = now;
     await book.putEndpoint({ ...fields, unreported: rest, known: true });
   }
 
@@ -118,6 +162,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     try {
       await tell(ids, signal);
     } catch (error) {
+      if (error instanceof AcceptError) throw error.cause;
       for (const id of ids) dirty.add(id);
       for (const id of ids) settle(id, (waiter) => waiter.reject(error));
       throw error;
@@ -134,8 +179,9 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     if (dirty.size > 0 || signal.aborted) return;
     await new Promise<void>((resolve) => {
       wake = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      signal.addEventListener("abort", wake, { once: true });
     });
+    signal.removeEventListener("abort", wake);
   }
 
   /** Nobody gathers while somebody waits. */
@@ -165,8 +211,17 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     retryNow() {
       wake();
     },
+    lostContact() {
+      inContact = false;
+    },
+    mayHaveToldEnd: (id) => perhapsEnded.has(id),
     async run(signal) {
-      for (const endpoint of book.endpoints.values()) if (endpoint.unreported.length > 0) dirty.add(endpoint.id);
+      for (const endpoint of book.endpoints.values()) {
+        if (endpoint.unreported.length === 0) continue;
+        dirty.add(endpoint.id);
+        // An earlier run may have sent it.
+        if (tellsEnd(endpoint)) perhapsEnded.add(endpoint.id);
+      }
       let attempt = 0;
       while (!signal.aborted) {
         await untilDirty(signal);
@@ -192,8 +247,19 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   }
 }
 
+/** The controller has answered, and what it said could not be followed for some endpoints. */
+class AcceptError extends Error {
+  constructor(cause: unknown) {
+    super("answers of the controller could not be followed", { cause });
+  }
+}
+
+function tellsEnd({ unreported }: LocalEndpoint): boolean {
+  return unreported.some(({ phase }) => phase === "detached" || phase === "released");
+}
+
 function reportOf(endpoint: LocalEndpoint): EndpointReport {
-  const { id, epoch, unreported, workload, replaces, tenant, network, identity } = endpoint;
+  const { id, epoch, unreported, workload, replaces, replacesAlso = [], tenant, network, identity } = endpoint;
   return {
     endpoint: id,
     epoch,
@@ -201,5 +267,6 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     workload,
     claim: { tenant, network, identity },
     ...(replaces === undefined ? {} : { replaces }),
+    ...(replaces === undefined || replacesAlso.length === 0 ? {} : { replacesAlso }),
   };
 }

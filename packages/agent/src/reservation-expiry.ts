@@ -1,5 +1,6 @@
 import { type Clock, errorText, type Logger } from "@holdfast/core";
 import type { Book } from "./book.ts";
+import type { LocalEndpoint } from "./local-endpoint.ts";
 import type { Takedown } from "./takedown.ts";
 
 export interface ReservationExpiryDependencies {
@@ -18,8 +19,11 @@ export async function expireReservations(
   const { book, takedown, clock, logger } = dependencies;
   while (!signal.aborted) {
     const now = clock.now().getTime();
-    const waiting = [...book.endpoints.values()].filter(({ phase }) => phase === "reserved" || phase === "detached");
+    const waiting = [...book.endpoints.values()].filter(isWaiting);
     for (const endpoint of waiting.filter(({ since }) => since + timeoutMilliseconds <= now)) {
+      // Its container may have come while another one was given back.
+      const present = book.endpoints.get(endpoint.id);
+      if (present === undefined || !isWaiting(present) || present.since !== endpoint.since) continue;
       await takedown
         .release(endpoint.id, `no container came for it in ${timeoutMilliseconds / 1000} s`, signal)
         .catch((error: unknown) =>
@@ -29,4 +33,8 @@ export async function expireReservations(
     const rest = waiting.map(({ since }) => since + timeoutMilliseconds - now).filter((due) => due > 0);
     await clock.wait(Math.min(timeoutMilliseconds, ...rest), signal).catch(() => undefined);
   }
+}
+
+function isWaiting({ phase }: LocalEndpoint): boolean {
+  return phase === "reserved" || phase === "detached";
 }

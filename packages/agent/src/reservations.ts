@@ -35,6 +35,11 @@ export interface ReservationsDependencies {
   readonly newId: () => string;
 }
 
+/** Milliseconds after which a controller that says nothing counts as one that does not answer, when this node can go on by itself. */
+const ANSWER_LIMIT = 8000;
+/** Endpoints between one that the controller knows and the present one, made while it did not answer. */
+const MOST_BETWEEN = 64;
+
 export function createReservations(dependencies: ReservationsDependencies, node: Name): Reservations {
   const { book, client, takedown, reporter, turns, clock, logger, newId } = dependencies;
 
@@ -43,17 +48,19 @@ export function createReservations(dependencies: ReservationsDependencies, node:
   async function reserveInTurn(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses> {
     const waiting = waitingFor(request);
     if (waiting !== undefined) {
-      await book.putEndpoint({ ...waiting, grants: waiting.grants + 1 });
+      // Its time to be attached begins anew.
+      await book.putEndpoint({ ...waiting, grants: waiting.grants + 1, since: clock.now().getTime() });
       return answer(waiting);
     }
-    const before = request.address === undefined ? undefined : await makeWay(request, request.address, signal);
+    const { former, owed } = await makeWay(request, signal);
+    const ours = former ?? ownFreed(request);
     try {
-      return await reserveAtController(request, signal);
+      return await reserveAtController(request, { owed, signal: ours === undefined ? signal : withLimit(signal) });
     } catch (error) {
-      if (!isHoldfastError(error, "unavailable")) throw error;
-      const former = before ?? ownFreed(request);
-      if (former === undefined) throw unreachable(request, error);
-      return await goOnWith(former, request);
+      if (signal.aborted || !isUnanswered(error)) throw error;
+      if (ours === undefined) throw unreachable(request, error);
+      if (!isSurelyOurs(ours)) throw doubtful(request, ours, error);
+      return await goOnWith(ours, { request, owed });
     }
   }
 
@@ -66,33 +73,52 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     }
     for (const endpoint of book.endpoints.values()) {
       const same = endpoint.requester === request.requester && networkKey(endpoint) === networkKey(request);
-      const wanted = request.identity === undefined || request.identity === endpoint.identity;
+      const { identity, identityIsHint = false } = request;
+      const wanted = identity === undefined || identityIsHint || identity === endpoint.identity;
       if (same && wanted && endpoint.phase === "reserved") return endpoint;
     }
     return undefined;
   }
 
-  /** Ends what is left of a former endpoint of the address. Gives it back when the controller has not been told of its end yet. */
+  /**
+   * Ends what is left of a former endpoint of the address or identity. Gives it back when the controller has not been told of its end yet, and how
+   * often its runtime will still give the address back, which is then not meant for the endpoint to come.
+   */
   async function makeWay(
     request: ReserveRequest,
-    address: IpAddress,
     signal: AbortSignal,
-  ): Promise<LocalEndpoint | undefined> {
-    const holder = book.holderOf(networkKey(request), address);
-    if (holder === undefined) return undefined;
+  ): Promise<{ readonly former?: LocalEndpoint | undefined; readonly owed: number }> {
+    const holder = formerHolder(request);
+    if (holder === undefined) return { owed: 0 };
     if (holder.phase !== "detached" && holder.phase !== "failed" && holder.phase !== "released") {
       throw new HoldfastError(
         "address_in_use",
-        `${address} of ${holder.identity} is in use on this node (${node}) by ${callName(holder)}; stop that first`,
+        `${request.address ?? holder.addresses[0]} of ${holder.identity} is in use on this node (${node}) by ${callName(holder)}; stop that first`,
         { details: { identity: holder.identity, node, endpoint: holder.id } },
       );
     }
     if (holder.phase !== "released") await takedown.release(holder.id, "its address is wanted again", signal);
     await flushed(holder.id, signal);
-    return book.endpoints.get(holder.id);
+    return { former: book.endpoints.get(holder.id), owed: holder.phase === "released" ? 0 : holder.grants };
   }
 
-  async function reserveAtController(request: ReserveRequest, signal: AbortSignal): Promise<ReservedAddresses> {
+  /** Who has the address here; for an identity, its endpoint that is off the wire already: of the others, the controller knows more. */
+  function formerHolder(request: ReserveRequest): LocalEndpoint | undefined {
+    const key = networkKey(request);
+    if (request.address !== undefined) return book.holderOf(key, request.address);
+    if (request.identity === undefined) return undefined;
+    for (const endpoint of book.endpoints.values()) {
+      const { phase } = endpoint;
+      const isOff = phase === "detached" || phase === "failed" || phase === "released";
+      if (isOff && endpoint.identity === request.identity && networkKey(endpoint) === key) return endpoint;
+    }
+    return undefined;
+  }
+
+  async function reserveAtController(
+    request: ReserveRequest,
+    { owed, signal }: { readonly owed: number; readonly signal: AbortSignal },
+  ): Promise<ReservedAddresses> {
     const { tenant, network, address, identity, identityIsHint = false, runtime, container } = request;
     const id = newId();
     const body = {
@@ -106,7 +132,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     };
     const answered = client.call(routes.reserve, { params: { node }, body }, { signal });
     const kept = answered.then(async (reservation) => {
-      const endpoint = fromReservation(reservation, request);
+      const endpoint = { ...fromReservation(reservation, request), grants: 1 + owed };
       await Promise.all([book.putNetwork(reservation.network), book.putEndpoint(endpoint)]);
       return endpoint;
     });
@@ -153,10 +179,26 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     return freed.sort((a, b) => a.since - b.since)[0];
   }
 
+  /**
+   * Whether the controller cannot have heard that the endpoint is off the wire: from then on it may give the claim to others without having heard
+   * of this node.
+   */
+  function isSurelyOurs(former: LocalEndpoint): boolean {
+    if (reporter.mayHaveToldEnd(former.id)) return false;
+    const untold = former.unreported.map(({ phase }) => phase);
+    const wasAttached = former.workload.endpoint !== undefined;
+    return untold.includes("detached") || (!wasAttached && untold.includes("released"));
+  }
+
   /** The claim goes on under a new endpoint; the controller learns of both in one step. */
-  async function goOnWith(former: LocalEndpoint, request: ReserveRequest): Promise<ReservedAddresses> {
+  async function goOnWith(
+    former: LocalEndpoint,
+    { request, owed }: { readonly request: ReserveRequest; readonly owed: number },
+  ): Promise<ReservedAddresses> {
     const { runtime, container, requester } = request;
     const replaces = former.known ? former.id : former.replaces;
+    // The controller may have heard of it and its answer was lost.
+    const between = former.known ? [] : [...(former.replacesAlso ?? []), former.id].slice(-MOST_BETWEEN);
     const now = clock.now();
     const endpoint: LocalEndpoint = {
       ...former,
@@ -165,13 +207,14 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       since: now.getTime(),
       workload: { runtime, ...(container === undefined ? {} : { container }) },
       requester,
-      grants: 1,
+      grants: 1 + owed,
       ports: [],
       unreported: [
         { phase: "reserved", at: now.toISOString(), actor: `node/${node}`, reason: "no controller answered" },
       ],
       known: false,
       ...(replaces === undefined ? {} : { replaces }),
+      replacesAlso: between,
     };
     logger.info("claim goes on without a controller", { endpoint: endpoint.id, identity: endpoint.identity });
     await book.replaceEndpoint(former.id, endpoint);
@@ -206,6 +249,16 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     );
   }
 
+  function doubtful(request: ReserveRequest, former: LocalEndpoint, cause: unknown): HoldfastError {
+    const what = request.address ?? request.identity ?? former.addresses[0];
+    return new HoldfastError(
+      "unavailable",
+      `no controller answers, and it may have heard that ${what} of ${networkKey(request)} is not in use on this node (${node}) any more and ` +
+        "given it to another; try again when it answers",
+      { cause },
+    );
+  }
+
   return {
     async arrived(endpoint) {
       await underWay.get(endpoint)?.catch(() => undefined);
@@ -214,7 +267,10 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     reserve(request, signal) {
       signal.throwIfAborted();
       const scope = request.address ?? request.identity ?? request.requester;
-      return turns.take(`${networkKey(request)} ${scope}`, () => reserveInTurn(request, signal));
+      return turns.take(`${networkKey(request)} ${scope}`, () => {
+        signal.throwIfAborted();
+        return reserveInTurn(request, signal);
+      });
     },
 
     unreserve(request, signal) {
@@ -231,4 +287,13 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       });
     },
   };
+}
+
+function withLimit(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT)]);
+}
+
+/** No answer, or none in time. */
+function isUnanswered(error: unknown): boolean {
+  return isHoldfastError(error, "unavailable") || (error instanceof DOMException && error.name === "TimeoutError");
 }

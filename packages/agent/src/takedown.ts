@@ -11,6 +11,10 @@ export interface Takedown {
   release(id: string, reason: string, signal: AbortSignal): Promise<void>;
   /** The node has lost the endpoint to another: off the wire and out of the book, nothing to report. */
   forget(id: string, reason: string, signal: AbortSignal): Promise<void>;
+  /** Whether the endpoint may be on the wire: it is in the book, and nobody takes it down. */
+  mayBeUp(id: string): boolean;
+  /** Whether the endpoint is being forgotten. */
+  isLost(id: string): boolean;
 }
 
 export interface TakedownDependencies {
@@ -22,13 +26,16 @@ export interface TakedownDependencies {
 
 export function createTakedown(dependencies: TakedownDependencies): Takedown {
   const { book, changes, driver, logger } = dependencies;
+  /** Endpoints that are being forgotten: still in the book, and not to be attached any more. */
+  const lost = new Set<string>();
 
   const detach: Takedown["detach"] = async (id, reason, signal) => {
     const phase = book.endpoints.get(id)?.phase;
     if (phase === undefined || phase === "reserved" || phase === "detached" || phase === "released") return;
     if (phase !== "detaching") changes.pass(id, "detaching", { reason });
     await driver.detach(id, signal);
-    await changes.step(id, "detached");
+    // Another caller may have come further in the meantime.
+    if (book.endpoints.get(id)?.phase === "detaching") await changes.step(id, "detached");
   };
 
   return {
@@ -43,13 +50,21 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
       const endpoint = book.endpoints.get(id);
       if (endpoint === undefined) return;
       logger.warn("endpoint lost by this node", { endpoint: id, identity: endpoint.identity, reason });
+      lost.add(id);
       try {
         await driver.detach(id, signal);
+        await book.deleteEndpoint(id);
       } catch (error) {
         logger.error("lost endpoint could not be taken off the wire", { endpoint: id, error: errorText(error) });
         throw error;
+      } finally {
+        lost.delete(id);
       }
-      await book.deleteEndpoint(id);
+    },
+    isLost: (id) => lost.has(id),
+    mayBeUp(id) {
+      const phase = book.endpoints.get(id)?.phase;
+      return !lost.has(id) && (phase === "binding" || phase === "wired" || phase === "active");
     },
   };
 }

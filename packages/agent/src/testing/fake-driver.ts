@@ -8,12 +8,22 @@ export class FakeDriver implements DatapathDriver {
   readonly networks = new Map<string, WiredNetwork>();
   readonly remotes = new Map<string, RemoteEndpoint>();
   readonly attached = new Map<string, EndpointWiring>();
+  /** Runs before an endpoint is wired or taken off the wire, for tests that stop in the middle. */
+  before: (what: "attach" | "detach", endpoint: string) => Promise<void> = () => Promise.resolve();
+  /** What this life of the agent has asked for; the rest is pruned when it is in step. */
+  readonly #desired = new Set<string>();
   #failNext: string | undefined;
   readonly #followers = new Set<(event: PortEvent) => void>();
 
   /** The next attach is refused with this text. */
   failNextAttach(message: string): void {
     this.#failNext = message;
+  }
+
+  /** The agent's process has ended: what is wired stays, and is no longer asked for. */
+  outliveAgent(): void {
+    this.#desired.clear();
+    this.before = () => Promise.resolve();
   }
 
   /** Something happens to an interface. */
@@ -34,23 +44,31 @@ export class FakeDriver implements DatapathDriver {
     this.remotes.delete(id);
   }
 
-  attach(endpoint: EndpointWiring): Promise<AttachedPort> {
+  async attach(endpoint: EndpointWiring): Promise<AttachedPort> {
     const failure = this.#failNext;
     this.#failNext = undefined;
-    if (failure !== undefined) return Promise.reject(new HoldfastError("switch_rejected", failure));
+    if (failure !== undefined) throw new HoldfastError("switch_rejected", failure);
+    await this.before("attach", endpoint.id);
     this.attached.set(endpoint.id, endpoint);
+    this.#desired.add(endpoint.id);
     this.journal.push(`attach ${endpoint.id} ${endpoint.addresses.join(",")}`);
-    return Promise.resolve({ hostInterface: `h${endpoint.id}`, containerInterface: `c${endpoint.id}`, mtu: 1500 });
+    return { hostInterface: `h${endpoint.id}`, containerInterface: `c${endpoint.id}`, mtu: 1500 };
   }
-  detach(endpointId: string): Promise<void> {
+  async detach(endpointId: string): Promise<void> {
+    await this.before("detach", endpointId);
+    this.#desired.delete(endpointId);
     if (this.attached.delete(endpointId)) this.journal.push(`detach ${endpointId}`);
-    return Promise.resolve();
   }
   announce(endpointId: string): Promise<void> {
     this.journal.push(`announce ${endpointId}`);
     return Promise.resolve();
   }
   synced(): Promise<void> {
+    for (const id of [...this.attached.keys()]) {
+      if (this.#desired.has(id)) continue;
+      this.attached.delete(id);
+      this.journal.push(`prune ${id}`);
+    }
     this.journal.push("synced");
     return Promise.resolve();
   }

@@ -1,0 +1,127 @@
+import type { IpAddress } from "@holdfast/core";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Cluster, type Host, NETWORK, TENANT } from "./testing/cluster.ts";
+
+const ADDRESS = "10.20.0.7" as IpAddress;
+
+let cluster: Cluster;
+let h1: Host;
+let h2: Host;
+beforeEach(async () => {
+  cluster = await Cluster.start(["h1", "h2"]);
+  [h1, h2] = [cluster.host("h1"), cluster.host("h2")];
+  await cluster.claimAt("redis-0", ADDRESS);
+});
+afterEach(() => cluster[Symbol.asyncDispose]());
+
+const named = { tenant: TENANT, network: NETWORK, address: ADDRESS };
+const reserve = (host: Host) =>
+  host.workloads.reserve({ ...named, runtime: "docker", requester: "pool-1" }, cluster.signal);
+const attach = (host: Host, runtimeEndpoint: string) =>
+  host.workloads.attach({ ...named, runtime: "docker", runtimeEndpoint, addresses: [ADDRESS] }, cluster.signal);
+const detach = (host: Host, runtimeEndpoint: string) => host.workloads.detach({ runtimeEndpoint }, cluster.signal);
+const unreserve = (host: Host) => host.workloads.unreserve(named, cluster.signal);
+const run = async (host: Host, runtimeEndpoint: string) => {
+  await reserve(host);
+  return await attach(host, runtimeEndpoint);
+};
+const phaseIs = (phase: string) =>
+  cluster.until(async () => (await cluster.endpoints()).map((endpoint) => endpoint.phase).join() === phase);
+
+const REFUSAL = "no controller answers, and it may have heard that 10.20.0.7 of default/web is not in use on this node";
+
+describe("a node whose link is cut", () => {
+  test("does not go on with a claim that it had said is off the wire: another node may have it", async () => {
+    await run(h1, "d1");
+    await detach(h1, "d1");
+    await phaseIs("detached");
+    h1.link.cut();
+    await run(h2, "d2");
+    await expect(reserve(h1)).rejects.toThrow(REFUSAL);
+    expect([h1.driver.attached.size, h2.driver.attached.size]).toEqual([0, 1]);
+    h1.link.mend();
+    await cluster.until(async () => (await h1.onDisk()).size === 0);
+  });
+
+  test("does not go on with a claim whose release arrived, when only the answer was lost", async () => {
+    await run(h1, "d1");
+    await phaseIs("wired");
+    h1.link.loseAnswers(/reports.*"released"/);
+    // Nor does the feed say that the endpoint is gone.
+    h1.link.mute();
+    h1.link.breakOff();
+    await cluster.until(() => h1.link.muteFeeds > 0);
+    await detach(h1, "d1");
+    await unreserve(h1);
+    await cluster.until(async () => (await cluster.endpoints()).length === 0);
+    h1.link.cut();
+    await run(h2, "d2");
+    await expect(reserve(h1)).rejects.toThrow(REFUSAL);
+    expect([h1.driver.attached.size, h2.driver.attached.size]).toEqual([0, 1]);
+  });
+
+  test("does not go on after a restart with what an earlier run may have told", async () => {
+    await run(h1, "d1");
+    await phaseIs("wired");
+    h1.link.cut();
+    await detach(h1, "d1");
+    await unreserve(h1);
+    await h1.stop();
+    await h1.start();
+    await expect(reserve(h1)).rejects.toThrow(REFUSAL);
+  });
+
+  test("goes on again and again, whichever of its reports arrived", async () => {
+    await run(h1, "d1");
+    await phaseIs("wired");
+    h1.link.cut();
+    await detach(h1, "d1");
+    await unreserve(h1);
+    const second = await run(h1, "d2");
+    h1.link.mend();
+    h1.link.loseAnswers(/reports.*"wired"/);
+    await cluster.until(async () => (await cluster.endpoints())[0]?.id === second.endpoint);
+    h1.link.cut();
+    await detach(h1, "d2");
+    await unreserve(h1);
+    const third = await run(h1, "d3");
+    h1.link.mend();
+    await cluster.until(async () => (await cluster.endpoints())[0]?.id === third.endpoint);
+    await phaseIs("wired");
+    expect([...h1.driver.attached.keys()]).toEqual([third.endpoint]);
+    expect((await cluster.claims())[0]?.binding).toMatchObject({ node: "h1", endpoint: third.endpoint });
+    expect((await cluster.claims())[0]?.epoch).toBe(1);
+  });
+});
+
+test("a feed that has fallen silent is opened again", async () => {
+  await h1.stop();
+  h1.link.mute();
+  h1.driver.journal.length = 0;
+  await h1.start({ feedSilenceMilliseconds: 200 });
+  await cluster.until(() => h1.link.muteFeeds > 1);
+  h1.link.mend();
+  await cluster.until(() => h1.driver.journal.includes("synced"));
+});
+
+describe("a machine that gets another name", () => {
+  test("keeps its endpoints under the old one, and says what to do", async () => {
+    await run(h1, "d1");
+    await h1.stop();
+    await expect(h1.start({ node: h2.name })).rejects.toThrow(
+      "this machine was node h1 and still has 1 endpoints under that name, it cannot become h2 with them; " +
+        "start the agent with --node h1, or as h2 when its containers are gone",
+    );
+    await h1.start();
+    expect(h1.driver.attached.size).toBe(1);
+  });
+
+  test("may have it when nothing is left under the old one", async () => {
+    await run(h1, "d1");
+    await detach(h1, "d1");
+    await unreserve(h1);
+    await h1.stop();
+    await h2.stop();
+    await h1.start({ node: h2.name });
+  });
+});

@@ -1,0 +1,207 @@
+import { type IpAddress, isHoldfastError } from "@holdfast/core";
+import { routes } from "@holdfast/model";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { Cluster, type Host, holdable, NETWORK, TENANT } from "./testing/cluster.ts";
+
+const ADDRESS = "10.20.0.7" as IpAddress;
+const docker = { tenant: TENANT, network: NETWORK, runtime: "docker", requester: "pool-1" } as const;
+
+let cluster: Cluster;
+let h1: Host;
+beforeEach(async () => {
+  cluster = await Cluster.start(["h1"]);
+  h1 = cluster.host("h1");
+});
+afterEach(() => cluster[Symbol.asyncDispose]());
+
+const reserve = (address?: IpAddress) =>
+  h1.workloads.reserve({ ...docker, ...(address === undefined ? {} : { address }) }, cluster.signal);
+const attach = (runtimeEndpoint: string, address: IpAddress = ADDRESS, signal = cluster.signal) =>
+  h1.workloads.attach(
+    { runtime: "docker", runtimeEndpoint, tenant: TENANT, network: NETWORK, addresses: [address] },
+    signal,
+  );
+const detach = (runtimeEndpoint: string) => h1.workloads.detach({ runtimeEndpoint }, cluster.signal);
+const unreserve = (address: IpAddress = ADDRESS) =>
+  h1.workloads.unreserve({ tenant: TENANT, network: NETWORK, address }, cluster.signal);
+
+/** The data path stops in front of a step until the result is called. */
+function stopBefore(host: Host, what: "attach" | "detach"): { readonly reached: Promise<void>; go(): void } {
+  const reached = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  host.driver.before = async (step) => {
+    if (step !== what) return;
+    reached.resolve();
+    await gate.promise;
+  };
+  return {
+    reached: reached.promise,
+    go() {
+      host.driver.before = () => Promise.resolve();
+      gate.resolve();
+    },
+  };
+}
+
+describe("a claim that is moved by force", () => {
+  test("while its endpoint is being wired, leaves nothing on the wire", async () => {
+    await cluster.claimAt("redis-0", ADDRESS);
+    await reserve(ADDRESS);
+    const wiring = stopBefore(h1, "attach");
+    const attached = attach("d1").catch((error: unknown) => error);
+    await wiring.reached;
+    await cluster.move("redis-0");
+    await cluster.until(() => h1.workloads.attachments("docker").length === 0);
+    wiring.go();
+    expect(String(await attached)).toContain("was taken down while it was attached");
+    expect([...h1.driver.attached.keys()]).toEqual([]);
+  });
+
+  test("is not wired any more while it is being taken down", async () => {
+    await cluster.claimAt("redis-0", ADDRESS);
+    await reserve(ADDRESS);
+    const goingDown = stopBefore(h1, "detach");
+    await cluster.move("redis-0");
+    await goingDown.reached;
+    const attached = attach("d1").catch((error: unknown) => error);
+    const settled = await Promise.race([attached, cluster.until(() => h1.driver.attached.size > 0)]);
+    goingDown.go();
+    await cluster.until(() => h1.workloads.attachments("docker").length === 0);
+    expect(isHoldfastError(settled, "conflict")).toBe(true);
+    expect([...h1.driver.attached.keys()]).toEqual([]);
+  });
+});
+
+test("an endpoint that is given back while it is being wired does not stay on the wire", async () => {
+  await reserve(ADDRESS);
+  const wiring = stopBefore(h1, "attach");
+  const attached = attach("d1").catch((error: unknown) => error);
+  await wiring.reached;
+  await unreserve();
+  wiring.go();
+  expect(String(await attached)).toContain("was taken down while it was attached");
+  expect([...h1.driver.attached.keys()]).toEqual([]);
+  expect(await cluster.endpoints()).toEqual([]);
+});
+
+test("a repeated attach that fails does not make a running endpoint a failed one", async () => {
+  await reserve(ADDRESS);
+  const { endpoint } = await attach("d1");
+  h1.driver.failNextAttach("the switch is away");
+  await expect(attach("d1")).rejects.toThrow("the switch is away");
+  expect(h1.workloads.inspect("d1")?.phase).toBe("wired");
+  await expect(reserve(ADDRESS)).rejects.toThrow("is in use on this node");
+  expect([...h1.driver.attached.keys()]).toEqual([endpoint]);
+});
+
+test("an attach whose caller has given up before its turn came changes nothing", async () => {
+  await reserve(ADDRESS);
+  const wiring = stopBefore(h1, "attach");
+  const first = attach("d1");
+  await wiring.reached;
+  const late = new AbortController();
+  const second = attach("d1", ADDRESS, late.signal).catch((error: unknown) => error);
+  late.abort(new TypeError("deadline"));
+  wiring.go();
+  await first;
+  expect(String(await second)).toContain("deadline");
+  expect(h1.driver.journal.filter((line) => line.startsWith("attach"))).toHaveLength(1);
+});
+
+describe("reservations that have run out", () => {
+  test("an endpoint that is attached while another one is given back stays", async () => {
+    const reserved = [await reserve("10.20.0.7" as IpAddress), await reserve("10.20.0.8" as IpAddress)];
+    // In the order of the book.
+    const [one, other] = reserved.toSorted((a, b) => a.endpoint.localeCompare(b.endpoint));
+    const [first = "", second = "", address = ADDRESS] = [one?.endpoint, other?.endpoint, other?.addresses[0]];
+    await h1.stop();
+    const disk = holdable(h1.book);
+    h1.book = disk.store;
+    const release = disk.hold(({ key, kind }) => key === `endpoint/${first}` && kind === "put");
+    await h1.start({ reservationTimeoutMilliseconds: 1 });
+    await cluster.until(() => h1.workloads.attachments("docker").some(({ phase }) => phase === "released"));
+    expect(h1.workloads.attachments("docker").find(({ endpoint }) => endpoint === second)?.phase).toBe("reserved");
+    await attach("d2", address);
+    release();
+    await cluster.until(async () => (await cluster.endpoints()).every(({ id }) => id !== first));
+    expect([...h1.driver.attached.keys()]).toEqual([second]);
+  });
+
+  test("count from when they were given out last", async () => {
+    await reserve(ADDRESS);
+    const [before] = h1.workloads.attachments("docker");
+    await cluster.until(() => Date.now() > (before?.since ?? 0));
+    await reserve(ADDRESS);
+    expect(h1.workloads.attachments("docker")[0]?.since).toBeGreaterThan(before?.since ?? 0);
+  });
+});
+
+test("an observer's word does not hold for what was attached in the meantime", async () => {
+  const disk = holdable(h1.book);
+  await h1.stop();
+  h1.book = disk.store;
+  await h1.start();
+  const { endpoint: first } = await reserve("10.20.0.7" as IpAddress);
+  const { endpoint: second } = await reserve("10.20.0.8" as IpAddress);
+  const release = disk.hold(({ key }) => key === `endpoint/${first}`);
+  const reclaimed = h1.workloads.reclaim([first, second], "gone from dockerd", cluster.signal);
+  await attach("d2", "10.20.0.8" as IpAddress);
+  release();
+  await reclaimed;
+  expect([...h1.driver.attached.keys()]).toEqual([second]);
+});
+
+describe("an address that is given back late, by a container that is gone", () => {
+  test("stays with the container that has it now", async () => {
+    await cluster.claimAt("redis-0", ADDRESS);
+    await reserve(ADDRESS);
+    await attach("d1");
+    await detach("d1");
+    await reserve(ADDRESS);
+    const { endpoint } = await attach("d2");
+    await unreserve();
+    expect([...h1.driver.attached.keys()]).toEqual([endpoint]);
+    await detach("d2");
+    await unreserve();
+    await cluster.until(async () => (await cluster.endpoints()).length === 0);
+  });
+});
+
+test("an endpoint that cannot be taken down does not hold up the others' reports", async () => {
+  const first = await reserve("10.20.0.7" as IpAddress);
+  await attach("d1", "10.20.0.7" as IpAddress);
+  await cluster.until(async () => (await cluster.endpoints())[0]?.phase === "wired");
+  h1.driver.before = (what, id) =>
+    what === "detach" && id === first.endpoint ? Promise.reject(new Error("the switch is away")) : Promise.resolve();
+  h1.link.cut();
+  await cluster.client.call(
+    routes.deleteEndpoint,
+    { params: { endpoint: first.endpoint } },
+    { signal: cluster.signal },
+  );
+  h1.workloads.containerNamed?.({ runtimeEndpoint: "d1", container: "stuck" });
+  h1.link.mend();
+  const second = await reserve("10.20.0.8" as IpAddress);
+  await attach("d2", "10.20.0.8" as IpAddress);
+  await detach("d2");
+  await unreserve("10.20.0.8" as IpAddress);
+  await cluster.until(async () => !(await h1.onDisk()).has(second.endpoint));
+  h1.driver.before = () => Promise.resolve();
+  await cluster.until(() => h1.driver.attached.size === 0);
+});
+
+test("an agent that cannot finish a takedown when it starts, starts all the same", async () => {
+  await reserve(ADDRESS);
+  await attach("d1");
+  h1.driver.before = (what) =>
+    what === "detach" ? Promise.reject(new Error("the switch is away")) : Promise.resolve();
+  await expect(detach("d1")).rejects.toThrow("the switch is away");
+  await h1.stop();
+  h1.driver.before = (what) =>
+    what === "detach" ? Promise.reject(new Error("the switch is away")) : Promise.resolve();
+  await h1.start();
+  h1.driver.before = () => Promise.resolve();
+  await unreserve();
+  await cluster.until(async () => (await cluster.endpoints()).length === 0);
+  expect(h1.driver.attached.size).toBe(0);
+});

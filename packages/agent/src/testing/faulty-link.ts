@@ -1,0 +1,68 @@
+import type { FetchLike, ResponseLike } from "@holdfast/client";
+
+/** A node's way to its controller that a test can cut, also in the middle of a request. */
+export class FaultyLink {
+  /** Feeds that were opened while they were mute. */
+  muteFeeds = 0;
+  #isDown = false;
+  #isMute = false;
+  #loses: (request: string) => boolean = () => false;
+  #cut = new AbortController();
+
+  get isDown(): boolean {
+    return this.#isDown;
+  }
+
+  /** Nobody is reached, and what is under way breaks off. */
+  cut(): void {
+    this.#isDown = true;
+    this.breakOff();
+  }
+
+  /** Connections are reset; new ones are possible. */
+  breakOff(): void {
+    this.#cut.abort(new TypeError("connection reset"));
+    this.#cut = new AbortController();
+  }
+
+  mend(): void {
+    this.#isDown = false;
+    this.#isMute = false;
+    this.#loses = () => false;
+  }
+
+  /** Requests whose path and body match arrive, and their answers do not. */
+  loseAnswers(match: RegExp): void {
+    this.#loses = (request) => match.test(request);
+  }
+
+  /** Feeds are opened and never say a word, as when the controller's machine has died. */
+  mute(): void {
+    this.#isMute = true;
+  }
+
+  readonly fetch: FetchLike = async (url, options): Promise<ResponseLike> => {
+    if (this.#isDown) throw refused();
+    const signal = AbortSignal.any([options.signal, this.#cut.signal]);
+    const response = await fetch(url, { ...options, signal });
+    if (this.#isMute && url.endsWith("/feed")) return await this.#silent(response, signal);
+    if (!this.#loses(`${url} ${options.body ?? ""}`)) return response;
+    await response.body?.cancel();
+    throw new TypeError("connection reset");
+  };
+
+  async #silent(response: Response, signal: AbortSignal): Promise<ResponseLike> {
+    this.muteFeeds += 1;
+    await response.body?.cancel();
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => signal.addEventListener("abort", () => controller.error(signal.reason), { once: true }),
+    });
+    return { ok: true, status: 200, body, text: () => Promise.resolve("") };
+  }
+}
+
+/** As `fetch` says that nobody listens. */
+function refused(): TypeError {
+  const cause = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED", syscall: "connect" });
+  return new TypeError("fetch failed", { cause });
+}

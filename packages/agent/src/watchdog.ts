@@ -1,0 +1,34 @@
+import { type Clock, HoldfastError } from "@holdfast/core";
+
+/** Aborts its signal when nothing was heard for too long, and when the outer signal is aborted. */
+export interface Watchdog {
+  readonly signal: AbortSignal;
+  /** Counts from now on, anew. */
+  watch(): void;
+  /** Does not count until it watches again. */
+  rest(): void;
+}
+
+/** Watches at once. */
+export function createWatchdog(clock: Clock, silenceMilliseconds: number, outer: AbortSignal): Watchdog {
+  const barked = new AbortController();
+  let counting = new AbortController();
+
+  function rest(): void {
+    counting.abort();
+  }
+
+  function watch(): void {
+    rest();
+    counting = new AbortController();
+    const { signal } = counting;
+    const tooLong = new HoldfastError("unavailable", `nothing was heard for ${silenceMilliseconds / 1000} s`);
+    clock.wait(silenceMilliseconds, signal).then(
+      () => barked.abort(tooLong),
+      () => undefined,
+    );
+  }
+
+  watch();
+  return { signal: AbortSignal.any([outer, barked.signal]), watch, rest };
+}
