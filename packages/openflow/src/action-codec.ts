@@ -11,6 +11,7 @@ import {
   ReservedPort,
   VLAN_PRESENT,
 } from "./protocol.ts";
+import { readTranslation, writeTranslation } from "./translation-codec.ts";
 import { ByteReader, type ByteWriter } from "./wire.ts";
 
 /** OFPCML_NO_BUFFER: the controller gets the whole packet. */
@@ -101,6 +102,9 @@ function writeAction(writer: ByteWriter, action: Action): void {
     case "dec-ttl":
       writer.u16(ActionType.decrementTtl).u16(8).zeros(4);
       return;
+    case "translate":
+      writeTranslation(writer, action);
+      return;
     case "opaque":
       writer.bytes(Buffer.from(action.bytes, "hex"));
   }
@@ -177,6 +181,8 @@ function readNicira(reader: ByteReader): Action | undefined {
       const port = reader.u16();
       return port === IN_PORT_16 ? { kind: "resubmit", table: reader.u8() } : undefined;
     }
+    case NiciraAction.conntrack:
+      return readTranslation(reader);
     case NiciraAction.outputRegister: {
       const bits = reader.u16();
       const register = fieldNameOfHeader(reader.u32());

@@ -72,6 +72,12 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
   fc.constantFrom(...REGISTERS).map((register): Action => ({ kind: "output-register", register })),
   whole(8).map((table): Action => ({ kind: "resubmit", table })),
   whole(12).map((vlan): Action => ({ kind: "push-vlan", vlan })),
+  fc
+    .tuple(whole(16), whole(8), fc.option(ipv4))
+    .map(
+      ([zone, table, destination]): Action =>
+        destination === null ? { kind: "translate", zone, table } : { kind: "translate", zone, table, destination },
+    ),
   fc.constantFrom<Action>(
     { kind: "output-in-port" },
     { kind: "normal" },

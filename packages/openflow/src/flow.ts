@@ -107,5 +107,11 @@ export type Action =
   | { readonly kind: "push-vlan"; readonly vlan: number }
   | { readonly kind: "pop-vlan" }
   | { readonly kind: "dec-ttl" }
+  /**
+   * Follows an IPv4 packet's connection in a zone and translates addresses (ct with nat, ovs-actions(7)), in fragments and in what
+   * ICMP says of the connection, too; then goes on in `table`. With a destination a new connection is remembered and goes there; without
+   * one only packets of remembered connections are translated.
+   */
+  | { readonly kind: "translate"; readonly zone: number; readonly table: number; readonly destination?: IpAddress }
   /** An action or instruction of a dumped flow that no other kind can say: its bytes in hexadecimal, encoded again as they were. */
   | { readonly kind: "opaque"; readonly layer: "action" | "instruction"; readonly bytes: string };

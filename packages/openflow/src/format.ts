@@ -61,6 +61,11 @@ function formatAction(action: Action): string {
       return "pop_vlan";
     case "dec-ttl":
       return "dec_ttl";
+    case "translate": {
+      const { zone, table, destination } = action;
+      const [commit, nat] = destination === undefined ? ["", "nat"] : ["commit,", `nat(dst=${destination})`];
+      return `ct(${commit}table=${table},zone=${zone},${nat})`;
+    }
     case "opaque":
       return `${action.layer}(0x${action.bytes})`;
   }

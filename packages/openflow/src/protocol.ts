@@ -54,7 +54,7 @@ export const ActionType = {
 } as const;
 
 /** NXAST_*. */
-export const NiciraAction = { registerMove: 6, resubmitTable: 14, outputRegister: 15 } as const;
+export const NiciraAction = { registerMove: 6, resubmitTable: 14, outputRegister: 15, conntrack: 35, nat: 36 } as const;
 export const NICIRA = 0x0000_2320;
 
 /** OFPIT_APPLY_ACTIONS: section 7.2.4. */

@@ -157,6 +157,11 @@ export function openFlowCompliance(name: string, start: () => Promise<SwitchUnde
         "OFPBAC_MATCH_INCONSISTENT",
       ],
       ["a hop count of what is not IP", flow(5, [{ kind: "dec-ttl" }]), "OFPBAC_MATCH_INCONSISTENT"],
+      [
+        "a connection of what is not IP",
+        flow(5, [{ kind: "translate", zone: 1, table: 6 }]),
+        "OFPBAC_MATCH_INCONSISTENT",
+      ],
       ["a tag taken off what has none", flow(5, [{ kind: "pop-vlan" }]), "OFPBAC_MATCH_INCONSISTENT"],
     ])("refuses %s, and says which flow", async (_, bad, error) => {
       const refused = await refusal(add(bad));

@@ -49,6 +49,8 @@ function needsOf(action: Action): readonly Prerequisite[] {
       return [FIELDS[action.from].needs, FIELDS[action.to].needs];
     case "dec-ttl":
       return ["ip"];
+    case "translate":
+      return [action.destination === undefined ? "ip" : "ipv4"];
     case "output":
     case "output-in-port":
     case "output-register":

@@ -103,6 +103,14 @@ const CASES: readonly (readonly [Match, ...Action[]])[] = [
     { kind: "move", from: "nd_reserved", to: "reg4" },
     { kind: "move", from: "nd_sll", to: "eth_src" },
   ],
+  [
+    { ...ipv4, inPort: 5 },
+    { kind: "translate", zone: 1000, table: 60, destination: ip("10.20.0.5") },
+  ],
+  [
+    { ...ipv4, inPort: 6 },
+    { kind: "translate", zone: 65_000, table: 60 },
+  ],
 ];
 
 /** Flows with every field and action that we can express, each in a table, priority or match of its own. */
