@@ -19,6 +19,25 @@ const NETWORKS = [
   network("n9", "vxlan", 4712, { tenant: "rival", prefixes: ["10.30.0.0/24"] }),
 ];
 
+/** Sends datagrams of these sizes, the next when one was answered, each again until then; gives the sizes of unharmed answers. */
+async function echoed(from: Sandbox, port: number, sizes: readonly number[]): Promise<unknown> {
+  const script = `
+    const socket = require("node:dgram").createSocket("udp4");
+    const sizes = ${JSON.stringify(sizes)};
+    const seen = [];
+    const done = () => { console.log(JSON.stringify(seen)); process.exit(0); };
+    const send = () => socket.send(Uint8Array.from({ length: sizes[seen.length] }, (_, index) => index % 251));
+    socket.on("message", (message) => {
+      seen.push(message.every((byte, index) => byte === index % 251) ? message.length : -message.length);
+      if (seen.length < sizes.length) send(); else done();
+    });
+    // Who sends what is too long learns so, and sends it in pieces the next time.
+    socket.on("error", (error) => { if (error.code !== "EMSGSIZE") throw error; });
+    socket.on("connect", () => { send(); setInterval(send, 300); setTimeout(done, 3000); });
+    socket.connect(${port}, "${MACHINE}");`;
+  return JSON.parse(await from.exec(process.execPath, "-e", script));
+}
+
 /** No connection comes about. */
 async function refused(from: Pick<Sandbox, "exec">, address: string, port: number): Promise<void> {
   await expect(from.exec("timeout", "1", "busybox", "nc", address, String(port), "-e", "true")).rejects.toThrow();
@@ -96,25 +115,23 @@ describe("a published port of a network behind the uplink", () => {
       expect(driver.status()).toEqual([]);
     });
 
-    test("is reached over UDP", async () => {
+    test("is reached over UDP, in fragments too", async () => {
       await using echo = Traffic.start(at(name).path, "udp-echo", "-", 7000);
       await echo.next();
-      const script = `
-        const socket = require("node:dgram").createSocket("udp4");
-        const sizes = [100];
-        const seen = [];
-        socket.on("message", (message) => {
-          const size = message.length;
-          seen.push(message.every((byte, index) => byte === index % 251) ? size : -size);
-          if (seen.length < sizes.length) send(); else { console.log(JSON.stringify(seen)); process.exit(0); }
-        });
-        const send = () => socket.send(Uint8Array.from({ length: sizes[seen.length] }, (_, index) => index % 251), ${port}, "${MACHINE}");
-        send();
-        // The first one that is too long for the network is refused: who sends it learns how much fits.
-        setInterval(send, 300);
-        setTimeout(() => { console.log(JSON.stringify(seen)); process.exit(0); }, 3000);`;
-      expect(JSON.parse(await outside.exec(process.execPath, "-e", script))).toEqual([100]);
+      expect(await echoed(outside, port, [100, 1430, 4000])).toEqual([100, 1430, 4000]);
     });
+  });
+
+  test("hears what routers and machines say of its packets", async () => {
+    await using echo = Traffic.start(at("vlan").path, "udp-echo", "-", 7000);
+    await echo.next();
+    await host.ovs.exec("ip", "route", "add", `${OUTSIDE}/32`, "dev", "out0", "mtu", "1300");
+    expect(await echoed(outside, 8080, [1400])).toEqual([1400]);
+    const learned = await at("vlan").exec("ip", "route", "get", "169.254.88.1");
+    await host.ovs.exec("ip", "route", "del", `${OUTSIDE}/32`);
+    expect(learned).toContain("mtu 1300");
+    await echo[Symbol.asyncDispose]();
+    await expect(echoed(outside, 8080, [100])).rejects.toThrow("ECONNREFUSED");
   });
 
   test("is no way from the container to the machine, or through it", async () => {
@@ -178,6 +195,9 @@ describe("a published port of a network behind the uplink", () => {
     await wait(1500);
     const rules = await ruleset();
     await using probe = await Probe.start(outside.path, { path: at("vlan").path, address: MACHINE }, 8080, 7000);
+    await using server = Traffic.start(at("vlan").path, "tcp-serve", "0.0.0.0", 7100);
+    await server.next();
+    await using client = Traffic.start(outside.path, "tcp-send-slowly", MACHINE, 8080, 4000);
     const recording = await record(host, ["hf-int"]);
     await driver.close();
     await open();
@@ -188,13 +208,17 @@ describe("a published port of a network behind the uplink", () => {
     expect(await recording.stop()).toEqual([]);
     expect(await ruleset()).toBe(rules);
     expect(await probe.finish()).toMatchObject({ lost: 0 });
+    expect(await client.next()).toMatchObject({ right: true });
   });
 
-  test("works again when ovs-vswitchd was killed, which takes the machine's port with it", async () => {
+  test("works again when ovs-vswitchd was killed, which takes the machine's port with it, and keeps connections", async () => {
     await using server = Traffic.start(at("vxlan").path, "tcp-serve", "0.0.0.0", 7100);
     await server.next();
+    await using standing = Traffic.start(outside.path, "tcp-send-slowly", MACHINE, 8081, 4000);
+    await wait(300);
     await host.ovs.restartSwitch("kill");
     await expect.poll(() => driver.status(), { timeout: 10_000 }).toEqual([]);
+    expect(await standing.next()).toMatchObject({ right: true });
     await using client = Traffic.start(outside.path, "tcp-send", MACHINE, 8081, MEBIBYTE);
     expect(await client.next()).toMatchObject({ right: true });
   });
@@ -221,7 +245,7 @@ describe("a published port of a network behind the uplink", () => {
     expect(await link()).toBeDefined();
     await driver.synced(signal);
     await expect.poll(link).toBeUndefined();
-    expect(await ruleset()).not.toContain("holdfast {");
+    await expect.poll(ruleset).not.toContain("holdfast {");
     expect(await host.flows()).not.toContain("169.254.88");
   });
 });

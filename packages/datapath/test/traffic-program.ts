@@ -69,10 +69,21 @@ function tcpServe(): void {
   server.listen(Number(port), host, () => say({ ready: true }));
 }
 
-function tcpSend(): void {
+/** `amount` bytes over TCP, at once or 1000 a second; then whether they arrived as they were. */
+function tcpSend(slowly: boolean): void {
   const payload = Buffer.alloc(Number(amount), "holdfast carries this\n");
   let reply = "";
-  const socket = connect(Number(port), host, () => socket.end(payload));
+  const socket = connect(Number(port), host, () => {
+    if (!slowly) return void socket.end(payload);
+    let sent = 0;
+    const timer = setInterval(() => {
+      socket.write(payload.subarray(sent, sent + 100));
+      sent += 100;
+      if (sent < payload.length) return;
+      clearInterval(timer);
+      socket.end();
+    }, 100);
+  });
   socket.on("data", (chunk) => {
     reply += String(chunk);
   });
@@ -95,7 +106,10 @@ switch (mode) {
     tcpServe();
     break;
   case "tcp-send":
-    tcpSend();
+    tcpSend(false);
+    break;
+  case "tcp-send-slowly":
+    tcpSend(true);
     break;
   default:
     process.exit(2);

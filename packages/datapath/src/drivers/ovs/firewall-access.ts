@@ -30,13 +30,8 @@ function chains(link: string, ports: readonly FirewallPort[]): string {
     // A container may answer, and begin nothing: neither with this machine nor through it.
     "chain incoming {",
     "  type filter hook prerouting priority mangle; policy accept;",
-    `  iifname "${link}" ct state established,related jump answers`,
+    `  iifname "${link}" ct state established,related accept`,
     `  iifname "${link}" drop`,
-    "}",
-    // What a router says of a packet that is too long names an address the container has never heard of: so routers may cut it.
-    "chain answers {",
-    "  meta l4proto tcp ip frag-off set 0",
-    "  accept",
     "}",
     "chain outgoing {",
     "  type filter hook postrouting priority filter; policy accept;",

@@ -17,6 +17,7 @@ import {
   ACCESS_ADDRESS,
   ACCESS_PREFIX,
   type AccessParty,
+  accessBase,
   accessFromEndpoint,
   accessToEndpoint,
   readStandIns,
@@ -62,6 +63,7 @@ export class HostAccess implements MachineSide {
     this.#dependencies = dependencies;
     this.#settings = settings;
     this.#rows = new Contributions(dependencies.flows);
+    if (settings.uplink !== undefined) this.#rows.replace("base", flowRows(accessBase, cookieOf("base")));
   }
 
   /** Takes over from an earlier run's flows what stands for which endpoint. */

@@ -11,6 +11,7 @@ export const TableId = {
   destination: 30,
   floodLocal: 40,
   floodRemote: 50,
+  access: 60,
 } as const;
 
 /** OpenFlow ports that every integration bridge of ours has, or may have. Interfaces and gateways are numbered above. */
