@@ -45,6 +45,7 @@ const PATTERNS = (Object.values(routes) as Route[]).map(({ method, path }) => ({
 type Handler = (request: ParsedRequest, caller: Caller) => unknown;
 
 const MAX_BODY_BYTES = 1024 * 1024;
+const MOST_HEARD_OUT_BYTES = 64 * MAX_BODY_BYTES;
 /** How long a client may take to send a request; replies may take as long as they like. */
 const REQUEST_MILLISECONDS = 30_000;
 /** Longer than any name that is percent-encoded altogether, so that too long names are told from unknown paths. */
@@ -166,7 +167,16 @@ function sendError(reply: FastifyReply, thrown: unknown, logger: Logger, operati
   const { error, status } = httpError(thrown, logger, operation);
   const problem = problemOf(error, status);
   if (error.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
+  if (error.code === "too_large") hearOut(reply);
   reply.code(problem.status).header("content-type", PROBLEM).send(JSON.stringify(problem));
+}
+
+/** Who is cut off in the middle of a body that he sends gets an error of the network instead of our answer. Far too much is cut off. */
+function hearOut(reply: FastifyReply): void {
+  const { raw, headers } = reply.request;
+  if (!(Number(headers["content-length"]) <= MOST_HEARD_OUT_BYTES)) return;
+  reply.removeHeader("connection");
+  raw.resume();
 }
 
 /** Says whether the path is unknown, or only the method. */
