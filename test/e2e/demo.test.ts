@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -13,5 +13,7 @@ test("the demo tells its story, with the same address before and after, and leav
   expect(stdout.match(/answers the router/g)).toHaveLength(2);
   expect(stdout.match(/answers a container on host-[12]/g)).toHaveLength(8);
   expect(stdout).toMatch(/over VLAN \d+ ms, over VXLAN \d+ ms without an answer/);
-  expect(readdirSync("/run/holdfast-lab").filter((name) => name.startsWith("demo-"))).toEqual([]);
+  // The folder goes with the last lab.
+  const labs = existsSync("/run/holdfast-lab") ? readdirSync("/run/holdfast-lab") : [];
+  expect(labs.filter((name) => name.startsWith("demo-"))).toEqual([]);
 });
