@@ -167,16 +167,17 @@ function sendError(reply: FastifyReply, thrown: unknown, logger: Logger, operati
   const { error, status } = httpError(thrown, logger, operation);
   const problem = problemOf(error, status);
   if (error.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
-  if (error.code === "too_large") hearOut(reply);
-  reply.code(problem.status).header("content-type", PROBLEM).send(JSON.stringify(problem));
+  const answer = () => {
+    reply.code(problem.status).header("content-type", PROBLEM).send(JSON.stringify(problem));
+  };
+  if (error.code === "too_large") onceHeardOut(reply.request, answer);
+  else answer();
 }
 
-/** Who is cut off in the middle of a body that he sends gets an error of the network instead of our answer. Far too much is cut off. */
-function hearOut(reply: FastifyReply): void {
-  const { raw, headers } = reply.request;
-  if (!(Number(headers["content-length"]) <= MOST_HEARD_OUT_BYTES)) return;
-  reply.removeHeader("connection");
-  raw.resume();
+/** Who is cut off while he writes gets an error of the network, not our answer. What is far too much is cut off all the same. */
+function onceHeardOut({ raw, headers }: FastifyRequest, answer: () => void): void {
+  if (Number(headers["content-length"]) <= MOST_HEARD_OUT_BYTES) raw.once("end", answer).resume();
+  else answer();
 }
 
 /** Says whether the path is unknown, or only the method. */
