@@ -10,6 +10,7 @@ describe("what an endpoint may send, and who gets it", () => {
   let a: Member;
   let b: Member;
   let x: Member;
+  let rival: Member;
 
   beforeAll(async () => {
     world = await TwoHosts.start();
@@ -17,7 +18,7 @@ describe("what an endpoint may send, and who gets it", () => {
     b = await world.place(0, "vlan-b", "n7", 6);
     x = await world.place(0, "vxlan-a", "n8", 5);
     await world.place(1, "vxlan-b", "n8", 6);
-    await world.place(0, "rival-a", "n9", 5);
+    rival = await world.place(0, "rival-a", "n9", 5);
   });
   afterAll(() => world[Symbol.asyncDispose]());
 
@@ -179,6 +180,76 @@ describe("what an endpoint may send, and who gets it", () => {
     test("never to a process: no flow sends to a controller, no bridge has one", async () => {
       for (const bridge of ["hf-int", "hf-up"]) expect(await world.hosts[0].flows(bridge)).not.toContain("CONTROLLER");
       expect(await world.hosts[0].ovs.exec("ovs-vsctl", "list", "controller")).toBe("");
+    });
+  });
+
+  describe("between the machine and its endpoints", () => {
+    beforeAll(async () => {
+      await world.publish("vlan-a", 8080);
+      await world.publish("vxlan-a", 8081);
+    });
+
+    const toA = "dl_dst=02:01:0a:14:00:05";
+    test.each([
+      { name: "what is for a published port", flow: `ip,nw_src=169.254.88.1,nw_dst=169.254.88.2,${toA}`, passes: true },
+      { name: "the machine's question for it", flow: "arp,arp_op=1,arp_tpa=169.254.88.2", passes: true },
+      {
+        name: "what comes from another address",
+        flow: `ip,nw_src=10.20.0.6,nw_dst=169.254.88.2,${toA}`,
+        passes: false,
+      },
+      {
+        name: "what is for the endpoint's own address",
+        flow: `ip,nw_src=169.254.88.1,nw_dst=10.20.0.5,${toA}`,
+        passes: false,
+      },
+      { name: "what is for nobody", flow: `ip,nw_src=169.254.88.1,nw_dst=169.254.88.9,${toA}`, passes: false },
+      { name: "a question for the endpoint's own address", flow: "arp,arp_op=1,arp_tpa=10.20.0.5", passes: false },
+      {
+        name: "a frame with a tag",
+        flow: `ip,nw_src=169.254.88.1,nw_dst=169.254.88.2,${toA},dl_vlan=200`,
+        passes: false,
+      },
+      { name: "IPv6", flow: "ipv6,dl_dst=33:33:00:00:00:02", passes: false },
+    ])("of what the machine sends, $name: passes $passes", async ({ flow, passes }) => {
+      const verdict = await trace(`in_port=3,${flow}`);
+      if (passes) expect(verdict).not.toBe("drop");
+      else expect(verdict).toBe("drop");
+    });
+
+    const answer = (member: Member, source = member.wiring.addresses[0]) =>
+      `in_port=${portOf(member)},ip,dl_src=${member.wiring.mac},dl_dst=02:ff:ff:ff:ff:ff,nw_src=${source},nw_dst=169.254.88.1`;
+
+    test("a publisher's answers are looked up among the connections, of its own zone", async () => {
+      expect(await trace(answer(a))).toMatch(new RegExp(`^set\\(eth\\(.*\\)\\),ct\\(zone=${portOf(a)},nat\\),recirc`));
+      expect(await trace(answer(x))).toMatch(new RegExp(`ct\\(zone=${portOf(x)},nat\\),recirc`));
+    });
+
+    test("what belongs to no connection goes nowhere", async () => {
+      const { ovs } = world.hosts[0];
+      const args = [
+        "-t",
+        `${ovs.rundir}/ovs-vswitchd.ctl`,
+        "ofproto/trace",
+        "hf-int",
+        answer(a),
+        "--ct-next",
+        "trk,new",
+      ];
+      const [, last] = [...(await ovs.exec("ovs-appctl", ...args)).matchAll(/Datapath actions: (.*)/g)];
+      expect(last?.[1]).toBe("drop");
+    });
+
+    test("a publisher does not get there from another address, and others do not at all", async () => {
+      expect(await trace(answer(a, ip("10.20.0.6")))).toBe("drop");
+      expect(await trace(answer(b))).toMatch(/^push_vlan\(vid=100,pcp=0\),\d+$/);
+    });
+
+    test("in a VXLAN network a publisher finds its gateway, and others do not", async () => {
+      const question = (member: Member) =>
+        `in_port=${portOf(member)},arp,arp_op=1,dl_src=${member.wiring.mac},dl_dst=ff:ff:ff:ff:ff:ff,arp_sha=${member.wiring.mac},arp_spa=10.30.0.5,arp_tpa=10.30.0.1`;
+      expect(await trace(question(x))).toContain("0e:68:66:00:00:01");
+      expect(await trace(question(rival))).toBe("drop");
     });
   });
 

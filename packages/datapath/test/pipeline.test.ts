@@ -6,7 +6,7 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
   {
     heading: "Table 0: which network",
     table: 0,
-    text: "`reg0` becomes the number of the network, `reg1` where the frame comes from: 1 inside, 2 uplink, 3 tunnel. An endpoint's frames must be untagged. What belongs to no network of this node is dropped.",
+    text: "`reg0` becomes the number of the network, `reg1` where the frame comes from: 1 inside, 2 uplink, 3 tunnel. An endpoint's frames must be untagged. What belongs to no network of this node is dropped. What the machine sends to a publisher is translated.",
   },
   {
     heading: "Table 10: own addresses only",
@@ -21,7 +21,7 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
   {
     heading: "Table 20: who has an address?",
     table: 20,
-    text: "For every address that is known (endpoints here and, in VXLAN networks, everywhere), a question to all is answered over IPv4, and led to whom it is about over IPv6. In a VXLAN network an unknown address is nobody's; in a VLAN it may be a machine of the company's, so the question goes out. Questions to a single neighbour ask whether it is alive and go there.",
+    text: "For every address that is known (endpoints here and, in VXLAN networks, everywhere), a question to all is answered over IPv4, and led to whom it is about over IPv6. In a VXLAN network an unknown address is nobody's; in a VLAN it may be a machine of the company's, so the question goes out. Questions to a single neighbour ask whether it is alive and go there. Who publishes ports in a VXLAN network has a gateway, towards the machine.",
   },
   { heading: "Table 21: back to who asked", table: 21, text: "Into the uplink with its tag." },
   {
@@ -38,6 +38,11 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
     heading: "Table 50: to all elsewhere",
     table: 50,
     text: "Only for frames from inside, so that nothing goes from tunnel to tunnel or back into the uplink. A VXLAN network has a copy for each node with endpoints in it.",
+  },
+  {
+    heading: "Table 60: between the machine and publishers",
+    table: 60,
+    text: "What the machine sends to the address that stands for a publisher is for the publisher's own by now, and what is from a publisher's own address is from that which stands for it, when it belongs to a connection that the machine has begun. Anything else goes nowhere.",
   },
 ];
 
@@ -56,6 +61,8 @@ describe("PIPELINE.md", () => {
     await world.place(0, "vlan-a", "n7", 5);
     await world.place(0, "vxlan-a", "n8", 5);
     await world.place(1, "vxlan-b", "n8", 6);
+    await world.publish("vlan-a", 8080);
+    await world.publish("vxlan-a", 8081);
     await Promise.resolve();
     await expect.poll(() => world.driver(0).status()).toEqual([]);
     const flows = readable(await world.hosts[0].flows());
@@ -74,8 +81,8 @@ describe("PIPELINE.md", () => {
       "",
       "Written by `test/pipeline.test.ts` from `ovs-ofctl dump-flows`; `vitest -u` rewrites it. One endpoint in VLAN 100 (`n7`, port 1000),",
       "one in VXLAN 4711 (`n8`, port 1001), with a neighbour on node 192.168.50.12; `n9` is another tenant's with the addresses of `n8`.",
-      "Port 1 leads to the uplink, port 2 is the tunnel. The cookie is `HOLD`, what the flow is for (0 base, 1 network, 2 endpoint,",
-      "3 remote, 4 gateway), and the number of the network or port.",
+      "Both publish ports. Port 1 leads to the uplink, port 2 is the tunnel, port 3 is the machine's. The cookie is `HOLD`, what the flow is",
+      "for (0 base, 1 network, 2 endpoint, 3 remote, 4 gateway, 5 access), and the number of the network or port.",
       "",
       sections.join("\n"),
       "## The bridge of the uplink",

@@ -76,6 +76,16 @@ export class TwoHosts implements AsyncDisposable {
     return member;
   }
 
+  /** Publishes TCP port 80 of a member on its machine. */
+  async publish(name: string, hostPort: number): Promise<void> {
+    const member = this.members.get(name);
+    if (member === undefined) throw new TypeError(`there is no ${name}`);
+    const ports = [{ protocol: "tcp" as const, hostPort, containerPort: 80 }];
+    const wiring = { ...member.wiring, ports };
+    this.members.set(name, { ...member, wiring });
+    await this.driver(member.host).attach(wiring, this.signal);
+  }
+
   driver(index: number): DatapathDriver {
     const driver = this.drivers[index];
     if (driver === undefined) throw new TypeError(`machine ${index} has no driver`);

@@ -176,6 +176,49 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
       });
     });
 
+    describe("published ports", () => {
+      const tcp = (hostPort: number) => [{ protocol: "tcp" as const, hostPort, containerPort: 80 }];
+      const publishers = [
+        { ...a, ports: tcp(8080) },
+        { ...c, ports: tcp(8081) },
+        // Another tenant's, at the same address.
+        wiring("twin", "n9", ["10.30.0.5"], { ports: tcp(8082) }),
+      ];
+      const twins = network("n9", "vxlan", 4712, { prefixes: ["10.30.0.0/24"], tenant: "third" });
+      const ownAddresses = async () => {
+        const addresses = await machine.kernel.listAddresses();
+        return addresses.filter(({ address }) => !address.startsWith("fe80:"));
+      };
+
+      test("are taken over by a restarted driver, and leave nothing when the last is gone", async () => {
+        driver.setNetwork(twins);
+        await driver.synced(signal);
+        const before = await ownAddresses();
+        for (const each of publishers) await driver.attach(each, signal);
+        const open = await ownAddresses();
+        expect(open).not.toEqual(before);
+        expect(driver.status()).toEqual([]);
+        await restart();
+        driver.setNetwork(twins);
+        for (const each of publishers.toReversed()) await driver.attach(each, signal);
+        expect(await ownAddresses()).toEqual(open);
+        await driver.synced(signal);
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
+        expect(await ownAddresses()).toEqual(open);
+        for (const each of publishers) await driver.detach(each.id, signal);
+        await expect.poll(ownAddresses, { timeout: 5000 }).toEqual(before);
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
+      });
+
+      test("of an endpoint that could not answer are named in the status", async () => {
+        driver.setNetwork({ ...twins, subnets: twins.subnets.map(({ prefix }) => ({ prefix })) });
+        await driver.synced(signal);
+        await driver.attach(wiring("twin", "n9", ["10.30.0.5"], { ports: tcp(8082) }), signal);
+        const status = [{ row: "ports twin", error: expect.stringContaining("has no gateway") }];
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toMatchObject(status);
+      });
+    });
+
     describe("watch", () => {
       test("tells the state of each interface, then what happens to it", async () => {
         const port = await driver.attach(a, signal);

@@ -2,7 +2,7 @@ import { silentLogger, systemClock } from "@holdfast/core";
 import { FakeKernel } from "@holdfast/netlink/testing";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import { FakeSwitch } from "@holdfast/openflow/testing";
-import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS } from "@holdfast/ovsdb";
+import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OvsdbClient } from "@holdfast/ovsdb";
 import { type FakeOvsdbServer, startFakeOvsdbServer } from "@holdfast/ovsdb/testing";
 import { describe, expect, test } from "vitest";
 import type { DatapathDriver } from "../../driver.ts";
@@ -19,6 +19,7 @@ class FakeMachine implements AsyncDisposable {
   readonly scripts: string[] = [];
   readonly database: FakeOvsdbServer;
   readonly #undo = new AsyncDisposableStack();
+  readonly #ended = new AbortController();
   readonly #onConnected = new Map<string, () => void>();
 
   private constructor(database: FakeOvsdbServer) {
@@ -39,6 +40,8 @@ class FakeMachine implements AsyncDisposable {
     const options = { path: this.database.path, database: "Open_vSwitch", monitors: OPEN_VSWITCH_MONITORS, signal };
     const ovsdb = await connectOvsdb(base, options);
     this.#undo.defer(() => ovsdb.close());
+    const following = this.#followInternalPorts(ovsdb);
+    this.#undo.defer(() => following);
     const settings = readSettings(
       { node: "node-1", uplink: "eth1", datapathType: "netdev", runDirectory: "/none", spares: 4 },
       "netdev",
@@ -79,7 +82,18 @@ class FakeMachine implements AsyncDisposable {
     this.#onConnected.get(bridge)?.();
   }
 
+  /** The device of an internal port lives and dies with its row. */
+  async #followInternalPorts(ovsdb: OvsdbClient): Promise<void> {
+    for await (const { table, before, after } of ovsdb.watch(this.#ended.signal)) {
+      const { name, type } = (after ?? before)?.columns ?? {};
+      if (table !== "Interface" || type !== "internal" || typeof name !== "string") continue;
+      if (after === undefined) await this.kernel.deleteLink(name);
+      else await this.kernel.createVeth({ name, peer: `${name}.x`, mtu: 1500 });
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.abort();
     await this.#undo.disposeAsync();
   }
 }

@@ -116,10 +116,10 @@ class OvsDriver implements DatapathDriver {
     if (uplink !== undefined) this.#startUplink(names.uplinkBridge);
     const firewall = this.#reconciler.table(firewallTable(host));
     await this.#raiseShield(firewall, signal);
-    const base = { gateways, firewall, numbers: this.#numbers, ovs };
-    const access = new HostAccess({ ...base, flows }, this.#settings);
-    access.inherit(inherited);
-    const machine: MachineSide = uplink === undefined ? new LocalGateways({ ...base, plan }, this.#settings) : access;
+    const machine =
+      uplink === undefined
+        ? new LocalGateways({ plan, gateways, firewall, numbers: this.#numbers, ovs }, this.#settings)
+        : new HostAccess({ flows, gateways, firewall, inherited }, this.#settings);
     const announcer = new Announcer({
       connection: integration.connection,
       clock: this.#dependencies.clock,

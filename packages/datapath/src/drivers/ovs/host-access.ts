@@ -1,7 +1,6 @@
 import { Cidr, IpAddress } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
 import type { Flow } from "@holdfast/openflow";
-import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { RowStatus } from "../../driver.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { Contributions } from "./contributions.ts";
@@ -10,7 +9,6 @@ import { accessRules } from "./firewall-access.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
 import { MACHINE_RULES, type MachineSide, type PublishedPorts } from "./machine-side.ts";
 import { networkParty } from "./network-party.ts";
-import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
 import { GATEWAY_MAC } from "./ownership.ts";
 import {
@@ -22,7 +20,7 @@ import {
   accessToEndpoint,
   readStandIns,
 } from "./pipeline/host-access.ts";
-import { cookieOf } from "./pipeline/layout.ts";
+import { cookieOf, FixedPort } from "./pipeline/layout.ts";
 import { StandIns } from "./stand-ins.ts";
 import type { GatewayRow } from "./tables/gateways.ts";
 import { DEFAULT_MTU } from "./tables/links.ts";
@@ -31,8 +29,8 @@ interface AccessDependencies {
   readonly flows: Table<FlowRow>;
   readonly gateways: Table<GatewayRow>;
   readonly firewall: Table<RuleSet>;
-  readonly numbers: Numbers;
-  readonly ovs: OpenVSwitch;
+  /** Flows of an earlier run, which say what stands for whom. */
+  readonly inherited: readonly Flow[];
 }
 
 /** An endpoint whose ports can be published. */
@@ -54,7 +52,6 @@ export class HostAccess implements MachineSide {
   readonly #networks = new Map<string, WiredNetwork>();
   readonly #ports = new Map<string, PublishedPorts>();
   readonly #served = new Set<string>();
-  #number: number | undefined;
   #refused: readonly RowStatus[] = [];
   #complete = false;
   #planned = false;
@@ -63,12 +60,8 @@ export class HostAccess implements MachineSide {
     this.#dependencies = dependencies;
     this.#settings = settings;
     this.#rows = new Contributions(dependencies.flows);
-    if (settings.uplink !== undefined) this.#rows.replace("base", flowRows(accessBase, cookieOf("base")));
-  }
-
-  /** Takes over from an earlier run's flows what stands for which endpoint. */
-  inherit(flows: readonly Flow[]): void {
-    this.#standIns.inherit(readStandIns(flows));
+    this.#rows.replace("base", flowRows(accessBase, cookieOf("base")));
+    this.#standIns.inherit(readStandIns(dependencies.inherited));
   }
 
   setNetwork(network: WiredNetwork): void {
@@ -159,21 +152,21 @@ export class HostAccess implements MachineSide {
       touched = touched.union(this.#rows.remove(endpoint));
     }
     if (publishers.length === 0) {
-      this.#close();
+      this.#dependencies.gateways.delete(this.#settings.names.hostAccess);
       return touched;
     }
-    const port = this.#open(publishers);
+    this.#open(publishers);
     for (const publisher of publishers) {
       this.#served.add(publisher.endpoint);
-      touched = touched.union(this.#rows.replace(publisher.endpoint, this.#flowsOf(publisher, port)));
+      touched = touched.union(this.#rows.replace(publisher.endpoint, this.#flowsOf(publisher)));
     }
     return touched;
   }
 
-  #flowsOf({ member, wired, ...publisher }: Publisher & { standIn: IpAddress }, port: number): readonly FlowRow[] {
+  #flowsOf({ member, wired, ...publisher }: Publisher & { standIn: IpAddress }): readonly FlowRow[] {
     const { address, gateway, standIn } = publisher;
     const network = networkParty(wired, this.#settings);
-    const access = { port, mac: GATEWAY_MAC };
+    const access = { port: FixedPort.access, mac: GATEWAY_MAC };
     const party: AccessParty = { network, endpoint: member, address, gateway, standIn, access };
     const cookie = cookieOf("access", member.port);
     const row = { table: this.#dependencies.gateways.name, key: this.#settings.names.hostAccess };
@@ -184,26 +177,18 @@ export class HostAccess implements MachineSide {
   }
 
   /** The machine's port; its MTU is the largest of the networks', and less than that stands at the routes. */
-  #open(publishers: readonly (Publisher & { standIn: IpAddress })[]): number {
-    const { gateways, numbers, ovs } = this.#dependencies;
-    const name = this.#settings.names.hostAccess;
-    const number = this.#number ?? ovs.interfaces().get(name)?.ofportRequest ?? numbers.take();
-    this.#number = number;
+  #open(publishers: readonly (Publisher & { standIn: IpAddress })[]): void {
     const mtu = Math.max(DEFAULT_MTU, ...publishers.map(({ wired }) => wired.mtu));
     const routes = publishers
       .filter(({ wired }) => wired.mtu < mtu)
       .map(({ standIn, wired }) => ({ prefix: `${standIn}/32`, mtu: wired.mtu }));
-    const addresses = [{ address: ACCESS_ADDRESS, length: Cidr.length(ACCESS_PREFIX) }];
-    gateways.set({ name, number, mtu, addresses, routes });
-    return number;
-  }
-
-  #close(): void {
-    if (this.#number === undefined) return;
-    const { gateways, numbers } = this.#dependencies;
-    gateways.delete(this.#settings.names.hostAccess);
-    numbers.release(this.#number);
-    this.#number = undefined;
+    this.#dependencies.gateways.set({
+      name: this.#settings.names.hostAccess,
+      number: FixedPort.access,
+      mtu,
+      addresses: [{ address: ACCESS_ADDRESS, length: Cidr.length(ACCESS_PREFIX) }],
+      routes,
+    });
   }
 }
 

@@ -15,7 +15,7 @@ export const TableId = {
 } as const;
 
 /** OpenFlow ports that every integration bridge of ours has, or may have. Interfaces and gateways are numbered above. */
-export const FixedPort = { uplink: 1, tunnel: 2 } as const;
+export const FixedPort = { uplink: 1, tunnel: 2, access: 3 } as const;
 export const FIRST_NUMBER = 1000;
 /** OFPP_MAX of Open vSwitch is 0xff00. */
 export const LAST_NUMBER = 65_000;
