@@ -15,4 +15,10 @@ const io: CliIo = {
   signal: interrupted.signal,
 };
 
+// Who piped the output away and ended, like head(1), wants no more; a program that is at work ends it in order.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  interrupted.abort(error);
+});
+
 process.exitCode = await runCli(process.argv.slice(2), io, (program) => addPrograms(program, { io, interrupted }));

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import { HoldfastError } from "@holdfast/core";
+import type { Readable } from "node:stream";
+import { errorText, HoldfastError } from "@holdfast/core";
+import { lengthOf, logTail } from "./log-tail.ts";
 import { type ProcessMark, readPidFile, removePidFile, writePidFile } from "./pid-file.ts";
 
 export interface BackgroundProgram {
@@ -9,66 +11,54 @@ export interface BackgroundProgram {
   readonly name: string;
   readonly command: readonly string[];
   readonly pidFile: string;
-  /** The program writes its pid file itself. */
-  readonly writesPidFile?: true;
   readonly logFile: string;
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Resolves when it serves. Absent: it says so itself, by a line on descriptor 3 (`HOLDFAST_READY_FD`). */
+  readonly serves?: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * Starts a program that outlives this one and resolves when it says `ready` on descriptor 3 (`HOLDFAST_READY_FD`).
+ * Starts a program that outlives this one and resolves when it serves. One that does not is ended, and leaves no pid file.
  *
- * @throws HoldfastError `unavailable` with the end of its log when it ends first, `timeout` when it says nothing in time.
+ * @throws HoldfastError `unavailable` with the end of its log when it ends first, `timeout` when it does not serve in time.
  */
 export async function startInBackground(program: BackgroundProgram, timeoutMilliseconds: number): Promise<void> {
-  mkdirSync(dirname(program.logFile), { recursive: true });
-  const log = openSync(program.logFile, "a", 0o640);
+  const { name, pidFile, logFile, serves } = program;
+  mkdirSync(dirname(logFile), { recursive: true });
+  const from = lengthOf(logFile);
+  const failure = (code: "timeout" | "unavailable", what: string): HoldfastError =>
+    new HoldfastError(code, `${name} ${what}; ${logFile} says:\n${logTail(logFile, { from, lines: 5 })}`);
+  const log = openSync(logFile, "a", 0o640);
   const [file = "", ...rest] = program.command;
   const child = spawn(file, rest, {
     detached: true,
-    stdio: ["ignore", log, log, "pipe"],
-    env: { ...process.env, ...program.environment, HOLDFAST_READY_FD: "3" },
+    stdio: ["ignore", log, log, serves === undefined ? "pipe" : "ignore"],
+    env: serves === undefined ? { ...process.env, HOLDFAST_READY_FD: "3" } : process.env,
   });
-  const ready = child.stdio[3] as NodeJS.ReadableStream;
-  if (child.pid !== undefined) writePidFile(program.pidFile, child.pid);
+  closeSync(log);
+  const ready = child.stdio[3] as Readable | null;
+  if (child.pid !== undefined) writePidFile(pidFile, child.pid);
+  const over = new AbortController();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => reject(failure("timeout", "does not become ready")), timeoutMilliseconds);
+  child.once("error", (error) => {
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const reason = missing ? `there is no ${file}; install what is missing: make setup` : errorText(error);
+    reject(new HoldfastError("unavailable", `${name} does not start: ${reason}`, { cause: error }));
+  });
+  child.once("exit", () => reject(failure("unavailable", "does not start")));
+  if (serves === undefined) ready?.once("data", () => resolve());
+  else serves(over.signal).then(resolve, reject);
   try {
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(failure(program, "timeout", "did not become ready")), timeoutMilliseconds);
-      const settle = (done: () => void) => () => {
-        clearTimeout(timer);
-        done();
-      };
-      ready.once("data", settle(resolve));
-      child.once(
-        "error",
-        settle(() => reject(failure(program, "unavailable", "could not be started"))),
-      );
-      child.once(
-        "exit",
-        settle(() => reject(failure(program, "unavailable", "has ended"))),
-      );
-    });
+    await promise;
   } catch (error) {
-    removePidFile(program.pidFile);
-    child.kill("SIGTERM");
+    await endProcess(pidFile, 10_000);
     throw error;
   } finally {
+    clearTimeout(timer);
+    over.abort();
     child.removeAllListeners();
-    (ready as unknown as { destroy(): void }).destroy();
+    ready?.destroy();
     child.unref();
-  }
-}
-
-function failure(program: BackgroundProgram, code: "timeout" | "unavailable", what: string): HoldfastError {
-  const tail = logTail(program.logFile, 5);
-  return new HoldfastError(code, `${program.name} ${what}; the end of ${program.logFile}:\n${tail}`);
-}
-
-export function logTail(path: string, lines: number): string {
-  try {
-    return readFileSync(path, "utf8").trimEnd().split("\n").slice(-lines).join("\n");
-  } catch {
-    return "(no log)";
   }
 }
 

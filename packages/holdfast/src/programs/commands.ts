@@ -27,7 +27,7 @@ export function addPrograms(
     .option("--tunnel-address <address>", "Where other nodes send VXLAN packets to, e.g. 192.168.50.11/24.")
     .action(async (flags: Record<string, string>) => {
       const { up } = await import("./up.ts");
-      await up({ agentFlags: flagList(flags), server: "http://127.0.0.1:4653", print: (line) => io.out(`${line}\n`) });
+      await up({ agentFlags: flags, server: "http://127.0.0.1:4653", print: (line) => io.out(`${line}\n`) });
     });
   program
     .command("down")
@@ -61,8 +61,4 @@ function addOptions(command: Command, definitions: OptionDefinitions): Command {
     if (placeholder === "" && fallback === "true") command.option(`--no-${flagName(name).slice(2)}`);
   }
   return command;
-}
-
-function flagList(flags: Readonly<Record<string, string>>): string[] {
-  return Object.entries(flags).flatMap(([name, value]) => [flagName(name), value]);
 }

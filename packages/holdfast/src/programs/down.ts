@@ -5,10 +5,11 @@ import { removeOvsDatapath } from "@holdfast/datapath";
 import { endProcess } from "../processes/background.ts";
 import { readPidFile } from "../processes/pid-file.ts";
 import { LEAVE_SIGNAL } from "../processes/ready.ts";
+import { flagList, recordedFlags } from "./agent-process.ts";
 import { endEngine } from "./engine-process.ts";
-import { machinePlaces, type Places, pidFileOf } from "./places.ts";
+import { machinePlaces, type Places, pidFileOf, switchSocket } from "./places.ts";
+import { ensureProgram } from "./program-process.ts";
 import { answers, endSwitch } from "./switch-process.ts";
-import { ensureProgram } from "./up.ts";
 
 export interface DownOptions {
   /** Forget every claim, too. */
@@ -41,8 +42,8 @@ export async function down(options: DownOptions): Promise<void> {
   await step("agent", () => agentLeaves(places));
   await step("data path", () => removeDatapath(places));
   await step("controller", () => ended(places, "controller"));
-  await step("Docker", () => endEngine(places).then((was) => (was ? "ended" : "the machine's own stays")));
-  await step("Open vSwitch", () => endSwitch(places).then((was) => (was ? "ended" : "the machine's own stays")));
+  await step("Docker", async () => ((await endEngine(places)) ? "ended" : ofTheMachine(places.engineSocket)));
+  await step("Open vSwitch", async () => ((await endSwitch(places)) ? "ended" : ofTheMachine(switchSocket(places))));
   for (const folder of [places.run, places.log, join(places.state, "agent")])
     rmSync(folder, { recursive: true, force: true });
   if (purge) rmSync(places.state, { recursive: true, force: true });
@@ -63,7 +64,7 @@ async function agentLeaves(places: Places): Promise<string> {
   const wasThere = readPidFile(pidFileOf(places, "agent")) !== undefined;
   const state = join(places.state, "agent");
   if (!wasThere && (!existsSync(state) || !(await answers(places.engineSocket)))) return "did not run";
-  if (!wasThere) await ensureProgram(places, "agent", []);
+  if (!wasThere) await ensureProgram(places, "agent", flagList(recordedFlags(places)));
   await endProcess(pidFileOf(places, "agent"), LEAVE_TIMEOUT, LEAVE_SIGNAL);
   return wasThere ? "ended, docker networks removed" : "had died; docker networks removed";
 }
@@ -72,8 +73,12 @@ async function ended(places: Places, name: string): Promise<string> {
   return (await endProcess(pidFileOf(places, name), STOP_TIMEOUT)) ? "ended" : "did not run";
 }
 
+async function ofTheMachine(socket: string): Promise<string> {
+  return (await answers(socket)) ? "the machine's own stays" : "did not run";
+}
+
 async function removeDatapath(places: Places): Promise<string> {
-  if (!(await answers(join(places.switchRun, "db.sock")))) return "no Open vSwitch runs";
+  if (!(await answers(switchSocket(places)))) return "no Open vSwitch runs";
   const signal = AbortSignal.timeout(30_000);
   const { bridges, links } = await removeOvsDatapath({ runDirectory: places.switchRun, logger: silentLogger, signal });
   return bridges.length + links.length === 0 ? "nothing was there" : `removed ${[...bridges, ...links].join(", ")}`;

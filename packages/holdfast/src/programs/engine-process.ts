@@ -1,9 +1,7 @@
-import { spawn } from "node:child_process";
-import { mkdirSync, openSync, rmSync, watch } from "node:fs";
+import { mkdirSync, rmSync, watch } from "node:fs";
 import { dirname } from "node:path";
-import { HoldfastError } from "@holdfast/core";
-import { endProcess, logTail } from "../processes/background.ts";
-import { readPidFile, removePidFile, writePidFile } from "../processes/pid-file.ts";
+import { type BackgroundProgram, endProcess, startInBackground } from "../processes/background.ts";
+import { readPidFile, removePidFile } from "../processes/pid-file.ts";
 import { logFileOf, type Places, pidFileOf } from "./places.ts";
 import { answers } from "./switch-process.ts";
 
@@ -13,24 +11,17 @@ export async function ensureEngine(places: Places, timeoutMilliseconds: number):
     const ours = readPidFile(pidFileOf(places, "dockerd")) !== undefined;
     return ours ? "runs already" : "the machine's own is used";
   }
-  const logFile = logFileOf(places, "dockerd");
-  mkdirSync(places.log, { recursive: true });
-  mkdirSync(dirname(places.engineSocket), { recursive: true });
-  rmSync(places.engineSocket, { force: true });
-  const log = openSync(logFile, "a", 0o640);
-  const child = spawn("dockerd", ["-H", `unix://${places.engineSocket}`], {
-    detached: true,
-    stdio: ["ignore", log, log],
-  });
-  child.unref();
-  if (child.pid !== undefined) writePidFile(pidFileOf(places, "dockerd"), child.pid);
-  const ended = new Promise<never>((_, reject) => {
-    const fail = () => reject(new HoldfastError("unavailable", `dockerd does not start:\n${logTail(logFile, 5)}`));
-    child.once("error", fail);
-    child.once("exit", fail);
-  });
-  await Promise.race([socketAnswers(places.engineSocket, timeoutMilliseconds), ended]);
-  child.removeAllListeners();
+  const { engineSocket } = places;
+  mkdirSync(dirname(engineSocket), { recursive: true });
+  rmSync(engineSocket, { force: true });
+  const program: BackgroundProgram = {
+    name: "dockerd",
+    command: ["dockerd", "-H", `unix://${engineSocket}`],
+    pidFile: pidFileOf(places, "dockerd"),
+    logFile: logFileOf(places, "dockerd"),
+    serves: (signal) => socketAnswers(engineSocket, signal),
+  };
+  await startInBackground(program, timeoutMilliseconds);
   return "started";
 }
 
@@ -43,23 +34,14 @@ export async function endEngine(places: Places): Promise<boolean> {
 }
 
 /** Asks each time the socket's folder changes. */
-async function socketAnswers(socket: string, timeoutMilliseconds: number): Promise<void> {
-  const watcher = watch(dirname(socket));
+async function socketAnswers(socket: string, signal: AbortSignal): Promise<void> {
+  const watcher = watch(dirname(socket), { signal });
+  watcher.on("error", () => {});
   try {
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(
-        () =>
-          reject(new HoldfastError("timeout", `nothing answers at ${socket} after ${timeoutMilliseconds / 1000} s`)),
-        timeoutMilliseconds,
-      );
-      const ask = (): void => {
-        void answers(socket).then((yes) => {
-          if (!yes) return;
-          clearTimeout(timer);
-          resolve();
-        });
-      };
+    await new Promise<void>((resolve) => {
+      const ask = (): void => void answers(socket).then((yes) => yes && resolve());
       watcher.on("change", ask);
+      watcher.on("close", resolve);
       ask();
     });
   } finally {

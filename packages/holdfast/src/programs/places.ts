@@ -25,3 +25,4 @@ export const machinePlaces: Places = {
 
 export const pidFileOf = (places: Places, name: string): string => join(places.run, `${name}.pid`);
 export const logFileOf = (places: Places, name: string): string => join(places.log, `${name}.log`);
+export const switchSocket = (places: Places): string => join(places.switchRun, "db.sock");

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { errorText, HoldfastError } from "@holdfast/core";
 import { endProcess } from "../processes/background.ts";
 import { readPidFile } from "../processes/pid-file.ts";
-import { logFileOf, type Places } from "./places.ts";
+import { logFileOf, type Places, switchSocket } from "./places.ts";
 
 const run = promisify(execFile);
 const SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema";
@@ -23,7 +23,7 @@ export function answers(socket: string): Promise<boolean> {
 
 /** Uses the Open vSwitch that runs on the machine, or starts one of our own. Says which, in words for people. */
 export async function ensureSwitch(places: Places): Promise<string> {
-  const socket = join(places.switchRun, "db.sock");
+  const socket = switchSocket(places);
   const alive = await answers(socket);
   if (alive && !existsSync(switchPidFile(places, "ovsdb-server"))) return "the machine's own is used";
   if (alive && readPidFile(switchPidFile(places, "ovs-vswitchd")) !== undefined) return "runs already";
@@ -32,7 +32,9 @@ export async function ensureSwitch(places: Places): Promise<string> {
     if (!alive) await startDatabase(places, socket);
     await startForwarder(places, socket);
   } catch (error) {
-    throw new HoldfastError("unavailable", `Open vSwitch does not start: ${errorText(error)}`, { cause: error });
+    const { code, path } = error as NodeJS.ErrnoException;
+    const reason = code === "ENOENT" ? `there is no ${path}; install what is missing: make setup` : errorText(error);
+    throw new HoldfastError("unavailable", `Open vSwitch does not start: ${reason}`, { cause: error });
   }
   return "started";
 }
@@ -78,7 +80,7 @@ async function startForwarder(places: Places, socket: string): Promise<void> {
 export async function endSwitch(places: Places): Promise<boolean> {
   await endProcess(switchPidFile(places, "ovs-vswitchd"), 10_000);
   const ended = await endProcess(switchPidFile(places, "ovsdb-server"), 10_000);
-  if (ended) rmSync(join(places.switchRun, "db.sock"), { force: true });
+  if (ended) rmSync(switchSocket(places), { force: true });
   rmSync(places.switchState, { recursive: true, force: true });
   return ended;
 }

@@ -1,14 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { HoldfastError } from "@holdfast/core";
-import { startInBackground } from "../processes/background.ts";
-import { readPidFile } from "../processes/pid-file.ts";
+import { type AgentFlags, ensureAgent, refuseFlags } from "./agent-process.ts";
 import { ensureEngine } from "./engine-process.ts";
-import { logFileOf, machinePlaces, type Places, pidFileOf } from "./places.ts";
+import { machinePlaces, type Places } from "./places.ts";
+import { ensureProgram } from "./program-process.ts";
 import { ensureSwitch } from "./switch-process.ts";
 
 export interface UpOptions {
-  /** Flags handed on to the agent, e.g. `["--uplink", "eth1"]`. */
-  readonly agentFlags: readonly string[];
+  /** Options of the agent, e.g. `{ uplink: "eth1" }`. None: those it was started with last. */
+  readonly agentFlags: AgentFlags;
   readonly server: string;
   readonly print: (line: string) => void;
   readonly places?: Places;
@@ -21,22 +21,14 @@ export async function up(options: UpOptions): Promise<void> {
   const { print, places = machinePlaces } = options;
   if (process.getuid?.() !== 0)
     throw new HoldfastError("invalid_argument", "only root can set up networks; run: sudo make up");
+  await refuseFlags(options.agentFlags);
   for (const folder of [places.run, places.log, places.state]) mkdirSync(folder, { recursive: true, mode: 0o750 });
 
   print(step("Open vSwitch", await ensureSwitch(places)));
   print(step("Docker", await ensureEngine(places, START_TIMEOUT)));
   print(step("controller", await ensureProgram(places, "controller", [])));
-  print(step("agent", await ensureProgram(places, "agent", options.agentFlags)));
+  print(step("agent", await ensureAgent(places, options.agentFlags)));
   for (const line of nextSteps(options.server)) print(line);
-}
-
-/** Starts a program of ours in the background unless it runs. */
-export async function ensureProgram(places: Places, name: string, flags: readonly string[]): Promise<string> {
-  const pidFile = pidFileOf(places, name);
-  if (readPidFile(pidFile) !== undefined) return "runs already";
-  const command = [places.command, name, ...flags];
-  await startInBackground({ name, command, pidFile, logFile: logFileOf(places, name) }, START_TIMEOUT);
-  return "started";
 }
 
 function step(name: string, state: string): string {
