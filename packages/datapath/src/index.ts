@@ -1,5 +1,6 @@
 export type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus } from "./driver.ts";
-export { type ConnectSwitch, createOvsDriver, type OvsDriverDependencies } from "./drivers/ovs/driver.ts";
+export type { ConnectSwitch, OvsDriverDependencies } from "./drivers/ovs/dependencies.ts";
+export { createOvsDriver } from "./drivers/ovs/driver.ts";
 export { createHostTools, type HostTools } from "./drivers/ovs/host-tools.ts";
 export { type OpenOvsOptions, openOvsDriver } from "./drivers/ovs/open.ts";
 export { type DatapathType, type OvsDriverOptions, type OvsSettings, readSettings } from "./drivers/ovs/options.ts";
