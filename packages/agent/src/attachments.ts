@@ -44,18 +44,20 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     const endpoint = known === undefined || known.phase === "released" ? await reservedFor(request, signal) : known;
     checkRequest(endpoint, request);
     const network = networkOf(endpoint);
-    const { binding, kept } = startBinding(endpoint, request);
+    const { binding, kept } = startBinding(endpoint.id, request);
+    const wired = driver.attach(wiringOf(binding), signal);
     try {
       // On disk before it is answered: what the book does not have is pruned after a restart.
-      const [port] = await Promise.all([driver.attach(wiringOf(binding), signal), kept]);
+      const [port] = await Promise.all([wired, kept]);
       await checkKept(endpoint);
       if (book.endpoints.get(endpoint.id)?.phase === "binding") changes.pass(endpoint.id, "wired");
       announceEarly(endpoint.id);
       return interfaceOf(binding, port, network);
     } catch (error) {
-      // A repetition that fails says nothing about what was wired before, and what was taken down in the meantime has ended already.
-      const phase = book.endpoints.get(endpoint.id)?.phase;
-      if (phase === "binding" && takedown.mayBeUp(endpoint.id)) {
+      await wired.catch(() => undefined);
+      await checkKept(endpoint);
+      // A repetition that fails says nothing about what was wired before.
+      if (book.endpoints.get(endpoint.id)?.phase === "binding") {
         await changes.step(endpoint.id, "failed", { reason: errorText(error) });
       }
       throw error;
@@ -111,22 +113,20 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     }
   }
 
+  /** @throws HoldfastError `conflict` when the endpoint is not reserved any more, or has never been. */
   function startBinding(
-    endpoint: LocalEndpoint,
+    id: string,
     request: AttachRequest,
   ): { readonly binding: LocalEndpoint; readonly kept: Promise<unknown> } {
-    const { phase } = endpoint;
-    if (takedown.mayBeUp(endpoint.id)) return { binding: endpoint, kept: Promise.resolve() };
-    if (takedown.isLost(endpoint.id)) {
-      throw new HoldfastError(
-        "conflict",
-        `this node (${node}) has just lost ${endpoint.identity} to another; try again`,
-      );
+    const endpoint = book.endpoints.get(id);
+    if (endpoint === undefined || takedown.isLost(id)) {
+      throw new HoldfastError("conflict", `this node (${node}) has just lost endpoint ${id} to another; try again`);
     }
-    if (phase !== "reserved") {
+    if (takedown.mayBeUp(id)) return { binding: endpoint, kept: Promise.resolve() };
+    if (endpoint.phase !== "reserved") {
       throw new HoldfastError(
         "conflict",
-        `endpoint ${endpoint.id} of ${endpoint.identity} is ${phase} and cannot be attached`,
+        `endpoint ${id} of ${endpoint.identity} is ${endpoint.phase} and cannot be attached`,
       );
     }
     const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [] } = request;

@@ -84,6 +84,20 @@ test("an endpoint that is given back while it is being wired does not stay on th
   expect(await cluster.endpoints()).toEqual([]);
 });
 
+test("an endpoint that is given back just when it is attached is either or, whoever comes first", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    await reserve(ADDRESS);
+    const given = unreserve().catch((error: unknown) => error);
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    await attach(`d${turns}`).catch((error: unknown) => error);
+    await given;
+    const wired = h1.workloads.attachments("docker").filter(({ phase }) => phase === "wired");
+    expect([...h1.driver.attached.keys()]).toEqual(wired.map(({ endpoint }) => endpoint));
+    await detach(`d${turns}`);
+    await unreserve();
+  }
+});
+
 test("a repeated attach that fails does not make a running endpoint a failed one", async () => {
   await reserve(ADDRESS);
   const { endpoint } = await attach("d1");

@@ -41,7 +41,9 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
   return {
     detach,
     async release(id, reason, signal) {
-      await detach(id, reason, signal);
+      const before = book.endpoints.get(id)?.phase;
+      // In one step with the look at the phase: else it could be attached in between.
+      if (before !== "reserved" && before !== "detached") await detach(id, reason, signal);
       const phase = book.endpoints.get(id)?.phase;
       if (phase === undefined || phase === "released") return;
       await changes.step(id, "released", { reason });

@@ -1,9 +1,9 @@
 import { type Client, createClient } from "@holdfast/client";
 import { type Controller, createController } from "@holdfast/controller";
 import { controllerOptions } from "@holdfast/controller/config";
-import { Identity, IpAddress, Name, readOptions, silentLogger, systemClock } from "@holdfast/core";
+import { HoldfastError, Identity, IpAddress, Name, readOptions, silentLogger, systemClock } from "@holdfast/core";
 import { type Claim, type Endpoint, type NewClaim, routes } from "@holdfast/model";
-import { type Operation, openMemoryStore, type Store } from "@holdfast/store";
+import { type CommitResult, type Operation, openMemoryStore, type Store, type Transaction } from "@holdfast/store";
 import { type Agent, type AgentSettings, startAgent } from "../agent.ts";
 import { FakeDriver } from "./fake-driver.ts";
 import { FaultyLink } from "./faulty-link.ts";
@@ -19,6 +19,7 @@ export class Host {
   book: Store = openMemoryStore({ clock: systemClock });
   driver = new FakeDriver();
   #agent: Agent | undefined;
+  #closeBook = (): void => undefined;
   readonly #server: () => string;
 
   constructor(name: string, server: () => string) {
@@ -37,7 +38,8 @@ export class Host {
 
   async start(settings: Partial<AgentSettings> = {}): Promise<void> {
     const client = createClient({ fetch: this.link.fetch }, { server: this.#server(), token: TOKEN });
-    const dependencies = { store: this.book, client, driver: this.driver, clock: systemClock, logger: silentLogger };
+    const store = this.#openBook();
+    const dependencies = { store, client, driver: this.driver, clock: systemClock, logger: silentLogger };
     const times = { beatMilliseconds: 100, reservationTimeoutMilliseconds: 60_000 };
     const report = { version: "test", labels: {} };
     this.#agent = await startAgent(dependencies, { node: this.name, report, ...times, ...settings });
@@ -48,8 +50,22 @@ export class Host {
     await this.#agent?.stop();
     this.#agent = undefined;
     this.driver.outliveAgent();
-    // What the ended process has begun to write is not to arrive in the next one's life.
+    this.link.breakOff();
+    this.#closeBook();
+    // What the ended process has begun to write is there before the next one reads.
     await this.book.commit({ conditions: [], operations: [] });
+  }
+
+  /** A process that has ended writes nothing any more. */
+  #openBook(): Store {
+    let closed = false;
+    this.#closeBook = () => {
+      closed = true;
+    };
+    return wrapped(this.book, async (commit) => {
+      if (closed) throw new HoldfastError("unavailable", "the store is closed");
+      return await commit();
+    });
   }
 
   /** Every endpoint in the book on disk, by id. */
@@ -167,21 +183,11 @@ export function holdable(store: Store): {
 } {
   let match: (operation: Operation) => boolean = () => false;
   let gate = Promise.resolve();
-  const held: Store = {
-    get: (key) => store.get(key),
-    list: (prefix, options) => store.list(prefix, options),
-    watch: (prefix, options) => store.watch(prefix, options),
-    revision: () => store.revision(),
-    compact: (revision) => store.compact(revision),
-    grantLease: (ttl) => store.grantLease(ttl),
-    close: () => store.close(),
-    async commit(transaction) {
-      if (transaction.operations.some((operation) => match(operation))) await gate;
-      return await store.commit(transaction);
-    },
-  };
   return {
-    store: held,
+    store: wrapped(store, async (commit, { operations }) => {
+      if (operations.some((operation) => match(operation))) await gate;
+      return await commit();
+    }),
     hold(wanted) {
       const { promise, resolve } = Promise.withResolvers<void>();
       match = wanted;
@@ -191,5 +197,22 @@ export function holdable(store: Store): {
         resolve();
       };
     },
+  };
+}
+
+/** A store with something around its commits. */
+function wrapped(
+  store: Store,
+  around: (commit: () => Promise<CommitResult>, transaction: Transaction) => Promise<CommitResult>,
+): Store {
+  return {
+    get: (key) => store.get(key),
+    list: (prefix, options) => store.list(prefix, options),
+    watch: (prefix, options) => store.watch(prefix, options),
+    revision: () => store.revision(),
+    compact: (revision) => store.compact(revision),
+    grantLease: (ttl) => store.grantLease(ttl),
+    close: () => store.close(),
+    commit: (transaction) => around(() => store.commit(transaction), transaction),
   };
 }
