@@ -41,6 +41,12 @@ describe("the end of a log", () => {
     expect(logTail(path, { from, lines: 5 })).toBe("a failure of today");
   });
 
+  test("passes over what dockerd says in passing", () => {
+    const line = (level: string, msg: string): string => `time="2026-11-21T00:57:36.5Z" level=${level} msg="${msg}"\n`;
+    writeFileSync(path, `${line("info", "Starting up")}failed to start daemon\n${line("info", "stopping")}`);
+    expect(logTail(path, { from: 0, lines: 5 })).toBe("failed to start daemon");
+  });
+
   test("keeps a line that is no event as it stands", () => {
     writeFileSync(path, '{"msg": "cut\n{"level":"x","msg":1}\n');
     expect(logTail(path, { from: 0, lines: 5 })).toBe('{"msg": "cut\n{"level":"x","msg":1}');

@@ -4,6 +4,8 @@ import { readFileSync, statSync } from "node:fs";
 const WARN = 40;
 /** Where a line comes from, not what happened. */
 const ORIGIN = new Set(["level", "time", "pid", "component", "part", "msg"]);
+/** How dockerd logs what is in order. Of what is no event at all, the likeliest writer is standard error. */
+const CALM_LOGFMT = /^time="[^"]*" level=(debug|info) /;
 
 /** How long a log is by now, in bytes: what is written later lies behind it. 0 when there is none. */
 export function lengthOf(path: string): number {
@@ -32,8 +34,7 @@ function contentOf(path: string): Buffer {
 
 function readable(line: string): { readonly text: string; readonly complains: boolean } {
   const event = eventOf(line);
-  // What is no event was written to standard error.
-  if (event === undefined) return { text: line, complains: true };
+  if (event === undefined) return { text: line, complains: !CALM_LOGFMT.test(line) };
   const fields = Object.entries(event).filter(([name]) => !ORIGIN.has(name));
   const rest = fields.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(" ");
   return { text: rest === "" ? event.msg : `${event.msg}: ${rest}`, complains: event.level >= WARN };

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, watch } from "node:fs";
+import { get } from "node:http";
 import { dirname } from "node:path";
 import { type BackgroundProgram, endProcess, startInBackground } from "../processes/background.ts";
 import { readPidFile, removePidFile } from "../processes/pid-file.ts";
@@ -19,7 +20,7 @@ export async function ensureEngine(places: Places, timeoutMilliseconds: number):
     command: ["dockerd", "-H", `unix://${engineSocket}`],
     pidFile: pidFileOf(places, "dockerd"),
     logFile: logFileOf(places, "dockerd"),
-    serves: (signal) => socketAnswers(engineSocket, signal),
+    serves: (signal) => engineServes(engineSocket, signal),
   };
   await startInBackground(program, timeoutMilliseconds);
   return "started";
@@ -33,13 +34,20 @@ export async function endEngine(places: Places): Promise<boolean> {
   return ended;
 }
 
-/** Asks each time the socket's folder changes. */
-async function socketAnswers(socket: string, signal: AbortSignal): Promise<void> {
-  const watcher = watch(dirname(socket), { signal });
+/** Asks each time the socket's folder changes. dockerd listens long before it serves, and may yet find that it cannot. */
+async function engineServes(socketPath: string, signal: AbortSignal): Promise<void> {
+  const watcher = watch(dirname(socketPath), { signal });
   watcher.on("error", () => {});
   try {
     await new Promise<void>((resolve) => {
-      const ask = (): void => void answers(socket).then((yes) => yes && resolve());
+      const ask = (): void => {
+        const asked = get({ socketPath, path: "/_ping", agent: false, signal });
+        asked.on("error", () => {});
+        asked.on("response", (answer) => {
+          answer.resume();
+          if (answer.statusCode === 200) resolve();
+        });
+      };
       watcher.on("change", ask);
       watcher.on("close", resolve);
       ask();
