@@ -52,7 +52,7 @@ export async function topLevelCgroups(prefix: string): Promise<readonly string[]
   return [...names];
 }
 
-/** All processes below the top-level cgroup `name`. */
+/** All processes below the top-level cgroup `name`; 0 stands for those that are invisible from this PID namespace. */
 export async function cgroupProcesses(name: string): Promise<readonly number[]> {
   const pids = new Set<number>();
   for (const { mountPoint } of await cgroupHierarchies()) {
@@ -87,6 +87,8 @@ export async function removeCgroup(name: string, signal: AbortSignal): Promise<v
 
 /** Safe without a start time: the kernel has just listed the pid as a member of our cgroup. */
 function killPid(pid: number): void {
+  // To kill(2), 0 is whoever calls it, and all of its process group.
+  if (pid === 0) return;
   try {
     process.kill(pid, "SIGKILL");
   } catch {

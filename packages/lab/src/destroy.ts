@@ -1,6 +1,6 @@
 import { readdir, readFile, readlink, rm, rmdir } from "node:fs/promises";
 import type { Logger } from "@holdfast/core";
-import { removeCgroup, topLevelCgroups } from "./cgroup.ts";
+import { cgroupProcesses, removeCgroup, topLevelCgroups } from "./cgroup.ts";
 import { isAlive } from "./process-ref.ts";
 import {
   CGROUP_PREFIX,
@@ -62,6 +62,8 @@ export async function sweepLabs(
   }
   for (const id of orphans) {
     if ((await labEntries()).includes(`.gone-${id}`)) continue;
+    // A lab of another container that shares the cgroups but neither processes nor folders with this one.
+    if ((await cgroupProcesses(`${CGROUP_PREFIX}${id}`)).includes(0)) continue;
     await removeTraces(id, signal);
     swept.push(id);
   }
