@@ -23,6 +23,8 @@ interface LoopFixture extends AsyncDisposable {
   readonly inhabited: Set<string>;
   /** Lets this much time pass, and everything happen that follows. */
   advance(milliseconds: number): Promise<void>;
+  /** Lets everything happen that follows without time passing. */
+  settle(): Promise<void>;
   /** An event of dockerd, and what follows. */
   event(): Promise<void>;
   /** A container with an attachment that dockerd lists; gives its EndpointID. */
@@ -58,6 +60,7 @@ async function loopFixture({ networks = [web], engine = new FakeEngine() } = {})
     logger,
     inhabited,
     advance,
+    settle,
     async event() {
       engine.tell();
       await settle();
@@ -91,6 +94,16 @@ describe("docker networks", () => {
     expect(engine.networkList).toMatchObject([{ name: "web", ...managed }]);
     await loop.event();
     expect(engine.networkList).toHaveLength(1);
+  });
+
+  test("are made at once, also right after dockerd was looked at", async () => {
+    await using loop = await loopFixture();
+    await loop.event();
+    loop.engine.tell();
+    await loop.settle();
+    loop.workloads.setNetworks([web, fakeNetwork("cache", ["10.30.0.0/24"])]);
+    await loop.settle();
+    expect(loop.engine.networkList.map(({ name }) => name)).toEqual(["web", "cache"]);
   });
 
   test("follow the list of networks, and go only when they have been too many for five seconds", async () => {

@@ -52,6 +52,8 @@ export function createEngineLoop({
   let unwantedSince = new Map<string, number>();
   let events = 0;
   let engineSince = 0;
+  /** Ends the pause between two looks: who has just made a network uses it next. */
+  let hurry = new AbortController();
   /** Ends the wait for the next look without an event. */
   let nextLook = new AbortController();
   let reclaimed: ReadonlySet<string> = new Set();
@@ -86,6 +88,7 @@ export function createEngineLoop({
         for await (const networks of workloads.watchNetworks(signal)) {
           attempt = 0;
           desired = networks;
+          hurry.abort();
           trigger.fire();
         }
       } catch (error) {
@@ -99,6 +102,8 @@ export function createEngineLoop({
     for (let failures = 0; !signal.aborted; ) {
       await trigger.wait(signal);
       if (!connected) continue;
+      hurry = new AbortController();
+      const paused = AbortSignal.any([signal, hurry.signal]);
       try {
         const next = await look(signal);
         if (next !== undefined) fireAfter(next, signal);
@@ -108,7 +113,7 @@ export function createEngineLoop({
         logger.warn("dockerd could not be looked at", { error: errorText(error) });
         fireAfter(backoff(failures++, { first: LEAST_PAUSE, longest: 30_000 }), signal);
       }
-      await clock.wait(LEAST_PAUSE, signal);
+      await clock.wait(LEAST_PAUSE, paused).catch(() => signal.throwIfAborted());
     }
   }
 
