@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup up down demo check fix docs test test-unit test-system test-e2e bench bench-docker
+.PHONY: help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ test-system: setup ## Tests on the kernel and Open vSwitch, as root
 
 test-e2e: setup ## Tests on whole lab hosts with dockerd, as root
 	@vitest run --project e2e
+
+test-uml: setup ## Opt-in, minutes: the data path on a kernel with the openvswitch module
+	@setup/debian.sh user-mode-linux
+	@HOLDFAST_UML=1 vitest run --project system packages/datapath/test/uml
 
 bench: bench-docker ## All benchmarks
 

@@ -5,8 +5,7 @@ import { createKernel, deleteNamespace, type Kernel } from "@holdfast/netlink";
 import { createTestNamespace } from "@holdfast/netlink/testing";
 import { type RunningOvs, startOvs } from "@holdfast/ovsdb/testing";
 import type { AttachedPort, DatapathDriver } from "../src/driver.ts";
-import { openOvsDriver } from "../src/drivers/ovs/open.ts";
-import type { OvsDriverOptions } from "../src/drivers/ovs/options.ts";
+import { type OpenOvsOptions, openOvsDriver } from "../src/drivers/ovs/open.ts";
 
 const run = promisify(execFile);
 
@@ -69,7 +68,7 @@ export class Host implements AsyncDisposable {
     return new Host(ovs, kernel);
   }
 
-  open(options: Partial<OvsDriverOptions> = {}): Promise<DatapathDriver> {
+  open(options: Partial<OpenOvsOptions> = {}): Promise<DatapathDriver> {
     return openOvsDriver({
       node: "node-1",
       datapathType: "auto",
