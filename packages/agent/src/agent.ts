@@ -112,7 +112,12 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
   const networkWatch = createNetworkWatch(book);
   const reporter: Reporter = createReporter({ ...dependencies, book, takedown: () => takedown }, node);
   const changes = createEndpointChanges({ ...dependencies, book, reported: (id) => reporter.notify(id) }, node);
-  const takedown: Takedown = createTakedown({ ...dependencies, book, changes });
+  const takedown: Takedown = createTakedown({
+    ...dependencies,
+    book,
+    changes,
+    lost: (endpoint) => reporter.lost(endpoint),
+  });
   const common = { ...dependencies, book, changes, takedown, reporter, turns };
   const reservations = createReservations({ ...common, newId: () => `e-${randomBytes(8).toString("hex")}` }, node);
   const attachments = createAttachments({ ...common, reservations }, node);

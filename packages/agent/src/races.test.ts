@@ -57,6 +57,19 @@ describe("a claim that is moved by force", () => {
     expect([...h1.driver.attached.keys()]).toEqual([]);
   });
 
+  test("is not remembered against its former node once that has taken it down", async () => {
+    await cluster.claimAt("redis-0", ADDRESS);
+    await reserve(ADDRESS);
+    await attach("d1");
+    const remembered = async () => (await cluster.store.list("superseded/")).entries.length;
+    const goingDown = stopBefore(h1, "detach");
+    await cluster.move("redis-0");
+    await goingDown.reached;
+    expect(await remembered()).toBe(1);
+    goingDown.go();
+    await cluster.until(async () => (await remembered()) === 0);
+  });
+
   test("is not wired any more while it is being taken down", async () => {
     await cluster.claimAt("redis-0", ADDRESS);
     await reserve(ADDRESS);

@@ -21,6 +21,8 @@ export interface Reporter {
   retryNow(): void;
   /** The controller does not answer: before anything else is told, it is asked whether it is there. */
   lostContact(): void;
+  /** The endpoint was lost to another, is off the wire and out of the book. */
+  lost(endpoint: LocalEndpoint): void;
   /** Whether the controller may have been told that the endpoint is off the wire, with its answer lost. */
   mayHaveToldEnd(id: string): boolean;
   /** Runs until the signal is aborted. */
@@ -53,6 +55,8 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   const waiters = new Map<string, Waiter[]>();
   /** Endpoints whose end was sent, and nobody knows whether it arrived. */
   const perhapsEnded = new Set<string>();
+  /** Last words on endpoints that this node has lost, so that the controller need not remember them for it. */
+  const farewells = new Map<string, EndpointReport>();
   let inContact = false;
   /** Ends the wait for news, or for another try. */
   let wake = (): void => undefined;
@@ -69,9 +73,11 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     if (!inContact) await call([], signal);
     inContact = true;
     const endpoints = ids.flatMap((id) => book.endpoints.get(id) ?? []);
+    const gone = ids.flatMap((id) => farewells.get(id) ?? []);
     for (const id of ids) if (!book.endpoints.has(id)) settle(id, (waiter) => waiter.resolve());
-    if (endpoints.length === 0) return;
-    const results = await send(endpoints, signal);
+    if (endpoints.length + gone.length === 0) return;
+    const results = await send(endpoints, gone, signal);
+    for (const { endpoint } of gone) farewells.delete(endpoint);
     const told = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
     const failures: unknown[] = [];
     for (const result of results) {
@@ -101,11 +107,15 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   }
 
   /** Notes whose end the controller may have heard of, until it is known. */
-  async function send(endpoints: readonly LocalEndpoint[], signal: AbortSignal): Promise<ReportResults["results"]> {
+  async function send(
+    endpoints: readonly LocalEndpoint[],
+    gone: readonly EndpointReport[],
+    signal: AbortSignal,
+  ): Promise<ReportResults["results"]> {
     const ends = endpoints.filter((endpoint) => tellsEnd(endpoint) && !perhapsEnded.has(endpoint.id));
     for (const { id } of ends) perhapsEnded.add(id);
     try {
-      return await call(endpoints.map(reportOf), signal);
+      return await call([...endpoints.map(reportOf), ...gone], signal);
     } catch (error) {
       if (isHoldfastError(error) && error.details.sent === false) for (const { id } of ends) perhapsEnded.delete(id);
       throw error;
@@ -214,6 +224,13 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     lostContact() {
       inContact = false;
     },
+    lost({ id, epoch }) {
+      const at = clock.now().toISOString();
+      const down = { phase: "released" as const, at, actor: `node/${node}`, reason: "taken off the wire" };
+      farewells.set(id, { endpoint: id, epoch, transitions: [down] });
+      dirty.add(id);
+      wake();
+    },
     mayHaveToldEnd: (id) => perhapsEnded.has(id),
     async run(signal) {
       for (const endpoint of book.endpoints.values()) {
@@ -259,13 +276,25 @@ function tellsEnd({ unreported }: LocalEndpoint): boolean {
 }
 
 function reportOf(endpoint: LocalEndpoint): EndpointReport {
-  const { id, epoch, unreported, workload, replaces, replacesAlso = [], tenant, network, identity } = endpoint;
+  const {
+    id,
+    epoch,
+    unreported,
+    workload,
+    replaces,
+    replacesAlso = [],
+    tenant,
+    network,
+    identity,
+    addresses,
+  } = endpoint;
   return {
     endpoint: id,
     epoch,
     transitions: unreported,
     workload,
     claim: { tenant, network, identity },
+    addresses,
     ...(replaces === undefined ? {} : { replaces }),
     ...(replaces === undefined || replacesAlso.length === 0 ? {} : { replacesAlso }),
   };

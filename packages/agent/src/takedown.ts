@@ -2,6 +2,7 @@ import { errorText, type Logger } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
+import type { LocalEndpoint } from "./local-endpoint.ts";
 
 /** Takes endpoints off the wire and gives their addresses back, from whatever phase they are in. */
 export interface Takedown {
@@ -9,7 +10,7 @@ export interface Takedown {
   detach(id: string, reason: string, signal: AbortSignal): Promise<void>;
   /** To `released`, through `detached` when needed. */
   release(id: string, reason: string, signal: AbortSignal): Promise<void>;
-  /** The node has lost the endpoint to another: off the wire and out of the book, nothing to report. */
+  /** The node has lost the endpoint to another: off the wire and out of the book. */
   forget(id: string, reason: string, signal: AbortSignal): Promise<void>;
   /** Whether the endpoint may be on the wire: it is in the book, and nobody takes it down. */
   mayBeUp(id: string): boolean;
@@ -22,6 +23,8 @@ export interface TakedownDependencies {
   readonly changes: EndpointChanges;
   readonly driver: DatapathDriver;
   readonly logger: Logger;
+  /** An endpoint that this node has lost is off the wire. */
+  readonly lost: (endpoint: LocalEndpoint) => void;
 }
 
 export function createTakedown(dependencies: TakedownDependencies): Takedown {
@@ -56,6 +59,7 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
       try {
         await driver.detach(id, signal);
         await book.deleteEndpoint(id);
+        dependencies.lost(endpoint);
       } catch (error) {
         logger.error("lost endpoint could not be taken off the wire", { endpoint: id, error: errorText(error) });
         throw error;

@@ -128,6 +128,21 @@ describe("retention", () => {
     expect(() => harness.getClaim("web", "a")).toThrow(/there is no claim/);
   });
 
+  test("made ephemeral while nobody has it, the claim goes when nobody comes for it", async () => {
+    await using harness = await startEngine();
+    await harness.network("web");
+    await harness.node("h1");
+    await harness.claim("web", "a");
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.report("h1", "e1", 1, ["released"]);
+    const { claims } = harness.engine.nouns;
+    await claims.update(claimName("web", "a"), { retention: { kind: "ephemeral" } }, OPERATOR);
+    await harness.advance(299_999);
+    expect(harness.getClaim("web", "a").binding).toBeUndefined();
+    await harness.advance(1);
+    expect((await refusal(claims.release(claimName("web", "a"), OPERATOR))).code).toBe("not_found");
+  });
+
   test("sticky: bound again in time, it does not expire", async () => {
     await using harness = await startEngine();
     await harness.network("web");

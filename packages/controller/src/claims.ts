@@ -48,7 +48,11 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
         const claim = get(name);
         checkIfMatch(caller, `claim ${name.identity}`, claim.revision);
         draft.expect(keyOf(claim), claim.revision);
-        const changed = withRetention({ ...claim, labels: patch.labels ?? claim.labels }, patch.retention, clock.now());
+        const relabelled = { ...claim, labels: patch.labels ?? claim.labels };
+        const changed = withRetention(relabelled, patch.retention, {
+          now: clock.now(),
+          grace: rules.reservationTimeout,
+        });
         drafts.put(draft, changed);
         return changed;
       });
@@ -116,11 +120,16 @@ function holdFor(claim: Claim, node: Name | undefined): Claim {
   return node === undefined ? free : { ...free, heldFor: node };
 }
 
-/** A claim that is detached and becomes sticky begins to run out now. */
-function withRetention(claim: Claim, retention: Claim["retention"] | undefined, now: Date): Claim {
+/** A claim that is detached and becomes sticky begins to run out now; one that becomes ephemeral has as long as a reservation to be bound. */
+function withRetention(
+  claim: Claim,
+  retention: Claim["retention"] | undefined,
+  { now, grace }: { readonly now: Date; readonly grace: number },
+): Claim {
   if (retention === undefined) return claim;
   const { expiresAt: _, ...rest } = claim;
-  const runsOut = retention.kind === "sticky" && claim.binding === undefined && claim.epoch > 0;
+  const runsOut = retention.kind !== "reserved" && claim.binding === undefined && claim.epoch > 0;
   if (!runsOut) return { ...rest, retention };
-  return { ...rest, retention, expiresAt: new Date(now.getTime() + retention.ttlSeconds * 1000).toISOString() };
+  const time = retention.kind === "sticky" ? retention.ttlSeconds * 1000 : grace;
+  return { ...rest, retention, expiresAt: new Date(now.getTime() + time).toISOString() };
 }

@@ -47,7 +47,6 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
   const { state } = platform;
   const nouns = createNouns(platform, {
     beat: options.beat,
-    nodeTimeout: options.nodeTimeout,
     nonce: randomUUID().slice(0, 8),
     feedDropped: () => metrics.add("feeds_dropped_total"),
     expired: (what) => metrics.add("expired_total", `what="${what}"`),

@@ -7,7 +7,7 @@ import { keys, named } from "./keys.ts";
 import type { Platform } from "./platform.ts";
 import type { StateChange } from "./records.ts";
 
-/** Ends what has run out: detached sticky claims, the rest of released addresses, reservations that nobody attached. */
+/** Ends what has run out: detached sticky claims and the rest of released addresses; asks after reservations that nobody attached. */
 export interface Expiry {
   /** Plans everything that is in {@link State}. */
   load(): void;
@@ -18,8 +18,6 @@ export interface Expiry {
 }
 
 export interface ExpiryOptions {
-  /** Milliseconds. */
-  readonly nodeTimeout: number;
   /** Tells a node of an endpoint again, so that it says so when it has none. */
   readonly remind: (endpoint: Endpoint) => void;
   readonly expired: (what: Task["kind"]) => void;
@@ -29,7 +27,7 @@ type Task =
   | { readonly kind: "claim"; readonly name: ClaimName; readonly at: string }
   | { readonly kind: "rest"; readonly tenant: Name; readonly network: Name; readonly address: IpAddress }
   | { readonly kind: "superseded"; readonly node: Name; readonly endpoint: string }
-  | { readonly kind: "reservation"; readonly endpoint: string; readonly silentBefore: boolean };
+  | { readonly kind: "reservation"; readonly endpoint: string };
 
 /** After this, nobody needs to be told any more why an endpoint is gone. */
 const SUPERSEDED_MILLISECONDS = 7 * 24 * 3_600_000;
@@ -39,7 +37,7 @@ const RETRY_MILLISECONDS = 10_000;
 const LONGEST_SLEEP = 3_600_000;
 
 export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: ExpiryOptions): Expiry {
-  const { state, changer, clock, logger, liveness, rules } = platform;
+  const { state, changer, clock, logger, rules } = platform;
   const queue = new DueQueue<Task>();
   let wake = (): void => {};
 
@@ -56,8 +54,7 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
 
   function planReservation(endpoint: Endpoint): void {
     if (endpoint.phase !== "reserved") return;
-    const at = Date.parse(endpoint.createdAt) + rules.reservationTimeout;
-    plan(at, { kind: "reservation", endpoint: endpoint.id, silentBefore: false });
+    plan(Date.parse(endpoint.createdAt) + rules.reservationTimeout, { kind: "reservation", endpoint: endpoint.id });
   }
 
   async function expireClaim(name: ClaimName, at: string): Promise<void> {
@@ -95,33 +92,14 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
   }
 
   /**
-   * A node that is alive knows best: it is reminded, and answers `released` when it has no such endpoint. Only when the node is silent,
-   * twice in a row with the node timeout in between, is the reservation taken back without it.
+   * The node knows best: it is reminded, and answers `released` when it has no such endpoint. One that is silent may have attached it before it
+   * fell silent, and its container may run: whoever wants the claim may take it over then, but it is not given away unasked.
    */
-  async function expireReservation({ endpoint: id, silentBefore }: Task & { kind: "reservation" }): Promise<void> {
-    const endpoint = state.endpoints.get(id);
+  function remindOfReservation(task: Task & { kind: "reservation" }): void {
+    const endpoint = state.endpoints.get(task.endpoint);
     if (endpoint?.phase !== "reserved") return;
-    const now = clock.now().getTime();
-    const silent = !state.nodes.has(endpoint.node) || liveness.isSilent(endpoint.node);
-    if (!silent) {
-      options.remind(endpoint);
-      return plan(now + rules.reservationTimeout, { kind: "reservation", endpoint: id, silentBefore: false });
-    }
-    if (!silentBefore)
-      return plan(now + options.nodeTimeout, { kind: "reservation", endpoint: id, silentBefore: true });
-    const reason = `reserved since ${endpoint.createdAt}, never attached, and node ${endpoint.node} is silent`;
-    await changer.change((draft) => {
-      const current = state.endpoints.get(id);
-      const claim = current && state.network(current.tenant, current.network)?.claims.get(current.identity);
-      if (current?.phase !== "reserved" || claim?.binding?.endpoint !== id) return undefined;
-      const rest = drafts.unbind(draft, claim, current, {
-        event: { event: "reclaimed", actor: "controller", node: current.node, endpoint: id, reason },
-        superseded: reason,
-      });
-      if (rest !== undefined) drafts.put(draft, rest);
-      options.expired("reservation");
-      return undefined;
-    });
+    options.remind(endpoint);
+    plan(clock.now().getTime() + rules.reservationTimeout, task);
   }
 
   async function end(task: Task): Promise<void> {
@@ -134,7 +112,7 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
         case "superseded":
           return await forgetSuperseded(task);
         case "reservation":
-          return await expireReservation(task);
+          return remindOfReservation(task);
       }
     } catch (error) {
       logger.warn("expiry failed and will be tried again", { task: task.kind, error: errorText(error) });

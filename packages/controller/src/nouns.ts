@@ -34,7 +34,6 @@ export interface Nouns {
 export interface NounOptions {
   /** Milliseconds. */
   readonly beat: number;
-  readonly nodeTimeout: number;
   /** Tells the ledger entries of this process from those of others. */
   readonly nonce: string;
   readonly feedDropped: () => void;
@@ -65,7 +64,6 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     explainer: createExplainer(platform, ledger),
     feeds,
     expiry: createExpiry(platform, drafts, {
-      nodeTimeout: options.nodeTimeout,
       remind: feeds.remind,
       expired: options.expired,
     }),

@@ -1,3 +1,4 @@
+import { IpAddress, Name } from "@holdfast/core";
 import type { EndpointReport, Phase, Transition } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import { claimName, type EngineHarness, OPERATOR, startEngine } from "./testing/engine-harness.ts";
@@ -99,6 +100,50 @@ describe("a report", () => {
     expect(await harness.report("h1", "e1", 1, ["binding"])).toBe("superseded");
     expect(await harness.report("h1", "e1", 1, ["released"])).toBe("superseded");
     expect(harness.engine.platform.state.superseded.size).toBe(0);
+  });
+
+  describe("of an endpoint whose end was forgotten with its node", () => {
+    const REPORT = { ...report("e1", 1, []), claim: claimName("web", "a"), addresses: [IpAddress.parse("10.20.0.2")] };
+
+    async function forgotten(): Promise<EngineHarness> {
+      const harness = await withEndpoint();
+      await harness.engine.nouns.endpoints.delete("e1", OPERATOR);
+      await harness.advance(60_000);
+      await harness.engine.nouns.nodes.delete(Name.parse("h1"), OPERATOR);
+      await harness.node("h1");
+      return harness;
+    }
+
+    test("is superseded, for the claim was taken off it", async () => {
+      await using harness = await forgotten();
+      expect(await harness.reports("h1", [REPORT])).toMatchObject([
+        { outcome: "superseded", detail: "a was taken off it, epoch 1 is over" },
+      ]);
+    });
+
+    test("is superseded when another endpoint has the claim", async () => {
+      await using harness = await forgotten();
+      await harness.reserve("h2", { endpoint: "e2", network: "web", identity: "a" });
+      expect(await harness.reports("h1", [REPORT])).toMatchObject([
+        { outcome: "superseded", detail: "a is bound by e2 on node h2" },
+      ]);
+    });
+
+    test("is superseded when its address belongs to somebody else", async () => {
+      await using harness = await forgotten();
+      await harness.engine.nouns.claims.release(claimName("web", "a"), OPERATOR);
+      await harness.advance(60_000);
+      await harness.claim("web", "b", { addresses: REPORT.addresses });
+      expect(await harness.reports("h1", [REPORT])).toMatchObject([
+        { outcome: "superseded", detail: "10.20.0.2 belongs to b" },
+      ]);
+    });
+
+    test("is unknown when nobody has what it has: a controller that lost its memory costs no container its network", async () => {
+      await using harness = await forgotten();
+      await harness.engine.nouns.claims.release(claimName("web", "a"), OPERATOR);
+      expect(await harness.reports("h1", [REPORT])).toMatchObject([{ outcome: "unknown" }]);
+    });
   });
 
   test("of many endpoints answers each in order", async () => {

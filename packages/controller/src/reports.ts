@@ -74,7 +74,27 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
       const chain = [replaces, ...(report.replacesAlso ?? [])];
       return replace(draft, node, report, chain.find((former) => state.endpoints.has(former)) ?? replaces);
     }
-    return { endpoint: id, outcome: released ? "done" : "unknown" };
+    if (released) return { endpoint: id, outcome: "done" };
+    const taken = whyTaken(report);
+    if (taken !== undefined) return { endpoint: id, outcome: "superseded", detail: taken };
+    return { endpoint: id, outcome: "unknown" };
+  }
+
+  /**
+   * Whose the claim or an address of an endpoint is that has no record here: what was said of its end is forgotten after a while, and with its
+   * node; a node that returns after that must still not keep what others have.
+   */
+  function whyTaken({ endpoint: id, epoch, claim: name, addresses = [] }: EndpointReport): string | undefined {
+    if (name === undefined) return undefined;
+    const network = state.network(name.tenant, name.network);
+    const claim = network?.claims.get(name.identity);
+    const { binding } = claim ?? {};
+    if (binding !== undefined && binding.endpoint !== id) {
+      return `${name.identity} is bound by ${binding.endpoint} on node ${binding.node}`;
+    }
+    if (claim !== undefined && claim.epoch >= epoch) return `${name.identity} was taken off it, epoch ${epoch} is over`;
+    const foreign = addresses.find((address) => (network?.addresses.get(address) ?? name.identity) !== name.identity);
+    return foreign === undefined ? undefined : `${foreign} belongs to ${network?.addresses.get(foreign)}`;
   }
 
   /** The node carried on by itself: the new endpoint takes the place of the old one, on the same node and at the same epoch. */

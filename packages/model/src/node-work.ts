@@ -39,6 +39,8 @@ export const endpointReportSchema = z
     workload: workloadSchema.optional(),
     /** Whose addresses it has. Tells an endpoint that was superseded from one that the controller has never heard of. */
     claim: z.strictObject({ tenant: nameField, network: nameField, identity: identityField }).optional(),
+    /** The addresses that it has on its node. */
+    addresses: z.array(addressField).max(2).optional(),
     /**
      * The node made this endpoint by itself while no controller could be reached: it takes over the claim from an endpoint of the same
      * node. Accepted only when that one still has the claim at the same epoch, else refused with `claim_bound`.
