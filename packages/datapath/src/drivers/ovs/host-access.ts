@@ -40,6 +40,12 @@ interface Publisher extends PublishedPorts {
   readonly gateway: IpAddress;
 }
 
+interface Served extends Publisher {
+  readonly endpoint: string;
+  /** What the machine knows it by. */
+  readonly standIn: IpAddress;
+}
+
 /**
  * The way from this machine to published ports of networks behind its uplink: one port of the machine's own among its containers, there
  * while any of them publishes.
@@ -51,7 +57,7 @@ export class HostAccess implements MachineSide {
   readonly #standIns = new StandIns();
   readonly #networks = new Map<string, WiredNetwork>();
   readonly #ports = new Map<string, PublishedPorts>();
-  readonly #served = new Set<string>();
+  readonly #served = new Map<string, Served>();
   #refused: readonly RowStatus[] = [];
   #complete = false;
   #planned = false;
@@ -144,10 +150,11 @@ export class HostAccess implements MachineSide {
     return `the subnet of ${address} has no gateway, so the endpoint could not answer; give the subnet one`;
   }
 
-  #placeAll(publishers: readonly (Publisher & { endpoint: string; standIn: IpAddress })[]): ReadonlySet<string> {
+  #placeAll(publishers: readonly Served[]): ReadonlySet<string> {
     let touched: ReadonlySet<string> = new Set();
-    const gone = this.#served.difference(new Set(publishers.map(({ endpoint }) => endpoint)));
-    for (const endpoint of gone) {
+    const staying = new Set(publishers.map(({ endpoint }) => endpoint));
+    for (const endpoint of this.#served.keys()) {
+      if (staying.has(endpoint)) continue;
       this.#served.delete(endpoint);
       touched = touched.union(this.#rows.remove(endpoint));
     }
@@ -157,13 +164,15 @@ export class HostAccess implements MachineSide {
     }
     this.#open(publishers);
     for (const publisher of publishers) {
-      this.#served.add(publisher.endpoint);
+      const before = this.#served.get(publisher.endpoint);
+      this.#served.set(publisher.endpoint, publisher);
+      if (before !== undefined && isSame(before, publisher)) continue;
       touched = touched.union(this.#rows.replace(publisher.endpoint, this.#flowsOf(publisher)));
     }
     return touched;
   }
 
-  #flowsOf({ member, wired, ...publisher }: Publisher & { standIn: IpAddress }): readonly FlowRow[] {
+  #flowsOf({ member, wired, ...publisher }: Served): readonly FlowRow[] {
     const { address, gateway, standIn } = publisher;
     const network = networkParty(wired, this.#settings);
     const access = { port: FixedPort.access, mac: GATEWAY_MAC };
@@ -177,7 +186,7 @@ export class HostAccess implements MachineSide {
   }
 
   /** The machine's port; its MTU is the largest of the networks', and less than that stands at the routes. */
-  #open(publishers: readonly (Publisher & { standIn: IpAddress })[]): void {
+  #open(publishers: readonly Served[]): void {
     const mtu = Math.max(DEFAULT_MTU, ...publishers.map(({ wired }) => wired.mtu));
     const routes = publishers
       .filter(({ wired }) => wired.mtu < mtu)
@@ -190,6 +199,10 @@ export class HostAccess implements MachineSide {
       routes,
     });
   }
+}
+
+function isSame(a: Served, b: Served): boolean {
+  return a.member === b.member && a.wired === b.wired && a.standIn === b.standIn;
 }
 
 function refusedPorts(endpoint: string, reason: string): RowStatus {
