@@ -2,13 +2,10 @@ export {
   arpRequest,
   arpResponder,
   LOCAL_PORT,
-  neighborReply,
-  neighborResponder,
   neighborSolicitation,
   setAddress,
   setMac,
   setRegister,
-  solicitationWithoutAddress,
   vxlanOutput,
 } from "./builders.ts";
 export { connectOpenFlow, type OpenFlowDependencies, type OpenFlowOptions } from "./connect.ts";

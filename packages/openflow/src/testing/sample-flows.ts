@@ -3,13 +3,10 @@ import {
   arpRequest,
   arpResponder,
   LOCAL_PORT,
-  neighborReply,
-  neighborResponder,
   neighborSolicitation,
   setAddress,
   setMac,
   setRegister,
-  solicitationWithoutAddress,
   vxlanOutput,
 } from "../builders.ts";
 import type { Action, Flow, Match } from "../flow.ts";
@@ -21,6 +18,7 @@ const multicast = mac("01:00:00:00:00:00");
 const ipv4 = { ethType: 0x0800 };
 const ipv6 = { ethType: 0x86dd };
 const arp = { ethType: 0x0806 };
+const advertisement = { ...ipv6, ipProto: 58, icmpType: 136, icmpCode: 0 };
 
 const CASES: readonly (readonly [Match, ...Action[]])[] = [
   [{}],
@@ -67,11 +65,22 @@ const CASES: readonly (readonly [Match, ...Action[]])[] = [
   [arpRequest(ip("10.20.0.7")), ...arpResponder(ip("10.20.0.7"), host)],
   [{ ...arp, arpOp: 2, arpSpa: { value: ip("10.20.0.9"), mask: ip("255.255.255.0") }, arpSha: host, arpTha: host }],
   [{ ...arp, arpTpa: ip("10.20.0.1") }, { kind: "move", from: "arp_sha", to: "eth_dst" }, { kind: "output-in-port" }],
-  [neighborSolicitation(ip("fd00:20::7")), ...neighborResponder(host, 30)],
-  [neighborReply.match, ...neighborReply.actions],
-  [{ ...neighborReply.match, ndTll: host, ndTarget: { value: ip("fd00:20::7"), mask: ip("ffff:ffff::") } }],
+  [
+    neighborSolicitation(ip("fd00:20::7")),
+    { kind: "move", from: "eth_src", to: "eth_dst" },
+    setMac("eth_src", host),
+    { kind: "move", from: "ipv6_src", to: "ipv6_dst" },
+    { kind: "move", from: "nd_target", to: "ipv6_src" },
+    { kind: "set-field", field: "ip_ttl", value: 255n },
+    { kind: "set-field", field: "icmpv6_type", value: 136n },
+    { kind: "set-field", field: "nd_reserved", value: 0x6000_0000n },
+    { kind: "set-field", field: "nd_options_type", value: 2n },
+    { kind: "resubmit", table: 30 },
+  ],
+  [advertisement, { kind: "move", from: "eth_src", to: "nd_tll" }, { kind: "output-in-port" }],
+  [{ ...advertisement, ndTll: host, ndTarget: { value: ip("fd00:20::7"), mask: ip("ffff:ffff::") } }],
   [{ ...neighborSolicitation(ip("fd00:20::7")), ndSll: host, ndOptionsType: 1 }, setMac("nd_sll", host)],
-  [solicitationWithoutAddress, { kind: "normal" }],
+  [{ ...ipv6, ipProto: 58, icmpType: 135, icmpCode: 0, ndSll: mac("00:00:00:00:00:00") }, { kind: "normal" }],
   [{ tunnelId: 7n }, ...vxlanOutput({ vni: 5001, remote: ip("192.0.2.9"), port: 4 })],
   [{ tunnelId: 8n }, ...vxlanOutput({ vni: 0, remote: ip("2001:db8::9"), port: 4 })],
   [
