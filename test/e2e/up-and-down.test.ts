@@ -26,6 +26,10 @@ step() { echo "== $1"; }
 running() { for f in /run/holdfast/*.pid; do [ -e "$f" ] && basename "$f" .pid; done | sort | tr '\\n' ' '; echo; }
 
 step "down on a machine that never was up"; ${holdfast} down
+step "no such uplink"; ${holdfast} up --uplink nosuch0 2>&1 || true; running
+step "port in use"; node -e 'require("net").createServer().listen(4653, "127.0.0.1", () => console.log("listens"))' > /tmp/hf-port-$$ & listener=$!
+until grep -q listens /tmp/hf-port-$$; do kill -0 $listener; sleep 0.05; done; rm /tmp/hf-port-$$
+${holdfast} up 2>&1 || true; running; kill $listener; ${holdfast} down > /dev/null
 step "up"; ${holdfast} up; running
 step "up again"; ${holdfast} up
 ${holdfast} network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16 > /dev/null
@@ -37,6 +41,10 @@ ping -c 1 -W 5 "$address" > /dev/null && echo reached
 step "up after a crash"
 kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid) $(cut -d' ' -f1 /run/holdfast/controller.pid)
 ${holdfast} up; ping -c 1 -W 5 "$address" > /dev/null && echo reached
+step "uplink of the machine"; ip link add up0 type veth peer name phys0; ip link set up0 up; ip link set phys0 up; ip address add 192.0.2.1/24 dev up0
+${holdfast} up --uplink up0 2>&1 || true; ping -c 1 -W 5 "$address" > /dev/null && echo reached
+step "uplink"; ip address del 192.0.2.1/24 dev up0; ${holdfast} up --uplink up0; docker exec redis-0 /bin/busybox true && echo lives
+step "up after a crash of the agent"; kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid); ${holdfast} up | head -n 4; ip link del up0
 step "down"; ${holdfast} down
 step "left"; ip -o link | grep -c hf || true; nft list tables | grep holdfast || true; ls -d /run/holdfast /var/log/holdfast 2>/dev/null || true
 pgrep -f "^ovs-vswitchd .*$$" || true
@@ -53,12 +61,23 @@ test("up and down can be repeated, survive a crash, and leave nothing but the ad
     stdout.split("== ").map((text) => [text.slice(0, text.indexOf("\n")), text.slice(text.indexOf("\n") + 1)]),
   );
   expect({ code, stderr: code === 0 ? "" : stderr + stdout }).toEqual({ code: 0, stderr: "" });
+  expect(sections["no such uplink"]).toBe(
+    "holdfast: there is no interface nosuch0 for the uplink; this machine has mgmt0\n\n",
+  );
+  expect(sections["port in use"]).toMatch(
+    /controller does not start; \/var\/log\/holdfast\/controller.log says:\nholdfast: cannot listen on 127.0.0.1:4653: .*\ndockerd ovs-vswitchd ovsdb-server \n/,
+  );
   expect(sections.up).toMatch(/Open vSwitch +started\n +Docker +started\n +controller +started\n +agent +started\n/);
   expect(sections.up).toContain("bin/holdfast network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16");
   expect(sections.up).toContain("agent controller dockerd ovs-vswitchd ovsdb-server");
   expect(sections["up again"]?.match(/runs already/g)).toHaveLength(4);
   expect(sections.container).toBe("reached\n");
   expect(sections["up after a crash"]).toMatch(/controller +started\n +agent +started[\s\S]*reached\n$/);
+  expect(sections["uplink of the machine"]).toMatch(
+    /agent does not start; .*\nholdfast: the uplink up0 has the address 192.0.2.1\/24 of this machine;.*\nreached\n$/,
+  );
+  expect(sections.uplink).toMatch(/agent +started again with --uplink up0\n[\s\S]*lives\n$/);
+  expect(sections["up after a crash of the agent"]).toMatch(/agent +started with --uplink up0\n/);
   expect(sections.left).toBe("0\n");
   expect(sections["up once more"]).toMatch(/default\/web +redis-0 +10\.20\.0\.2 +02:64:0a:14:00:02 +reserved +-/);
   expect(sections.purge).toBe("gone\n");

@@ -3,6 +3,7 @@ import type { CliIo } from "@holdfast/cli";
 import { controllerOptions } from "@holdfast/controller/config";
 import { flagName, type OptionDefinitions } from "@holdfast/core";
 import type { Command } from "commander";
+import { VERSION } from "../version.ts";
 
 /**
  * The programs of a machine beside the commands that talk to a controller. Each is loaded when it is asked for.
@@ -13,6 +14,7 @@ export function addPrograms(
   world: { readonly io: CliIo; readonly interrupted: AbortController },
 ): void {
   const { io } = world;
+  program.version(VERSION, "--version", "Print the version.");
   addOptions(
     program.command("controller").description("Run a controller in the foreground."),
     controllerOptions,
