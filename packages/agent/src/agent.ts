@@ -60,7 +60,8 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   const stop = new AbortController();
   const book = await openBook(dependencies.store);
   await book.belongTo(settings.node);
-  const parts = createParts(dependencies, settings, book);
+  const report = { ...settings.report, instance: await book.instance };
+  const parts = createParts(dependencies, { ...settings, report }, book);
   const { attachments, reporter, takedown, networkWatch, liveness, sync } = parts;
 
   for (const network of book.networks.values()) driver.setNetwork(network);
@@ -119,9 +120,10 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
     lost: (endpoint) => reporter.lost(endpoint),
   });
   const common = { ...dependencies, book, changes, takedown, reporter, turns };
-  const reservations = createReservations({ ...common, newId: () => `e-${randomBytes(8).toString("hex")}` }, node);
-  const attachments = createAttachments({ ...common, reservations }, node);
   const liveness = createLiveness({ ...dependencies, reporter }, settings);
+  const newId = () => `e-${randomBytes(8).toString("hex")}`;
+  const reservations = createReservations({ ...common, newId, checkAccepted: () => liveness.checkAccepted() }, node);
+  const attachments = createAttachments({ ...common, reservations }, node);
   const sync = createNodeSync(
     {
       ...common,

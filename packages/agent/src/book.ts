@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { errorText, HoldfastError, type IpAddress, Name } from "@holdfast/core";
 import { type RemoteEndpoint, remoteEndpointSchema, type WiredNetwork, wiredNetworkSchema } from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
+import { z } from "zod";
 import { type LocalEndpoint, localEndpointSchema, networkKey } from "./local-endpoint.ts";
 
 /**
@@ -36,6 +38,8 @@ export interface Book {
    * give their addresses to others, and could not tell us.
    */
   belongTo(node: Name): Promise<void>;
+  /** What tells this machine from others of its name; made once. */
+  readonly instance: Promise<string>;
 }
 
 /** @throws HoldfastError `internal` when a record on disk cannot be read: nothing is guessed. */
@@ -79,10 +83,19 @@ export async function openBook(store: Store): Promise<Book> {
   const put = (key: string, value: unknown): Operation => ({ kind: "put", key, value: JSON.stringify(value) });
   const drop = (key: string): Operation => ({ kind: "delete", key });
 
+  async function readInstance(): Promise<string> {
+    const kept = await store.get("instance");
+    if (kept !== undefined) return z.string().parse(JSON.parse(kept.value));
+    const made = randomBytes(8).toString("hex");
+    await write(put("instance", made));
+    return made;
+  }
+
   return {
     endpoints,
     networks,
     remotes,
+    instance: readInstance(),
     get complete() {
       return complete;
     },

@@ -1,5 +1,5 @@
 import type { Client } from "@holdfast/client";
-import { type Clock, errorText, type Logger, type Name } from "@holdfast/core";
+import { type Clock, errorText, type HoldfastError, isHoldfastError, type Logger, type Name } from "@holdfast/core";
 import { type NodeReport, routes } from "@holdfast/model";
 import type { Reporter } from "./reporter.ts";
 
@@ -13,6 +13,8 @@ export interface LivenessDependencies {
 /** Registers the node and gives signs of life. */
 export interface Liveness {
   register(signal: AbortSignal): Promise<void>;
+  /** @throws HoldfastError the controller's, when it does not take this machine for the node. */
+  checkAccepted(): void;
   /** Runs until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -24,15 +26,25 @@ export function createLiveness(
   const { client, clock, logger, reporter } = dependencies;
   const { node, report, beatMilliseconds } = options;
   let reached = true;
+  let refusal: HoldfastError | undefined;
 
   async function register(signal: AbortSignal): Promise<void> {
-    await client.call(routes.reportNode, { params: { node }, body: report }, { signal });
+    try {
+      await client.call(routes.reportNode, { params: { node }, body: report }, { signal });
+      refusal = undefined;
+    } catch (error) {
+      refusal = isHoldfastError(error, "conflict") ? error : undefined;
+      throw error;
+    }
     if (!reached) logger.info("controller answers again");
     reached = true;
   }
 
   return {
     register,
+    checkAccepted() {
+      if (refusal !== undefined) throw refusal;
+    },
     async run(signal) {
       while (!signal.aborted) {
         try {

@@ -1,7 +1,7 @@
 import type { Client } from "@holdfast/client";
 import { backoff, type Clock, errorText, type Logger, type Name } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
-import { type NodeFeedMessage, routes } from "@holdfast/model";
+import { isOnWire, type NodeFeedMessage, type Phase, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
@@ -44,6 +44,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
   const { book, client, driver, takedown, reporter, clock, logger, networksChanged, register, arrived } = dependencies;
   const { silence } = dependencies;
   let inStep = false;
+  let everInStep = false;
 
   async function take(message: NodeFeedMessage, seen: Seen, signal: AbortSignal): Promise<void> {
     switch (message.kind) {
@@ -58,7 +59,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
         break;
       case "endpoint":
         seen.endpoints.add(message.endpoint.id);
-        if (inStep) await releaseStrangers([message.endpoint.id], signal);
+        if (inStep) await releaseStrangers([message.endpoint.id], { everWired: false }, signal);
         break;
       case "endpoint-gone":
         await takedown.forget(message.id, message.reason, signal);
@@ -100,9 +101,12 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
       if (!seen.networks.has(id) && !used) await dropNetwork(id);
     }
     for (const endpoint of book.endpoints.values()) if (!seen.endpoints.has(endpoint.id)) reporter.notify(endpoint.id);
-    if (book.complete) await releaseStrangers([...seen.endpoints], signal);
+    if (book.complete) await releaseStrangers([...seen.endpoints], { everWired: false }, signal);
     await book.setComplete();
     await driver.synced(signal);
+    // Now the data path holds nothing that the book does not have. A loss of power may have taken the newest pages of it.
+    if (!everInStep) await releaseStrangers([...seen.endpoints], { everWired: true }, signal);
+    everInStep = true;
     reporter.retryNow();
     inStep = true;
     networksChanged();
@@ -113,23 +117,32 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
   }
 
   /**
-   * Endpoints that the controller has given to this node and whose answer never arrived, because this process or the connection died in between.
-   * Only what was never on the wire is given back.
+   * Gives back endpoints that the controller has given to this node and that the book does not have: the answer never arrived, because this process
+   * or the connection died in between; with `everWired` also those that had been on the wire.
    */
-  async function releaseStrangers(ids: readonly string[], signal: AbortSignal): Promise<void> {
+  async function releaseStrangers(
+    ids: readonly string[],
+    { everWired }: { readonly everWired: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
     await Promise.all(ids.map((id) => arrived(id)));
-    const strangers = ids.filter((id) => !book.endpoints.has(id));
+    // What an endpoint of ours goes on with is told with that one, in one step.
+    const goneOnWith = new Set(
+      [...book.endpoints.values()].flatMap(({ replaces, replacesAlso = [] }) => [replaces, ...replacesAlso]),
+    );
+    const strangers = ids.filter((id) => !book.endpoints.has(id) && !goneOnWith.has(id));
     if (strangers.length === 0) return;
     const found = await Promise.allSettled(
       strangers.map((endpoint) => client.call(routes.getEndpoint, { params: { endpoint } }, { signal })),
     );
     const reports = found.flatMap((result) => {
-      if (result.status === "rejected" || result.value.phase !== "reserved") return [];
-      const { id, epoch } = result.value;
-      const reason = "reserved, but its node never received the answer";
-      const at = clock.now().toISOString();
+      if (result.status === "rejected") return [];
+      const { id, epoch, phase } = result.value;
+      if (phase !== "reserved" && !everWired) return [];
+      const step = { at: clock.now().toISOString(), actor: `node/${node}`, reason: reasonFor(phase) };
+      const end = { phase: "released", ...step } as const;
       return [
-        { endpoint: id, epoch, transitions: [{ phase: "released" as const, at, actor: `node/${node}`, reason }] },
+        { endpoint: id, epoch, transitions: isOnWire(phase) ? [{ phase: "failed" as const, ...step }, end] : [end] },
       ];
     });
     if (reports.length === 0) return;
@@ -177,4 +190,10 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
       }
     },
   };
+}
+
+function reasonFor(phase: Phase): string {
+  return phase === "reserved"
+    ? "reserved, but its node never received the answer"
+    : "its node has lost its record of it, and does not have it on the wire";
 }

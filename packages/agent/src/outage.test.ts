@@ -104,6 +104,55 @@ test("a feed that has fallen silent is opened again", async () => {
   await cluster.until(() => h1.driver.journal.includes("synced"));
 });
 
+test("an endpoint that was never attached and is gone on with keeps its claim", async () => {
+  await reserve(h1);
+  h1.link.cut();
+  await unreserve(h1);
+  const { endpoint } = await run(h1, "d1");
+  // The feed is back before the report.
+  h1.link.mend();
+  await cluster.until(async () => (await cluster.endpoints())[0]?.id === endpoint);
+  await phaseIs("wired");
+  expect([...h1.driver.attached.keys()]).toEqual([endpoint]);
+});
+
+describe("a machine that has lost power", () => {
+  /** The book is as it was earlier; no link or flow is left. */
+  async function losePower(host: Host): Promise<void> {
+    const { entries } = await host.book.list("endpoint/");
+    await host.stop();
+    const operations = entries.map(({ key }) => ({ kind: "delete" as const, key }));
+    await host.book.commit({ conditions: [], operations });
+    host.driver.attached.clear();
+  }
+
+  test("gives back what its book has forgotten, and can have it again", async () => {
+    await run(h1, "d1");
+    await phaseIs("wired");
+    await losePower(h1);
+    await h1.start();
+    await phaseIs("");
+    await run(h1, "d2");
+    await phaseIs("wired");
+  });
+});
+
+describe("two machines of one name", () => {
+  test("the second is refused as long as the first is heard of, and takes nothing from it", async () => {
+    const { endpoint } = await run(h1, "d1");
+    await phaseIs("wired");
+    const namesake = cluster.addHost("h1");
+    await namesake.start();
+    await cluster.until(async () => {
+      const error = await reserve(namesake).catch((reason: unknown) => String(reason));
+      return String(error).includes("node h1 is another machine, heard of 0 s ago; give this one another name");
+    });
+    expect((await cluster.endpoints()).map(({ id }) => id)).toEqual([endpoint]);
+    expect([...h1.driver.attached.keys()]).toEqual([endpoint]);
+    await namesake.stop();
+  });
+});
+
 describe("a machine that gets another name", () => {
   test("keeps its endpoints under the old one, and says what to do", async () => {
     await run(h1, "d1");

@@ -33,6 +33,8 @@ export interface ReservationsDependencies {
   readonly logger: Logger;
   /** A new endpoint id, never the same twice. */
   readonly newId: () => string;
+  /** @throws HoldfastError when the controller does not take this machine for its node: its reservations would be another's. */
+  readonly checkAccepted: () => void;
 }
 
 /** Milliseconds after which a controller that says nothing counts as one that does not answer, when this node can go on by itself. */
@@ -119,6 +121,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     request: ReserveRequest,
     { owed, signal }: { readonly owed: number; readonly signal: AbortSignal },
   ): Promise<ReservedAddresses> {
+    dependencies.checkAccepted();
     const { tenant, network, address, identity, identityIsHint = false, runtime, container } = request;
     const id = newId();
     const body = {

@@ -22,6 +22,20 @@ export function createNodes({ state, changer, clock, liveness }: Platform): Node
     return node;
   }
 
+  /** Two machines of one name would take down each other's endpoints. @throws HoldfastError `conflict`, as long as the other one is heard of. */
+  function refuseNamesake(name: Name, { instance }: NodeReport): void {
+    const present = state.nodes.get(name)?.instance;
+    const lastSeen = liveness.lastSeen(name);
+    if (present === undefined || instance === undefined || present === instance) return;
+    if (lastSeen === undefined || liveness.isSilent(name)) return;
+    throw new HoldfastError(
+      "conflict",
+      `node ${name} is another machine, heard of ${Math.round(liveness.silence(name) / 1000)} s ago; give this one another name ` +
+        "(agent --node), or stop the other agent and wait until it counts as silent",
+      { details: { node: name }, retryable: true },
+    );
+  }
+
   function withLife(node: StoredNode): NodeRecord {
     const seen = liveness.lastSeen(node.name);
     return {
@@ -35,6 +49,7 @@ export function createNodes({ state, changer, clock, liveness }: Platform): Node
     withLife,
 
     async report(name, body) {
+      refuseNamesake(name, body);
       liveness.seen(name);
       const { result } = await changer.change((draft) => {
         const before = state.nodes.get(name);

@@ -11,6 +11,8 @@ export const nodeReportSchema = z
     /** Program version. */
     version: z.string().max(50),
     labels: labelsField.default({}),
+    /** Made once for a machine and kept by its agent: tells two machines apart that were given the same name. */
+    instance: z.string().min(1).max(64).optional(),
   })
   .meta({ id: "NodeReport" });
 export type NodeReport = z.output<typeof nodeReportSchema>;

@@ -99,7 +99,7 @@ export class Cluster implements AsyncDisposable {
       { signal },
     );
     for (const name of hosts) {
-      const host = new Host(name, () => cluster.#server);
+      const host = cluster.addHost(name);
       cluster.hosts.set(name, host);
       await host.start();
       await cluster.until(() => host.driver.journal.includes("synced"));
@@ -117,6 +117,11 @@ export class Cluster implements AsyncDisposable {
 
   get #server(): string {
     return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** A machine that does not run yet. */
+  addHost(name: string): Host {
+    return new Host(name, () => this.#server);
   }
 
   host(name: string): Host {
