@@ -1,4 +1,4 @@
-import { type IpAddress, isHoldfastError } from "@holdfast/core";
+import { type IpAddress, isHoldfastError, Name } from "@holdfast/core";
 import { routes } from "@holdfast/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Cluster, type Host, holdable, NETWORK, TENANT } from "./testing/cluster.ts";
@@ -192,6 +192,18 @@ describe("an address that is given back late, by a container that is gone", () =
     await unreserve();
     await cluster.until(async () => (await cluster.endpoints()).length === 0);
   });
+});
+
+test("what an answer says of a network is enough to attach, when the feed has not told of it yet", async () => {
+  h1.link.mute();
+  h1.link.breakOff();
+  await cluster.until(() => h1.link.muteFeeds > 0);
+  const body = { name: Name.parse("fast"), kind: "vlan" as const, segment: 101, subnets: [{ prefix: "10.30.0.0/24" }] };
+  await cluster.client.call(routes.createNetwork, { params: { tenant: TENANT }, body }, { signal: cluster.signal });
+  const fast = { ...docker, network: body.name };
+  const { addresses } = await h1.workloads.reserve(fast, cluster.signal);
+  await h1.workloads.attach({ ...fast, runtimeEndpoint: "d1", addresses }, cluster.signal);
+  expect(h1.driver.attached.size).toBe(1);
 });
 
 test("an endpoint that cannot be taken down does not hold up the others' reports", async () => {

@@ -1,6 +1,7 @@
 import type { Client } from "@holdfast/client";
 import type { Turns } from "@holdfast/core";
 import {
+  Cidr,
   type Clock,
   errorText,
   HoldfastError,
@@ -9,6 +10,7 @@ import {
   type Logger,
   type Name,
 } from "@holdfast/core";
+import type { DatapathDriver } from "@holdfast/datapath";
 import { type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
@@ -26,6 +28,7 @@ export interface Reservations {
 export interface ReservationsDependencies {
   readonly book: Book;
   readonly client: Client;
+  readonly driver: Pick<DatapathDriver, "setNetwork">;
   readonly takedown: Takedown;
   readonly reporter: Reporter;
   readonly turns: Turns;
@@ -43,7 +46,7 @@ const ANSWER_LIMIT = 8000;
 const MOST_BETWEEN = 64;
 
 export function createReservations(dependencies: ReservationsDependencies, node: Name): Reservations {
-  const { book, client, takedown, reporter, turns, clock, logger, newId } = dependencies;
+  const { book, client, driver, takedown, reporter, turns, clock, logger, newId } = dependencies;
 
   const underWay = new Map<string, Promise<unknown>>();
 
@@ -136,7 +139,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     const answered = client.call(routes.reserve, { params: { node }, body }, { signal });
     const kept = answered.then(async (reservation) => {
       const endpoint = { ...fromReservation(reservation, request), grants: 1 + owed };
-      await Promise.all([book.putNetwork(reservation.network), book.putEndpoint(endpoint)]);
+      await Promise.all([learnNetwork(reservation), book.putEndpoint(endpoint)]);
       return endpoint;
     });
     underWay.set(id, kept);
@@ -145,6 +148,14 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     } finally {
       underWay.delete(id);
     }
+  }
+
+  /** For an address in a network or subnet that the feed has not told of yet. Otherwise the feed knows more: answers may be late. */
+  async function learnNetwork({ network, endpoint }: Reservation): Promise<void> {
+    const known = book.networks.get(network.id)?.subnets ?? [];
+    if (endpoint.addresses.every((address) => known.some(({ prefix }) => Cidr.contains(prefix, address)))) return;
+    driver.setNetwork(network);
+    await book.putNetwork(network);
   }
 
   function fromReservation({ endpoint, claim, network }: Reservation, request: ReserveRequest): LocalEndpoint {

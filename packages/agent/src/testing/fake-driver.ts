@@ -48,6 +48,12 @@ export class FakeDriver implements DatapathDriver {
     const failure = this.#failNext;
     this.#failNext = undefined;
     if (failure !== undefined) throw new HoldfastError("switch_rejected", failure);
+    if (!this.networks.has(endpoint.network)) {
+      throw new HoldfastError(
+        "not_found",
+        `endpoint ${endpoint.id} is in network ${endpoint.network}, which is not known here`,
+      );
+    }
     await this.before("attach", endpoint.id);
     this.attached.set(endpoint.id, endpoint);
     this.#desired.add(endpoint.id);
