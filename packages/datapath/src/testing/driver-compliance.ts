@@ -197,7 +197,7 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
         for (const each of publishers) await driver.attach(each, signal);
         const open = await ownAddresses();
         expect(open).not.toEqual(before);
-        expect(driver.status()).toEqual([]);
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
         await restart();
         driver.setNetwork(twins);
         for (const each of publishers.toReversed()) await driver.attach(each, signal);
