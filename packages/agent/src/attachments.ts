@@ -162,8 +162,9 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     try {
       if (endpoint.phase === "detaching") await takedown.detach(endpoint.id, "agent restarted", signal);
       if (!takedown.mayBeUp(endpoint.id)) return;
+      // First, for its interface may come up at once.
+      if (endpoint.phase === "binding") changes.pass(endpoint.id, "wired", { reason: "agent restarted" });
       await driver.attach(wiringOf(endpoint), signal);
-      if (endpoint.phase === "binding") await changes.step(endpoint.id, "wired", { reason: "agent restarted" });
     } catch (error) {
       signal.throwIfAborted();
       logger.error("endpoint could not be restored", { endpoint: endpoint.id, error: errorText(error) });

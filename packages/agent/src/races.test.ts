@@ -229,6 +229,24 @@ test("an endpoint that cannot be taken down does not hold up the others' reports
   await cluster.until(() => h1.driver.attached.size === 0);
 });
 
+test("an interface that comes up while its agent restores it makes its endpoint active", async () => {
+  await reserve(ADDRESS);
+  const { endpoint } = await attach("d1");
+  await h1.stop();
+  // Killed before the last step was on disk.
+  const { entries } = await h1.book.list(`endpoint/${endpoint}`);
+  const value = (entries[0]?.value ?? "").replaceAll('"phase":"wired"', '"phase":"binding"');
+  const put = { kind: "put" as const, key: `endpoint/${endpoint}`, value };
+  await h1.book.commit({ conditions: [], operations: [put] });
+  h1.driver.before = async (what) => {
+    if (what !== "attach") return;
+    h1.driver.emit({ endpoint, state: "up" });
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  };
+  await h1.start();
+  await cluster.until(() => h1.workloads.inspect("d1")?.phase === "active");
+});
+
 test("an agent that cannot finish a takedown when it starts, starts all the same", async () => {
   await reserve(ADDRESS);
   await attach("d1");
