@@ -21,4 +21,6 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   interrupted.abort(error);
 });
 
-process.exitCode = await runCli(process.argv.slice(2), io, (program) => addPrograms(program, { io, interrupted }));
+const code = await runCli(process.argv.slice(2), io, (program) => addPrograms(program, { io, interrupted }));
+// A program may have set a code of its own, like that of what `lab exec` ran.
+process.exitCode ??= code;

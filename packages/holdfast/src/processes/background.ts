@@ -2,9 +2,10 @@ import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
+import { setTimeout as pause } from "node:timers/promises";
 import { errorText, HoldfastError } from "@holdfast/core";
 import { lengthOf, logTail } from "./log-tail.ts";
-import { type ProcessMark, readPidFile, removePidFile, writePidFile } from "./pid-file.ts";
+import { markOf, type ProcessMark, readPidFile, removePidFile, writePidFile } from "./pid-file.ts";
 
 export interface BackgroundProgram {
   /** For messages, e.g. `"controller"`. */
@@ -74,9 +75,9 @@ export async function endProcess(
     return false;
   }
   signalProcess(mark, signal);
-  if (!(await gone(mark, pidFile, timeoutMilliseconds))) {
+  if (!(await gone(mark, timeoutMilliseconds))) {
     signalProcess(mark, "SIGKILL");
-    await gone(mark, pidFile, 5000);
+    await gone(mark, 5000);
   }
   removePidFile(pidFile);
   return true;
@@ -90,12 +91,15 @@ function signalProcess(mark: ProcessMark, signal: NodeJS.Signals): void {
   }
 }
 
-/** The end of a process that is no child of ours: tail(1) follows it by pidfd and ends with it. */
-async function gone(mark: ProcessMark, pidFile: string, timeoutMilliseconds: number): Promise<boolean> {
-  if (readPidFile(pidFile) === undefined) return true;
-  const watcher = spawn("tail", ["--pid", String(mark.pid), "-s", "0.05", "-f", "/dev/null"], { stdio: "ignore" });
-  const timer = setTimeout(() => watcher.kill(), timeoutMilliseconds);
-  const ended = await new Promise<boolean>((resolve) => watcher.once("exit", (code) => resolve(code === 0)));
-  clearTimeout(timer);
-  return ended;
+/**
+ * Node has no event for the end of a process that is no child of ours. Asked is whether it still runs: what is left of it until its
+ * parent has heard of its end is not waited for, for some first processes of containers never listen.
+ */
+async function gone(mark: ProcessMark, timeoutMilliseconds: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMilliseconds;
+  while (markOf(mark.pid)?.start === mark.start) {
+    if (performance.now() > deadline) return false;
+    await pause(10);
+  }
+  return true;
 }

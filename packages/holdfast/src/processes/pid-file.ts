@@ -13,7 +13,9 @@ export function markOf(pid: number): ProcessMark | undefined {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const start = fields[19];
-    return fields[0] === "Z" || start === undefined ? undefined : { pid, start };
+    // Other threads may outlive the first for a moment, and what the process has open with them: field 20 counts them.
+    const remains = fields[0] === "Z" && Number(fields[17]) <= 1;
+    return remains || start === undefined ? undefined : { pid, start };
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
-import { mkdirSync, rmSync, watch } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { get } from "node:http";
 import { dirname } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { type BackgroundProgram, endProcess, startInBackground } from "../processes/background.ts";
 import { readPidFile, removePidFile } from "../processes/pid-file.ts";
 import { logFileOf, type Places, pidFileOf } from "./places.ts";
@@ -34,25 +35,24 @@ export async function endEngine(places: Places): Promise<boolean> {
   return ended;
 }
 
-/** Asks each time the socket's folder changes. dockerd listens long before it serves, and may yet find that it cannot. */
+/**
+ * dockerd listens long before it serves, and may yet find that it cannot: its API is asked, which answers when it serves. That somebody
+ * listens has no event, hence the short pauses.
+ */
 async function engineServes(socketPath: string, signal: AbortSignal): Promise<void> {
-  const watcher = watch(dirname(socketPath), { signal });
-  watcher.on("error", () => {});
-  try {
-    await new Promise<void>((resolve) => {
-      const ask = (): void => {
-        const asked = get({ socketPath, path: "/_ping", agent: false, signal });
-        asked.on("error", () => {});
-        asked.on("response", (answer) => {
-          answer.resume();
-          if (answer.statusCode === 200) resolve();
-        });
-      };
-      watcher.on("change", ask);
-      watcher.on("close", resolve);
-      ask();
-    });
-  } finally {
-    watcher.close();
+  while (!(await answersPing(socketPath, signal))) {
+    signal.throwIfAborted();
+    await pause(20, undefined, { signal });
   }
+}
+
+function answersPing(socketPath: string, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get({ socketPath, path: "/_ping", agent: false, signal });
+    request.on("error", () => resolve(false));
+    request.on("response", (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    });
+  });
 }
