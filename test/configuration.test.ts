@@ -21,5 +21,5 @@ test.each(["controller", "agent", "up", "down", "lab"])(
 test("the exit code of a program is that of the command", () => {
   const failing = () =>
     execFileSync(`${root}/bin/holdfast`, ["lab", "destroy", "no/name"], { encoding: "utf8", stdio: "pipe" });
-  expect(failing).toThrow(expect.objectContaining({ status: 2 }) as Error);
+  expect(failing).toThrow(expect.objectContaining({ status: 1 }) as Error);
 });
