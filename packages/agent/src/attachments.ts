@@ -51,7 +51,6 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
       const [port] = await Promise.all([wired, kept]);
       await checkKept(endpoint);
       if (book.endpoints.get(endpoint.id)?.phase === "binding") changes.pass(endpoint.id, "wired");
-      announceEarly(endpoint.id);
       return interfaceOf(binding, port, network);
     } catch (error) {
       await wired.catch(() => undefined);
@@ -133,16 +132,6 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     const workload = { runtime, endpoint: runtimeEndpoint, ...(container === undefined ? {} : { container }) };
     const kept = changes.step(endpoint.id, "binding", { fields: { workload, ports: [...ports] } });
     return { binding: book.endpoints.get(endpoint.id) ?? endpoint, kept };
-  }
-
-  /**
-   * The network learns of the new place while the runtime still brings the interface up, so that the first frame after that finds it. It is told
-   * again then.
-   */
-  function announceEarly(id: string): void {
-    driver.announce(id, AbortSignal.timeout(5000)).catch((error: unknown) => {
-      logger.debug("endpoint not announced early", { endpoint: id, error: errorText(error) });
-    });
   }
 
   /** For people and records only: nobody waits for the disk. */

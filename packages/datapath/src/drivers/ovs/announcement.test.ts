@@ -1,6 +1,6 @@
 import { IpAddress, MacAddress } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
-import { announcementFrames, learningFrame } from "./announcement.ts";
+import { announcementFrames, gatewayRequests, learningFrame } from "./announcement.ts";
 
 const MAC = MacAddress.parse("02:07:0a:14:00:05");
 
@@ -20,6 +20,17 @@ describe("an announcement", () => {
         "",
       ),
     ]);
+  });
+
+  test("asks for the gateway in the endpoint's name, in IPv4 only", () => {
+    const [address, gateway] = [IpAddress.parse("10.20.0.5"), IpAddress.parse("10.20.0.1")];
+    const v6 = [IpAddress.parse("fd00:20::5"), IpAddress.parse("fd00:20::1")] as const;
+    expect(gatewayRequests(MAC, [address, v6[0]], [gateway, v6[1]]).map(hex)).toEqual([
+      ["ffffffffffff", "02070a140005", "0806", "0001080006040001", "02070a1400050a140005", "0000000000000a140001"].join(
+        "",
+      ),
+    ]);
+    expect(gatewayRequests(MAC, [v6[0]], [gateway])).toEqual([]);
   });
 
   test("of an IPv6 address is an unsolicited advertisement with a right checksum", () => {

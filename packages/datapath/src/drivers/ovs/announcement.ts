@@ -2,10 +2,16 @@ import { IpAddress, MacAddress } from "@holdfast/core";
 import { linkLocalOf } from "./pipeline/link-local.ts";
 
 /**
- * Milliseconds after the first announcement at which it is said again, as RFC 5227 section 2.3 asks: frames get lost, and a switch that
- * counts late may take the MAC for where it was, once more.
+ * Milliseconds after the first announcement at which it is said again, as RFC 5227 section 2.3 asks, because frames get lost.
  */
-export const REPETITIONS: readonly number[] = [30, 150, 600, 2000];
+export const REPETITIONS: readonly number[] = [150, 600, 2000];
+
+/**
+ * Milliseconds after the first announcement at which only {@link learningFrame} and {@link gatewayRequests} are sent again. A virtual switch counts what its remembered
+ * decisions have forwarded up to half a second late (Open vSwitch's revalidators), and takes each such count for a sign that the MAC is still where
+ * it was. QEMU repeats itself in the same stretch of time after a migration.
+ */
+export const LEARNING_REPETITIONS: readonly number[] = [30, 60, 100, 200, 300, 400, 500];
 
 /**
  * A frame that makes switches learn where a MAC is. Virtual switches remember decisions by source and destination for seconds, and learn
@@ -33,11 +39,29 @@ export function announcementFrames(mac: MacAddress, addresses: readonly IpAddres
   );
 }
 
+/**
+ * Asks for the gateways in the endpoint's name. When the answer to its own first question was lost on the way to where it was before, it would ask
+ * again after a second only (RETRANS_TIMER, RFC 4861 section 10, which Linux takes for ARP, too); whoever asked, the answer is the same.
+ */
+export function gatewayRequests(
+  mac: MacAddress,
+  addresses: readonly IpAddress[],
+  gateways: readonly IpAddress[],
+): readonly Uint8Array[] {
+  const [address] = addresses.filter((each) => IpAddress.family(each) === "v4");
+  if (address === undefined) return [];
+  return gateways.filter((each) => IpAddress.family(each) === "v4").map((gateway) => arp(mac, address, 1, gateway));
+}
+
 const BROADCAST = MacAddress.parse("ff:ff:ff:ff:ff:ff");
 const ALL_NODES = IpAddress.parse("ff02::1");
 const ALL_NODES_MAC = MacAddress.parse("33:33:00:00:00:01");
 
 function gratuitousArp(mac: MacAddress, address: IpAddress, operation: 1 | 2): Uint8Array {
+  return arp(mac, address, operation, address);
+}
+
+function arp(mac: MacAddress, address: IpAddress, operation: 1 | 2, about: IpAddress): Uint8Array {
   const own = [...MacAddress.toBytes(mac), ...IpAddress.toBytes(address)];
   const target = operation === 1 ? [0, 0, 0, 0, 0, 0] : MacAddress.toBytes(mac);
   return Uint8Array.of(
@@ -45,7 +69,7 @@ function gratuitousArp(mac: MacAddress, address: IpAddress, operation: 1 | 2): U
     ...[0, 1, 8, 0, 6, 4, 0, operation], // Ethernet, IPv4, address lengths.
     ...own,
     ...target,
-    ...IpAddress.toBytes(address),
+    ...IpAddress.toBytes(about),
   );
 }
 

@@ -1,7 +1,13 @@
-import { type Clock, errorText, type Logger } from "@holdfast/core";
+import { type Clock, errorText, type IpAddress, type Logger } from "@holdfast/core";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { EndpointWiring } from "../../driver.ts";
-import { announcementFrames, learningFrame, REPETITIONS } from "./announcement.ts";
+import {
+  announcementFrames,
+  gatewayRequests,
+  LEARNING_REPETITIONS,
+  learningFrame,
+  REPETITIONS,
+} from "./announcement.ts";
 import { networkNumber } from "./network-party.ts";
 import { enter, Source, TableId } from "./pipeline/layout.ts";
 
@@ -11,6 +17,19 @@ interface AnnouncerDependencies {
   readonly logger: Logger;
   /** Ends all repetitions. */
   readonly signal: AbortSignal;
+}
+
+const SCHEDULE = [...REPETITIONS, ...LEARNING_REPETITIONS].sort((a, b) => a - b);
+
+/** Who is announced, and who is asked for in its name. */
+export interface Announced {
+  readonly wiring: EndpointWiring;
+  /** Of its OpenFlow port. */
+  readonly port: number;
+  /** Of the subnets that its addresses are in; outside of this machine. */
+  readonly gateways: readonly IpAddress[];
+  /** Whether it is worth going on. */
+  readonly isStillHere: () => boolean;
 }
 
 /** Sends frames in the name of endpoints, through the flows of their networks. */
@@ -29,23 +48,29 @@ export class Announcer {
     this.#inBackground(wiring, this.#send(wiring, port, TableId.floodRemote, [learningFrame(wiring.mac)]));
   }
 
-  /** Resolves after the first time; says it again as long as `isStillHere` says so. */
-  async announce(wiring: EndpointWiring, port: number, isStillHere: () => boolean): Promise<void> {
-    await this.#announce(wiring, port);
-    this.#inBackground(wiring, this.#repeat(wiring, port, isStillHere));
+  /** Resolves after the first time; says it again as long as the endpoint is here. */
+  async announce(announced: Announced): Promise<void> {
+    await this.#announce(announced);
+    this.#inBackground(announced.wiring, this.#repeat(announced));
   }
 
-  async #repeat(wiring: EndpointWiring, port: number, isStillHere: () => boolean): Promise<void> {
+  async #repeat(announced: Announced): Promise<void> {
     const { clock, signal } = this.#dependencies;
     const start = clock.monotonic();
-    for (const due of REPETITIONS) {
+    for (const due of SCHEDULE) {
       await clock.wait(Math.max(0, start + due - clock.monotonic()), signal);
-      if (!isStillHere()) return;
-      await this.#announce(wiring, port);
+      if (!announced.isStillHere()) return;
+      if (REPETITIONS.includes(due)) await this.#announce(announced);
+      else await this.#learn(announced);
     }
   }
 
-  #announce(wiring: EndpointWiring, port: number): Promise<void> {
+  #learn({ wiring, port, gateways }: Announced): Promise<void> {
+    const frames = [learningFrame(wiring.mac), ...gatewayRequests(wiring.mac, wiring.addresses, gateways)];
+    return this.#send(wiring, port, TableId.floodRemote, frames);
+  }
+
+  #announce({ wiring, port }: Announced): Promise<void> {
     const { mac, addresses } = wiring;
     const frames = [learningFrame(mac), ...announcementFrames(mac, addresses)];
     return this.#send(wiring, port, TableId.destination, frames);

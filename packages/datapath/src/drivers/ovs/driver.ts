@@ -1,4 +1,4 @@
-import { errorText, HoldfastError } from "@holdfast/core";
+import { Cidr, errorText, HoldfastError, type IpAddress } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus } from "../../driver.ts";
@@ -113,7 +113,16 @@ class OvsDriver implements DatapathDriver {
     const { wiring } = attachment;
     const { number } = await attachment.link;
     const isStillHere = (): boolean => this.#attachments.get(endpointId)?.wiring === wiring;
-    await this.#parts.announcer.announce(wiring, number, isStillHere);
+    const gateways = this.#outsideGateways(wiring);
+    await this.#parts.announcer.announce({ wiring, port: number, gateways, isStillHere });
+  }
+
+  /** Gateways that somebody else is: in a VLAN with an uplink, the company's router. */
+  #outsideGateways({ network, addresses }: EndpointWiring): readonly IpAddress[] {
+    const wired = this.#networks.get(network);
+    if (wired?.kind !== "vlan" || this.#foundation.settings.uplink === undefined) return [];
+    const subnets = wired.subnets.filter(({ prefix }) => addresses.some((address) => Cidr.contains(prefix, address)));
+    return subnets.flatMap(({ gateway }) => gateway ?? []);
   }
 
   async synced(signal: AbortSignal): Promise<void> {

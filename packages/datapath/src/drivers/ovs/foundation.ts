@@ -41,7 +41,7 @@ export class Foundation {
   readonly watch = new PortWatch();
   readonly logger: Logger;
   readonly #dependencies: OvsDriverDependencies;
-  readonly #settings: OvsSettings;
+  readonly settings: OvsSettings;
   readonly #closing = new AbortController();
   readonly #numbers = new Numbers();
   readonly #jobs: Promise<void>[] = [];
@@ -50,7 +50,7 @@ export class Foundation {
   constructor(dependencies: OvsDriverDependencies, settings: OvsSettings) {
     const { clock, logger, kernel, ovs } = dependencies;
     this.#dependencies = dependencies;
-    this.#settings = settings;
+    this.settings = settings;
     this.logger = logger.child({ component: "datapath" });
     this.reconciler = new Reconciler({ clock, logger });
     this.pool = new LinkPool({ kernel, ovs, clock, logger: this.logger, numbers: this.#numbers }, settings);
@@ -64,18 +64,18 @@ export class Foundation {
   /** Resolves when the bridges stand and it is known what an earlier run has left. */
   async build(signal: AbortSignal): Promise<Parts> {
     const { kernel, ovs, ovsdb, host } = this.#dependencies;
-    const { names, uplink } = this.#settings;
+    const { names, uplink } = this.settings;
     if (uplink !== undefined) await refuseAddresses(kernel, uplink, names.uplinkBridge);
-    const bridges = this.reconciler.table(bridgeTable({ kernel, ovs }, this.#settings));
-    const rows = bridgeRows(this.#settings);
+    const bridges = this.reconciler.table(bridgeTable({ kernel, ovs }, this.settings));
+    const rows = bridgeRows(this.settings);
     for (const row of rows) bridges.set(row);
     await bridges.settled(
       rows.map((row) => row.options.name),
       signal,
     );
     const mayCreate = (row: LinkRow): boolean => this.pool.mayCreate(row);
-    const links = this.reconciler.table(linkTable({ kernel, ovs, host, mayCreate }, this.#settings));
-    const gateways = this.reconciler.table(gatewayTable({ kernel, ovs, host }, this.#settings));
+    const links = this.reconciler.table(linkTable({ kernel, ovs, host, mayCreate }, this.settings));
+    const gateways = this.reconciler.table(gatewayTable({ kernel, ovs, host }, this.settings));
     const integration = this.#connect(names.integration);
     // Known before the first change, so that a restart changes nothing.
     const inherited = await integration.operations.observe();
@@ -87,8 +87,8 @@ export class Foundation {
     await this.#raiseShield(firewall, signal);
     const machine =
       uplink === undefined
-        ? new LocalGateways({ plan, gateways, firewall, numbers: this.#numbers, ovs }, this.#settings)
-        : new HostAccess({ flows, gateways, firewall, inherited }, this.#settings);
+        ? new LocalGateways({ plan, gateways, firewall, numbers: this.#numbers, ovs }, this.settings)
+        : new HostAccess({ flows, gateways, firewall, inherited }, this.settings);
     const announcer = new Announcer({
       connection: integration.connection,
       clock: this.#dependencies.clock,
@@ -129,7 +129,7 @@ export class Foundation {
 
   /** In force before the first interface is given away. */
   async #raiseShield(firewall: Table<RuleSet>, signal: AbortSignal): Promise<void> {
-    const { names, uplink, datapathType } = this.#settings;
+    const { names, uplink, datapathType } = this.settings;
     if (datapathType === "system") return;
     const shield = shieldRules([`${names.linkPrefix}*`, ...(uplink === undefined ? [] : [uplink])]);
     firewall.set(shield);
@@ -159,7 +159,7 @@ export class Foundation {
     for await (const { table, before, after } of changes) {
       if (after !== undefined || (table !== "Bridge" && table !== "Port")) continue;
       const owner = before?.columns.external_ids;
-      const ours = owner instanceof Map && owner.get(OWNER) === this.#settings.node;
+      const ours = owner instanceof Map && owner.get(OWNER) === this.settings.node;
       if (ours) this.reconciler.refresh("bridges", "links", "gateways");
     }
   }
