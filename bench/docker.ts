@@ -27,8 +27,9 @@ const [first, second] = [lab.host(1), lab.host(2)];
 // default bridge: the former is the like of ours, the latter is measured beside.
 await first.docker(["network", "create", "own-bridge"], { signal });
 const runs = await measureRuns(first, ["web", "own-bridge", "bridge"], RUNS, signal);
-const attach = await measureAttach(first);
+// Before the burst of attaches: for seconds after one the switch is busy unplugging ports.
 const drift = await measureDriftGaps(platform);
+const attach = await measureAttach(first);
 
 const figures = {
   bench: "docker",
@@ -88,5 +89,7 @@ async function measureDriftGaps({ command }: Platform): Promise<number[]> {
   const line = await command.call(platform, ["claim", "create", "drifter", "--network", "web"]);
   const address = line.trim().split(/\s+/)[1] ?? "";
   const engines = [engineOf(first), engineOf(second)] as const;
-  return await measureDrift(lab, engines, { network: "web", address, moves: MOVES }, signal);
+  const gaps = await measureDrift(lab, engines, { network: "web", address, moves: MOVES }, signal);
+  say(`gaps of the moves, ms: ${gaps.map((gap) => Math.round(gap)).join(" ")}`);
+  return gaps;
 }
