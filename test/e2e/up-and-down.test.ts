@@ -48,6 +48,7 @@ step "up after a crash of the agent"; kill -9 $(cut -d' ' -f1 /run/holdfast/agen
 step "down"; ${holdfast} down
 step "left"; ip -o link | grep -c hf || true; nft list tables | grep holdfast || true; ls -d /run/holdfast /var/log/holdfast 2>/dev/null || true
 pgrep -f "^ovs-vswitchd .*$$" || true
+ip -o link | grep docker0 || true; iptables-save 2> /dev/null | grep -i docker || true; iptables-save 2> /dev/null | grep ":FORWARD DROP" || true
 step "down again"; ${holdfast} down
 step "up once more"; ${holdfast} up > /dev/null; ${holdfast} claim list
 step "purge"; ${holdfast} down --purge > /dev/null; ls -d /var/lib/holdfast 2>/dev/null || echo gone

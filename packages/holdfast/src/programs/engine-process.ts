@@ -1,9 +1,10 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { get } from "node:http";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { type BackgroundProgram, endProcess, startInBackground } from "../processes/background.ts";
 import { readPidFile, removePidFile } from "../processes/pid-file.ts";
+import { observeForwardPolicy, removeEngineTraces } from "./engine-traces.ts";
 import { logFileOf, type Places, pidFileOf } from "./places.ts";
 import { answers } from "./switch-process.ts";
 
@@ -16,6 +17,9 @@ export async function ensureEngine(places: Places, timeoutMilliseconds: number):
   const { engineSocket } = places;
   mkdirSync(dirname(engineSocket), { recursive: true });
   rmSync(engineSocket, { force: true });
+  mkdirSync(places.run, { recursive: true });
+  // One that died has left its policy behind: what was before it counts.
+  if (!existsSync(policyFile(places))) writeFileSync(policyFile(places), observeForwardPolicy());
   const program: BackgroundProgram = {
     name: "dockerd",
     command: ["dockerd", "-H", `unix://${engineSocket}`],
@@ -27,12 +31,22 @@ export async function ensureEngine(places: Places, timeoutMilliseconds: number):
   return "started";
 }
 
-/** Ends the engine that {@link ensureEngine} started. Gives whether it ran. */
+/** Ends the engine that {@link ensureEngine} started, with what it leaves in the kernel. Gives whether it ran. */
 export async function endEngine(places: Places): Promise<boolean> {
   const ended = await endProcess(pidFileOf(places, "dockerd"), 20_000);
   if (ended) rmSync(places.engineSocket, { force: true });
   removePidFile(pidFileOf(places, "dockerd"));
+  // The file is there when dockerd was started here, also when it has died since; another one that runs now is somebody else's.
+  if (existsSync(policyFile(places)) && !(await answers(places.engineSocket))) {
+    removeEngineTraces(readFileSync(policyFile(places), "utf8"));
+  }
+  rmSync(policyFile(places), { force: true });
   return ended;
+}
+
+/** Holds the policy of `FORWARD` from before dockerd was started, which sets it to drop. */
+function policyFile(places: Places): string {
+  return join(places.run, "forward-policy");
 }
 
 /**
