@@ -187,6 +187,17 @@ describe("what went wrong in the predecessor", () => {
     expect(await left()).toBe("");
   });
 
+  test("defect 18: an id that names flows and links is never given again, also after a restart", async () => {
+    await using first = await startEngine();
+    const { id: one } = await first.network("web");
+    const { id: two } = await first.network("cache", { subnets: [{ prefix: "10.21.0.0/24" }] });
+    await first.engine.nouns.networks.delete(TENANT, Name.parse("cache"), OPERATOR);
+    await first.engine.stop();
+    await using next = await startEngine({ store: first.store, clock: first.clock });
+    const { id: three } = await next.network("cache", { subnets: [{ prefix: "10.21.0.0/24" }] });
+    expect(new Set([one, two, three]).size).toBe(3);
+  });
+
   test("defect 23: a network in use is extended", async () => {
     await using harness = await startEngine();
     await harness.network("web", { subnets: [{ prefix: "10.20.0.0/30" }] });
