@@ -1,9 +1,9 @@
 import { Cidr, type IpAddress, type Name } from "@holdfast/core";
 import type { AddressStory, LedgerEntry } from "@holdfast/model";
 import type { Ledger } from "./ledger.ts";
+import type { NetworkState } from "./network-state.ts";
 import type { Platform } from "./platform.ts";
 import { notFound } from "./refusals.ts";
-import type { NetworkState } from "./state.ts";
 import { isAllocatable } from "./subnet-check.ts";
 
 export interface Explainer {

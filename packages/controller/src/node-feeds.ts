@@ -2,8 +2,9 @@ import type { Writable } from "node:stream";
 import type { Clock, Name } from "@holdfast/core";
 import type { Endpoint, NodeFeedMessage } from "@holdfast/model";
 import { FeedConnection, lineOf } from "./feed-connection.ts";
+import type { NetworkState } from "./network-state.ts";
 import type { StateChange, StoredNetwork, StoredNode } from "./records.ts";
-import type { NetworkState, State } from "./state.ts";
+import type { State } from "./state.ts";
 import { boundEndpoint, wiredNetwork } from "./wired.ts";
 
 /** Tells every node what it needs, and no more. The work for a change is proportional to the nodes that it concerns. */

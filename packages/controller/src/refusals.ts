@@ -1,7 +1,8 @@
 import { HoldfastError, type IpAddress, type Name } from "@holdfast/core";
 import type { Caller } from "./change.ts";
+import type { NetworkState } from "./network-state.ts";
 import type { StoredNetwork } from "./records.ts";
-import type { NetworkState, State } from "./state.ts";
+import type { State } from "./state.ts";
 
 /** An error about one field of a request, e.g. `("subnets.0.prefix", "host bits are set …")`. */
 export function invalidField(field: string, message: string): HoldfastError {

@@ -5,10 +5,10 @@ import type { ClaimDrafts } from "./claim-drafts.ts";
 import { boundError } from "./claims.ts";
 import { keys } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
+import type { NetworkState } from "./network-state.ts";
 import { type Platform, timestamp } from "./platform.ts";
 import type { StoredNetwork } from "./records.ts";
 import { checkOpen, notFound, ownerOf, requireNetwork } from "./refusals.ts";
-import type { NetworkState } from "./state.ts";
 import { wiredNetwork } from "./wired.ts";
 
 export interface Reservations {

@@ -1,24 +1,11 @@
-import type { Identity, IpAddress, Name } from "@holdfast/core";
+import type { Identity, Name } from "@holdfast/core";
 import type { Claim, Endpoint, NetworkKind, Tenant } from "@holdfast/model";
 import type { Change, ChangeBatch, Entry } from "@holdfast/store";
 import { collectionOf, named } from "./keys.ts";
+import { ensureNetwork, forgetWhenEmpty, type NetworkState, type NetworkStates } from "./network-state.ts";
 import type { Cooling, Counters, StateChange, StoredNetwork, StoredNode, Superseded } from "./records.ts";
+import { addTo, removeFrom } from "./reverse-index.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
-
-/** One network with all that is claimed in it. */
-export interface NetworkState {
-  readonly tenant: Name;
-  readonly name: Name;
-  /** Absent: only leftovers of a network that was deleted, e.g. resting addresses. */
-  record: StoredNetwork | undefined;
-  readonly claims: Map<Identity, Claim>;
-  readonly addresses: Map<IpAddress, Identity>;
-  /** Resting addresses by who had them. */
-  readonly restingOf: Map<Identity, Set<IpAddress>>;
-  readonly cooling: Map<IpAddress, Cooling & { readonly revision: number }>;
-  /** Ids of its endpoints. */
-  readonly endpoints: Set<string>;
-}
 
 /** Called after each commit has been taken in; must not throw. */
 export type StateListener = (changes: readonly StateChange[], revision: number) => void;
@@ -39,7 +26,7 @@ export class State {
   readonly endpointsOfNode = new Map<Name, Set<string>>();
   readonly claimsOfNode = new Map<Name, Set<Claim>>();
   /** By tenant, then by name. */
-  readonly networks = new Map<Name, Map<Name, NetworkState>>();
+  readonly networks: NetworkStates = new Map();
   /** By `kind/segment`. */
   readonly segments = new Map<string, Versioned<{ readonly tenant: Name; readonly network: Name }>>();
   /** By `node/endpoint`. */
@@ -133,14 +120,14 @@ export class State {
       }
       case "networks": {
         const after = this.#parse<StoredNetwork>(entry);
-        const state = this.#ensure(after.tenant, after.name);
+        const state = ensureNetwork(this.networks, after.tenant, after.name);
         const before = state.record;
         state.record = after;
         return { kind: "network", before, after };
       }
       case "claims": {
         const after = this.#parse<Claim>(entry);
-        const { claims } = this.#ensure(after.tenant, after.network);
+        const { claims } = ensureNetwork(this.networks, after.tenant, after.network);
         const before = claims.get(after.identity);
         claims.set(after.identity, after);
         this.#indexClaim(before, after);
@@ -149,12 +136,12 @@ export class State {
       case "addresses": {
         const { tenant, network, address } = named.address(key);
         const { identity } = this.#parse<{ identity: Identity }>(entry);
-        this.#ensure(tenant, network).addresses.set(address, identity);
+        ensureNetwork(this.networks, tenant, network).addresses.set(address, identity);
         return undefined;
       }
       case "cooling": {
         const { tenant, network, address } = named.address(key);
-        const { cooling, restingOf } = this.#ensure(tenant, network);
+        const { cooling, restingOf } = ensureNetwork(this.networks, tenant, network);
         const before = cooling.get(address);
         const after = this.#parse<Cooling>(entry);
         cooling.set(address, after);
@@ -166,7 +153,7 @@ export class State {
         const after = this.#parse<Endpoint>(entry);
         const before = this.endpoints.get(after.id);
         this.endpoints.set(after.id, after);
-        this.#ensure(after.tenant, after.network).endpoints.add(after.id);
+        ensureNetwork(this.networks, after.tenant, after.network).endpoints.add(after.id);
         addTo(this.endpointsOfNode, after.node, after.id);
         return { kind: "endpoint", before, after };
       }
@@ -208,7 +195,7 @@ export class State {
         const before = state?.record;
         if (state === undefined || before === undefined) return undefined;
         state.record = undefined;
-        this.#forgetWhenEmpty(state);
+        forgetWhenEmpty(this.networks, state);
         return { kind: "network", before, after: undefined };
       }
       case "claims": {
@@ -232,7 +219,7 @@ export class State {
         if (state === undefined || before === undefined) return undefined;
         state.cooling.delete(address);
         removeFrom(state.restingOf, before.identity, address);
-        this.#forgetWhenEmpty(state);
+        forgetWhenEmpty(this.networks, state);
         return { kind: "cooling", tenant, network, address, before, after: undefined };
       }
       case "endpoints": {
@@ -263,48 +250,8 @@ export class State {
     return { ...(JSON.parse(entry.value) as T), revision: entry.revision };
   }
 
-  #ensure(tenant: Name, name: Name): NetworkState {
-    const ofTenant = this.networks.get(tenant) ?? new Map<Name, NetworkState>();
-    this.networks.set(tenant, ofTenant);
-    let state = ofTenant.get(name);
-    if (state === undefined) {
-      state = {
-        tenant,
-        name,
-        record: undefined,
-        claims: new Map(),
-        addresses: new Map(),
-        restingOf: new Map(),
-        cooling: new Map(),
-        endpoints: new Set(),
-      };
-      ofTenant.set(name, state);
-    }
-    return state;
-  }
-
-  #forgetWhenEmpty(state: NetworkState): void {
-    if (state.record !== undefined || state.claims.size > 0 || state.cooling.size > 0 || state.endpoints.size > 0)
-      return;
-    const ofTenant = this.networks.get(state.tenant);
-    ofTenant?.delete(state.name);
-    if (ofTenant?.size === 0) this.networks.delete(state.tenant);
-  }
-
   #indexClaim(before: Claim | undefined, after: Claim | undefined): void {
     if (before?.binding !== undefined) removeFrom(this.claimsOfNode, before.binding.node, before);
     if (after?.binding !== undefined) addTo(this.claimsOfNode, after.binding.node, after);
   }
-}
-
-function addTo<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const set = index.get(key);
-  if (set === undefined) index.set(key, new Set([value]));
-  else set.add(value);
-}
-
-function removeFrom<K, V>(index: Map<K, Set<V>>, key: K, value: V): void {
-  const set = index.get(key);
-  set?.delete(value);
-  if (set?.size === 0) index.delete(key);
 }
