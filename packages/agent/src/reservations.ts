@@ -13,6 +13,7 @@ import {
 import type { DatapathDriver } from "@holdfast/datapath";
 import { type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
+import { createGoingOn } from "./going-on.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
@@ -42,11 +43,10 @@ export interface ReservationsDependencies {
 
 /** Milliseconds after which a controller that says nothing counts as one that does not answer, when this node can go on by itself. */
 const ANSWER_LIMIT = 8000;
-/** Endpoints between one that the controller knows and the present one, made while it did not answer. */
-const MOST_BETWEEN = 64;
 
 export function createReservations(dependencies: ReservationsDependencies, node: Name): Reservations {
   const { book, client, driver, takedown, reporter, turns, clock, logger, newId } = dependencies;
+  const goingOn = createGoingOn(dependencies, node);
 
   const underWay = new Map<string, Promise<unknown>>();
 
@@ -58,14 +58,12 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       return answer(waiting);
     }
     const { former, owed } = await makeWay(request, signal);
-    const ours = former ?? ownFreed(request);
+    const ours = former ?? goingOn.ownFreed(request);
     try {
       return await reserveAtController(request, { owed, signal: ours === undefined ? signal : withLimit(signal) });
     } catch (error) {
       if (signal.aborted || !isUnanswered(error)) throw error;
-      if (ours === undefined) throw unreachable(request, error);
-      if (!isSurelyOurs(ours)) throw doubtful(request, ours, error);
-      return await goOnWith(ours, { request, owed });
+      return answer(await goingOn.goOnWith(ours, { request, owed, cause: error }));
     }
   }
 
@@ -180,62 +178,6 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     };
   }
 
-  /**
-   * While no controller answers: an ephemeral address of ours whose release it has not heard of is still bound to this node in its book, so
-   * that nobody else can have it.
-   */
-  function ownFreed(request: ReserveRequest): LocalEndpoint | undefined {
-    if (request.address !== undefined) return undefined;
-    const freed = [...book.endpoints.values()].filter((endpoint) => {
-      if (endpoint.phase !== "released" || networkKey(endpoint) !== networkKey(request)) return false;
-      return request.identity === undefined ? endpoint.ephemeral : endpoint.identity === request.identity;
-    });
-    return freed.sort((a, b) => a.since - b.since)[0];
-  }
-
-  /**
-   * Whether the controller cannot have heard that the endpoint is off the wire: from then on it may give the claim to others without having heard
-   * of this node.
-   */
-  function isSurelyOurs(former: LocalEndpoint): boolean {
-    if (reporter.mayHaveToldEnd(former.id)) return false;
-    const untold = former.unreported.map(({ phase }) => phase);
-    const wasAttached = former.workload.endpoint !== undefined;
-    return untold.includes("detached") || (!wasAttached && untold.includes("released"));
-  }
-
-  /** The claim goes on under a new endpoint; the controller learns of both in one step. */
-  async function goOnWith(
-    former: LocalEndpoint,
-    { request, owed }: { readonly request: ReserveRequest; readonly owed: number },
-  ): Promise<ReservedAddresses> {
-    const { runtime, container, requester } = request;
-    const replaces = former.known ? former.id : former.replaces;
-    // The controller may have heard of it and its answer was lost.
-    const between = former.known ? [] : [...(former.replacesAlso ?? []), former.id].slice(-MOST_BETWEEN);
-    const now = clock.now();
-    const endpoint: LocalEndpoint = {
-      ...former,
-      id: newId(),
-      phase: "reserved",
-      since: now.getTime(),
-      workload: { runtime, ...(container === undefined ? {} : { container }) },
-      requester,
-      grants: 1 + owed,
-      ports: [],
-      unreported: [
-        { phase: "reserved", at: now.toISOString(), actor: `node/${node}`, reason: "no controller answered" },
-      ],
-      known: false,
-      ...(replaces === undefined ? {} : { replaces }),
-      replacesAlso: between,
-    };
-    logger.info("claim goes on without a controller", { endpoint: endpoint.id, identity: endpoint.identity });
-    await book.replaceEndpoint(former.id, endpoint);
-    reporter.notify(endpoint.id);
-    return answer(endpoint);
-  }
-
   function answer(endpoint: LocalEndpoint): ReservedAddresses {
     const network = book.networks.get(endpoint.networkId);
     if (network === undefined) throw new HoldfastError("not_found", `network ${networkKey(endpoint)} is gone`);
@@ -251,26 +193,6 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       signal.throwIfAborted();
       logger.debug("controller not told yet", { endpoint: id, error: errorText(error) });
     }
-  }
-
-  function unreachable(request: ReserveRequest, cause: unknown): HoldfastError {
-    const what = request.address ?? request.identity ?? "an address";
-    return new HoldfastError(
-      "unavailable",
-      `no controller answers, and ${what} of ${networkKey(request)} is not bound to this node (${node}); ` +
-        "only claims that are bound here can start without one",
-      { cause },
-    );
-  }
-
-  function doubtful(request: ReserveRequest, former: LocalEndpoint, cause: unknown): HoldfastError {
-    const what = request.address ?? request.identity ?? former.addresses[0];
-    return new HoldfastError(
-      "unavailable",
-      `no controller answers, and it may have heard that ${what} of ${networkKey(request)} is not in use on this node (${node}) any more and ` +
-        "given it to another; try again when it answers",
-      { cause },
-    );
   }
 
   return {
