@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { silentLogger, systemClock } from "@holdfast/core";
 import { createDockerPlugin } from "./docker-plugin.ts";
 import { type CnmSubject, cnmConformance } from "./testing/cnm-conformance.ts";
-import { FakeWorkloads, fakeNetwork } from "./testing/fake-workloads.ts";
+import { fakeNetwork } from "./testing/fake-network.ts";
+import { FakeWorkloads } from "./testing/fake-workloads.ts";
 import { MemoryState } from "./testing/memory-state.ts";
 
 cnmConformance("the holdfast plugin", async (): Promise<CnmSubject> => {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { fakeNetwork } from "../src/testing/fake-workloads.ts";
+import { fakeNetwork } from "../src/testing/fake-network.ts";
 import { createDockerSpace, type DockerSpace, until } from "./docker-space.ts";
 import { type PluginHandle, startPluginProcess } from "./plugin-handle.ts";
 

@@ -2,7 +2,7 @@ import { Cidr, HoldfastError, Name } from "@holdfast/core";
 import { describe, expect, test, vi } from "vitest";
 import { DOCKER_20, DOCKER_29, DockerCaller } from "../testing/docker-caller.ts";
 import { dockerId, type NetworkPlan, PlayedDaemon } from "../testing/docker-daemon.ts";
-import { fakeNetwork } from "../testing/fake-workloads.ts";
+import { fakeNetwork } from "../testing/fake-network.ts";
 import { pluginFixture } from "../testing/plugin-fixture.ts";
 
 const plan: NetworkPlan = { ipamOptions: { "holdfast.network": "web" }, pool: "10.20.0.0/16" };

@@ -3,7 +3,8 @@ import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
 import { openRecords, type Records } from "../drivers/records.ts";
 import { FakeEngine } from "../testing/fake-engine.ts";
-import { FakeWorkloads, fakeNetwork } from "../testing/fake-workloads.ts";
+import { fakeNetwork } from "../testing/fake-network.ts";
+import { FakeWorkloads } from "../testing/fake-workloads.ts";
 import { MemoryState } from "../testing/memory-state.ts";
 import { createEngineLoop } from "./engine-loop.ts";
 

@@ -1,6 +1,6 @@
 import { Cidr, Name } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
-import { fakeNetwork } from "../testing/fake-workloads.ts";
+import { fakeNetwork } from "../testing/fake-network.ts";
 import type { EngineNetwork } from "./engine.ts";
 import { planNetworks } from "./network-plan.ts";
 

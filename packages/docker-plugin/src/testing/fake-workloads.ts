@@ -1,4 +1,4 @@
-import { Cidr, HoldfastError, Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
+import { Cidr, HoldfastError, Identity, IpAddress, type Name } from "@holdfast/core";
 import {
   type AttachedInterface,
   type AttachmentInfo,
@@ -11,13 +11,7 @@ import {
   type WiredNetwork,
   type WorkloadApi,
 } from "@holdfast/model";
-
-/** A claim of the fake: allocated before any container. */
-export interface FakeClaim {
-  readonly identity: Identity;
-  readonly addresses: readonly IpAddress[];
-  readonly mac: MacAddress;
-}
+import { FakeAddressBook, type FakeClaim } from "./fake-address-book.ts";
 
 /** An attachment of the fake, with what a test wants to look at. */
 export interface FakeEndpoint {
@@ -45,31 +39,12 @@ export interface FakeWorkloadsOptions {
   readonly sandboxLives?: (path: string) => boolean;
 }
 
-/** A network for tests, e.g. `fakeNetwork("web", ["10.20.0.0/16"])`; the gateway of each subnet is its first address but one. */
-export function fakeNetwork(name: string, prefixes: readonly string[], rest: Partial<WiredNetwork> = {}): WiredNetwork {
-  const subnets = prefixes.map((text) => {
-    const prefix = Cidr.parse(text);
-    return { prefix, gateway: nth(prefix, 1n) };
-  });
-  return {
-    id: `n-${name}`,
-    tenant: Name.parse("default"),
-    name: Name.parse(name),
-    kind: "vlan",
-    segment: 100,
-    mtu: 1500,
-    subnets,
-    docker: true,
-    ...rest,
-  };
-}
-
 /** A {@link WorkloadApi} in memory: one node that is its own controller. Public operations of the interface may be failed or held by name. */
 export class FakeWorkloads implements WorkloadApi {
   readonly endpoints: FakeEndpoint[] = [];
   /** `"attach"`, `"detach"`, … in the order they came. */
   readonly calls: string[] = [];
-  readonly #claims: { readonly key: string; readonly claim: FakeClaim; readonly permanent: boolean }[] = [];
+  readonly #addressBook = new FakeAddressBook();
   readonly #failures = new Map<Operation, Error>();
   readonly #held = new Map<Operation, Promise<void>>();
   readonly #now: () => number;
@@ -107,10 +82,7 @@ export class FakeWorkloads implements WorkloadApi {
 
   /** Allocates an address for an identity before there is a container. */
   claim(network: WiredNetwork, identity: string, addresses: readonly string[]): FakeClaim {
-    const parsed = addresses.map(IpAddress.parse);
-    const claim = { identity: Identity.parse(identity), addresses: parsed, mac: macOf(parsed, network) };
-    this.#claims.push({ key: keyOf(network.tenant, network.name), claim, permanent: true });
-    return claim;
+    return this.#addressBook.claim(network, identity, addresses);
   }
 
   /** Endpoints that hold an address. */
@@ -235,36 +207,8 @@ export class FakeWorkloads implements WorkloadApi {
   }
 
   #claimFor(request: ReserveRequest, network: WiredNetwork): FakeClaim {
-    const { address, identity } = request;
-    if (address !== undefined) return this.#claimOfAddress(address, network);
-    const named = this.#claims.find(
-      ({ key, claim }) => key === keyOf(request.tenant, request.network) && claim.identity === identity,
-    );
-    if (named !== undefined) return this.#unbound(named.claim);
-    if (identity !== undefined && request.identityIsHint !== true) {
-      throw new HoldfastError("not_found", `${identity} has no claim on ${network.tenant}/${network.name}`);
-    }
-    return this.#ephemeral(
-      nextFree(network, (candidate) => this.#isTaken(network, candidate)),
-      network,
-    );
-  }
-
-  #claimOfAddress(address: IpAddress, network: WiredNetwork): FakeClaim {
-    if (!network.subnets.some(({ prefix }) => Cidr.contains(prefix, address))) {
-      throw new HoldfastError(
-        "address_out_of_range",
-        `${address} is in no subnet of ${network.tenant}/${network.name}`,
-      );
-    }
-    const claimed = this.#claims.find(
-      ({ key, claim }) => key === keyOf(network.tenant, network.name) && claim.addresses.includes(address),
-    );
-    if (claimed !== undefined) return this.#unbound(claimed.claim);
-    const rest = nextFree(network, (candidate) => this.#isTaken(network, candidate));
-    const family = IpAddress.family(address);
-    const addresses = rest.map((candidate) => (IpAddress.family(candidate) === family ? address : candidate));
-    return this.#ephemeral(addresses, network);
+    const fresh = Identity.parse(`ephemeral-${this.#count}`);
+    return this.#unbound(this.#addressBook.claimFor(request, network, fresh));
   }
 
   #unbound(claim: FakeClaim): FakeClaim {
@@ -277,17 +221,6 @@ export class FakeWorkloads implements WorkloadApi {
       "claim_bound",
       `${claim.addresses[0]} is bound to ${claim.identity} by endpoint ${holder.id} of node-1`,
     );
-  }
-
-  #ephemeral(addresses: readonly IpAddress[], network: WiredNetwork): FakeClaim {
-    const claim = { identity: Identity.parse(`ephemeral-${this.#count}`), addresses, mac: macOf(addresses, network) };
-    this.#claims.push({ key: keyOf(network.tenant, network.name), claim, permanent: false });
-    return claim;
-  }
-
-  #isTaken(network: WiredNetwork, address: IpAddress): boolean {
-    const key = keyOf(network.tenant, network.name);
-    return this.#claims.some((entry) => entry.key === key && entry.claim.addresses.includes(address));
   }
 
   #newEndpoint(request: ReserveRequest, claim: FakeClaim): FakeEndpoint {
@@ -323,8 +256,7 @@ export class FakeWorkloads implements WorkloadApi {
 
   #release(endpoint: FakeEndpoint): void {
     this.#enterPhase(endpoint, "released");
-    const index = this.#claims.findIndex(({ claim, permanent }) => claim === endpoint.claim && !permanent);
-    if (index >= 0) this.#claims.splice(index, 1);
+    this.#addressBook.release(endpoint.claim);
   }
 
   #enterPhase(endpoint: FakeEndpoint, phase: Phase): void {
@@ -352,30 +284,4 @@ export class FakeWorkloads implements WorkloadApi {
 function infoOf({ id, tenant, network, claim, phase, since, runtimeEndpoint }: FakeEndpoint): AttachmentInfo {
   const own = runtimeEndpoint === undefined ? {} : { runtimeEndpoint };
   return { endpoint: id, tenant, network, ...claim, phase, since, ...own };
-}
-
-/** The next free address of each family; the first five of a prefix are left for gateways and tests. */
-function nextFree(network: WiredNetwork, isTaken: (address: IpAddress) => boolean): readonly IpAddress[] {
-  const families = [...new Set(network.subnets.map(({ prefix }) => Cidr.family(prefix)))];
-  return families.map((family) => {
-    for (const { prefix } of network.subnets.filter((subnet) => Cidr.family(subnet.prefix) === family)) {
-      for (let index = 5n; index < Cidr.size(prefix) - 1n; index++) {
-        const address = nth(prefix, index);
-        if (!isTaken(address)) return address;
-      }
-    }
-    throw new HoldfastError("pool_exhausted", `no free IP${family} address in ${network.tenant}/${network.name}`);
-  });
-}
-
-function nth(prefix: Cidr, index: bigint): IpAddress {
-  return IpAddress.fromBigInt(Cidr.family(prefix), IpAddress.toBigInt(Cidr.first(prefix)) + index);
-}
-
-function macOf([first]: readonly IpAddress[], { segment }: WiredNetwork): MacAddress {
-  return MacAddress.ofAddress(first ?? IpAddress.parse("0.0.0.0"), segment);
-}
-
-function keyOf(tenant: Name, network: Name): string {
-  return `${tenant}/${network}`;
 }

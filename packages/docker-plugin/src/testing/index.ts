@@ -8,12 +8,8 @@ export {
   type PlayedNetwork,
   type RunPlan,
 } from "./docker-daemon.ts";
+export type { FakeClaim } from "./fake-address-book.ts";
 export { FakeEngine } from "./fake-engine.ts";
-export {
-  type FakeClaim,
-  type FakeEndpoint,
-  FakeWorkloads,
-  type FakeWorkloadsOptions,
-  fakeNetwork,
-} from "./fake-workloads.ts";
+export { fakeNetwork } from "./fake-network.ts";
+export { type FakeEndpoint, FakeWorkloads, type FakeWorkloadsOptions } from "./fake-workloads.ts";
 export { MemoryState } from "./memory-state.ts";

@@ -8,7 +8,8 @@ import { createDockerPlugin, type DockerPlugin } from "../docker-plugin.ts";
 import { type Dialect, DOCKER_20, DockerCaller } from "./docker-caller.ts";
 import { PlayedDaemon } from "./docker-daemon.ts";
 import { FakeEngine } from "./fake-engine.ts";
-import { FakeWorkloads, fakeNetwork } from "./fake-workloads.ts";
+import { fakeNetwork } from "./fake-network.ts";
+import { FakeWorkloads } from "./fake-workloads.ts";
 import { MemoryState } from "./memory-state.ts";
 
 /** A plugin on fakes, and a played dockerd that talks to it. */
