@@ -7,7 +7,7 @@ import { Contributions } from "./contributions.ts";
 import type { RuleSet } from "./firewall.ts";
 import { accessRules } from "./firewall-access.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
-import { MACHINE_RULES, type MachineSide, type PublishedPorts } from "./machine-side.ts";
+import { MACHINE_RULES, type PublishedPorts } from "./machine-side.ts";
 import { networkParty } from "./network-party.ts";
 import type { OvsSettings } from "./options.ts";
 import { GATEWAY_MAC } from "./ownership.ts";
@@ -21,6 +21,7 @@ import {
   readStandIns,
 } from "./pipeline/host-access.ts";
 import { cookieOf, FixedPort } from "./pipeline/layout.ts";
+import { PlannedSide, type PlanOutcome, refusedPorts } from "./planned-side.ts";
 import { StandIns } from "./stand-ins.ts";
 import type { GatewayRow } from "./tables/gateways.ts";
 import { DEFAULT_MTU } from "./tables/links.ts";
@@ -50,19 +51,15 @@ interface Served extends Publisher {
  * The way from this machine to published ports of networks behind its uplink: one port of the machine's own among its containers, there
  * while any of them publishes.
  */
-export class HostAccess implements MachineSide {
+export class HostAccess extends PlannedSide {
   readonly #dependencies: AccessDependencies;
   readonly #settings: OvsSettings;
   readonly #rows: Contributions<FlowRow>;
   readonly #standIns = new StandIns();
-  readonly #networks = new Map<string, WiredNetwork>();
-  readonly #ports = new Map<string, PublishedPorts>();
   readonly #served = new Map<string, Served>();
-  #refused: readonly RowStatus[] = [];
-  #complete = false;
-  #planned = false;
 
   constructor(dependencies: AccessDependencies, settings: OvsSettings) {
+    super();
     this.#dependencies = dependencies;
     this.#settings = settings;
     this.#rows = new Contributions(dependencies.flows);
@@ -70,50 +67,21 @@ export class HostAccess implements MachineSide {
     this.#standIns.inherit(readStandIns(dependencies.inherited));
   }
 
-  setNetwork(network: WiredNetwork): void {
-    this.#networks.set(network.id, network);
-    this.#planSoon();
+  protected concernsNetworks(): boolean {
+    return this.ports.size > 0;
   }
 
-  removeNetwork(id: string): void {
-    if (this.#networks.delete(id)) this.#planSoon();
-  }
-
-  async setPorts(endpoint: string, published: PublishedPorts | undefined, signal: AbortSignal): Promise<void> {
-    if (published === undefined && !this.#ports.has(endpoint)) return;
-    if (published === undefined) this.#ports.delete(endpoint);
-    else this.#ports.set(endpoint, published);
-    if (!this.#complete) return;
+  protected async settled(touched: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     const { flows, firewall } = this.#dependencies;
-    const touched = this.#plan();
     await Promise.all([flows.settled(touched, signal), firewall.settled([MACHINE_RULES], signal)]);
   }
 
-  complete(): void {
-    this.#complete = true;
-    this.#plan();
-  }
-
-  /** Endpoints whose ports are not published, with the reason. */
-  status(): readonly RowStatus[] {
-    return this.#refused;
-  }
-
-  /** Once for all changes of the same turn. */
-  #planSoon(): void {
-    if (!this.#complete || this.#planned || this.#ports.size === 0) return;
-    this.#planned = true;
-    queueMicrotask(() => this.#plan());
-  }
-
-  /** Gives the keys of the flows it may have touched. */
-  #plan(): ReadonlySet<string> {
-    this.#planned = false;
+  protected plan(): PlanOutcome {
     const refused: RowStatus[] = [];
     const chosen = new Map<string, Publisher>();
-    for (const [endpoint, published] of this.#ports) {
+    for (const [endpoint, published] of this.ports) {
       const choice = this.#choose(published);
-      if (typeof choice === "string") refused.push(refusedPorts(endpoint, choice));
+      if (typeof choice === "string") refused.push(refusedPorts(endpoint, orDirectly(choice)));
       else chosen.set(endpoint, choice);
     }
     const standIns = this.#standIns.assign(new Set([...chosen.values()].map(({ member }) => member.port)));
@@ -121,24 +89,26 @@ export class HostAccess implements MachineSide {
       const standIn = standIns.get(publisher.member.port);
       if (standIn !== undefined) return [{ ...publisher, endpoint, standIn }];
       refused.push(
-        refusedPorts(endpoint, `${standIns.size} endpoints of this machine publish ports, which is the most`),
+        refusedPorts(
+          endpoint,
+          orDirectly(`${standIns.size} endpoints of this machine publish ports, which is the most`),
+        ),
       );
       return [];
     });
-    this.#refused = refused;
     const touched = this.#placeAll(publishers);
     const { names } = this.#settings;
     const ports = publishers.flatMap((each) =>
       each.ports.filter(({ address }) => address === each.address).map((port) => ({ ...port, address: each.standIn })),
     );
     this.#dependencies.firewall.set(accessRules({ gatewayPrefix: names.gatewayPrefix, link: names.hostAccess, ports }));
-    return touched;
+    return { touched, refused };
   }
 
   /** Or the reason why its ports cannot be published. */
   #choose(published: PublishedPorts): Publisher | string {
     const { member, network, ports } = published;
-    const wired = this.#networks.get(network);
+    const wired = this.networks.get(network);
     if (wired === undefined) return `network ${network} is not known here`;
     const address = member.addresses.find((each) => IpAddress.family(each) === "v4");
     const publishable = ports.some(
@@ -205,7 +175,6 @@ function isSame(a: Served, b: Served): boolean {
   return a.member === b.member && a.wired === b.wired && a.standIn === b.standIn;
 }
 
-function refusedPorts(endpoint: string, reason: string): RowStatus {
-  const error = `ports of endpoint ${endpoint} are not published: ${reason}; or use the endpoint's own address`;
-  return { row: `ports ${endpoint}`, state: "error", attempts: 1, error };
+function orDirectly(reason: string): string {
+  return `${reason}; or use the endpoint's own address`;
 }

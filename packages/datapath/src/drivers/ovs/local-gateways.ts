@@ -5,11 +5,12 @@ import type { RowStatus } from "../../driver.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { gatewayRules, type RuleSet } from "./firewall.ts";
 import type { FlowPlan } from "./flow-plan.ts";
-import { MACHINE_RULES, type MachineSide, type PublishedPorts } from "./machine-side.ts";
+import { MACHINE_RULES } from "./machine-side.ts";
 import { networkNumber } from "./network-party.ts";
 import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
 import { GATEWAY_MAC } from "./ownership.ts";
+import { PlannedSide, type PlanOutcome, refusedPorts } from "./planned-side.ts";
 import type { GatewayRow } from "./tables/gateways.ts";
 
 interface GatewayDependencies {
@@ -21,63 +22,30 @@ interface GatewayDependencies {
 }
 
 /** This machine as the gateway of its local networks. */
-export class LocalGateways implements MachineSide {
+export class LocalGateways extends PlannedSide {
   readonly #dependencies: GatewayDependencies;
   readonly #settings: OvsSettings;
-  readonly #networks = new Map<string, WiredNetwork>();
-  readonly #ports = new Map<string, PublishedPorts>();
   readonly #served = new Map<string, number>();
-  #refused: readonly RowStatus[] = [];
-  #complete = false;
-  #planned = false;
 
   constructor(dependencies: GatewayDependencies, settings: OvsSettings) {
+    super();
     this.#dependencies = dependencies;
     this.#settings = settings;
   }
 
-  setNetwork(network: WiredNetwork): void {
-    this.#networks.set(network.id, network);
-    this.#planSoon();
+  protected concernsNetworks(): boolean {
+    return true;
   }
 
-  removeNetwork(id: string): void {
-    if (this.#networks.delete(id)) this.#planSoon();
-  }
-
-  async setPorts(endpoint: string, published: PublishedPorts | undefined, signal: AbortSignal): Promise<void> {
-    if (published === undefined && !this.#ports.has(endpoint)) return;
-    if (published === undefined) this.#ports.delete(endpoint);
-    else this.#ports.set(endpoint, published);
-    if (!this.#complete) return;
-    this.#plan();
+  protected async settled(_touched: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     await this.#dependencies.firewall.settled([MACHINE_RULES], signal);
   }
 
-  complete(): void {
-    this.#complete = true;
-    this.#plan();
-  }
-
-  /** Networks whose gateway is not here, and ports that are not published for it, with the reason. */
-  status(): readonly RowStatus[] {
-    return this.#refused;
-  }
-
-  /** Once for all changes of the same turn. */
-  #planSoon(): void {
-    if (!this.#complete || this.#planned) return;
-    this.#planned = true;
-    queueMicrotask(() => this.#plan());
-  }
-
-  #plan(): void {
-    this.#planned = false;
-    const { served, refused } = chooseServed([...this.#networks.values()]);
+  protected plan(): PlanOutcome {
+    const { served, refused } = chooseServed([...this.networks.values()]);
     const ids = new Set(served.map((network) => network.id));
     // An address of a network that is not served here may be another network's.
-    const unserved = [...this.#ports].filter(([, { network }]) => !ids.has(network));
-    this.#refused = [...refused, ...unserved.map(([endpoint, { network }]) => refusedPorts(endpoint, network))];
+    const unserved = [...this.ports].filter(([, { network }]) => !ids.has(network));
     for (const id of this.#served.keys()) if (!ids.has(id)) this.#stopServing(id);
     for (const network of served) this.#serve(network);
     const rules = gatewayRules({
@@ -87,9 +55,13 @@ export class LocalGateways implements MachineSide {
         gateway: this.#settings.names.gateway(id),
         prefixes: subnets.map((subnet) => subnet.prefix),
       })),
-      ports: [...this.#ports.values()].flatMap(({ network, ports }) => (ids.has(network) ? ports : [])),
+      ports: [...this.ports.values()].flatMap(({ network, ports }) => (ids.has(network) ? ports : [])),
     });
     this.#dependencies.firewall.set(rules);
+    return {
+      touched: new Set(),
+      refused: [...refused, ...unserved.map(([endpoint, { network }]) => refusedPorts(endpoint, elsewhere(network)))],
+    };
   }
 
   #serve(network: WiredNetwork): void {
@@ -120,9 +92,8 @@ export class LocalGateways implements MachineSide {
   }
 }
 
-function refusedPorts(endpoint: string, network: string): RowStatus {
-  const error = `ports of endpoint ${endpoint} are not published: this machine is not the gateway of network ${network}`;
-  return { row: `ports ${endpoint}`, state: "error", attempts: 1, error: `${error}; use the endpoint's own address` };
+function elsewhere(network: string): string {
+  return `this machine is not the gateway of network ${network}; use the endpoint's own address`;
 }
 
 /** A machine has one routing table: of networks whose prefixes overlap, the oldest has its gateway here. */
