@@ -1,0 +1,101 @@
+import { beforeEach, describe, expect, test } from "vitest";
+
+import { type Kernel, ROUTE_PROTOCOL, type Route } from "../../kernel.ts";
+import { address, type KernelUnderTest } from "./kernel-under-test.ts";
+
+/** How routes are set, replaced and removed, and which are refused. */
+export function routesCompliance(name: string, subject: KernelUnderTest): void {
+  describe(`${name}: routes`, () => {
+    let kernel: Kernel;
+    beforeEach(() => {
+      ({ kernel } = subject);
+    });
+    const { attach } = subject;
+
+    const ours = async (): Promise<readonly Route[]> => await kernel.listRoutes({ protocol: ROUTE_PROTOCOL });
+    const viaPeer: Route = {
+      prefix: "10.2.0.0/16",
+      nextHop: address("10.1.0.2"),
+      link: "h1",
+      protocol: ROUTE_PROTOCOL,
+    };
+    const sorted = (routes: readonly Route[]): Route[] => routes.toSorted((a, b) => (a.prefix < b.prefix ? -1 : 1));
+
+    test("come back as they were set, and only ours with our protocol", async () => {
+      await using _there = await attach();
+      await kernel.replaceAddress({ link: "h1", address: address("fd00::1"), length: 64 });
+      const routes: Route[] = [
+        { prefix: "0.0.0.0/0", nextHop: address("10.1.0.2"), link: "h1", protocol: ROUTE_PROTOCOL, mtu: 1400 },
+        { prefix: "10.2.0.0/16", link: "h1", protocol: ROUTE_PROTOCOL, source: address("10.1.0.1"), metric: 7 },
+        { prefix: "10.3.0.7/32", link: "h1", protocol: ROUTE_PROTOCOL, scope: "global" },
+        { prefix: "10.4.0.0/16", nextHop: address("fd00::2"), link: "h1", protocol: ROUTE_PROTOCOL },
+        { prefix: "::/0", nextHop: address("fd00::2"), link: "h1", protocol: ROUTE_PROTOCOL },
+        { prefix: "fd01::/64", link: "h1", protocol: ROUTE_PROTOCOL, metric: 5, mtu: 1300 },
+      ];
+      for (const route of [...routes, ...routes]) await kernel.replaceRoute(route);
+      await kernel.replaceRoute({ prefix: "10.5.0.0/16", link: "h1", protocol: 4 });
+      expect(sorted(await ours())).toEqual(routes);
+      expect((await kernel.listRoutes()).length).toBeGreaterThan(routes.length + 1);
+      for (const route of [...routes, ...routes]) await kernel.deleteRoute(route);
+      expect(await ours()).toEqual([]);
+      expect(await kernel.listRoutes({ protocol: 4 })).toHaveLength(1);
+    });
+
+    test("are replaced by prefix and metric", async () => {
+      await using _there = await attach();
+      const other = { ...viaPeer, nextHop: address("10.1.0.3") };
+      const backup = { ...viaPeer, metric: 100 };
+      await kernel.replaceRoute(viaPeer);
+      await kernel.replaceRoute(backup);
+      await kernel.replaceRoute(other);
+      expect(await ours()).toEqual([other, backup]);
+    });
+
+    test("of another metric or protocol survive a removal that comes twice", async () => {
+      await using _there = await attach();
+      const backup = { ...viaPeer, metric: 100 };
+      const foreign = { ...viaPeer, metric: 200, protocol: 4 };
+      for (const row of [viaPeer, backup, foreign]) await kernel.replaceRoute(row);
+      await kernel.deleteRoute(viaPeer);
+      await kernel.deleteRoute(viaPeer);
+      await kernel.deleteRoute({ ...foreign, protocol: ROUTE_PROTOCOL });
+      expect(await ours()).toEqual([backup]);
+      expect(await kernel.listRoutes({ protocol: 4 })).toEqual([foreign]);
+    });
+
+    test("find the link of their next hop", async () => {
+      await using there = await attach();
+      const route: Route = { prefix: "0.0.0.0/0", nextHop: address("10.1.0.1"), protocol: ROUTE_PROTOCOL };
+      await there.inside.replaceRoute(route);
+      expect(await there.inside.listRoutes({ protocol: ROUTE_PROTOCOL })).toEqual([{ ...route, link: "eth0" }]);
+      await there.inside.deleteRoute(route);
+      expect(await there.inside.listRoutes({ protocol: ROUTE_PROTOCOL })).toEqual([]);
+    });
+
+    test("need a next hop that is near and a link that is up", async () => {
+      await using _there = await attach();
+      const route: Route = { prefix: "10.2.0.0/16", link: "h1", protocol: ROUTE_PROTOCOL };
+      await expect(kernel.replaceRoute({ ...route, nextHop: address("10.9.0.1") })).rejects.toMatchObject({
+        errnoName: "ENETUNREACH",
+      });
+      await kernel.setLink("h1", { up: false });
+      await expect(kernel.replaceRoute(route)).rejects.toMatchObject({ errnoName: "ENETDOWN" });
+      await expect(kernel.replaceRoute({ ...route, link: "none" })).rejects.toMatchObject({ errnoName: "ENODEV" });
+      await kernel.deleteRoute({ ...route, link: "none" });
+      await expect(kernel.replaceRoute({ prefix: "10.2.0.0/16", protocol: 4 })).rejects.toMatchObject({
+        code: "invalid_argument",
+      });
+      await expect(kernel.replaceRoute({ ...route, prefix: "10.2.0.1/16" })).rejects.toThrow(/host bits are set/);
+      await expect(
+        kernel.replaceRoute({ prefix: "::/0", nextHop: address("10.1.0.2"), protocol: 4 }),
+      ).rejects.toMatchObject({ code: "invalid_argument" });
+    });
+
+    test("go with their link", async () => {
+      await using _there = await attach();
+      await kernel.replaceRoute({ prefix: "10.2.0.0/16", link: "h1", protocol: ROUTE_PROTOCOL });
+      await kernel.setLink("h1", { up: false });
+      expect(await ours()).toEqual([]);
+    });
+  });
+}
