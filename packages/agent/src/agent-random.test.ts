@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, test } from "vitest";
 import { Cluster } from "./testing/cluster.ts";
-import { HOSTS, ProgramRun, programArbitrary } from "./testing/random-program.ts";
+import { ProgramRun } from "./testing/program-run.ts";
+import { HOSTS, programArbitrary } from "./testing/random-program.ts";
 
 /** With these, the programs are the same in every run; a failure names the number of its program. */
 const SEED = 20_260_101;
