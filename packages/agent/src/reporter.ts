@@ -3,6 +3,7 @@ import { backoff, type Clock, errorText, HoldfastError, isHoldfastError, type Lo
 import { type EndpointReport, type ReportResults, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { LocalEndpoint } from "./local-endpoint.ts";
+import { createReportAnswers } from "./report-answers.ts";
 import type { Takedown } from "./takedown.ts";
 
 /**
@@ -57,6 +58,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   const perhapsEnded = new Set<string>();
   /** Last words on endpoints that this node has lost, so that the controller need not remember them for it. */
   const farewells = new Map<string, EndpointReport>();
+  const answers = createReportAnswers({ book, logger, takedown, tellMore: (id) => dirty.add(id) });
   let inContact = false;
   /** Ends the wait for news, or for another try. */
   let wake = (): void => undefined;
@@ -127,43 +129,10 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     result: ReportResults["results"][number],
     signal: AbortSignal,
   ): Promise<void> {
-    const now = book.endpoints.get(sent.id);
-    switch (result.outcome) {
-      case "done":
-        await acknowledge(sent, now);
-        break;
-      case "superseded":
-        await takedown().forget(sent.id, result.detail ?? "another node has the claim", signal);
-        break;
-      case "unknown":
-        // A controller that has lost its memory must not cost a running container its network.
-        if (now?.phase === "released" || now?.phase === "reserved") await book.deleteEndpoint(sent.id);
-        else {
-          logger.error("the controller does not know an endpoint that runs here", {
-            endpoint: sent.id,
-            detail: result.detail,
-          });
-          await acknowledge(sent, now);
-        }
-        break;
-      case "refused":
-        logger.error("the controller refused a report", { endpoint: sent.id, detail: result.detail });
-        if (sent.replaces === undefined) await acknowledge(sent, now);
-        else await takedown().forget(sent.id, result.detail ?? "the claim is gone", signal);
-        break;
-    }
+    await answers.follow(sent, result, signal);
     perhapsEnded.delete(sent.id);
     // Who waits, waits for what came in the meantime as well.
     if (!dirty.has(sent.id)) settle(sent.id, (waiter) => waiter.resolve());
-  }
-
-  async function acknowledge(sent: LocalEndpoint, now: LocalEndpoint | undefined): Promise<void> {
-    if (now === undefined) return;
-    const rest = now.unreported.slice(sent.unreported.length);
-    if (rest.length > 0) dirty.add(now.id);
-    if (now.phase === "released" && rest.length === 0) return book.deleteEndpoint(now.id);
-    const { replaces: _, replacesAlso: __, ...fields } = now;
-    await book.putEndpoint({ ...fields, unreported: rest, known: true });
   }
 
   async function round(signal: AbortSignal): Promise<void> {
