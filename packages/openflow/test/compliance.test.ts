@@ -1,25 +1,10 @@
-import { silentLogger, systemClock } from "@holdfast/core";
-import { connectOpenFlow } from "@holdfast/openflow";
 import { openFlowCompliance } from "@holdfast/openflow/testing";
 import { startOvs } from "@holdfast/ovsdb/testing";
+import { connectToBridge } from "./bridge.ts";
 
 openFlowCompliance("Open vSwitch", async () => {
   const ovs = await startOvs();
-  await ovs.exec(
-    "ovs-vsctl",
-    "add-br",
-    "br0",
-    "--",
-    "set",
-    "bridge",
-    "br0",
-    "datapath_type=netdev",
-    "fail_mode=secure",
-  );
-  const openFlow = connectOpenFlow(
-    { logger: silentLogger, clock: systemClock },
-    { path: ovs.managementSocket("br0"), signal: new AbortController().signal },
-  );
+  const openFlow = await connectToBridge(ovs, { signal: new AbortController().signal });
   return {
     openFlow,
     text: async () => {

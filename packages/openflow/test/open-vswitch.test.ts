@@ -2,6 +2,7 @@ import { silentLogger, systemClock } from "@holdfast/core";
 import { connectOpenFlow, type Flow, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
 import { type RunningOvs, startOvs } from "@holdfast/ovsdb/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { connectToBridge } from "./bridge.ts";
 
 const signal = new AbortController().signal;
 const flow = (priority: number, actions: Flow["actions"] = []): Flow => ({
@@ -18,21 +19,7 @@ describe("a connection to Open vSwitch", () => {
   let connections = 0;
   beforeAll(async () => {
     ovs = await startOvs();
-    await ovs.exec(
-      "ovs-vsctl",
-      "add-br",
-      "br0",
-      "--",
-      "set",
-      "bridge",
-      "br0",
-      "datapath_type=netdev",
-      "fail_mode=secure",
-    );
-    openFlow = connectOpenFlow(
-      { logger: silentLogger, clock: systemClock },
-      { path: ovs.managementSocket("br0"), signal, onConnected: () => connections++ },
-    );
+    openFlow = await connectToBridge(ovs, { signal, onConnected: () => connections++ });
   });
   afterAll(async () => {
     await openFlow.close();

@@ -1,10 +1,9 @@
-import { IpAddress, MacAddress, silentLogger, systemClock } from "@holdfast/core";
+import { IpAddress, MacAddress } from "@holdfast/core";
 import { deleteNamespace } from "@holdfast/netlink";
 import { createTestNamespace, type TestNamespace } from "@holdfast/netlink/testing";
 import {
   arpRequest,
   arpResponder,
-  connectOpenFlow,
   type Flow,
   type Match,
   neighborSolicitation,
@@ -12,6 +11,7 @@ import {
 } from "@holdfast/openflow";
 import { type RunningOvs, startOvs } from "@holdfast/ovsdb/testing";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { connectToBridge } from "./bridge.ts";
 
 const signal = new AbortController().signal;
 const absent = MacAddress.parse("02:00:00:00:00:99");
@@ -38,17 +38,7 @@ describe("answers made by flows, asked by a real kernel", () => {
   beforeAll(async () => {
     ovs = await startOvs();
     container = await createTestNamespace();
-    await ovs.exec(
-      "ovs-vsctl",
-      "add-br",
-      "br0",
-      "--",
-      "set",
-      "bridge",
-      "br0",
-      "datapath_type=netdev",
-      "fail_mode=secure",
-    );
+    openFlow = await connectToBridge(ovs, { signal });
     await ovs.exec("ip", "link", "add", "veth0", "type", "veth", "peer", "name", "eth0", "netns", container.name);
     await inContainer("ethtool", "-K", "eth0", "tx", "off").catch(() => "");
     await inContainer("sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=0");
@@ -57,10 +47,6 @@ describe("answers made by flows, asked by a real kernel", () => {
     await inContainer("ip", "address", "add", "fd09::1/64", "dev", "eth0", "nodad");
     await ovs.exec("ip", "link", "set", "veth0", "up");
     await ovs.exec("ovs-vsctl", "add-port", "br0", "veth0", "--", "set", "interface", "veth0", "ofport_request=1");
-    openFlow = connectOpenFlow(
-      { logger: silentLogger, clock: systemClock },
-      { path: ovs.managementSocket("br0"), signal },
-    );
   });
   beforeEach(async () => {
     await openFlow.apply({ add: [], remove: (await openFlow.dump()).map((observed) => observed.flow) }, signal);
