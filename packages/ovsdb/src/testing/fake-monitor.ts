@@ -3,7 +3,7 @@ import { isObject } from "../json-rpc.ts";
 import { atomKey, defaultValue, encodeValue, sameAtom, sameValue } from "../notation.ts";
 import type { Atom, Row, RowChange, Value, WhereClause } from "../ovsdb.ts";
 import type { ColumnType, DatabaseSchema } from "../schema.ts";
-import { columnOf, readCondition } from "./fake-database.ts";
+import { columnOf, readCondition } from "./fake-columns.ts";
 
 /** What one connection asked to be told, in the words of `monitor` (version 1) or `monitor_cond` (version 2). */
 export class FakeMonitor {
