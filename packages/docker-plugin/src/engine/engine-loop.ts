@@ -1,11 +1,12 @@
-import { backoff, type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/core";
+import { backoff, type Clock, errorText, type Logger } from "@holdfast/core";
 import type { AttachmentInfo, WiredNetwork, WorkloadApi } from "@holdfast/model";
 import type { Records } from "../drivers/records.ts";
 import type { Sandboxes } from "../drivers/sandbox.ts";
+import { createComplaints } from "./complaints.ts";
 import type { Engine, EngineNetwork } from "./engine.ts";
 import { CONFIRM_AFTER, createLeakFinder, RESERVATION_GRACE } from "./leak-finder.ts";
 import { createNetworkMemory } from "./network-memory.ts";
-import { type NetworkStep, planNetworks } from "./network-plan.ts";
+import { createNetworkReconciler, STEP_RETRY } from "./network-reconciler.ts";
 import { createTrigger } from "./trigger.ts";
 
 /** What the loop works with. */
@@ -30,9 +31,6 @@ export interface EngineLoop {
 
 /** Milliseconds between two looks at the least: a start of a container alone makes five events. */
 const LEAST_PAUSE = 1_000;
-/** Milliseconds after which a step that failed is tried again when nothing happens. */
-const STEP_RETRY = 10_000;
-
 export function createEngineLoop({
   engine,
   workloads,
@@ -44,12 +42,11 @@ export function createEngineLoop({
   const trigger = createTrigger();
   const leaks = createLeakFinder();
   const memory = createNetworkMemory({ records, logger, isAttached: (id) => workloads.inspect(id) !== undefined });
-  const said = new Map<string, string>();
+  const complaints = createComplaints(logger);
+  const reconciler = createNetworkReconciler({ engine, complaints, logger, isAttached });
   const named = new Map<string, string>();
   let desired: readonly WiredNetwork[] | undefined;
   let connected = false;
-  /** Since when a docker network of ours has been too many, by its id. */
-  let unwantedSince = new Map<string, number>();
   let events = 0;
   let engineSince = 0;
   /** Ends the pause between two looks: who has just made a network uses it next. */
@@ -131,7 +128,8 @@ export function createEngineLoop({
     if (unchanged.length > 0) await reclaim(unchanged, signal);
     await seeSandboxes(endpoints);
     tellNames(endpoints);
-    const again = await reconcile(observed, monotonic, signal);
+    // Without the list of networks nothing is known to be too many.
+    const again = desired === undefined ? undefined : await reconciler.reconcile(desired, observed, monotonic, signal);
     const reserved = attachments.some(({ runtimeEndpoint }) => runtimeEndpoint === undefined);
     const waits = [
       ...(suspects || networksMissing ? [CONFIRM_AFTER] : []),
@@ -167,7 +165,7 @@ export function createEngineLoop({
       const id = attachments.find((attachment) => attachment.endpoint === endpoint)?.runtimeEndpoint;
       const sandbox = id === undefined ? undefined : records.endpoint(id)?.sandbox;
       if (sandbox === undefined || !(await sandboxes.isInhabited(sandbox))) dead.push(endpoint);
-      else sayOnce(endpoint, `dockerd does not have it, but a process runs in ${sandbox}`);
+      else complaints.sayOnce(endpoint, `dockerd does not have it, but a process runs in ${sandbox}`);
     }
     return dead;
   }
@@ -193,81 +191,8 @@ export function createEngineLoop({
     }
   }
 
-  /** Gives the milliseconds after which to try again. Without the list of networks nothing is known to be too many. */
-  async function reconcile(
-    observed: readonly EngineNetwork[],
-    monotonic: number,
-    signal: AbortSignal,
-  ): Promise<number | undefined> {
-    if (desired === undefined) return undefined;
-    const steps = planNetworks(desired, observed, await engine.apiVersion(signal));
-    const names = new Set(steps.map(nameOf));
-    for (const about of [...said.keys()]) if (!names.has(about) && !isAttached(about)) said.delete(about);
-    const due = steps.filter((step) => step.kind !== "remove" || isLongUnwanted(step.id, monotonic));
-    const removals = new Set(steps.flatMap((step) => (step.kind === "remove" ? [step.id] : [])));
-    unwantedSince = new Map([...unwantedSince].filter(([id]) => removals.has(id)));
-    let failed = false;
-    for (const step of due) failed = !(await take(step, signal)) || failed;
-    if (due.length < steps.length) return CONFIRM_AFTER;
-    return failed ? STEP_RETRY : undefined;
-  }
-
   function isAttached(endpoint: string): boolean {
     return workloads.attachments("docker").some((attachment) => attachment.endpoint === endpoint);
-  }
-
-  /** A list of networks that is short for a moment, because its source has just started, must not cost a docker network. */
-  function isLongUnwanted(networkId: string, monotonic: number): boolean {
-    const since = unwantedSince.get(networkId) ?? monotonic;
-    unwantedSince.set(networkId, since);
-    return monotonic - since >= CONFIRM_AFTER;
-  }
-
-  async function take(step: NetworkStep, signal: AbortSignal): Promise<boolean> {
-    const name = nameOf(step);
-    try {
-      const waitsFor = await takeStep(step, signal);
-      if (waitsFor !== undefined) sayOnce(name, waitsFor);
-      else said.delete(name);
-      return true;
-    } catch (error) {
-      signal.throwIfAborted();
-      // In use since it was listed: the event that ends the use brings us back.
-      if (!isHoldfastError(error, "in_use")) sayOnce(name, errorText(error));
-      return isHoldfastError(error, "in_use");
-    }
-  }
-
-  /** Gives what the step waits for. */
-  async function takeStep(step: NetworkStep, signal: AbortSignal): Promise<string | undefined> {
-    switch (step.kind) {
-      case "create":
-        await engine.createNetwork(step.network, signal);
-        logger.info("made a docker network", { network: step.network.name });
-        return undefined;
-      case "replace": {
-        const users = await engine.containersByNetworkId(step.id, signal);
-        if (users.length > 0)
-          return `its subnets have changed, but ${users.join(", ")} name it by its id; remove these containers`;
-        await engine.removeNetwork(step.id, signal);
-        await engine.createNetwork(step.network, signal);
-        logger.info("made a docker network anew", { network: step.network.name });
-        return undefined;
-      }
-      case "remove":
-        await engine.removeNetwork(step.id, signal);
-        logger.info("removed a docker network", { network: step.name });
-        return undefined;
-      case "wait":
-        return step.reason;
-    }
-  }
-
-  /** About a docker network by its name, or an endpoint by its id. */
-  function sayOnce(about: string, reason: string): void {
-    if (said.get(about) === reason) return;
-    said.set(about, reason);
-    logger.warn("docker is not as it should be", { about, reason });
   }
 
   /** Only the wait that was set last counts. */
@@ -288,15 +213,4 @@ export function createEngineLoop({
     isConnected: () => connected,
     lookAgain: trigger.fire,
   };
-}
-
-function nameOf(step: NetworkStep): string {
-  switch (step.kind) {
-    case "create":
-    case "replace":
-      return step.network.name;
-    case "remove":
-    case "wait":
-      return step.name;
-  }
 }
