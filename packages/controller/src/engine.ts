@@ -1,15 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, errorText, type Logger } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
-import { createChanger } from "./change.ts";
-import { followStore, loadState } from "./following.ts";
-import { createIdempotency } from "./idempotency.ts";
-import { createLiveness } from "./liveness.ts";
+import { createPools } from "./claims/pools.ts";
 import { Metrics } from "./metrics.ts";
+import { createLiveness } from "./nodes/liveness.ts";
 import { createNouns, type Nouns } from "./nouns.ts";
 import type { Platform, Rules } from "./platform.ts";
-import { createPools } from "./pools.ts";
-import { State } from "./state.ts";
+import { createChanger } from "./state/change.ts";
+import { followStore, loadState } from "./state/following.ts";
+import { createIdempotency } from "./state/idempotency.ts";
+import { State } from "./state/state.ts";
 
 export interface EngineDependencies {
   readonly store: Store;

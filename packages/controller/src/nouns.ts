@@ -1,19 +1,19 @@
 import type { Clock } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
-import { createClaimDrafts } from "./claim-drafts.ts";
-import { type Claims, createClaims } from "./claims.ts";
-import { createEndpoints, type Endpoints } from "./endpoints.ts";
-import { createExpiry, type Expiry } from "./expiry.ts";
-import { createExplainer, type Explainer } from "./explain.ts";
-import { createLedger, type Ledger } from "./ledger.ts";
-import { createNetworks, type Networks } from "./networks.ts";
-import { createNodeFeeds, type NodeFeeds } from "./node-feeds.ts";
-import { createNodes, type Nodes } from "./nodes.ts";
+import { createClaimDrafts } from "./claims/claim-drafts.ts";
+import { type Claims, createClaims } from "./claims/claims.ts";
+import { createExpiry, type Expiry } from "./claims/expiry.ts";
+import { createExplainer, type Explainer } from "./ledger/explain.ts";
+import { createLedger, type Ledger } from "./ledger/ledger.ts";
+import { createNetworks, type Networks } from "./networks/networks.ts";
+import { createSubnets, type Subnets } from "./networks/subnets.ts";
+import { createTenants, type Tenants } from "./networks/tenants.ts";
+import { createEndpoints, type Endpoints } from "./nodes/endpoints.ts";
+import { createNodeFeeds, type NodeFeeds } from "./nodes/node-feeds.ts";
+import { createNodes, type Nodes } from "./nodes/nodes.ts";
+import { createReports, type Reports } from "./nodes/reports.ts";
+import { createReservations, type Reservations } from "./nodes/reservations.ts";
 import type { Platform } from "./platform.ts";
-import { createReports, type Reports } from "./reports.ts";
-import { createReservations, type Reservations } from "./reservations.ts";
-import { createSubnets, type Subnets } from "./subnets.ts";
-import { createTenants, type Tenants } from "./tenants.ts";
 
 /** The services, one per noun. */
 export interface Nouns {

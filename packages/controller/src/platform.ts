@@ -1,9 +1,9 @@
 import type { Clock, Logger } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
-import type { Changer } from "./change.ts";
-import type { Liveness } from "./liveness.ts";
-import type { Pools } from "./pools.ts";
-import type { State } from "./state.ts";
+import type { Pools } from "./claims/pools.ts";
+import type { Liveness } from "./nodes/liveness.ts";
+import type { Changer } from "./state/change.ts";
+import type { State } from "./state/state.ts";
 
 /** Numbers that the noun's rules depend on. */
 export interface Rules {

@@ -1,8 +1,8 @@
 import { HoldfastError, type IpAddress, type Name } from "@holdfast/core";
-import type { Caller } from "./change.ts";
-import type { NetworkState } from "./network-state.ts";
-import type { StoredNetwork } from "./records.ts";
-import type { State } from "./state.ts";
+import type { Caller } from "./state/change.ts";
+import type { NetworkState } from "./state/network-state.ts";
+import type { StoredNetwork } from "./state/records.ts";
+import type { State } from "./state/state.ts";
 
 /** An error about one field of a request, e.g. `("subnets.0.prefix", "host bits are set …")`. */
 export function invalidField(field: string, message: string): HoldfastError {

@@ -1,12 +1,12 @@
 import type { Name } from "@holdfast/core";
 import type { Claim, Endpoint, Network, RouteReply, RouteRequest, Routes, Tenant } from "@holdfast/model";
 import type { Entry } from "@holdfast/store";
-import type { Caller } from "../change.ts";
-import { labelFilter, type Page, pageOfKnown, pageOfPrefix } from "../lists.ts";
 import type { Nouns } from "../nouns.ts";
 import type { Platform } from "../platform.ts";
-import { publicNetwork, type StoredNetwork, type StoredNode } from "../records.ts";
+import { labelFilter, type Page, pageOfKnown, pageOfPrefix } from "../reading/lists.ts";
 import { notFound } from "../refusals.ts";
+import type { Caller } from "../state/change.ts";
+import { publicNetwork, type StoredNetwork, type StoredNode } from "../state/records.ts";
 
 type Streaming = "followNode" | "watch";
 export type HandledRoute = Exclude<keyof Routes, Streaming>;

@@ -2,8 +2,8 @@ import { HoldfastError } from "@holdfast/core";
 import type { Route } from "@holdfast/model";
 import type { FastifyRequest } from "fastify";
 import type { z } from "zod";
-import type { Caller } from "../change.ts";
-import { fingerprintOf } from "../idempotency.ts";
+import type { Caller } from "../state/change.ts";
+import { fingerprintOf } from "../state/idempotency.ts";
 
 /** A request whose parts have been parsed by its route's schemas. */
 export interface ParsedRequest {

@@ -4,8 +4,8 @@ import type { FastifyReply } from "fastify";
 import type { Metrics } from "../metrics.ts";
 import type { Nouns } from "../nouns.ts";
 import type { Platform } from "../platform.ts";
+import { watchInto } from "../reading/watching.ts";
 import { notFound } from "../refusals.ts";
-import { watchInto } from "../watching.ts";
 import type { Streams } from "./app.ts";
 
 export interface StreamOptions {

@@ -8,13 +8,13 @@ import {
   type Name,
 } from "@holdfast/core";
 import type { Claim, Endpoint, Retention } from "@holdfast/model";
-import type { Draft } from "./change.ts";
-import { keys } from "./keys.ts";
-import type { Ledger, LedgerEvent } from "./ledger.ts";
-import type { NetworkState } from "./network-state.ts";
-import { type Platform, timestamp } from "./platform.ts";
-import type { Cooling, StoredNetwork } from "./records.ts";
-import { checkOpen, invalidField, ownerOf } from "./refusals.ts";
+import type { Ledger, LedgerEvent } from "../ledger/ledger.ts";
+import { type Platform, timestamp } from "../platform.ts";
+import { checkOpen, invalidField, ownerOf } from "../refusals.ts";
+import type { Draft } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
+import type { NetworkState } from "../state/network-state.ts";
+import type { Cooling, StoredNetwork } from "../state/records.ts";
 
 /** What a new claim is to be. */
 export interface ClaimRequest {

@@ -1,8 +1,8 @@
 import type { Clock, IpAddress, Name } from "@holdfast/core";
 import type { Claim, LedgerEntry } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
-import type { Draft } from "./change.ts";
-import { keys, ledgerPrefix } from "./keys.ts";
+import type { Draft } from "../state/change.ts";
+import { keys, ledgerPrefix } from "../state/keys.ts";
 
 /** What happened, beyond claim and address. */
 export interface LedgerEvent {

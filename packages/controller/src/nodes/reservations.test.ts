@@ -1,7 +1,7 @@
 import { Name } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
-import { claimName, type EngineHarness, OPERATOR, startEngine } from "./testing/engine-harness.ts";
-import { refusal } from "./testing/refusal.ts";
+import { claimName, type EngineHarness, OPERATOR, startEngine } from "../testing/engine-harness.ts";
+import { refusal } from "../testing/refusal.ts";
 
 const H1 = Name.parse("h1");
 const H2 = Name.parse("h2");

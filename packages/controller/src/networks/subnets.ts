@@ -1,11 +1,11 @@
 import { Cidr, HoldfastError, type Name } from "@holdfast/core";
 import type { Network, NewSubnet, Subnet } from "@holdfast/model";
-import type { Caller } from "./change.ts";
-import { keys } from "./keys.ts";
+import type { Platform } from "../platform.ts";
+import { checkIfMatch, checkOpen, notFound, requireNetwork } from "../refusals.ts";
+import type { Caller } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
+import { publicNetwork, type StoredNetwork } from "../state/records.ts";
 import { closing, prefixesOf } from "./networks.ts";
-import type { Platform } from "./platform.ts";
-import { publicNetwork, type StoredNetwork } from "./records.ts";
-import { checkIfMatch, checkOpen, notFound, requireNetwork } from "./refusals.ts";
 import { checkedSubnet, checkOverlap } from "./subnet-check.ts";
 
 export interface SubnetWithUsage {

@@ -1,6 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
 import type { Entry, Store } from "@holdfast/store";
-import { invalidField } from "./refusals.ts";
+import { invalidField } from "../refusals.ts";
 
 export interface Page<T> {
   readonly items: readonly T[];

@@ -1,7 +1,7 @@
 import { IpAddress, Name } from "@holdfast/core";
 import type { EndpointReport, Phase, Transition } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
-import { claimName, type EngineHarness, OPERATOR, startEngine } from "./testing/engine-harness.ts";
+import { claimName, type EngineHarness, OPERATOR, startEngine } from "../testing/engine-harness.ts";
 
 /** An endpoint `e1` of claim `a` on node `h1`. */
 async function withEndpoint(): Promise<EngineHarness> {

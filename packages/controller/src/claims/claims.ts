@@ -1,10 +1,10 @@
 import { HoldfastError, type Identity, type Name } from "@holdfast/core";
 import type { Claim, ClaimMove, ClaimPatch, NewClaim } from "@holdfast/model";
-import type { Caller } from "./change.ts";
+import type { Platform } from "../platform.ts";
+import { checkIfMatch, notFound, requireNetwork } from "../refusals.ts";
+import type { Caller } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
 import type { ClaimDrafts } from "./claim-drafts.ts";
-import { keys } from "./keys.ts";
-import type { Platform } from "./platform.ts";
-import { checkIfMatch, notFound, requireNetwork } from "./refusals.ts";
 
 /** What names a claim. */
 export interface ClaimName {

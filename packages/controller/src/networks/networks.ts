@@ -1,13 +1,13 @@
 import { HoldfastError, type Name } from "@holdfast/core";
 import type { Network, NetworkPatch, NewNetwork } from "@holdfast/model";
-import type { Caller } from "./change.ts";
-import { keys } from "./keys.ts";
-import type { NetworkState } from "./network-state.ts";
-import { type Platform, timestamp } from "./platform.ts";
-import { publicNetwork, type StoredNetwork } from "./records.ts";
-import { checkIfMatch, notFound, requireNetwork } from "./refusals.ts";
+import { type Platform, timestamp } from "../platform.ts";
+import { checkIfMatch, notFound, requireNetwork } from "../refusals.ts";
+import type { Caller } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
+import type { NetworkState } from "../state/network-state.ts";
+import { publicNetwork, type StoredNetwork } from "../state/records.ts";
+import type { State } from "../state/state.ts";
 import { takeSegment } from "./segments.ts";
-import type { State } from "./state.ts";
 import { checkedSubnet, checkOverlap } from "./subnet-check.ts";
 
 export interface Networks {

@@ -1,11 +1,11 @@
 import { errorText, HoldfastError, VlanId, Vni } from "@holdfast/core";
 import type { NetworkKind } from "@holdfast/model";
-import type { Draft } from "./change.ts";
-import { keys } from "./keys.ts";
-import type { Rules } from "./platform.ts";
-import type { Counters } from "./records.ts";
-import { invalidField } from "./refusals.ts";
-import type { State } from "./state.ts";
+import type { Rules } from "../platform.ts";
+import { invalidField } from "../refusals.ts";
+import type { Draft } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
+import type { Counters } from "../state/records.ts";
+import type { State } from "../state/state.ts";
 
 const START: Counters = { nextId: 1, last: { vlan: 0, vxlan: 0 } };
 

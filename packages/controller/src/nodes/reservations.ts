@@ -1,14 +1,14 @@
 import { HoldfastError, Identity, type Name } from "@holdfast/core";
 import type { Claim, Endpoint, Reservation, ReservationRequest } from "@holdfast/model";
-import type { Draft } from "./change.ts";
-import type { ClaimDrafts } from "./claim-drafts.ts";
-import { boundError } from "./claims.ts";
-import { keys } from "./keys.ts";
-import type { Ledger } from "./ledger.ts";
-import type { NetworkState } from "./network-state.ts";
-import { type Platform, timestamp } from "./platform.ts";
-import type { StoredNetwork } from "./records.ts";
-import { checkOpen, notFound, ownerOf, requireNetwork } from "./refusals.ts";
+import type { ClaimDrafts } from "../claims/claim-drafts.ts";
+import { boundError } from "../claims/claims.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { type Platform, timestamp } from "../platform.ts";
+import { checkOpen, notFound, ownerOf, requireNetwork } from "../refusals.ts";
+import type { Draft } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
+import type { NetworkState } from "../state/network-state.ts";
+import type { StoredNetwork } from "../state/records.ts";
 import { wiredNetwork } from "./wired.ts";
 
 export interface Reservations {

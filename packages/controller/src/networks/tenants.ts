@@ -1,9 +1,9 @@
 import { HoldfastError, Name } from "@holdfast/core";
 import type { NewTenant, Tenant, TenantPatch } from "@holdfast/model";
-import type { Caller } from "./change.ts";
-import { keys } from "./keys.ts";
-import { type Platform, timestamp } from "./platform.ts";
-import { checkIfMatch, notFound } from "./refusals.ts";
+import { type Platform, timestamp } from "../platform.ts";
+import { checkIfMatch, notFound } from "../refusals.ts";
+import type { Caller } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
 
 export interface Tenants {
   /** Makes the tenant `default` when there is none. */

@@ -1,10 +1,10 @@
 import { HoldfastError, type Name } from "@holdfast/core";
 import type { NodeRecord, NodeReport } from "@holdfast/model";
-import type { Caller } from "./change.ts";
-import { keys } from "./keys.ts";
-import { type Platform, timestamp } from "./platform.ts";
-import type { StoredNode } from "./records.ts";
-import { checkIfMatch, notFound } from "./refusals.ts";
+import { type Platform, timestamp } from "../platform.ts";
+import { checkIfMatch, notFound } from "../refusals.ts";
+import type { Caller } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
+import type { StoredNode } from "../state/records.ts";
 
 export interface Nodes {
   /** Registers a machine, and takes a sign of life. Writes only what has changed. */

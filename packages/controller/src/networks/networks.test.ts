@@ -1,8 +1,8 @@
 import { Cidr, Name } from "@holdfast/core";
 import { newSubnetSchema } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
-import { claimName, dump, OPERATOR, startEngine, TENANT } from "./testing/engine-harness.ts";
-import { refusal } from "./testing/refusal.ts";
+import { claimName, dump, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
+import { refusal } from "../testing/refusal.ts";
 
 const WEB = Name.parse("web");
 

@@ -6,12 +6,12 @@ import {
   type ReportResults,
   type Transition,
 } from "@holdfast/model";
-import type { Draft } from "./change.ts";
-import type { ClaimDrafts } from "./claim-drafts.ts";
-import { keys } from "./keys.ts";
-import type { Ledger } from "./ledger.ts";
-import { type Platform, timestamp } from "./platform.ts";
-import { notFound } from "./refusals.ts";
+import type { ClaimDrafts } from "../claims/claim-drafts.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { type Platform, timestamp } from "../platform.ts";
+import { notFound } from "../refusals.ts";
+import type { Draft } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
 
 export type ReportResult = ReportResults["results"][number];
 

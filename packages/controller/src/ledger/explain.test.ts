@@ -1,8 +1,8 @@
 import { IpAddress, Name } from "@holdfast/core";
 import { addressStorySchema } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
-import { claimName, type EngineHarness, OPERATOR, startEngine } from "./testing/engine-harness.ts";
-import { refusal } from "./testing/refusal.ts";
+import { claimName, type EngineHarness, OPERATOR, startEngine } from "../testing/engine-harness.ts";
+import { refusal } from "../testing/refusal.ts";
 
 async function summary(harness: EngineHarness, address: string): Promise<string> {
   const [story] = await harness.engine.nouns.explainer.explain(IpAddress.parse(address), {});

@@ -1,10 +1,10 @@
 import { Cidr, type IpAddress, type Name } from "@holdfast/core";
 import type { AddressStory, LedgerEntry } from "@holdfast/model";
+import { isAllocatable } from "../networks/subnet-check.ts";
+import type { Platform } from "../platform.ts";
+import { notFound } from "../refusals.ts";
+import type { NetworkState } from "../state/network-state.ts";
 import type { Ledger } from "./ledger.ts";
-import type { NetworkState } from "./network-state.ts";
-import type { Platform } from "./platform.ts";
-import { notFound } from "./refusals.ts";
-import { isAllocatable } from "./subnet-check.ts";
 
 export interface Explainer {
   /** One story for each network that covers the address. @throws HoldfastError `not_found` when none does. */

@@ -1,10 +1,10 @@
 import type { Writable } from "node:stream";
 import type { Clock, Name } from "@holdfast/core";
 import type { Endpoint, NodeFeedMessage } from "@holdfast/model";
+import type { NetworkState } from "../state/network-state.ts";
+import type { StateChange, StoredNetwork, StoredNode } from "../state/records.ts";
+import type { State } from "../state/state.ts";
 import { FeedConnection, lineOf } from "./feed-connection.ts";
-import type { NetworkState } from "./network-state.ts";
-import type { StateChange, StoredNetwork, StoredNode } from "./records.ts";
-import type { State } from "./state.ts";
 import { boundEndpoint, wiredNetwork } from "./wired.ts";
 
 /** Tells every node what it needs, and no more. The work for a change is proportional to the nodes that it concerns. */

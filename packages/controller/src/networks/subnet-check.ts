@@ -1,6 +1,6 @@
 import { Cidr, HoldfastError, IpAddress, type Name } from "@holdfast/core";
 import type { NewSubnet, Range, Subnet } from "@holdfast/model";
-import { invalidField } from "./refusals.ts";
+import { invalidField } from "../refusals.ts";
 
 /** Prefixes in which no container can have an address (RFC 6890, RFC 5771, RFC 4291). */
 const UNUSABLE: readonly (readonly [Cidr, string])[] = [

@@ -1,9 +1,9 @@
 import type { Endpoint } from "@holdfast/model";
-import type { Caller } from "./change.ts";
-import type { ClaimDrafts } from "./claim-drafts.ts";
-import { keys } from "./keys.ts";
-import { type Platform, timestamp } from "./platform.ts";
-import { checkIfMatch, notFound } from "./refusals.ts";
+import type { ClaimDrafts } from "../claims/claim-drafts.ts";
+import { type Platform, timestamp } from "../platform.ts";
+import { checkIfMatch, notFound } from "../refusals.ts";
+import type { Caller } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
 
 export interface Endpoints {
   get(id: string): Endpoint;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { claimName, OPERATOR, startEngine } from "./testing/engine-harness.ts";
-import { refusal } from "./testing/refusal.ts";
+import { claimName, OPERATOR, startEngine } from "../testing/engine-harness.ts";
+import { refusal } from "../testing/refusal.ts";
 
 describe("a claim", () => {
   test("has an address and a MAC before any container exists", async () => {

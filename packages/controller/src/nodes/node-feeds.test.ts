@@ -2,7 +2,7 @@ import { PassThrough, Writable } from "node:stream";
 import { Name } from "@holdfast/core";
 import type { NodeFeedMessage } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
-import { claimName, type EngineHarness, OPERATOR, startEngine, TENANT } from "./testing/engine-harness.ts";
+import { claimName, type EngineHarness, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
 
 /** What a node is told, as lines that a person would note. */
 function listen(harness: EngineHarness, node: string) {

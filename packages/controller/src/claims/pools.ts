@@ -1,10 +1,10 @@
 import { Cidr, type Clock, type Family, HoldfastError, type IpAddress, isHoldfastError } from "@holdfast/core";
 import { AddressPool, type AddressState, type Subnet as PoolSubnet, type SubnetUtilisation } from "@holdfast/ipam";
 import type { Subnet } from "@holdfast/model";
-import { type Draft, Overtaken } from "./change.ts";
-import type { NetworkState } from "./network-state.ts";
-import type { StateChange, StoredNetwork } from "./records.ts";
-import type { State } from "./state.ts";
+import { type Draft, Overtaken } from "../state/change.ts";
+import type { NetworkState } from "../state/network-state.ts";
+import type { StateChange, StoredNetwork } from "../state/records.ts";
+import type { State } from "../state/state.ts";
 
 /**
  * The address pools of all networks: derived from {@link State} and following it.
