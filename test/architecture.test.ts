@@ -111,6 +111,15 @@ describe("architecture", () => {
     ]);
   });
 
+  test("what a simulation runs takes time and chance from its dependencies", () => {
+    const own = /\bDate\.now\b|\bnew Date\(\)|\bset(?:Timeout|Interval)\(|\bAbortSignal\.timeout\b|\bMath\.random\(/;
+    const users = ["model", "store", "ipam", "client", "controller", "agent"]
+      .flatMap((name) => sources(name))
+      .filter((file) => own.test(readFileSync(file, "utf8")))
+      .map((file) => relative(root, file));
+    expect(users).toEqual([]);
+  });
+
   test("only kernel and switch packages, the lab and the program run subprocesses", () => {
     const allowed = new Set(["netlink", "ovsdb", "openflow", "datapath", "lab", "holdfast"]);
     const users = packages

@@ -25,7 +25,13 @@ export interface AgentDependencies {
   readonly driver: DatapathDriver;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** A name that nobody else makes, 16 hexadecimal digits. Default: of the machine's randomness. */
+  readonly nonce?: () => string;
+  /** A number in [0, 1), to spread the tries of many nodes. Default `Math.random`. */
+  readonly random?: () => number;
 }
+
+const freshNonce = () => randomBytes(8).toString("hex");
 
 export interface AgentSettings {
   readonly node: Name;
@@ -58,7 +64,7 @@ export interface Agent {
 export async function startAgent(dependencies: AgentDependencies, settings: AgentSettings): Promise<Agent> {
   const { driver, logger } = dependencies;
   const stop = new AbortController();
-  const book = await openBook(dependencies.store);
+  const book = await openBook(dependencies.store, dependencies.nonce ?? freshNonce);
   await book.belongTo(settings.node);
   const report = { ...settings.report, instance: await book.instance };
   const parts = createParts(dependencies, { ...settings, report }, book);
@@ -109,9 +115,10 @@ interface Parts {
 
 function createParts(dependencies: AgentDependencies, settings: AgentSettings, book: Book): Parts {
   const { node } = settings;
+  const { nonce = freshNonce, random = Math.random } = dependencies;
   const turns = createTurns();
   const networkWatch = createNetworkWatch(book);
-  const reporter: Reporter = createReporter({ ...dependencies, book, takedown: () => takedown }, node);
+  const reporter: Reporter = createReporter({ ...dependencies, random, book, takedown: () => takedown }, node);
   const changes = createEndpointChanges({ ...dependencies, book, reported: (id) => reporter.notify(id) }, node);
   const takedown: Takedown = createTakedown({
     ...dependencies,
@@ -121,7 +128,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
   });
   const common = { ...dependencies, book, changes, takedown, reporter, turns };
   const liveness = createLiveness({ ...dependencies, reporter }, settings);
-  const newId = () => `e-${randomBytes(8).toString("hex")}`;
+  const newId = () => `e-${nonce()}`;
   const reservations = createReservations({ ...common, newId, checkAccepted: () => liveness.checkAccepted() }, node);
   const attachments = createAttachments({ ...common, reservations }, node);
   const sync = createNodeSync(
@@ -130,6 +137,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
       networksChanged: () => networkWatch.changed(),
       arrived: (endpoint) => reservations.arrived(endpoint),
       register: (signal) => liveness.register(signal),
+      random,
       silence: settings.feedSilenceMilliseconds ?? FEED_SILENCE,
     },
     node,

@@ -1,5 +1,5 @@
 import type { Turns } from "@holdfast/core";
-import { Cidr, errorText, HoldfastError, type Logger, type Name } from "@holdfast/core";
+import { Cidr, type Clock, errorText, HoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { AttachedPort, DatapathDriver, EndpointWiring } from "@holdfast/datapath";
 import type { AttachedInterface, AttachRequest, WiredNetwork } from "@holdfast/model";
 import type { Book } from "./book.ts";
@@ -28,6 +28,7 @@ export interface AttachmentsDependencies {
   readonly reservations: Reservations;
   readonly reporter: Reporter;
   readonly turns: Turns;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -35,7 +36,7 @@ export interface AttachmentsDependencies {
 const UNDO_LIMIT = 10_000;
 
 export function createAttachments(dependencies: AttachmentsDependencies, node: Name): Attachments {
-  const { book, driver, changes, takedown, reservations, reporter, turns, logger } = dependencies;
+  const { book, driver, changes, takedown, reservations, reporter, turns, clock, logger } = dependencies;
 
   async function attachInTurn(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface> {
     signal.throwIfAborted();
@@ -66,7 +67,7 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
   /** What was lost or taken down while it was being wired must not stay on the wire: nobody would know of it. */
   async function checkKept({ id, identity }: LocalEndpoint): Promise<void> {
     if (takedown.mayBeUp(id)) return;
-    await driver.detach(id, AbortSignal.timeout(UNDO_LIMIT));
+    await driver.detach(id, timeLimit(clock, UNDO_LIMIT));
     throw new HoldfastError("conflict", `endpoint ${id} of ${identity} was taken down while it was attached`);
   }
 

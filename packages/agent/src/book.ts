@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { errorText, HoldfastError, type IpAddress, Name } from "@holdfast/core";
 import { type RemoteEndpoint, remoteEndpointSchema, type WiredNetwork, wiredNetworkSchema } from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
@@ -42,8 +41,8 @@ export interface Book {
   readonly instance: Promise<string>;
 }
 
-/** @throws HoldfastError `internal` when a record on disk cannot be read: nothing is guessed. */
-export async function openBook(store: Store): Promise<Book> {
+/** `nonce` makes a name that no other machine has. @throws HoldfastError `internal` when a record on disk cannot be read: nothing is guessed. */
+export async function openBook(store: Store, nonce: () => string): Promise<Book> {
   const endpoints = await load(store, "endpoint/", (value) => localEndpointSchema.parse(value));
   const networks = await load(store, "network/", (value) => wiredNetworkSchema.parse(value));
   const remotes = await load(store, "remote/", (value) => remoteEndpointSchema.parse(value));
@@ -86,7 +85,7 @@ export async function openBook(store: Store): Promise<Book> {
   async function readInstance(): Promise<string> {
     const kept = await store.get("instance");
     if (kept !== undefined) return z.string().parse(JSON.parse(kept.value));
-    const made = randomBytes(8).toString("hex");
+    const made = nonce();
     await write(put("instance", made));
     return made;
   }

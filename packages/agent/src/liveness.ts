@@ -1,5 +1,13 @@
 import type { Client } from "@holdfast/client";
-import { type Clock, errorText, type HoldfastError, isHoldfastError, type Logger, type Name } from "@holdfast/core";
+import {
+  type Clock,
+  errorText,
+  type HoldfastError,
+  isHoldfastError,
+  type Logger,
+  type Name,
+  timeLimit,
+} from "@holdfast/core";
 import { type NodeReport, routes } from "@holdfast/model";
 import type { Reporter } from "./reporter.ts";
 
@@ -48,7 +56,7 @@ export function createLiveness(
     async run(signal) {
       while (!signal.aborted) {
         try {
-          await register(AbortSignal.any([signal, AbortSignal.timeout(beatMilliseconds)]));
+          await register(timeLimit(clock, beatMilliseconds, signal));
           reporter.retryNow();
         } catch (error) {
           if (signal.aborted) return;

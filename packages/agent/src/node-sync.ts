@@ -1,5 +1,5 @@
 import type { Client } from "@holdfast/client";
-import { backoff, type Clock, errorText, type Logger, type Name } from "@holdfast/core";
+import { backoff, type Clock, errorText, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import { isOnWire, type NodeFeedMessage, type Phase, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
@@ -31,6 +31,8 @@ export interface NodeSyncDependencies {
   readonly register: (signal: AbortSignal) => Promise<void>;
   /** Milliseconds without a word after which the feed counts as lost: a controller whose machine has died does not say so. */
   readonly silence: number;
+  /** A number in [0, 1): spreads the tries of many nodes. */
+  readonly random: () => number;
 }
 
 /** What one connection has said so far, until `synced`. */
@@ -42,7 +44,7 @@ interface Seen {
 
 export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): NodeSync {
   const { book, client, driver, takedown, reporter, clock, logger, networksChanged, register, arrived } = dependencies;
-  const { silence } = dependencies;
+  const { silence, random } = dependencies;
   let inStep = false;
   let everInStep = false;
 
@@ -153,7 +155,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
   }
 
   async function followOnce(signal: AbortSignal): Promise<void> {
-    await register(AbortSignal.any([signal, AbortSignal.timeout(silence)]));
+    await register(timeLimit(clock, silence, signal));
     const seen: Seen = { networks: new Set(), endpoints: new Set(), remotes: new Set() };
     const watchdog = createWatchdog(clock, silence, signal);
     try {
@@ -186,7 +188,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
           else logger.debug("feed not reached", { error: errorText(error) });
         }
         inStep = false;
-        await clock.wait(backoff(attempt++, { longest: 2000 }), signal).catch(() => undefined);
+        await clock.wait(backoff(attempt++, { longest: 2000, random }), signal).catch(() => undefined);
       }
     },
   };

@@ -1,5 +1,14 @@
 import type { Client } from "@holdfast/client";
-import { backoff, type Clock, errorText, HoldfastError, isHoldfastError, type Logger, type Name } from "@holdfast/core";
+import {
+  backoff,
+  type Clock,
+  errorText,
+  HoldfastError,
+  isHoldfastError,
+  type Logger,
+  type Name,
+  timeLimit,
+} from "@holdfast/core";
 import { type EndpointReport, type ReportResults, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { LocalEndpoint } from "./local-endpoint.ts";
@@ -35,6 +44,8 @@ export interface ReporterDependencies {
   readonly client: Client;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** A number in [0, 1): spreads the tries of many nodes. */
+  readonly random: () => number;
   /** Later than construction: takedown needs the reporter's notify. */
   readonly takedown: () => Takedown;
 }
@@ -51,7 +62,7 @@ const ANSWER_LIMIT = 10_000;
 const GATHER_TIME = 50;
 
 export function createReporter(dependencies: ReporterDependencies, node: Name): Reporter {
-  const { book, client, clock, logger, takedown } = dependencies;
+  const { book, client, clock, logger, random, takedown } = dependencies;
   const dirty = new Set<string>();
   const waiters = new Map<string, Waiter[]>();
   /** Endpoints whose end was sent, and nobody knows whether it arrived. */
@@ -98,7 +109,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   }
 
   async function call(reports: EndpointReport[], signal: AbortSignal): Promise<ReportResults["results"]> {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT)]);
+    const limit = timeLimit(clock, ANSWER_LIMIT, signal);
     try {
       return (await client.call(routes.report, { params: { node }, body: { reports } }, { signal: limit })).results;
     } catch (error) {
@@ -151,7 +162,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   async function pause(attempt: number, signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     wake = () => stop.abort();
-    await clock.wait(backoff(attempt), AbortSignal.any([signal, stop.signal])).catch(() => undefined);
+    await clock.wait(backoff(attempt, { random }), AbortSignal.any([signal, stop.signal])).catch(() => undefined);
   }
 
   async function untilDirty(signal: AbortSignal): Promise<void> {

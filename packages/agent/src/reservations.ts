@@ -9,6 +9,7 @@ import {
   isHoldfastError,
   type Logger,
   type Name,
+  timeLimit,
 } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import { type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
@@ -43,6 +44,8 @@ export interface ReservationsDependencies {
 
 /** Milliseconds after which a controller that says nothing counts as one that does not answer, when this node can go on by itself. */
 const ANSWER_LIMIT = 8000;
+/** Milliseconds that the controller has to hear of an end, before the book has to do. */
+const TOLD_LIMIT = 2000;
 
 export function createReservations(dependencies: ReservationsDependencies, node: Name): Reservations {
   const { book, client, driver, takedown, reporter, turns, clock, logger, newId } = dependencies;
@@ -60,7 +63,10 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     const { former, owed } = await makeWay(request, signal);
     const ours = former ?? goingOn.ownFreed(request);
     try {
-      return await reserveAtController(request, { owed, signal: ours === undefined ? signal : withLimit(signal) });
+      return await reserveAtController(request, {
+        owed,
+        signal: ours === undefined ? signal : timeLimit(clock, ANSWER_LIMIT, signal),
+      });
     } catch (error) {
       if (signal.aborted || !isUnanswered(error)) throw error;
       return answer(await goingOn.goOnWith(ours, { request, owed, cause: error }));
@@ -188,7 +194,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
   /** Tells the controller if it answers; an outage is no reason to fail, the book remembers. */
   async function flushed(id: string, signal: AbortSignal): Promise<void> {
     try {
-      await reporter.flush(id, AbortSignal.any([signal, AbortSignal.timeout(2000)]));
+      await reporter.flush(id, timeLimit(clock, TOLD_LIMIT, signal));
     } catch (error) {
       signal.throwIfAborted();
       logger.debug("controller not told yet", { endpoint: id, error: errorText(error) });
@@ -223,10 +229,6 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       });
     },
   };
-}
-
-function withLimit(signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT)]);
 }
 
 /** No answer, or none in time. */

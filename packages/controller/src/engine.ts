@@ -15,6 +15,8 @@ export interface EngineDependencies {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Tells the ledger entries of this process from those of others. Default: a random one. */
+  readonly nonce?: string;
 }
 
 /** Durations are in milliseconds. */
@@ -39,7 +41,7 @@ export interface Engine {
 const LEDGER_ROUND = 24 * 3_600_000;
 
 export function createEngine(dependencies: EngineDependencies, options: EngineOptions): Engine {
-  const { store, clock, logger } = dependencies;
+  const { store, clock, logger, nonce = randomUUID().slice(0, 8) } = dependencies;
   const stopping = new AbortController();
   const jobs: Promise<void>[] = [];
   const metrics = new Metrics();
@@ -47,7 +49,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
   const { state } = platform;
   const nouns = createNouns(platform, {
     beat: options.beat,
-    nonce: randomUUID().slice(0, 8),
+    nonce,
     feedDropped: () => metrics.add("feeds_dropped_total"),
     expired: (what) => metrics.add("expired_total", `what="${what}"`),
   });

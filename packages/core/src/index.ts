@@ -28,4 +28,5 @@ export {
   readOptions,
 } from "./options.ts";
 export { VlanId, Vni } from "./segment.ts";
+export { timeLimit } from "./time-limit.ts";
 export { createTurns, type Turns } from "./turns.ts";
