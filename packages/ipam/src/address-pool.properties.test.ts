@@ -183,6 +183,7 @@ function checkCounts(pool: AddressPool, model: Model, now: number): void {
       allocatable: BigInt(allocatable.length),
       used: [...model.used].filter(inside).length,
       cooling: model.released.filter((one) => inside(one.address) && model.isCooling(one.address, now)).length,
+      setAside: 0,
       free: BigInt(allocatable.filter((one) => !model.used.has(one) && !model.isCooling(one, now)).length),
     };
   });

@@ -1,6 +1,7 @@
 import { Cidr, type Family, HoldfastError, IpAddress } from "@holdfast/core";
-import { layOut, type Subnet } from "./subnet-layout.ts";
-import { type PoolOptions, SubnetPool, type SubnetUtilisation } from "./subnet-pool.ts";
+import { type AddressRange, layOut, type Subnet } from "./subnet-layout.ts";
+import { SubnetPool } from "./subnet-pool.ts";
+import type { FreeBlock, PoolOptions, SubnetUtilisation } from "./subnet-use.ts";
 import { waitText } from "./wait-text.ts";
 
 /** An address with the subnet that it lies in. */
@@ -9,8 +10,8 @@ export interface Allocation {
   readonly subnet: Cidr;
 }
 
-/** `outside`: in no subnet of the pool. */
-export type AddressState = "unused" | "used" | "cooling" | "outside";
+/** `set-aside`: not in use, and only its owner's; `outside`: in no subnet of the pool. */
+export type AddressState = "unused" | "used" | "cooling" | "set-aside" | "outside";
 
 /**
  * The addresses of one network: which are in use, and which to give next. Nothing but state: no I/O, no clock, no chance; the same calls
@@ -54,14 +55,19 @@ export class AddressPool {
   }
 
   /**
-   * Takes just this address. `formerOwner` says that it is asked for by who had it last, who need not wait until it has cooled down.
+   * Takes just this address. `formerOwner` says that it is asked for by who had it last, who need not wait until it has cooled down;
+   * `owner` whose it is among what is set aside.
    *
    * @throws HoldfastError `address_out_of_range`: not among the ranges (they are named); `address_in_use`: with the `reason` in
-   * the details: `used`, `cooling` or `gateway`.
+   * the details: `used`, `cooling`, `set-aside` or `gateway`.
    */
-  take(address: IpAddress, now: number, options: { readonly formerOwner?: boolean } = {}): Allocation {
+  take(
+    address: IpAddress,
+    now: number,
+    options: { readonly formerOwner?: boolean; readonly owner?: string } = {},
+  ): Allocation {
     const subnet = this.#subnetOf(address);
-    subnet.take(address, now, options.formerOwner ?? false);
+    subnet.take(address, now, { formerOwner: false, ...options });
     return { address, subnet: subnet.layout.subnet.prefix };
   }
 
@@ -85,6 +91,45 @@ export class AddressPool {
   /** Records that an address was released at a time, likewise, so that a restart does not end its cool-down. No effect on one in use. */
   restoreReleased(address: IpAddress, releasedAt: number): void {
     this.#find(address)?.restoreReleased(address, releasedAt);
+  }
+
+  /**
+   * A part of the pool that may be set aside as a whole: `size` addresses, a power of two, aligned to it, of which all that are given automatically
+   * are free and at least half are. Undefined: none was found. A search looks at 4096 parts of a subnet and the next one goes on where it ended, so
+   * that in a large subnet that is nearly full a later search may find what this one did not.
+   */
+  freeBlock(request: {
+    readonly family: Family;
+    readonly size: number;
+    readonly subnets: readonly Cidr[];
+    readonly now: number;
+  }): FreeBlock | undefined {
+    for (const [prefix, subnet] of this.#subnets) {
+      if (subnet.layout.family !== request.family || !request.subnets.includes(prefix)) continue;
+      const found = subnet.freeBlock(BigInt(request.size), request.now);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /**
+   * Sets addresses aside: nobody gets one automatically, and only who names this owner can {@link take} one. Those in use stay so, and when they are
+   * released they are set aside again and do not cool down here: when one may be used again is its owner's affair.
+   *
+   * @throws HoldfastError `address_out_of_range`: in no subnet; `address_in_use`: part of it is set aside for another owner.
+   */
+  setAside(range: AddressRange, owner: string): void {
+    this.#subnetOf(range.first).setAside(range, owner);
+  }
+
+  /** Ends {@link setAside} for addresses; those not in use cool down from `at`. No effect on what was not set aside. */
+  giveUp(range: AddressRange, at: number): void {
+    this.#find(range.first)?.giveUp(range, at);
+  }
+
+  /** Who the address is set aside for, whether it is in use or not; undefined: nobody. */
+  ownerOf(address: IpAddress): string | undefined {
+    return this.#find(address)?.ownerOf(address);
   }
 
   /**
@@ -127,6 +172,7 @@ export class AddressPool {
     const subnet = this.#find(address);
     if (subnet === undefined) return "outside";
     if (subnet.isUsed(address)) return "used";
+    if (subnet.isIdle(address)) return "set-aside";
     return subnet.isCooling(address, now) ? "cooling" : "unused";
   }
 

@@ -1,36 +1,18 @@
-import { type Cidr, type Family, HoldfastError, IpAddress } from "@holdfast/core";
+import { Cidr, HoldfastError, IpAddress } from "@holdfast/core";
+import { searchBlock } from "./block-search.ts";
 import { OffsetSet } from "./offset-set.ts";
 import { ReleaseQueue } from "./release-queue.ts";
-import { covers, type SubnetLayout, sizeOf, spanFrom } from "./subnet-layout.ts";
+import { SetAsides } from "./set-asides.ts";
+import { type AddressRange, covers, type Span, type SubnetLayout, sizeOf, spanFrom } from "./subnet-layout.ts";
+import type { FreeBlock, PoolOptions, SubnetUtilisation } from "./subnet-use.ts";
 import { waitText } from "./wait-text.ts";
 
-/** How full a subnet is. */
-export interface SubnetUtilisation {
-  readonly subnet: Cidr;
-  readonly family: Family;
-  /** Addresses that can be given automatically: ranges without exclusions and gateway. */
-  readonly allocatable: bigint;
-  /** Addresses in use, those included that are not allocatable. */
-  readonly used: number;
-  /** Released addresses that nobody but their former owner can have yet, likewise. */
-  readonly cooling: number;
-  /** Addresses that would be given automatically now. */
-  readonly free: bigint;
-}
-
-export interface PoolOptions {
-  /** For how long a released address is given to nobody else, in milliseconds. Default 60000. */
-  readonly cooldownMilliseconds?: number;
-  /**
-   * How many released addresses are remembered after that, per subnet, to be given again in the order of their release. Older ones
-   * are free as if they had never been used. Default 65536.
-   */
-  readonly rememberedReleases?: number;
-}
+/** Offset from which free blocks are looked for in a large subnet: below, addresses are given one by one. */
+const BLOCKS_FROM = 65_536n;
 
 /**
- * The addresses of one subnet. Each is unused, used or released; "occupied" is used or released. What is occupied is one bit; what is
- * released is in one of two queues besides.
+ * The addresses of one subnet. Each is unused, used, released or idle, that is set aside and not in use; "occupied" is all but unused. What is
+ * occupied is one bit; what is released is in one of two queues besides, what is idle in a set.
  */
 export class SubnetPool {
   #layout: SubnetLayout;
@@ -40,6 +22,11 @@ export class SubnetPool {
   readonly #released: ReleaseQueue;
   /** What was released and is only given to who asks for it: forgotten when it has cooled. */
   readonly #releasedAside: ReleaseQueue;
+  readonly #setAsides = new SetAsides();
+  readonly #idle = new OffsetSet();
+  #idleCount = 0;
+  /** Where the next search for a free block begins. Undefined: none was made yet. */
+  #blockCursor: bigint | undefined;
   #used = 0;
   /** How many allocatable addresses are not occupied. */
   #unused: bigint;
@@ -73,7 +60,7 @@ export class SubnetPool {
   }
 
   /** @throws HoldfastError `address_out_of_range`, `address_in_use`. */
-  take(address: IpAddress, now: number, formerOwner: boolean): void {
+  take(address: IpAddress, now: number, by: { readonly formerOwner: boolean; readonly owner?: string }): void {
     const offset = this.#offsetOf(address);
     const { subnet, ranges, gateway } = this.#layout;
     if (offset === gateway) throw this.#refusal(address, "gateway", `is the gateway of subnet ${subnet.prefix}`);
@@ -82,8 +69,12 @@ export class SubnetPool {
       throw new HoldfastError("address_out_of_range", message, { details: { address, subnet: subnet.prefix } });
     }
     if (this.isUsed(address)) throw this.#refusal(address, "used", "is in use");
+    const owner = this.ownerOf(address);
+    if (owner !== by.owner && this.#idle.has(offset)) {
+      throw this.#refusal(address, "set-aside", `is set aside for ${owner}`);
+    }
     const wait = (this.#releaseQueueOf(offset)?.cooledAt(offset) ?? now) - now;
-    if (wait > 0 && !formerOwner) {
+    if (wait > 0 && !by.formerOwner) {
       throw this.#refusal(address, "cooling", `was released a short time ago; it is free in ${waitText(wait)}`);
     }
     this.#use(offset);
@@ -92,10 +83,66 @@ export class SubnetPool {
   /** Whether it was in use. */
   release(address: IpAddress, at: number): boolean {
     if (!this.isUsed(address)) return false;
+    const offset = this.#offsetOf(address);
     this.#used--;
-    this.#cool(this.#offsetOf(address), at);
+    if (this.#setAsides.at(offset) === undefined) this.#cool(offset, at);
+    else this.#rest(offset);
     this.#advance(at);
     return true;
+  }
+
+  /** Who the address is set aside for, whether in use or not. */
+  ownerOf(address: IpAddress): string | undefined {
+    return this.#setAsides.isEmpty ? undefined : this.#setAsides.at(this.#offsetOf(address))?.owner;
+  }
+
+  /** @throws HoldfastError `address_in_use`: part of it is another owner's. */
+  setAside(range: AddressRange, owner: string): void {
+    const span = this.#spanOf(range);
+    const present = this.#setAsides.overlapping(span);
+    if (present !== undefined && present.owner !== owner) {
+      throw this.#refusal(range.first, "set-aside", `to ${range.last}: part of it is set aside for ${present.owner}`);
+    }
+    this.#setAsides.remove(span);
+    this.#setAsides.add({ ...span, owner });
+    for (let offset = span.first; offset <= span.last; offset++) {
+      if (this.#isUsed(offset) || this.#idle.has(offset)) continue;
+      this.#releaseQueueOf(offset)?.delete(offset);
+      this.#occupy(offset);
+      this.#rest(offset);
+    }
+  }
+
+  /** Ends {@link setAside}; what is not in use cools down from that time. */
+  giveUp(range: AddressRange, at: number): void {
+    const span = this.#spanOf(range);
+    this.#setAsides.remove(span);
+    for (let offset = span.first; offset <= span.last; offset++) {
+      if (!this.#idle.delete(offset)) continue;
+      this.#idleCount--;
+      this.#cool(offset, at);
+    }
+    this.#advance(at);
+  }
+
+  /** A part of this size, a power of two, in which all that is given automatically is free; undefined when none was found. */
+  freeBlock(size: bigint, now: number): FreeBlock | undefined {
+    const { allocatable, end, family, start } = this.#layout;
+    if (size > end - start + 1n) return undefined;
+    this.#advance(now);
+    const middle = (end - start + 1n) / 2n;
+    const from = this.#blockCursor ?? (middle < BLOCKS_FROM ? middle : BLOCKS_FROM);
+    const isFree = (offset: bigint) => !this.#occupied.has(offset) || this.#hasCooled(offset, now);
+    const { found, next } = searchBlock(allocatable, isFree, { from: from - (from % size), size });
+    this.#blockCursor = next;
+    if (found === undefined) return undefined;
+    const bits = family === "v4" ? 32 : 128;
+    const prefix = Cidr.of(this.#addressOf(found.first), bits - (size.toString(2).length - 1));
+    const ranges = found.usable.map(({ first, last }) => ({
+      first: this.#addressOf(first),
+      last: this.#addressOf(last),
+    }));
+    return { prefix, ranges };
   }
 
   restoreUsed(address: IpAddress): void {
@@ -128,8 +175,11 @@ export class SubnetPool {
   }
 
   isUsed(address: IpAddress): boolean {
-    const offset = this.#offsetOf(address);
-    return this.#occupied.has(offset) && this.#releaseQueueOf(offset) === undefined;
+    return this.#isUsed(this.#offsetOf(address));
+  }
+
+  isIdle(address: IpAddress): boolean {
+    return this.#idle.has(this.#offsetOf(address));
   }
 
   isCooling(address: IpAddress, now: number): boolean {
@@ -145,6 +195,7 @@ export class SubnetPool {
       allocatable: sizeOf(this.#layout.allocatable),
       used: this.#used,
       cooling: this.#released.cooling + this.#releasedAside.cooling,
+      setAside: this.#idleCount,
       free: this.#unused + BigInt(this.#released.cooled),
     };
   }
@@ -182,9 +233,24 @@ export class SubnetPool {
 
   #use(offset: bigint): void {
     const queue = this.#releaseQueueOf(offset);
-    if (queue === undefined) this.#occupy(offset);
+    if (this.#idle.delete(offset)) this.#idleCount--;
+    else if (queue === undefined) this.#occupy(offset);
     else queue.delete(offset);
     this.#used++;
+  }
+
+  #isUsed(offset: bigint): boolean {
+    return this.#occupied.has(offset) && this.#releaseQueueOf(offset) === undefined && !this.#idle.has(offset);
+  }
+
+  /** Its owner's, and not in use. */
+  #rest(offset: bigint): void {
+    if (this.#idle.add(offset)) this.#idleCount++;
+  }
+
+  #hasCooled(offset: bigint, now: number): boolean {
+    const cooledAt = this.#released.cooledAt(offset);
+    return cooledAt !== undefined && cooledAt <= now;
   }
 
   #occupy(offset: bigint): void {
@@ -215,9 +281,13 @@ export class SubnetPool {
     return [this.#released, this.#releasedAside].find((queue) => queue.has(offset));
   }
 
-  #refusal(address: IpAddress, reason: "used" | "cooling" | "gateway", message: string): HoldfastError {
+  #refusal(address: IpAddress, reason: "used" | "cooling" | "gateway" | "set-aside", message: string): HoldfastError {
     const details = { address, subnet: this.#layout.subnet.prefix, reason };
     return new HoldfastError("address_in_use", `${address} ${message}`, { details });
+  }
+
+  #spanOf({ first, last }: AddressRange): Span {
+    return { first: this.#offsetOf(first), last: this.#offsetOf(last) };
   }
 
   #offsetOf(address: IpAddress): bigint {
