@@ -15,8 +15,10 @@ import { watchPorts } from "./port-watch.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { expireReservations } from "./reservation-expiry.ts";
 import { createReservations, type Reservations } from "./reservations.ts";
+import { type Sandboxes, UNSEEN_SANDBOXES } from "./sandboxes.ts";
 import { startStatusServer } from "./status-server.ts";
 import { createTakedown, type Takedown } from "./takedown.ts";
+import { createTakedownRetry, type TakedownRetry } from "./takedown-retry.ts";
 
 export interface AgentDependencies {
   /** The node's own copy of its desired state. */
@@ -29,6 +31,8 @@ export interface AgentDependencies {
   readonly nonce?: () => string;
   /** A number in [0, 1), to spread the tries of many nodes. Default `Math.random`. */
   readonly random?: () => number;
+  /** Absent: nothing is known of sandboxes, and nothing is concluded from them. */
+  readonly sandboxes?: Sandboxes;
 }
 
 const freshNonce = () => randomBytes(8).toString("hex");
@@ -68,7 +72,7 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   await book.belongTo(settings.node);
   const report = { ...settings.report, instance: await book.instance };
   const parts = createParts(dependencies, { ...settings, report }, book);
-  const { attachments, reporter, takedown, networkWatch, liveness, sync } = parts;
+  const { attachments, reporter, networkWatch, liveness, sync } = parts;
 
   for (const network of book.networks.values()) driver.setNetwork(network);
   for (const remote of book.remotes.values()) driver.setRemote(remote);
@@ -79,8 +83,9 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   jobs.push(["reports", reporter.run(stop.signal)]);
   jobs.push(["feed", sync.run(stop.signal)]);
   jobs.push(["beats", liveness.run(stop.signal)]);
+  jobs.push(["takedowns", parts.takedownRetry.run(stop.signal)]);
   const timeout = settings.reservationTimeoutMilliseconds;
-  jobs.push(["reservations", expireReservations({ ...dependencies, book, takedown }, timeout, stop.signal)]);
+  jobs.push(["reservations", expireReservations({ ...dependencies, ...parts }, timeout, stop.signal)]);
   for (const [job, done] of jobs) {
     void done.catch((error: unknown) => {
       if (!stop.signal.aborted) logger.error("a job of the agent has ended", { job, error: errorText(error) });
@@ -111,6 +116,8 @@ interface Parts {
   readonly networkWatch: NetworkWatch;
   readonly liveness: ReturnType<typeof createLiveness>;
   readonly sync: ReturnType<typeof createNodeSync>;
+  readonly takedownRetry: TakedownRetry;
+  readonly sandboxes: Sandboxes;
 }
 
 function createParts(dependencies: AgentDependencies, settings: AgentSettings, book: Book): Parts {
@@ -120,11 +127,13 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
   const networkWatch = createNetworkWatch(book);
   const reporter: Reporter = createReporter({ ...dependencies, random, book, takedown: () => takedown }, node);
   const changes = createEndpointChanges({ ...dependencies, book, reported: (id) => reporter.notify(id) }, node);
+  const takedownRetry = createTakedownRetry({ ...dependencies, random, book, takedown: () => takedown });
   const takedown: Takedown = createTakedown({
     ...dependencies,
     book,
     changes,
     lost: (endpoint) => reporter.lost(endpoint),
+    left: takedownRetry.left,
   });
   const common = { ...dependencies, book, changes, takedown, reporter, turns };
   const liveness = createLiveness({ ...dependencies, reporter }, settings);
@@ -142,7 +151,8 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
     },
     node,
   );
-  return { ...common, reservations, attachments, networkWatch, liveness, sync };
+  const sandboxes = dependencies.sandboxes ?? UNSEEN_SANDBOXES;
+  return { ...common, reservations, attachments, networkWatch, liveness, sync, takedownRetry, sandboxes };
 }
 
 function workloadApi(parts: Parts, networkWatch: NetworkWatch): WorkloadApi {

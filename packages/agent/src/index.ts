@@ -1,2 +1,3 @@
 export { type Agent, type AgentDependencies, type AgentSettings, startAgent } from "./agent.ts";
 export { agentOptions, type DatapathType } from "./config.ts";
+export { createMachineSandboxes } from "./machine-sandboxes.ts";

@@ -262,3 +262,64 @@ test("an agent that cannot finish a takedown when it starts, starts all the same
   await cluster.until(async () => (await cluster.endpoints()).length === 0);
   expect(h1.driver.attached.size).toBe(0);
 });
+
+describe("what was broken off while it was taken off the wire", () => {
+  /** Until the result is called, the switch does not answer a detach, and its caller gives up. */
+  function deafSwitch(): () => void {
+    let isDeaf = true;
+    h1.driver.before = (step) => {
+      if (step === "detach" && isDeaf) return Promise.reject(new Error("the switch does not answer"));
+      return Promise.resolve();
+    };
+    return () => {
+      isDeaf = false;
+    };
+  }
+  const phases = async () => [...(await h1.onDisk()).values()].map(({ phase }) => phase);
+
+  test("is finished without anybody asking again", async () => {
+    await reserve(ADDRESS);
+    await attach("d1");
+    const answers = deafSwitch();
+    await expect(detach("d1")).rejects.toThrow("does not answer");
+    await cluster.until(async () => (await phases()).join() === "detaching");
+    answers();
+    await cluster.until(async () => (await phases()).join() === "detached");
+    expect(h1.driver.attached.size).toBe(0);
+  });
+
+  test("is given back at the end when that was asked for", async () => {
+    await reserve(ADDRESS);
+    await attach("d1");
+    const answers = deafSwitch();
+    await expect(detach("d1")).rejects.toThrow("does not answer");
+    await expect(unreserve()).rejects.toThrow("does not answer");
+    answers();
+    await cluster.until(async () => (await phases()).length === 0 && (await cluster.claims()).length === 0);
+  });
+
+  test("is finished by the next life of the agent, however often that fails", async () => {
+    await reserve(ADDRESS);
+    await attach("d1");
+    deafSwitch();
+    await expect(detach("d1")).rejects.toThrow("does not answer");
+    await h1.stop();
+    const answers = deafSwitch();
+    await h1.start();
+    expect(await phases()).toEqual(["detaching"]);
+    answers();
+    await cluster.until(async () => (await phases()).join() === "detached");
+  });
+});
+
+describe("an attachment that failed", () => {
+  test("and that its runtime never gives back, comes to an end by itself", async () => {
+    await h1.stop();
+    await h1.start({ reservationTimeoutMilliseconds: 200 });
+    await reserve(ADDRESS);
+    h1.driver.failNextAttach("no room in the table");
+    await expect(attach("d1")).rejects.toThrow("no room");
+    await cluster.until(async () => (await cluster.claims()).length === 0);
+    expect((await h1.onDisk()).size).toBe(0);
+  });
+});

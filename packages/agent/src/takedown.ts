@@ -3,6 +3,7 @@ import type { DatapathDriver } from "@holdfast/datapath";
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
 import type { LocalEndpoint } from "./local-endpoint.ts";
+import type { LeftOver } from "./takedown-retry.ts";
 
 /** Takes endpoints off the wire and gives their addresses back, from whatever phase they are in. */
 export interface Takedown {
@@ -25,6 +26,8 @@ export interface TakedownDependencies {
   readonly logger: Logger;
   /** An endpoint that this node has lost is off the wire. */
   readonly lost: (endpoint: LocalEndpoint) => void;
+  /** An endpoint stays `detaching`, because this call was broken off: somebody has to finish it. */
+  readonly left: (id: string, rest: LeftOver) => void;
 }
 
 export function createTakedown(dependencies: TakedownDependencies): Takedown {
@@ -32,21 +35,27 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
   /** Endpoints that are being forgotten: still in the book, and not to be attached any more. */
   const lost = new Set<string>();
 
-  const detach: Takedown["detach"] = async (id, reason, signal) => {
+  async function detach(id: string, rest: LeftOver, signal: AbortSignal): Promise<void> {
+    const { reason } = rest;
     const phase = book.endpoints.get(id)?.phase;
     if (phase === undefined || phase === "reserved" || phase === "detached" || phase === "released") return;
     if (phase !== "detaching") changes.pass(id, "detaching", { reason });
-    await driver.detach(id, signal);
+    try {
+      await driver.detach(id, signal);
+    } catch (error) {
+      if (book.endpoints.get(id)?.phase === "detaching") dependencies.left(id, rest);
+      throw error;
+    }
     // Another caller may have come further in the meantime.
     if (book.endpoints.get(id)?.phase === "detaching") await changes.step(id, "detached");
-  };
+  }
 
   return {
-    detach,
+    detach: (id, reason, signal) => detach(id, { upTo: "detached", reason }, signal),
     async release(id, reason, signal) {
       const before = book.endpoints.get(id)?.phase;
       // In one step with the look at the phase: else it could be attached in between.
-      if (before !== "reserved" && before !== "detached") await detach(id, reason, signal);
+      if (before !== "reserved" && before !== "detached") await detach(id, { upTo: "released", reason }, signal);
       const phase = book.endpoints.get(id)?.phase;
       if (phase === undefined || phase === "released") return;
       await changes.step(id, "released", { reason });

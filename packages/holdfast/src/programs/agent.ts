@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { startAgent } from "@holdfast/agent";
+import { createMachineSandboxes, startAgent } from "@holdfast/agent";
 import { agentOptions } from "@holdfast/agent/config";
 import { createClient } from "@holdfast/client";
 import { type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
@@ -35,7 +35,8 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
   const store = stack.adopt(await openBookStore(settings, logger), (open) => open.close());
   const driver = stack.adopt(await openDriver(settings, node, logger), (open) => open.close());
   const client = createClient({ fetch: createNodeFetch() }, { server: settings.server, token: settings.token });
-  const dependencies = { store, client, driver, clock: systemClock, logger };
+  const sandboxes = createMachineSandboxes();
+  const dependencies = { store, client, driver, clock: systemClock, logger, sandboxes };
   const agent = stack.adopt(await startAgent(dependencies, agentSettings(settings, node)), (running) => running.stop());
   const plugin = settings.docker
     ? await servePlugin(stack, settings, createPluginMemory(store), { workloads: agent.workloads, logger })

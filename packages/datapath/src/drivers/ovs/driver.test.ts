@@ -133,6 +133,25 @@ describe("the Open vSwitch driver", () => {
     await driver.close();
   });
 
+  test("does not call an endpoint detached whose flows an earlier call has left in the switch", async () => {
+    await using machine = await FakeMachine.start();
+    const driver = await machine.open();
+    driver.setNetwork(network("n7", "vlan", 100));
+    await driver.attach(wiring("first", "n7", ["10.20.0.9"]), signal);
+    await driver.detach("first", signal);
+    const before = String(machine.switch("hf-int"));
+    await driver.attach(a, signal);
+    for (let count = 0; count < 3; count++) machine.switch("hf-int").failNext("apply", "OFPFMFC_TABLE_FULL");
+    const caller = new AbortController();
+    const first = driver.detach("a", caller.signal);
+    caller.abort(new TypeError("gave up"));
+    await expect(first).rejects.toThrow("gave up");
+    expect(String(machine.switch("hf-int"))).not.toBe(before);
+    await driver.detach("a", signal);
+    expect(String(machine.switch("hf-int"))).toBe(before);
+    await driver.close();
+  });
+
   test("puts the same flows into a switch that has lost them", async () => {
     await using machine = await FakeMachine.start();
     const driver = await machine.open();

@@ -34,6 +34,13 @@ export async function createOvsDriver(
 interface Attachment {
   wiring: EndpointWiring;
   readonly link: Promise<LinkRow>;
+  /** Its link has been given back, and may be another's by now. */
+  linkless?: true;
+}
+
+interface Leaving {
+  readonly attachment: Attachment;
+  readonly flows: ReadonlySet<string>;
 }
 
 class OvsDriver implements DatapathDriver {
@@ -42,6 +49,8 @@ class OvsDriver implements DatapathDriver {
   readonly #kernel: Kernel;
   readonly #settings: OvsSettings;
   readonly #attachments = new Map<string, Attachment>();
+  /** Those whose removal was begun and has not been seen to have happened; with the flows that are to go. */
+  readonly #leaving = new Map<string, Leaving>();
   readonly #networks = new Map<string, WiredNetwork>();
 
   constructor(foundation: Foundation, parts: Parts, kernel: Kernel, settings: OvsSettings) {
@@ -98,12 +107,11 @@ class OvsDriver implements DatapathDriver {
   async detach(endpointId: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const attachment = this.#attachments.get(endpointId);
-    if (attachment === undefined) {
-      await this.#detachUnknown(endpointId, signal);
-      return;
-    }
-    this.#attachments.delete(endpointId);
-    await this.#takeDown(attachment, signal);
+    if (attachment !== undefined) return await this.#takeDown(attachment, signal);
+    const leaving = this.#leaving.get(endpointId);
+    // A caller before this one has given up waiting: what he did not see has not happened yet.
+    if (leaving !== undefined) return await this.#leave(endpointId, leaving, signal);
+    await this.#detachUnknown(endpointId, signal);
   }
 
   async announce(endpointId: string, signal: AbortSignal): Promise<void> {
@@ -146,7 +154,8 @@ class OvsDriver implements DatapathDriver {
   }
 
   #begin(wiring: EndpointWiring, signal: AbortSignal): Attachment {
-    const attachment = { wiring, link: this.#findLink(wiring.id, signal) };
+    this.#leaving.delete(wiring.id);
+    const attachment: Attachment = { wiring, link: this.#findLink(wiring.id, signal) };
     this.#attachments.set(wiring.id, attachment);
     return attachment;
   }
@@ -183,22 +192,34 @@ class OvsDriver implements DatapathDriver {
     await Promise.all([flows.settled(touched, signal), machine.setPorts(wiring.id, published, signal)]);
   }
 
-  async #takeDown({ wiring, link }: Attachment, signal: AbortSignal): Promise<void> {
-    const { plan, flows, machine } = this.#parts;
-    const touched = plan.removeLocal(wiring.id);
+  async #takeDown(attachment: Attachment, signal: AbortSignal): Promise<void> {
+    const { id } = attachment.wiring;
+    this.#attachments.delete(id);
+    const leaving = { attachment, flows: this.#parts.plan.removeLocal(id) };
+    this.#leaving.set(id, leaving);
+    await this.#leave(id, leaving, signal);
+  }
+
+  async #leave(id: string, leaving: Leaving, signal: AbortSignal): Promise<void> {
+    const { flows, machine } = this.#parts;
     const [row] = await Promise.all([
-      link.catch(() => undefined),
-      flows.settled(touched, signal),
-      machine.setPorts(wiring.id, undefined, signal),
+      leaving.attachment.link.catch(() => undefined),
+      flows.settled(leaving.flows, signal),
+      machine.setPorts(id, undefined, signal),
     ]);
-    if (row === undefined) return;
+    if (this.#leaving.get(id) === leaving) this.#leaving.delete(id);
+    if (row !== undefined) this.#discard(leaving.attachment, row);
+  }
+
+  #discard(attachment: Attachment, row: LinkRow): void {
+    if (attachment.linkless) return;
+    attachment.linkless = true;
     this.#foundation.watch.remove(row.name);
     this.#foundation.pool.discard(row);
   }
 
   /** Takes down what a failed attachment has made; the reconciler goes on with what cannot be done now. */
   async #giveUp(attachment: Attachment): Promise<void> {
-    this.#attachments.delete(attachment.wiring.id);
     try {
       await this.#takeDown(attachment, AbortSignal.timeout(UNDO_LIMIT));
     } catch (error) {
@@ -207,7 +228,7 @@ class OvsDriver implements DatapathDriver {
         error: errorText(error),
       });
       const link = await attachment.link.catch(() => undefined);
-      if (link !== undefined) this.#foundation.pool.discard(link);
+      if (link !== undefined) this.#discard(attachment, link);
     }
   }
 

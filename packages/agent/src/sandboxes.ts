@@ -1,0 +1,19 @@
+/** The network namespaces of containers, by their paths, e.g. `"/run/docker/netns/2a24eb473cae"`. */
+export interface Sandboxes {
+  /** One look at all of them. A path that is missing in the answer is `unknown`. */
+  look(paths: readonly string[]): Promise<ReadonlyMap<string, SandboxState>>;
+}
+
+/**
+ * `inhabited`: a process runs in it; `empty`: the namespace is there and no process is in it; `gone`: it was there and is not any more; `unknown`: it
+ * cannot be looked at, or was never seen from here, so that its absence says nothing.
+ */
+export type SandboxState = "inhabited" | "empty" | "gone" | "unknown";
+
+/** Whether nobody can be living in it. */
+export function isDead(state: SandboxState | undefined): boolean {
+  return state === "gone" || state === "empty";
+}
+
+/** Of a machine whose sandboxes cannot be seen: nothing is ever gone. */
+export const UNSEEN_SANDBOXES: Sandboxes = { look: () => Promise.resolve(new Map()) };
