@@ -14,7 +14,7 @@ import {
 /** How long a claim outlives its endpoint. */
 export const retentionSchema = z
   .discriminatedUnion("kind", [
-    /** Gone with the endpoint. */
+    /** Gone with the endpoint; made by hand, gone when none comes for it within the controller's `reservationTimeout`. */
     z.strictObject({ kind: z.literal("ephemeral") }),
     /** Kept for some seconds after the endpoint is gone. */
     z.strictObject({ kind: z.literal("sticky"), ttlSeconds: z.int().min(1).max(31_536_000) }),
@@ -46,7 +46,7 @@ export const claimSchema = z
     binding: bindingSchema.optional(),
     /** Only this node may bind it, after a move that named one. */
     heldFor: nameField.optional(),
-    /** When a detached sticky claim goes. */
+    /** When a claim that no endpoint has goes: a sticky one after its detach, an ephemeral one that nobody has bound. */
     expiresAt: timeField.optional(),
     labels: labelsField,
     createdAt: timeField,

@@ -63,11 +63,20 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
       identity,
       ...(claim.retention.kind === "ephemeral" && event.node !== undefined ? { node: event.node } : {}),
     };
+    const owners = platform.state.network(tenant, network)?.addresses;
     for (const address of claim.addresses) {
+      // In a book that has come to harm, the lock may be another's.
+      if ((owners?.get(address) ?? identity) !== identity) continue;
       draft.delete(keys.address(tenant, network, address));
       if (cooldown > 0) draft.put(keys.cooling(tenant, network, address), cooling);
     }
     ledger.record(draft, claim, event);
+  }
+
+  /** An ephemeral claim goes with its endpoint; one that never gets an endpoint has as long as a reservation. Binding takes the end away. */
+  function endOf({ retention }: ClaimRequest): { readonly expiresAt?: string } {
+    if (retention.kind !== "ephemeral") return {};
+    return { expiresAt: new Date(clock.now().getTime() + platform.rules.reservationTimeout).toISOString() };
   }
 
   return {
@@ -97,6 +106,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
         retention: request.retention,
         epoch: 0,
         labels: request.labels,
+        ...endOf(request),
         createdAt: timestamp(clock),
         revision: 0,
       };

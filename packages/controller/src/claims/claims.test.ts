@@ -1,3 +1,4 @@
+import { IpAddress } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
 import { claimName, OPERATOR, startEngine } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
@@ -141,6 +142,45 @@ describe("retention", () => {
     expect(harness.getClaim("web", "a").binding).toBeUndefined();
     await harness.advance(1);
     expect((await refusal(claims.release(claimName("web", "a"), OPERATOR))).code).toBe("not_found");
+  });
+
+  test("ephemeral and made by hand: the claim goes when nobody ever comes for it, and the ledger says so", async () => {
+    await using harness = await startEngine();
+    await harness.network("web", { subnets: [{ prefix: "10.20.0.0/24" }, { prefix: "fd00:20::/64" }] });
+    const claim = await harness.claim("web", "a", { retention: { kind: "ephemeral" } });
+    expect(claim.expiresAt).toBe(new Date(harness.clock.now().getTime() + 300_000).toISOString());
+    await harness.claim("web", "b");
+    await harness.advance(299_999);
+    expect(harness.getClaim("web", "a").addresses).toHaveLength(2);
+    await harness.advance(1);
+    expect(() => harness.getClaim("web", "a")).toThrow(/there is no claim/);
+    expect(harness.getClaim("web", "b").expiresAt).toBeUndefined();
+    const { explainer } = harness.engine.nouns;
+    const [story] = await explainer.explain(IpAddress.parse(claim.addresses[0] ?? ""), {});
+    const reason = `never bound until ${claim.expiresAt}`;
+    expect(story?.history.at(-1)).toMatchObject({ event: "expired", identity: "a", reason });
+  });
+
+  test("ephemeral and made by hand: bound in time, the claim lives with its endpoint", async () => {
+    await using harness = await startEngine();
+    await harness.network("web");
+    await harness.node("h1");
+    const claim = await harness.claim("web", "a", { retention: { kind: "ephemeral" } });
+    await harness.reserve("h1", { endpoint: "e1", network: "web", address: claim.addresses[0] });
+    await harness.advance(10_000_000);
+    expect(harness.getClaim("web", "a").expiresAt).toBeUndefined();
+  });
+
+  test("never bound and made ephemeral, the claim gets an end; made reserved, it has none", async () => {
+    await using harness = await startEngine();
+    await harness.network("web");
+    await harness.claim("web", "a");
+    const { claims } = harness.engine.nouns;
+    const patched = await claims.update(claimName("web", "a"), { retention: { kind: "ephemeral" } }, OPERATOR);
+    expect(patched.expiresAt).toBeDefined();
+    await claims.update(claimName("web", "a"), { retention: { kind: "reserved" } }, OPERATOR);
+    await harness.advance(10_000_000);
+    expect(harness.getClaim("web", "a").expiresAt).toBeUndefined();
   });
 
   test("sticky: bound again in time, it does not expire", async () => {

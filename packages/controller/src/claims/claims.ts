@@ -120,7 +120,7 @@ function holdFor(claim: Claim, node: Name | undefined): Claim {
   return node === undefined ? free : { ...free, heldFor: node };
 }
 
-/** A claim that is detached and becomes sticky begins to run out now; one that becomes ephemeral has as long as a reservation to be bound. */
+/** A detached claim that becomes sticky begins to run out now; one that becomes ephemeral and is not bound has as long as a reservation for it. */
 function withRetention(
   claim: Claim,
   retention: Claim["retention"] | undefined,
@@ -128,7 +128,8 @@ function withRetention(
 ): Claim {
   if (retention === undefined) return claim;
   const { expiresAt: _, ...rest } = claim;
-  const runsOut = retention.kind !== "reserved" && claim.binding === undefined && claim.epoch > 0;
+  const { kind } = retention;
+  const runsOut = claim.binding === undefined && (kind === "ephemeral" || (kind === "sticky" && claim.epoch > 0));
   if (!runsOut) return { ...rest, retention };
   const time = retention.kind === "sticky" ? retention.ttlSeconds * 1000 : grace;
   return { ...rest, retention, expiresAt: new Date(now.getTime() + time).toISOString() };

@@ -29,15 +29,21 @@ type Task =
   | { readonly kind: "superseded"; readonly node: Name; readonly endpoint: string }
   | { readonly kind: "reservation"; readonly endpoint: string };
 
-/** After this, nobody needs to be told any more why an endpoint is gone. */
+/**
+ * After this, a node that is heard of has long been told that it has lost the endpoint: it asks about each endpoint of its own that its feed does
+ * not name. A silent node keeps its endpoints on the wire, and must be told when it returns, however late; that is bounded by what one node can
+ * carry, and ends with the node's record.
+ */
 const SUPERSEDED_MILLISECONDS = 7 * 24 * 3_600_000;
 const AT_ONCE = 256;
 const RETRY_MILLISECONDS = 10_000;
+/** How often it is looked whether a silent node has returned. */
+const RETURN_MILLISECONDS = 3_600_000;
 /** A longer sleep than timers can hold ends early, and goes on. */
 const LONGEST_SLEEP = 3_600_000;
 
 export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: ExpiryOptions): Expiry {
-  const { state, changer, clock, logger, rules } = platform;
+  const { state, changer, clock, logger, liveness, rules } = platform;
   const queue = new DueQueue<Task>();
   let wake = (): void => {};
 
@@ -61,7 +67,7 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
     await changer.change((draft) => {
       const claim = state.network(name.tenant, name.network)?.claims.get(name.identity);
       if (claim?.expiresAt !== at || claim.binding !== undefined) return undefined;
-      const reason = `detached, and not bound again until ${at}`;
+      const reason = claim.epoch === 0 ? `never bound until ${at}` : `detached, and not bound again until ${at}`;
       drafts.drop(draft, claim, { event: "expired", actor: "controller", reason });
       options.expired("claim");
       return undefined;
@@ -80,7 +86,14 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
     });
   }
 
-  async function forgetSuperseded({ node, endpoint }: Task & { kind: "superseded" }): Promise<void> {
+  /** Not heard of since this process started is no better than silent. */
+  function mayHaveMissed(node: Name): boolean {
+    return state.nodes.has(node) && (liveness.lastSeen(node) === undefined || liveness.isSilent(node));
+  }
+
+  async function forgetSuperseded(task: Task & { kind: "superseded" }): Promise<void> {
+    const { node, endpoint } = task;
+    if (mayHaveMissed(node)) return plan(clock.now().getTime() + RETURN_MILLISECONDS, task);
     await changer.change((draft) => {
       const left = state.superseded.get(`${node}/${endpoint}`);
       if (left === undefined || Date.parse(left.at) + SUPERSEDED_MILLISECONDS > clock.now().getTime()) return undefined;

@@ -1,4 +1,6 @@
 import { Name } from "@holdfast/core";
+import { ManualClock } from "@holdfast/core/testing";
+import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
 import { claimName, type EngineHarness, OPERATOR, startEngine } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
@@ -7,8 +9,8 @@ const H1 = Name.parse("h1");
 const H2 = Name.parse("h2");
 
 /** Two nodes, a network, and a claim `a` with 10.20.0.2. */
-async function twoNodes(): Promise<EngineHarness> {
-  const harness = await startEngine();
+async function twoNodes(parts: Parameters<typeof startEngine>[0] = {}): Promise<EngineHarness> {
+  const harness = await startEngine(parts);
   await harness.network("web");
   await harness.node("h1");
   await harness.node("h2");
@@ -239,14 +241,45 @@ describe("a reservation that is never attached", () => {
 });
 
 describe("what is left of an endpoint that was cut off", () => {
-  test("is forgotten when its node never came back for a week", async () => {
+  const WEEK = 7 * 24 * 3_600_000;
+
+  test("is forgotten after a week in which its node was there to be told", async () => {
     await using harness = await twoNodes();
     await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
     await harness.engine.nouns.endpoints.delete("e1", OPERATOR);
-    await harness.advance(7 * 24 * 3_600_000 - 1);
+    await harness.advance(WEEK - 1);
     expect(harness.engine.platform.state.superseded.size).toBe(1);
+    await harness.node("h1");
     await harness.advance(1);
     expect(harness.engine.platform.state.superseded.size).toBe(0);
+  });
+
+  test("is kept for a silent node, which may still have the endpoint on the wire, until that returns", async () => {
+    await using harness = await twoNodes();
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.engine.nouns.endpoints.delete("e1", OPERATOR);
+    await harness.engine.nouns.claims.release(claimName("web", "a"), OPERATOR);
+    await harness.advance(10 * WEEK);
+    expect(await harness.report("h1", "e1", 1, ["binding"])).toBe("superseded");
+    await harness.advance(3_599_999);
+    expect(harness.engine.platform.state.superseded.size).toBe(1);
+    await harness.node("h1");
+    await harness.advance(1);
+    expect(harness.engine.platform.state.superseded.size).toBe(0);
+  });
+
+  test("is kept by a controller that has just started and heard of nobody", async () => {
+    const clock = new ManualClock();
+    const store = openMemoryStore({ clock });
+    {
+      await using harness = await twoNodes({ store, clock });
+      await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+      await harness.engine.nouns.endpoints.delete("e1", OPERATOR);
+    }
+    clock.advance(2 * WEEK);
+    await using again = await startEngine({ store, clock });
+    await again.advance(1);
+    expect(again.engine.platform.state.superseded.size).toBe(1);
   });
 
   test("goes with its node, once that is silent and forgotten", async () => {
