@@ -42,7 +42,8 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     signal.throwIfAborted();
     const known = book.byRuntime(request.runtimeEndpoint);
     // A runtime may use the id of an attachment again whose end the controller has not heard of yet.
-    const endpoint = known === undefined || known.phase === "released" ? await reservedFor(request, signal) : known;
+    const isOver = known?.phase === "released" || (known?.phase === "detached" && request.rejoin === true);
+    const endpoint = known === undefined || isOver ? await reservedFor(request, signal) : known;
     checkRequest(endpoint, request);
     const network = networkOf(endpoint);
     const { binding, kept } = startBinding(endpoint.id, request);
@@ -187,7 +188,10 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     detach({ runtimeEndpoint }, signal) {
       return turns.take(`attach ${runtimeEndpoint}`, async () => {
         const endpoint = book.byRuntime(runtimeEndpoint);
-        if (endpoint !== undefined) await takedown.detach(endpoint.id, "detached by its runtime", signal);
+        if (endpoint === undefined) return;
+        await takedown.detach(endpoint.id, "detached by its runtime", signal);
+        // Another node may be about to ask for the address: from now on it may have it.
+        reporter.hurry(endpoint.id);
       });
     },
 

@@ -27,6 +27,8 @@ export interface Reporter {
    * will be told later all the same.
    */
   flush(id: string, signal: AbortSignal): Promise<void>;
+  /** Like {@link flush}, but nobody waits: somebody elsewhere may. Nothing happens when there is nothing to tell. */
+  hurry(id: string): void;
   /** The controller answers again: try at once. */
   retryNow(): void;
   /** The controller does not answer: before anything else is told, it is asked whether it is there. */
@@ -75,6 +77,8 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   let wake = (): void => undefined;
   /** Ends the wait for more news. */
   let urge = (): void => undefined;
+  /** Somebody asked for haste since the last round. */
+  let hurried = false;
 
   function settle(id: string, outcome: (waiter: Waiter) => void): void {
     const list = waiters.get(id) ?? [];
@@ -178,8 +182,9 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   async function gather(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     urge = () => stop.abort();
-    if (waiters.size === 0)
+    if (waiters.size === 0 && !hurried)
       await clock.wait(GATHER_TIME, AbortSignal.any([signal, stop.signal])).catch(() => undefined);
+    hurried = false;
   }
 
   return {
@@ -197,6 +202,11 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
         wake();
         urge();
       });
+    },
+    hurry(id) {
+      if (!dirty.has(id)) return;
+      hurried = true;
+      urge();
     },
     retryNow() {
       wake();

@@ -224,8 +224,11 @@ export function createReservations(dependencies: ReservationsDependencies, node:
           await book.putEndpoint({ ...holder, grants: holder.grants - 1 });
           return;
         }
+        // The controller gives a claim of which it has heard `detached` to whoever asks for it: nobody has to wait for the rest.
+        const isFree = holder.phase === "detached" && holder.unreported.length === 0 && !holder.ephemeral;
         await takedown.release(holder.id, "given back by its runtime", signal);
-        await flushed(holder.id, signal);
+        if (isFree) reporter.hurry(holder.id);
+        else await flushed(holder.id, signal);
       });
     },
   };

@@ -23,11 +23,16 @@ export interface WorkloadApi {
   /** Gives an address back. Nothing happens while its endpoint is in a sandbox: then somebody else's request failed. */
   unreserve(request: { tenant: Name; network: Name; address: IpAddress }, signal: AbortSignal): Promise<void>;
 
-  /** Wires an attachment: an interface that the runtime moves into its sandbox. Again with the same key: the same answer. */
+  /**
+   * Wires an attachment: an interface that the runtime moves into its sandbox. Again with the same key: the same answer.
+   *
+   * @throws HoldfastError `conflict` for one that has been detached, unless the request says `rejoin`; what {@link reserve} throws, when the
+   * addresses are not reserved yet.
+   */
   attach(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface>;
   /** The runtime has put the interface into this sandbox, or is about to. */
   joined(request: { runtimeEndpoint: string; sandbox: string }, signal: AbortSignal): Promise<void>;
-  /** Resolves when forwarding has stopped. The addresses stay reserved until they are given back. */
+  /** Resolves when forwarding has stopped. The addresses stay with this node until they are given back, or another one asks for their claim. */
   detach(request: { runtimeEndpoint: string }, signal: AbortSignal): Promise<void>;
   /** Undefined when there is none. */
   inspect(runtimeEndpoint: string): AttachmentInfo | undefined;
@@ -80,6 +85,8 @@ export interface AttachRequest {
   readonly identity?: Identity;
   /** When given, it must be the claim's. */
   readonly mac?: MacAddress;
+  /** The attachment has left a sandbox and goes into one again: when it was detached, its addresses are reserved once more. */
+  readonly rejoin?: boolean;
   readonly ports?: readonly PublishedPort[];
   readonly container?: string;
 }

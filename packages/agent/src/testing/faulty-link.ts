@@ -7,6 +7,7 @@ export class FaultyLink {
   #isDown = false;
   #isMute = false;
   #loses: (request: string) => boolean = () => false;
+  #holds: (request: string) => Promise<void> | undefined = () => undefined;
   #cut = new AbortController();
 
   get isDown(): boolean {
@@ -36,6 +37,18 @@ export class FaultyLink {
     this.#loses = (request) => match.test(request);
   }
 
+  /** Requests whose path and body match wait on their way until `go` is called. */
+  hold(match: RegExp): { go(): void } {
+    const gate = Promise.withResolvers<void>();
+    this.#holds = (request) => (match.test(request) ? gate.promise : undefined);
+    return {
+      go: () => {
+        this.#holds = () => undefined;
+        gate.resolve();
+      },
+    };
+  }
+
   /** Feeds are opened and never say a word, as when the controller's machine has died. */
   mute(): void {
     this.#isMute = true;
@@ -44,6 +57,7 @@ export class FaultyLink {
   readonly fetch: FetchLike = async (url, options): Promise<ResponseLike> => {
     if (this.#isDown) throw refused();
     const signal = AbortSignal.any([options.signal, this.#cut.signal]);
+    await this.#holds(`${url} ${options.body ?? ""}`);
     const response = await fetch(url, { ...options, signal });
     if (this.#isMute && url.endsWith("/feed")) return await this.#silent(response, signal);
     if (!this.#loses(`${url} ${options.body ?? ""}`)) return response;

@@ -340,6 +340,37 @@ describe("an endpoint", () => {
   });
 });
 
+describe("an endpoint that leaves its sandbox", () => {
+  test("is off the wire before Docker deletes it, and Docker does not wait for that", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const { id } = await plugin.docker.run(network);
+    const detached = plugin.workloads.hold("detach");
+    await plugin.caller.expect("NetworkDriver.Leave", { NetworkID: network.id, EndpointID: id });
+    detached();
+    await vi.waitUntil(() => plugin.workloads.live[0]?.phase === "detached");
+  });
+
+  test("that could not be taken off the wire is so when it is deleted", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const ids = { NetworkID: network.id, EndpointID: (await plugin.docker.run(network)).id };
+    plugin.workloads.failNext("detach", new HoldfastError("switch_rejected", "no such flow"));
+    await plugin.caller.expect("NetworkDriver.Leave", ids);
+    await plugin.caller.expect("NetworkDriver.DeleteEndpoint", ids);
+    expect(plugin.workloads.live[0]?.phase).toBe("detached");
+  });
+
+  test("publishes the same ports when it joins again", async () => {
+    await using plugin = await pluginFixture();
+    const network = await plugin.docker.createNetwork(plan);
+    const { id } = await plugin.docker.run(network, publish(port({ HostPort: 8080 })));
+    await plugin.caller.expect("NetworkDriver.Leave", { NetworkID: network.id, EndpointID: id });
+    await plugin.caller.expect("NetworkDriver.Join", plugin.docker.joinBody(network, id));
+    expect(plugin.workloads.live.map(({ phase, ports }) => [phase, ports[0]?.hostPort])).toEqual([["active", 8080]]);
+  });
+});
+
 describe("published ports", () => {
   test("are chosen once, and are the same when Docker repeats the call after a restart of the plugin", async () => {
     await using plugin = await pluginFixture();

@@ -33,10 +33,13 @@ function joinReply({ interfaceName, gateways }: AttachedInterface): object {
   };
 }
 
-/** The agent gives the same answer for the same key: what this process forgot in a restart comes from there. */
+/**
+ * The agent gives the same answer for the same key: what this process forgot in a restart comes from there. An endpoint that has left its sandbox is
+ * off the wire, and is wired anew; one that was deleted has no record here.
+ */
 async function attachAgain(
   endpointId: string,
-  { workloads }: DriverContext,
+  { workloads, records }: DriverContext,
   signal: AbortSignal,
 ): Promise<AttachedInterface> {
   const info = workloads.inspect(endpointId);
@@ -44,8 +47,10 @@ async function attachAgain(
     throw new HoldfastError("not_found", `endpoint ${endpointId.slice(0, 12)} is not known; start the container again`);
   }
   const { tenant, network, identity, addresses } = info;
-  const request = { runtime: "docker", runtimeEndpoint: endpointId, tenant, network, identity, addresses } as const;
-  return await workloads.attach(request, signal);
+  const record = records.endpoint(endpointId);
+  const again = { ports: record?.ports ?? [], rejoin: record !== undefined };
+  const attachment = { tenant, network, identity, addresses, ...again };
+  return await workloads.attach({ runtime: "docker", runtimeEndpoint: endpointId, ...attachment }, signal);
 }
 
 /** A container's second network asks for the container's ports again; another container's may not have them. */

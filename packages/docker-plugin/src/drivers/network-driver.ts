@@ -1,3 +1,4 @@
+import { errorText } from "@holdfast/core";
 import type { AttachmentInfo } from "@holdfast/model";
 import { parseRequest, requests } from "../protocol/requests.ts";
 import type { Method } from "../protocol/server.ts";
@@ -10,7 +11,7 @@ import { NETWORK_OPTION, parseNetworkKey } from "./network-key.ts";
 
 /** The methods of Docker's network driver protocol. */
 export function networkMethods(context: DriverContext): Readonly<Record<string, Method>> {
-  const { workloads, records, turns, interfaces } = context;
+  const { workloads, records, turns, interfaces, logger } = context;
 
   async function deleteEndpoint(body: unknown, signal: AbortSignal): Promise<object> {
     const { EndpointID } = parseRequest(requests.endpoint, body);
@@ -22,12 +23,21 @@ export function networkMethods(context: DriverContext): Readonly<Record<string, 
     });
   }
 
-  async function leave(body: unknown): Promise<object> {
+  /**
+   * Docker takes the interface out of the sandbox next, which takes the kernel some 25 ms: long enough to take the endpoint off the wire, so that
+   * another machine can have its address sooner. DeleteEndpoint, which follows as a rule, waits for it, and takes over when it has failed.
+   */
+  async function leave(body: unknown, signal: AbortSignal): Promise<object> {
     const { EndpointID } = parseRequest(requests.endpoint, body);
     const record = records.endpoint(EndpointID);
     if (record?.sandbox === undefined) return {};
     const { sandbox: _, sandboxSeen: __, ...rest } = record;
     await records.putEndpoint(EndpointID, rest);
+    void turns
+      .take(EndpointID, () => workloads.detach({ runtimeEndpoint: EndpointID }, signal))
+      .catch((error: unknown) => {
+        logger.debug("not detached yet", { endpoint: EndpointID, error: errorText(error) });
+      });
     return {};
   }
 

@@ -179,6 +179,31 @@ function suite(dialect: Dialect, startPlugin: () => Promise<CnmSubject>): void {
     await caller.expect("NetworkDriver.DeleteNetwork", { NetworkID: dockerId() });
   });
 
+  // `sandbox.Refresh` of libnetwork: all endpoints of a running container leave its sandbox and join it again.
+  test("an endpoint that has left its sandbox may join again, with its address and MAC", async () => {
+    const network = await docker.createNetwork(subject.plan);
+    const first = await docker.run(network, { ip: subject.freeAddress });
+    const ids = { NetworkID: network.id, EndpointID: first.id };
+    await caller.expect("NetworkDriver.Leave", ids);
+    const join = await caller.expect("NetworkDriver.Join", docker.joinBody(network, first.id));
+    expect(join).toMatchObject({ InterfaceName: { SrcName: expect.stringMatching(/^.{1,15}$/), DstPrefix: "eth" } });
+    await expect(docker.run(network, { ip: subject.freeAddress })).rejects.toThrow(subject.freeAddress);
+    await docker.remove(first);
+    expect(await subject.heldAddresses()).toBe(0);
+  });
+
+  test("an endpoint that was deleted cannot join again", async () => {
+    const network = await docker.createNetwork(subject.plan);
+    const endpoint = await docker.run(network);
+    const ids = { NetworkID: network.id, EndpointID: endpoint.id };
+    await caller.expect("NetworkDriver.Leave", ids);
+    await caller.expect("NetworkDriver.DeleteEndpoint", ids);
+    const body = docker.joinBody(network, endpoint.id);
+    await expect(caller.expect("NetworkDriver.Join", body)).rejects.toThrow(/detached|not known/);
+    await docker.releaseAddress(network.v4, endpoint.address);
+    expect(await subject.heldAddresses()).toBe(0);
+  });
+
   test("an address may be released before its endpoint is deleted", async () => {
     const network = await docker.createNetwork(subject.plan);
     const endpoint = await docker.run(network);

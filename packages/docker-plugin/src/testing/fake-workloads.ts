@@ -126,8 +126,12 @@ export class FakeWorkloads implements WorkloadApi {
     await this.#enter("attach");
     signal.throwIfAborted();
     const known = this.#byRuntime(request.runtimeEndpoint);
-    if (known !== undefined) return this.#answer(known);
     const [first = IpAddress.parse("0.0.0.0")] = request.addresses;
+    if (known?.phase === "detached") {
+      if (request.rejoin !== true) throw new HoldfastError("conflict", `endpoint ${known.id} is detached`);
+      const { tenant, network, runtime, runtimeEndpoint } = request;
+      await this.reserve({ tenant, network, runtime, requester: runtimeEndpoint, address: first }, signal);
+    } else if (known !== undefined) return this.#answer(known);
     const endpoint = this.#holder(request.tenant, request.network, first);
     if (endpoint === undefined || endpoint.phase !== "reserved") {
       throw new HoldfastError("not_found", `${first} is not reserved on this node`);
@@ -159,7 +163,7 @@ export class FakeWorkloads implements WorkloadApi {
   async detach({ runtimeEndpoint }: Parameters<WorkloadApi["detach"]>[0]): Promise<void> {
     await this.#enter("detach");
     const endpoint = this.#byRuntime(runtimeEndpoint);
-    if (endpoint !== undefined) this.#enterPhase(endpoint, "detached");
+    if (endpoint !== undefined && endpoint.phase !== "detached") this.#enterPhase(endpoint, "detached");
   }
 
   inspect(runtimeEndpoint: string): AttachmentInfo | undefined {
@@ -247,7 +251,7 @@ export class FakeWorkloads implements WorkloadApi {
   }
 
   #byRuntime(runtimeEndpoint: string): FakeEndpoint | undefined {
-    return this.live.find((endpoint) => endpoint.runtimeEndpoint === runtimeEndpoint && endpoint.phase !== "detached");
+    return this.live.find((endpoint) => endpoint.runtimeEndpoint === runtimeEndpoint);
   }
 
   #inSandbox({ phase, sandbox }: FakeEndpoint): boolean {
