@@ -37,8 +37,7 @@ export const IpAddress = {
 
   /** The address as an unsigned number of 32 or 128 bits. */
   toBigInt(address: IpAddress): bigint {
-    const value = address.includes(":") ? parseV6(address) : parseV4(address);
-    return value ?? 0n;
+    return (address.includes(":") ? parseV6(address) : BigInt(parseV4(address) ?? 0)) ?? 0n;
   },
 
   /** @throws HoldfastError `invalid_argument` when the number does not fit the family. */
@@ -47,8 +46,14 @@ export const IpAddress = {
     if (value < 0n || value >> bits !== 0n) {
       throw new HoldfastError("invalid_argument", `${value} is outside the ${family} address space`);
     }
-    return (family === "v4" ? formatV4(value) : formatV6(value)) as IpAddress;
+    return (family === "v4" ? formatV4(Number(value)) : formatV6(value)) as IpAddress;
   },
+
+  /** An IPv4 address as a number from 0 to 2^32 - 1, much quicker than {@link IpAddress.toBigInt}; undefined for every other text. */
+  toV4Number: (text: string): number | undefined => parseV4(text),
+
+  /** The way back from {@link IpAddress.toV4Number}; only the low 32 bits count. */
+  fromV4Number: (value: number): IpAddress => formatV4(value) as IpAddress,
 
   /** Network byte order: 4 or 16 bytes. */
   toBytes(address: IpAddress): Uint8Array {

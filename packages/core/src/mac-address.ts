@@ -5,6 +5,8 @@ import { IpAddress } from "./ip-address.ts";
 /** A 48-bit Ethernet address in lower case with colons, e.g. `"02:64:0a:14:00:07"` (IEEE 802). */
 export type MacAddress = Brand<string, "MacAddress">;
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 /** Companion of the type {@link MacAddress}. */
 export const MacAddress = {
   /** @throws HoldfastError `invalid_argument`. */
@@ -25,15 +27,17 @@ export const MacAddress = {
    * the address.
    */
   ofAddress(address: IpAddress, segment: number): MacAddress {
-    const low = IpAddress.toBytes(address).slice(-4);
-    const head = IpAddress.family(address) === "v4" ? 0x02 : 0x06;
-    return MacAddress.fromBytes(Uint8Array.of(head, segment & 0xff, ...low));
+    const v4 = IpAddress.toV4Number(address);
+    const low = v4 ?? Number(IpAddress.toBigInt(address) & 0xffff_ffffn);
+    const head = v4 === undefined ? "06" : "02";
+    const bytes = [segment & 255, low >>> 24, (low >>> 16) & 255, (low >>> 8) & 255, low & 255];
+    return bytes.reduce((text, byte) => `${text}:${HEX[byte]}`, head) as MacAddress;
   },
 
   /** @throws HoldfastError `invalid_argument` unless there are 6 bytes. */
   fromBytes(bytes: Uint8Array): MacAddress {
     if (bytes.length !== 6) throw new HoldfastError("invalid_argument", `a MAC has 6 bytes, not ${bytes.length}`);
-    return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(":") as MacAddress;
+    return Array.from(bytes, (byte) => HEX[byte]).join(":") as MacAddress;
   },
 
   toBytes(mac: MacAddress): Uint8Array {

@@ -154,7 +154,7 @@ function takeAddresses(platform: Platform, draft: Draft, network: NetworkState, 
   if (request.addresses !== undefined)
     return takeExactly(platform, draft, network, { ...request, addresses: request.addresses });
   const families = familiesOf(network, request.subnet);
-  const former = formerAddresses(network, request.identity);
+  const former = network.cooling.of(request.identity);
   return families.map((family) => {
     const again = former.find(
       (address) =>
@@ -215,9 +215,4 @@ function familiesOf(network: NetworkState, subnet: Cidr | undefined) {
   const families = [...new Set(prefixes.map((prefix) => CidrOf.family(prefix)))].sort();
   if (families.length === 0) throw new HoldfastError("pool_exhausted", `${where} has no subnet; add one`);
   return families;
-}
-
-/** Resting addresses that the identity had. */
-function formerAddresses(network: NetworkState, identity: Identity): readonly IpAddress[] {
-  return [...(network.restingOf.get(identity) ?? [])];
 }

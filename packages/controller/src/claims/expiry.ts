@@ -148,7 +148,7 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
       for (const ofTenant of state.networks.values()) {
         for (const { tenant, name, claims, cooling } of ofTenant.values()) {
           for (const claim of claims.values()) planClaim(claim);
-          for (const [address, { until }] of cooling) {
+          for (const { address, until } of cooling.values()) {
             plan(Date.parse(until), { kind: "rest", tenant, network: name, address });
           }
         }

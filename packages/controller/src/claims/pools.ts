@@ -52,7 +52,8 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     for (const address of network.addresses.keys()) {
       if (pool.stateOf(address, now()) !== "outside") pool.restore(address);
     }
-    for (const address of network.cooling.keys()) pool.restoreReleased(address, releaseTime(network, address, now()));
+    for (const { address } of network.cooling.values())
+      pool.restoreReleased(address, releaseTime(network, address, now()));
     return pool;
   }
 

@@ -77,7 +77,7 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         (network === undefined || claim.network === network) &&
         (node === undefined || claim.binding?.node === node);
       if (node !== undefined) {
-        const known = [...(state.claimsOfNode.get(node) ?? [])].filter(wanted);
+        const known = state.claimsOfNode(node).filter(wanted);
         const keyed = known.map((item) => ({ key: `${item.tenant}/${item.network}/${item.identity}`, item }));
         return pageOfKnown(keyed, query, state.revision);
       }

@@ -50,7 +50,6 @@ export const CACHED = [
   "nodes",
   "networks",
   "claims",
-  "addresses",
   "cooling",
   "endpoints",
   "superseded",

@@ -1,6 +1,10 @@
-import type { Identity, IpAddress, Name } from "@holdfast/core";
-import type { Claim } from "@holdfast/model";
-import type { Cooling, StoredNetwork } from "./records.ts";
+import type { Name } from "@holdfast/core";
+import type { Rows } from "../rows/rows.ts";
+import type { AddressOwners } from "./address-owners.ts";
+import { ClaimTable } from "./claim-table.ts";
+import { CoolingTable } from "./cooling-table.ts";
+import type { RecordFields } from "./record-fields.ts";
+import type { StoredNetwork } from "./records.ts";
 
 /** One network with all that is claimed in it. */
 export interface NetworkState {
@@ -8,11 +12,9 @@ export interface NetworkState {
   readonly name: Name;
   /** Absent: only leftovers of a network that was deleted, e.g. resting addresses. */
   record: StoredNetwork | undefined;
-  readonly claims: Map<Identity, Claim>;
-  readonly addresses: Map<IpAddress, Identity>;
-  /** Resting addresses by who had them. */
-  readonly restingOf: Map<Identity, Set<IpAddress>>;
-  readonly cooling: Map<IpAddress, Cooling & { readonly revision: number }>;
+  readonly claims: ClaimTable;
+  readonly addresses: AddressOwners;
+  readonly cooling: CoolingTable;
   /** Ids of its endpoints. */
   readonly endpoints: Set<string>;
 }
@@ -20,22 +22,21 @@ export interface NetworkState {
 /** By tenant, then by name. */
 export type NetworkStates = Map<Name, Map<Name, NetworkState>>;
 
+/** Where the rows of all networks lie. */
+export interface Packing {
+  readonly rows: Rows;
+  readonly fields: RecordFields;
+}
+
 /** The network's state, made when something of it comes first. */
-export function ensureNetwork(networks: NetworkStates, tenant: Name, name: Name): NetworkState {
+export function ensureNetwork(networks: NetworkStates, packing: Packing, tenant: Name, name: Name): NetworkState {
   const ofTenant = networks.get(tenant) ?? new Map<Name, NetworkState>();
   networks.set(tenant, ofTenant);
   let state = ofTenant.get(name);
   if (state === undefined) {
-    state = {
-      tenant,
-      name,
-      record: undefined,
-      claims: new Map(),
-      addresses: new Map(),
-      restingOf: new Map(),
-      cooling: new Map(),
-      endpoints: new Set(),
-    };
+    const claims = new ClaimTable(packing.rows, packing.fields, { tenant, name });
+    const cooling = new CoolingTable(packing.rows, packing.fields);
+    state = { tenant, name, record: undefined, claims, addresses: claims.addresses, cooling, endpoints: new Set() };
     ofTenant.set(name, state);
   }
   return state;

@@ -1,8 +1,17 @@
-import type { Identity, Name } from "@holdfast/core";
+import type { Name } from "@holdfast/core";
 import type { Claim, Endpoint, NetworkKind, Tenant } from "@holdfast/model";
 import type { Change, ChangeBatch, Entry } from "@holdfast/store";
+import { createRows } from "../rows/rows.ts";
+import { createEndpointTable } from "./endpoint-table.ts";
 import { collectionOf, named } from "./keys.ts";
-import { ensureNetwork, forgetWhenEmpty, type NetworkState, type NetworkStates } from "./network-state.ts";
+import {
+  ensureNetwork,
+  forgetWhenEmpty,
+  type NetworkState,
+  type NetworkStates,
+  type Packing,
+} from "./network-state.ts";
+import { createRecordFields } from "./record-fields.ts";
 import type { Cooling, Counters, StateChange, StoredNetwork, StoredNode, Superseded } from "./records.ts";
 import { addTo, removeFrom } from "./reverse-index.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
@@ -22,9 +31,9 @@ export class State {
   /** Revision of each tenant's {@link keys.space}. */
   readonly spaces = new Map<Name, number>();
   readonly nodes = new Map<Name, StoredNode>();
-  readonly endpoints = new Map<string, Endpoint>();
+  readonly #packing: Packing = { rows: createRows(), fields: createRecordFields() };
+  readonly endpoints = createEndpointTable(this.#packing);
   readonly endpointsOfNode = new Map<Name, Set<string>>();
-  readonly claimsOfNode = new Map<Name, Set<Claim>>();
   /** By tenant, then by name. */
   readonly networks: NetworkStates = new Map();
   /** By `kind/segment`. */
@@ -45,6 +54,16 @@ export class State {
 
   network(tenant: Name, network: Name): NetworkState | undefined {
     return this.networks.get(tenant)?.get(network);
+  }
+
+  /** Claims that endpoints of the node have. */
+  claimsOfNode(node: Name): Claim[] {
+    return [...(this.endpointsOfNode.get(node) ?? [])].flatMap((id) => {
+      const { tenant, network, identity } = this.endpoints.get(id) ?? {};
+      if (tenant === undefined || network === undefined || identity === undefined) return [];
+      const claim = this.network(tenant, network)?.claims.get(identity);
+      return claim?.binding?.endpoint === id ? claim : [];
+    });
   }
 
   segmentOwner(kind: NetworkKind, segment: number) {
@@ -120,40 +139,27 @@ export class State {
       }
       case "networks": {
         const after = this.#parse<StoredNetwork>(entry);
-        const state = ensureNetwork(this.networks, after.tenant, after.name);
+        const state = ensureNetwork(this.networks, this.#packing, after.tenant, after.name);
         const before = state.record;
         state.record = after;
         return { kind: "network", before, after };
       }
       case "claims": {
         const after = this.#parse<Claim>(entry);
-        const { claims } = ensureNetwork(this.networks, after.tenant, after.network);
-        const before = claims.get(after.identity);
-        claims.set(after.identity, after);
-        this.#indexClaim(before, after);
-        return { kind: "claim", before, after };
-      }
-      case "addresses": {
-        const { tenant, network, address } = named.address(key);
-        const { identity } = this.#parse<{ identity: Identity }>(entry);
-        ensureNetwork(this.networks, tenant, network).addresses.set(address, identity);
-        return undefined;
+        const { claims } = ensureNetwork(this.networks, this.#packing, after.tenant, after.network);
+        return { kind: "claim", before: claims.set(after), after };
       }
       case "cooling": {
         const { tenant, network, address } = named.address(key);
-        const { cooling, restingOf } = ensureNetwork(this.networks, tenant, network);
-        const before = cooling.get(address);
+        const { cooling } = ensureNetwork(this.networks, this.#packing, tenant, network);
         const after = this.#parse<Cooling>(entry);
-        cooling.set(address, after);
-        if (before !== undefined) removeFrom(restingOf, before.identity, address);
-        addTo(restingOf, after.identity, address);
+        const before = cooling.set({ ...after, address });
         return { kind: "cooling", tenant, network, address, before, after };
       }
       case "endpoints": {
         const after = this.#parse<Endpoint>(entry);
-        const before = this.endpoints.get(after.id);
-        this.endpoints.set(after.id, after);
-        ensureNetwork(this.networks, after.tenant, after.network).endpoints.add(after.id);
+        const { before } = this.endpoints.put(after);
+        ensureNetwork(this.networks, this.#packing, after.tenant, after.network).endpoints.add(after.id);
         addTo(this.endpointsOfNode, after.node, after.id);
         return { kind: "endpoint", before, after };
       }
@@ -201,31 +207,21 @@ export class State {
       case "claims": {
         const { tenant, network, identity } = named.claim(key);
         const state = this.network(tenant, network);
-        const before = state?.claims.get(identity);
-        if (state === undefined || before === undefined) return undefined;
-        state.claims.delete(identity);
-        this.#indexClaim(before, undefined);
+        const before = state?.claims.delete(identity);
+        if (before === undefined) return undefined;
         return { kind: "claim", before, after: undefined };
-      }
-      case "addresses": {
-        const { tenant, network, address } = named.address(key);
-        this.network(tenant, network)?.addresses.delete(address);
-        return undefined;
       }
       case "cooling": {
         const { tenant, network, address } = named.address(key);
         const state = this.network(tenant, network);
-        const before = state?.cooling.get(address);
+        const before = state?.cooling.delete(address);
         if (state === undefined || before === undefined) return undefined;
-        state.cooling.delete(address);
-        removeFrom(state.restingOf, before.identity, address);
         forgetWhenEmpty(this.networks, state);
         return { kind: "cooling", tenant, network, address, before, after: undefined };
       }
       case "endpoints": {
-        const before = this.endpoints.get(key.slice("endpoints/".length));
+        const { before } = this.endpoints.delete(key.slice("endpoints/".length));
         if (before === undefined) return undefined;
-        this.endpoints.delete(before.id);
         this.network(before.tenant, before.network)?.endpoints.delete(before.id);
         removeFrom(this.endpointsOfNode, before.node, before.id);
         return { kind: "endpoint", before, after: undefined };
@@ -248,10 +244,5 @@ export class State {
       return { ...(written.object as T), revision: entry.revision };
     }
     return { ...(JSON.parse(entry.value) as T), revision: entry.revision };
-  }
-
-  #indexClaim(before: Claim | undefined, after: Claim | undefined): void {
-    if (before?.binding !== undefined) removeFrom(this.claimsOfNode, before.binding.node, before);
-    if (after?.binding !== undefined) addTo(this.claimsOfNode, after.binding.node, after);
   }
 }
