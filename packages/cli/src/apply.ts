@@ -50,22 +50,27 @@ export async function applyDocument(context: Context, document: Document, dryRun
   }
 }
 
+const NO_QUOTAS = { addresses: null, addressesPerNetwork: null, claims: null, networks: null };
+
 type DocumentOf<K extends Document["kind"]> = Extract<Document, { kind: K }>;
 
 async function applyTenant(
   { client, call }: Context,
-  { metadata }: DocumentOf<"Tenant">,
+  { metadata, spec }: DocumentOf<"Tenant">,
   dryRun: boolean,
 ): Promise<Applied> {
   const document = `tenant ${metadata.name}`;
   const params = { tenant: metadata.name };
   const existing = await orAbsent(client.call(routes.getTenant, { params }, call));
   if (existing === undefined) {
-    if (!dryRun) await client.call(routes.createTenant, { body: metadata }, call);
+    if (!dryRun) await client.call(routes.createTenant, { body: { ...metadata, ...spec } }, call);
     return { document, outcome: "created" };
   }
-  if (same(existing.labels, metadata.labels)) return { document, outcome: "unchanged" };
-  const request = { params, body: { labels: metadata.labels } };
+  const { quotas = existing.quotas ?? {} } = spec;
+  if (same(existing.labels, metadata.labels) && same(existing.quotas ?? {}, quotas)) {
+    return { document, outcome: "unchanged" };
+  }
+  const request = { params, body: { labels: metadata.labels, quotas: { ...NO_QUOTAS, ...quotas } } };
   if (!dryRun) await client.call(routes.updateTenant, request, { ...call, ifMatch: existing.revision });
   return { document, outcome: "changed" };
 }

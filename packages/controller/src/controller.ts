@@ -9,6 +9,7 @@ import { docsPage } from "./http/docs-page.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import { createStreams } from "./http/streams.ts";
+import { setUsageMetrics } from "./networks/usage-metrics.ts";
 
 export interface ControllerDependencies {
   /** Stays open when the controller stops: who opened it closes it. */
@@ -108,6 +109,7 @@ function createPages(engine: Engine): Pages {
       metrics.set("networks", "", networks.filter(({ record }) => record !== undefined).length);
       const claims = networks.reduce((sum, network) => sum + network.claims.size, 0);
       metrics.set("claims", "", claims);
+      setUsageMetrics(metrics, platform);
       metrics.set("nodes", 'state="silent"', silent);
       metrics.set("nodes", 'state="ready"', state.nodes.size - silent);
       return String(metrics);

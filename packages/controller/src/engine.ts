@@ -3,6 +3,8 @@ import { type Clock, errorText, type Logger } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
 import { createPools } from "./claims/pools.ts";
 import { Metrics } from "./metrics.ts";
+import { createQuotas } from "./networks/quotas.ts";
+import { createUsageCounts } from "./networks/usage-counts.ts";
 import { createLiveness } from "./nodes/liveness.ts";
 import { createNouns, type Nouns } from "./nouns.ts";
 import type { Platform, Rules } from "./platform.ts";
@@ -15,7 +17,7 @@ export interface EngineDependencies {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Tells the ledger entries of this process from those of others. Default: a random one. */
+  /** Tells this process from others, e.g. in the keys of its ledger entries. Default: a random one. */
   readonly nonce?: string;
 }
 
@@ -45,7 +47,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
   const stopping = new AbortController();
   const jobs: Promise<void>[] = [];
   const metrics = new Metrics();
-  const platform = createPlatform(dependencies, options, metrics);
+  const platform = createPlatform(dependencies, options, { metrics, nonce });
   const { state } = platform;
   const nouns = createNouns(platform, {
     beat: options.beat,
@@ -100,10 +102,11 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
 
     async start() {
       await loadState(store, state);
-      for (const part of [platform.pools, nouns.expiry, nouns.feeds]) {
+      for (const part of [platform.counts, platform.pools, nouns.expiry, nouns.feeds]) {
         part.load();
         state.listen((changes) => part.follow(changes));
       }
+      state.listen(platform.quotas.follow);
       startJob("follow", follow);
       await nouns.tenants.prepare();
       await nouns.networks.prepare();
@@ -124,19 +127,24 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
 function createPlatform(
   { store, clock, logger }: EngineDependencies,
   options: EngineOptions,
-  metrics: Metrics,
+  { metrics, nonce }: { readonly metrics: Metrics; readonly nonce: string },
 ): Platform {
   const state = new State();
-  const counts = {
+  const outcomes = {
     committed: () => metrics.add("commits_total"),
     overtaken: () => metrics.add("commit_conflicts_total"),
   };
+  const idempotency = createIdempotency({ store, clock });
+  const changer = createChanger({ store, state, idempotency, counts: outcomes });
+  const counts = createUsageCounts(state);
   return {
     store,
     state,
     clock,
     logger,
-    changer: createChanger({ store, state, idempotency: createIdempotency({ store, clock }), counts }),
+    changer,
+    counts,
+    quotas: createQuotas({ state, changer, counts, clock }, nonce),
     pools: createPools({ state, clock }),
     liveness: createLiveness({ clock }, { timeout: options.nodeTimeout }),
     rules: options,

@@ -49,6 +49,10 @@ describe("metrics", () => {
       # TYPE holdfast_controller_networks gauge
       # HELP holdfast_controller_claims Claims.
       # TYPE holdfast_controller_claims gauge
+      # HELP holdfast_controller_network_addresses Addresses by network, family and state; of the 500 networks with the most claimed addresses.
+      # TYPE holdfast_controller_network_addresses gauge
+      # HELP holdfast_controller_tenant_quota Limit and use of the quotas of tenants that have any; of at most 500 tenants.
+      # TYPE holdfast_controller_tenant_quota gauge
       # HELP holdfast_controller_endpoints Endpoints.
       # TYPE holdfast_controller_endpoints gauge
       # HELP holdfast_controller_nodes Nodes by state.

@@ -20,6 +20,14 @@ export const METRICS = {
   tenants: { type: "gauge", help: "Tenants." },
   networks: { type: "gauge", help: "Networks." },
   claims: { type: "gauge", help: "Claims." },
+  network_addresses: {
+    type: "gauge",
+    help: "Addresses by network, family and state; of the 500 networks with the most claimed addresses.",
+  },
+  tenant_quota: {
+    type: "gauge",
+    help: "Limit and use of the quotas of tenants that have any; of at most 500 tenants.",
+  },
   endpoints: { type: "gauge", help: "Endpoints." },
   nodes: { type: "gauge", help: "Nodes by state." },
 } as const satisfies Record<string, Definition>;
@@ -38,6 +46,11 @@ export class Metrics {
 
   set(name: MetricName, labels: string, value: number): void {
     this.#series(name).set(labels, value);
+  }
+
+  /** All series of a metric at once; those of before go. */
+  replace(name: MetricName, series: Iterable<readonly [labels: string, value: number]>): void {
+    this.#values.set(name, new Map(series));
   }
 
   /** One request's duration. */

@@ -8,6 +8,7 @@ import { createLedger, type Ledger } from "./ledger/ledger.ts";
 import { createNetworks, type Networks } from "./networks/networks.ts";
 import { createSubnets, type Subnets } from "./networks/subnets.ts";
 import { createTenants, type Tenants } from "./networks/tenants.ts";
+import { createUsage, type Usage } from "./networks/usage.ts";
 import { createEndpoints, type Endpoints } from "./nodes/endpoints.ts";
 import { createNodeFeeds, type NodeFeeds } from "./nodes/node-feeds.ts";
 import { createNodes, type Nodes } from "./nodes/nodes.ts";
@@ -20,6 +21,7 @@ export interface Nouns {
   readonly tenants: Tenants;
   readonly networks: Networks;
   readonly subnets: Subnets;
+  readonly usage: Usage;
   readonly claims: Claims;
   readonly endpoints: Endpoints;
   readonly reservations: Reservations;
@@ -55,6 +57,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     tenants: createTenants(platform),
     networks: createNetworks(platform),
     subnets: createSubnets(platform),
+    usage: createUsage(platform),
     claims: createClaims(platform, drafts),
     endpoints: createEndpoints(platform, drafts),
     reservations: createReservations(platform, drafts, ledger),

@@ -1,6 +1,8 @@
 import type { Clock, Logger } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
 import type { Pools } from "./claims/pools.ts";
+import type { Quotas } from "./networks/quotas.ts";
+import type { UsageCounts } from "./networks/usage-counts.ts";
 import type { Liveness } from "./nodes/liveness.ts";
 import type { Changer } from "./state/change.ts";
 import type { State } from "./state/state.ts";
@@ -25,6 +27,8 @@ export interface Platform {
   readonly state: State;
   readonly changer: Changer;
   readonly pools: Pools;
+  readonly counts: UsageCounts;
+  readonly quotas: Quotas;
   readonly liveness: Liveness;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "address_out_of_range"
   | "claim_bound"
   | "pool_exhausted"
+  | "quota_exceeded"
   | "in_use"
   | "revision_gone"
   | "too_large"
@@ -78,6 +79,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   address_out_of_range: 422,
   claim_bound: 409,
   pool_exhausted: 409,
+  quota_exceeded: 409,
   in_use: 409,
   revision_gone: 410,
   too_large: 413,

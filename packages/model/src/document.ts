@@ -2,6 +2,7 @@ import { z } from "zod";
 import { newClaimSchema } from "./claim.ts";
 import { identityField, labelsField, nameField } from "./fields.ts";
 import { newNetworkSchema } from "./network.ts";
+import { quotasSchema } from "./tenant.ts";
 
 const apiVersion = z.literal("holdfast/v1");
 
@@ -12,6 +13,8 @@ export const documentSchema = z
       apiVersion,
       kind: z.literal("Tenant"),
       metadata: z.strictObject({ name: nameField, labels: labelsField.default({}) }),
+      /** Quotas that are not named are none; without `quotas`, those that are set stay. */
+      spec: z.strictObject({ quotas: quotasSchema.optional() }).prefault({}),
     }),
     z.strictObject({
       apiVersion,

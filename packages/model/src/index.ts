@@ -75,11 +75,25 @@ export {
 export {
   type NewTenant,
   newTenantSchema,
+  type Quotas,
+  type QuotasPatch,
+  quotasPatchSchema,
+  quotasSchema,
   type Tenant,
   type TenantPatch,
   tenantPatchSchema,
   tenantSchema,
 } from "./tenant.ts";
+export {
+  type AddressUsage,
+  addressUsageSchema,
+  type NetworkUsage,
+  networkUsageSchema,
+  type SubnetUsage,
+  subnetUsageSchema,
+  type TenantUsage,
+  tenantUsageSchema,
+} from "./usage.ts";
 export { type ResourceKind, resourceKindSchema, type WatchEvent, watchEventSchema } from "./watch.ts";
 export type {
   AttachedInterface,

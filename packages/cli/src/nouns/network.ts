@@ -1,11 +1,11 @@
 import { listAll } from "@holdfast/client";
 import { HoldfastError, parseDuration } from "@holdfast/core";
-import { type Network, routes } from "@holdfast/model";
+import { type Network, type NetworkUsage, routes } from "@holdfast/model";
 import type { Context } from "../context.ts";
 import { type CommandDefinition, type CommandOptions, flag, text, texts } from "../define-command.ts";
 import { printList, printObject } from "../output/print.ts";
-import { type Column, formatDetails } from "../output/table.ts";
-import { ageText, labelText, subnetText } from "../output/words.ts";
+import { type Column, formatDetails, formatTable } from "../output/table.ts";
+import { ageText, labelText, subnetText, usageColumns } from "../output/words.ts";
 import { labelChange, parseLabels } from "./labels.ts";
 import { parseSubnet } from "./subnet-text.ts";
 
@@ -37,6 +37,23 @@ function segmentOf(options: CommandOptions): { segment?: number } {
   const segment = text(options, wanted);
   return segment === undefined ? {} : { segment: Number(segment) };
 }
+
+function networkUsageText({ tenant, network, claims, subnets, v4, v6 }: NetworkUsage): string {
+  if (subnets.length === 0) return `network ${tenant}/${network} has no subnets; add one: ${subnetHint(network)}\n`;
+  const families = [
+    { of: "all v4", ...v4 },
+    { of: "all v6", ...v6 },
+  ];
+  const rows = [...subnets.map((subnet) => ({ of: subnet.prefix as string, ...subnet })), ...families];
+  const shown = rows.filter(({ of, capacity }) => !of.startsWith("all") || capacity !== "0");
+  const table = formatTable(
+    [{ title: "SUBNET", text: (row: (typeof rows)[number]) => row.of }, ...usageColumns],
+    shown,
+  );
+  return `${claims} claims\n\n${table}`;
+}
+
+const subnetHint = (network: string): string => `holdfast subnet create CIDR --network ${network}`;
 
 const columns = (context: Context): readonly Column<Network>[] => [
   { title: "TENANT", text: (network) => network.tenant },
@@ -110,6 +127,17 @@ export const networkCommands: readonly CommandDefinition[] = [
       const { client, tenant, call, io, output } = context;
       const found = await client.call(routes.getNetwork, { params: { tenant, network } }, call);
       printObject(io, output, found, details(context, found));
+    },
+  },
+  {
+    name: "usage",
+    summary: "How full a network is: used are the claimed addresses, held those of them that no container has.",
+    args: [["<name>", "Name of the network.", "network"]],
+    examples: ["network usage web", "network usage web -o json"],
+    async run(context, [network = ""]) {
+      const { client, tenant, call, io, output } = context;
+      const usage = await client.call(routes.getNetworkUsage, { params: { tenant, network } }, call);
+      printObject(io, output, usage, networkUsageText(usage));
     },
   },
   {

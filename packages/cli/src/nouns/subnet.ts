@@ -1,6 +1,7 @@
 import { routes } from "@holdfast/model";
 import { type CommandDefinition, text } from "../define-command.ts";
 import { printList, printObject } from "../output/print.ts";
+import { usageColumns } from "../output/words.ts";
 import { parseSubnet } from "./subnet-text.ts";
 
 const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
@@ -39,10 +40,10 @@ export const subnetCommands: readonly CommandDefinition[] = [
             title: "RANGES",
             text: ({ subnet }) => subnet.ranges.map(({ first, last }) => `${first}-${last}`).join(","),
           },
-          { title: "CAPACITY", text: ({ usage }) => usage.capacity },
-          { title: "USED", text: ({ usage }) => usage.used },
-          { title: "COOLING", text: ({ usage }) => usage.cooling },
-          { title: "FREE", text: ({ usage }) => usage.free },
+          ...usageColumns.map(({ title, text: cell }) => ({
+            title,
+            text: ({ usage }: (typeof items)[number]) => cell(usage),
+          })),
         ],
       });
     },

@@ -1,5 +1,6 @@
 import { formatDuration } from "@holdfast/core";
-import type { Claim, Network, Retention } from "@holdfast/model";
+import type { AddressUsage, Claim, Network, Retention } from "@holdfast/model";
+import type { Column } from "./table.ts";
 
 /** `env=prod,team=web`. */
 export function labelText(labels: Readonly<Record<string, string>>): string {
@@ -25,3 +26,12 @@ export function boundText(claim: Claim): string {
 export function subnetText(network: Network): string {
   return network.subnets.map(({ prefix }) => prefix).join(",");
 }
+
+/** How full something is. */
+export const usageColumns: readonly Column<AddressUsage>[] = [
+  { title: "CAPACITY", text: (usage) => usage.capacity },
+  { title: "USED", text: (usage) => usage.used },
+  { title: "HELD", text: (usage) => usage.held },
+  { title: "COOLING", text: (usage) => usage.cooling },
+  { title: "FREE", text: (usage) => usage.free },
+];

@@ -94,6 +94,8 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
           },
         );
       }
+      const asked = request.addresses?.length ?? familiesOf(network, request.subnet).length;
+      platform.quotas.admit(draft, network, { identity, addresses: asked });
       const addresses = takeAddresses(platform, draft, network, request);
       const [first] = addresses;
       if (first === undefined) throw invalidField("addresses", "at least one is needed");

@@ -88,13 +88,25 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
   function followNetwork(before: StoredNetwork | undefined, after: StoredNetwork): void {
     const network = state.network(after.tenant, after.name);
     if (network === undefined) return;
-    const gone =
-      before?.subnets.some(({ prefix }) => after.subnets.every((subnet) => subnet.prefix !== prefix)) ?? true;
-    if (gone || before?.cooldownSeconds !== after.cooldownSeconds) {
+    if (before === undefined || before.cooldownSeconds !== after.cooldownSeconds) {
       pools.set(network, build(network));
-    } else if (before.subnets.length !== after.subnets.length) {
-      const pool = poolOf(network);
-      for (const subnet of after.subnets) pool.addSubnet(poolSubnet(subnet));
+      return;
+    }
+    const gone = before.subnets.filter(({ prefix }) => after.subnets.every((subnet) => subnet.prefix !== prefix));
+    const come = after.subnets.filter(({ prefix }) => before.subnets.every((subnet) => subnet.prefix !== prefix));
+    try {
+      for (const { prefix } of gone) poolOf(network).removeSubnet(prefix);
+    } catch (error) {
+      // Another request proposes an address of it at this moment, in vain.
+      if (!isHoldfastError(error, "in_use")) throw error;
+      pools.set(network, build(network));
+      return;
+    }
+    if (come.length === 0) return;
+    for (const subnet of come) poolOf(network).addSubnet(poolSubnet(subnet));
+    // Of a prefix that was there before, addresses may rest.
+    for (const { address } of network.cooling.values()) {
+      poolOf(network).restoreReleased(address, releaseTime(network, address, now()));
     }
   }
 

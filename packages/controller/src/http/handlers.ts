@@ -40,6 +40,7 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
   return {
     createTenant: ({ body }, caller) => tenants.create(body, caller),
     getTenant: ({ params }) => tenants.get(params.tenant),
+    getTenantUsage: ({ params }) => nouns.usage.ofTenant(params.tenant),
     updateTenant: ({ params, body }, caller) => tenants.update(params.tenant, body, caller),
     deleteTenant: ({ params }, caller) => tenants.delete(params.tenant, caller),
     listTenants: ({ query }) =>
@@ -52,6 +53,7 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
 
     createNetwork: ({ params, body }, caller) => networks.create(params.tenant, body, caller),
     getNetwork: ({ params }) => networks.get(params.tenant, params.network),
+    getNetworkUsage: ({ params }) => nouns.usage.ofNetwork(params.tenant, params.network),
     updateNetwork: ({ params, body }, caller) => networks.update(params.tenant, params.network, body, caller),
     deleteNetwork: ({ params }, caller) => networks.delete(params.tenant, params.network, caller),
     listNetworks: ({ query }) => {

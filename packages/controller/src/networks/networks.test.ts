@@ -144,6 +144,17 @@ describe("a subnet", () => {
     expect((await refusal(harness.claim("web", "a", { addresses: ["10.30.0.9"] }))).code).toBe("address_out_of_range");
   });
 
+  test("that comes back keeps the addresses at rest that were released before it went", async () => {
+    await using harness = await startEngine();
+    await harness.network("web", { subnets: [{ prefix: "10.20.0.0/24" }, { prefix: "10.30.0.0/24" }] });
+    await harness.claim("web", "a", { addresses: ["10.30.0.2"] });
+    const { subnets, claims } = harness.engine.nouns;
+    await claims.release(claimName("web", "a"), OPERATOR);
+    await subnets.remove(TENANT, WEB, Cidr.parse("10.30.0.0/24"), OPERATOR);
+    await subnets.add(TENANT, WEB, subnet("10.30.0.0/24"), OPERATOR);
+    expect((await harness.claim("web", "b", { subnet: "10.30.0.0/24" })).addresses).toEqual(["10.30.0.3"]);
+  });
+
   test("that is removed while addresses of it are being claimed keeps them or refuses them", async () => {
     for (let round = 0; round < 20; round++) {
       await using harness = await startEngine();
@@ -169,7 +180,8 @@ describe("a subnet", () => {
     await harness.claim("web", "b");
     await harness.engine.nouns.claims.release(claimName("web", "b"), OPERATOR);
     const [item] = harness.engine.nouns.subnets.list(TENANT, WEB).items;
-    expect(item?.usage).toEqual({ prefix: "10.20.0.0/24", capacity: "243", used: "1", cooling: "1", free: "241" });
+    const use = { capacity: "243", used: "1", held: "1", cooling: "1", free: "241" };
+    expect(item?.usage).toEqual({ prefix: "10.20.0.0/24", ...use });
   });
 });
 

@@ -7,6 +7,7 @@ import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import { publicNetwork, type StoredNetwork } from "../state/records.ts";
 import type { State } from "../state/state.ts";
+import { checkNetworkQuota } from "./quotas.ts";
 import { takeSegment } from "./segments.ts";
 import { checkedSubnet, checkOverlap } from "./subnet-check.ts";
 
@@ -33,6 +34,7 @@ export function createNetworks(platform: Platform): Networks {
         if (state.network(tenant, body.name)?.record !== undefined) {
           throw new HoldfastError("already_exists", `network ${body.name} exists already in tenant ${tenant}`);
         }
+        checkNetworkQuota(owner, networksOf(state, tenant));
         const subnets = body.subnets.map((subnet, index) => checkedSubnet(subnet, `subnets.${index}.`));
         const taken = prefixesOf(state, tenant);
         for (const [index, { prefix }] of subnets.entries()) {
@@ -124,6 +126,13 @@ export function prefixesOf(state: State, tenant: Name) {
   return networks.flatMap(({ name, record }) =>
     (record?.subnets ?? []).map(({ prefix }) => ({ prefix, network: name })),
   );
+}
+
+/** How many networks a tenant has. */
+function networksOf(state: State, tenant: Name): number {
+  let count = 0;
+  for (const { record } of state.networks.get(tenant)?.values() ?? []) if (record !== undefined) count++;
+  return count;
 }
 
 interface Removal<T> {

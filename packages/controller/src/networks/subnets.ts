@@ -1,5 +1,5 @@
 import { Cidr, HoldfastError, type Name } from "@holdfast/core";
-import type { Network, NewSubnet, Subnet } from "@holdfast/model";
+import type { Network, NewSubnet, Subnet, SubnetUsage } from "@holdfast/model";
 import type { Platform } from "../platform.ts";
 import { checkIfMatch, checkOpen, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
@@ -7,16 +7,11 @@ import { keys } from "../state/keys.ts";
 import { publicNetwork, type StoredNetwork } from "../state/records.ts";
 import { closing, prefixesOf } from "./networks.ts";
 import { checkedSubnet, checkOverlap } from "./subnet-check.ts";
+import { usageOfSubnets } from "./usage.ts";
 
 export interface SubnetWithUsage {
   readonly subnet: Subnet;
-  readonly usage: {
-    readonly prefix: Cidr;
-    readonly capacity: string;
-    readonly used: string;
-    readonly cooling: string;
-    readonly free: string;
-  };
+  readonly usage: SubnetUsage;
 }
 
 export interface Subnets {
@@ -28,7 +23,7 @@ export interface Subnets {
 const MOST_SUBNETS = 64;
 
 export function createSubnets(platform: Platform): Subnets {
-  const { state, changer, pools } = platform;
+  const { state, changer } = platform;
 
   return {
     async add(tenant, name, body, caller) {
@@ -88,21 +83,12 @@ export function createSubnets(platform: Platform): Subnets {
 
     list(tenant, name) {
       const { network, record } = requireNetwork(state, tenant, name);
-      const utilisation = new Map(pools.utilisation(network).map((one) => [one.subnet, one]));
-      return {
-        items: record.subnets.map((subnet) => {
-          const { prefix } = subnet;
-          const { allocatable = 0n, used = 0, cooling = 0, free = 0n } = utilisation.get(prefix) ?? {};
-          const usage = {
-            prefix,
-            capacity: String(allocatable),
-            used: String(used),
-            cooling: String(cooling),
-            free: String(free),
-          };
-          return { subnet, usage };
-        }),
-      };
+      const usages = usageOfSubnets(platform, network);
+      return { items: record.subnets.flatMap((subnet, index) => pair(subnet, usages[index])) };
     },
   };
+}
+
+function pair(subnet: Subnet, usage: SubnetUsage | undefined): SubnetWithUsage[] {
+  return usage === undefined ? [] : [{ subnet, usage }];
 }

@@ -2,8 +2,9 @@ import { HoldfastError, Name } from "@holdfast/core";
 import type { NewTenant, Tenant, TenantPatch } from "@holdfast/model";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkIfMatch, notFound } from "../refusals.ts";
-import type { Caller } from "../state/change.ts";
+import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
+import { changedLimits, isCounted } from "./quotas.ts";
 
 export interface Tenants {
   /** Makes the tenant `default` when there is none. */
@@ -29,12 +30,35 @@ export function createTenants({ state, changer, clock }: Platform): Tenants {
         throw new HoldfastError("already_exists", `tenant ${body.name} exists already`);
       }
       draft.expect(keys.tenant(body.name), 0);
-      const tenant = { name: body.name, labels: body.labels, createdAt: timestamp(clock), revision: 0 };
+      const quotas = changedLimits(undefined, body.quotas);
+      const tenant: Tenant = {
+        name: body.name,
+        labels: body.labels,
+        ...(quotas === undefined ? {} : { quotas }),
+        createdAt: timestamp(clock),
+        revision: 0,
+      };
       draft.put(keys.tenant(body.name), tenant);
       draft.put(keys.space(body.name), {});
       return tenant;
     }, caller);
     return { ...result, revision };
+  }
+
+  /**
+   * Makes every claim that was decided on under the former quotas fail: it rests on the keeper, or, when nothing was counted, on its
+   * network's record.
+   */
+  function endCounting(draft: Draft, { name, quotas }: Tenant, after: Tenant): void {
+    if (!isCounted(quotas) && !isCounted(after.quotas)) return;
+    draft.put(keys.keeper(name), { keeper: "" });
+    if (isCounted(quotas)) return;
+    draft.expect(keys.space(name), state.spaces.get(name) ?? 0);
+    for (const { name: network, record } of state.networks.get(name)?.values() ?? []) {
+      if (record === undefined) continue;
+      draft.expect(keys.network(name, network), record.revision);
+      draft.put(keys.network(name, network), record);
+    }
   }
 
   return {
@@ -56,7 +80,11 @@ export function createTenants({ state, changer, clock }: Platform): Tenants {
         const tenant = get(name);
         checkIfMatch(caller, `tenant ${name}`, tenant.revision);
         draft.expect(keys.tenant(name), tenant.revision);
-        const changed: Tenant = { ...tenant, labels: patch.labels ?? tenant.labels };
+        const { quotas: _, ...rest } = tenant;
+        const quotas = changedLimits(tenant.quotas, patch.quotas);
+        const labels = patch.labels ?? tenant.labels;
+        const changed: Tenant = { ...rest, labels, ...(quotas === undefined ? {} : { quotas }) };
+        if (patch.quotas !== undefined) endCounting(draft, tenant, changed);
         draft.put(keys.tenant(name), changed);
         return changed;
       });
@@ -81,6 +109,7 @@ export function createTenants({ state, changer, clock }: Platform): Tenants {
         draft.expect(keys.space(name), state.spaces.get(name) ?? 0);
         draft.delete(keys.tenant(name));
         draft.delete(keys.space(name));
+        draft.delete(keys.keeper(name));
         return undefined;
       });
     },

@@ -15,9 +15,15 @@ export interface Caller {
 
 /** What a change will write, and what must be unchanged for that. */
 export class Draft {
+  /** The draft that this one is a part of; itself when it is none. */
+  readonly whole: Draft;
   readonly #conditions = new Map<string, number>();
   readonly #operations = new Map<string, { readonly operation: Operation; readonly object?: object }>();
-  readonly #abandon: (() => void)[] = [];
+  readonly #abandon: ((outcomeUnknown: boolean) => void)[] = [];
+
+  constructor(whole?: Draft) {
+    this.whole = whole ?? this;
+  }
 
   /** The decision rests on this key being at this revision; 0: absent. */
   expect(key: string, revision: number): void {
@@ -37,13 +43,13 @@ export class Draft {
     this.#operations.set(key, { operation: { kind: "delete", key } });
   }
 
-  /** Runs when the draft is not committed. */
-  whenAbandoned(undo: () => void): void {
+  /** Runs when the draft is not committed; with `outcomeUnknown`, the store did not say, and it may yet turn out that it was. */
+  whenAbandoned(undo: (outcomeUnknown: boolean) => void): void {
     this.#abandon.push(undo);
   }
 
-  abandon(): void {
-    for (const undo of this.#abandon.splice(0)) undo();
+  abandon(outcomeUnknown = false): void {
+    for (const undo of this.#abandon.splice(0)) undo(outcomeUnknown);
   }
 
   get changesNothing(): boolean {
@@ -134,7 +140,7 @@ export function createChanger(dependencies: {
       const outcome = await store.commit(draft.transaction());
       if (outcome.kind === "committed") return outcome.revision;
     } catch (error) {
-      draft.abandon();
+      draft.abandon(true);
       for (const { key, text } of announced) state.retract(key, text);
       throw error;
     }

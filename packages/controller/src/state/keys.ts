@@ -11,6 +11,8 @@ export const keys = {
   tenant: (tenant: Name) => `tenants/${tenant}`,
   /** Put by everything that changes which networks or prefixes a tenant has; whoever decides by those expects its revision. */
   space: (tenant: Name) => `spaces/${tenant}`,
+  /** {@link Keeper}: which controller counts what a tenant with quotas claims. */
+  keeper: (tenant: Name) => `keepers/${tenant}`,
   /** {@link StoredNetwork} */
   network: (tenant: Name, network: Name) => `networks/${tenant}/${network}`,
   /** {@link Counters}: short ids that were never used, and where the search for a free segment goes on. */
@@ -45,6 +47,7 @@ export function ledgerPrefix(tenant: Name, network: Name, address: IpAddress): s
 export const CACHED = [
   "tenants",
   "spaces",
+  "keepers",
   "counters",
   "segments",
   "nodes",
@@ -72,7 +75,7 @@ export function splitKey(key: string, slashes: number): string[] {
 
 /** What a key names: the way back from {@link keys}. */
 export const named = {
-  /** Of `tenants/…`, `spaces/…` and `nodes/…`. */
+  /** Of `tenants/…`, `spaces/…`, `keepers/…` and `nodes/…`. */
   one: (key: string): Name => Name.parse(key.slice(key.indexOf("/") + 1)),
   network(key: string) {
     const [, tenant = "", network = ""] = splitKey(key, 2);

@@ -20,6 +20,12 @@ export interface Counters {
   readonly last: { readonly vlan: number; readonly vxlan: number };
 }
 
+/** Who alone may add to what a tenant with quotas has: only one that sees all of it can count. */
+export interface Keeper {
+  /** Nonce of a controller's process; empty: nobody, whoever comes first takes it. */
+  readonly keeper: string;
+}
+
 /** A released address that rests. */
 export interface Cooling {
   /** RFC 3339. */

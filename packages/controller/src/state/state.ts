@@ -12,7 +12,7 @@ import {
   type Packing,
 } from "./network-state.ts";
 import { createRecordFields } from "./record-fields.ts";
-import type { Cooling, Counters, StateChange, StoredNetwork, StoredNode, Superseded } from "./records.ts";
+import type { Cooling, Counters, Keeper, StateChange, StoredNetwork, StoredNode, Superseded } from "./records.ts";
 import { addTo, removeFrom } from "./reverse-index.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
 
@@ -30,6 +30,8 @@ export class State {
   readonly tenants = new Map<Name, Tenant>();
   /** Revision of each tenant's {@link keys.space}. */
   readonly spaces = new Map<Name, number>();
+  /** By tenant. */
+  readonly keepers = new Map<Name, Versioned<Keeper>>();
   readonly nodes = new Map<Name, StoredNode>();
   readonly #packing: Packing = { rows: createRows(), fields: createRecordFields() };
   readonly endpoints = createEndpointTable(this.#packing);
@@ -125,6 +127,9 @@ export class State {
       case "spaces":
         this.spaces.set(named.one(key), entry.revision);
         return undefined;
+      case "keepers":
+        this.keepers.set(named.one(key), this.#parse<Keeper>(entry));
+        return undefined;
       case "counters":
         this.counters = this.#parse<Counters>(entry);
         return undefined;
@@ -185,6 +190,9 @@ export class State {
       }
       case "spaces":
         this.spaces.delete(named.one(key));
+        return undefined;
+      case "keepers":
+        this.keepers.delete(named.one(key));
         return undefined;
       case "segments":
         this.segments.delete(key.slice("segments/".length));

@@ -20,7 +20,14 @@ export const claimRoutes = {
     reply: claimSchema,
     status: 201,
     idempotent: true,
-    errors: ["not_found", "already_exists", "address_in_use", "address_out_of_range", "pool_exhausted"],
+    errors: [
+      "not_found",
+      "already_exists",
+      "address_in_use",
+      "address_out_of_range",
+      "pool_exhausted",
+      "quota_exceeded",
+    ],
   }),
   listClaims: route({
     id: "listClaims",

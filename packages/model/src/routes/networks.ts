@@ -4,19 +4,9 @@ import { networkPatchSchema, networkSchema, newNetworkSchema } from "../network.
 import { networkParams, pageOf, pageQuery, selectorField, tenantParams } from "../page.ts";
 import { route } from "../route.ts";
 import { newSubnetSchema, subnetSchema } from "../subnet.ts";
+import { networkUsageSchema, subnetUsageSchema } from "../usage.ts";
 
 export const networkPageSchema = pageOf(networkSchema, "NetworkPage");
-
-/** Addresses of one subnet by state. Numbers as text: a v6 prefix has more than a JSON number holds exactly. */
-export const subnetUsageSchema = z
-  .strictObject({
-    prefix: cidrField,
-    capacity: z.string(),
-    used: z.string(),
-    cooling: z.string(),
-    free: z.string(),
-  })
-  .meta({ id: "SubnetUsage" });
 
 export const networkRoutes = {
   createNetwork: route({
@@ -30,7 +20,7 @@ export const networkRoutes = {
     reply: networkSchema,
     status: 201,
     idempotent: true,
-    errors: ["not_found", "already_exists", "conflict", "pool_exhausted"],
+    errors: ["not_found", "already_exists", "conflict", "pool_exhausted", "quota_exceeded"],
   }),
   listNetworks: route({
     id: "listNetworks",
@@ -51,6 +41,17 @@ export const networkRoutes = {
     tag: "network",
     params: networkParams,
     reply: networkSchema,
+    status: 200,
+    errors: ["not_found"],
+  }),
+  getNetworkUsage: route({
+    id: "getNetworkUsage",
+    method: "GET",
+    path: "/v1/tenants/{tenant}/networks/{network}/usage",
+    summary: "How full a network is, by family and subnet by subnet.",
+    tag: "network",
+    params: networkParams,
+    reply: networkUsageSchema,
     status: 200,
     errors: ["not_found"],
   }),

@@ -82,7 +82,7 @@ export const nodeRoutes = {
     body: reservationRequestSchema,
     reply: reservationSchema,
     status: 200,
-    errors: ["not_found", "claim_bound", "address_in_use", "address_out_of_range", "pool_exhausted"],
+    errors: ["not_found", "claim_bound", "address_in_use", "address_out_of_range", "pool_exhausted", "quota_exceeded"],
   }),
   report: route({
     id: "report",

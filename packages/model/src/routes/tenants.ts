@@ -2,6 +2,7 @@ import { z } from "zod";
 import { pageOf, pageQuery, selectorField, tenantParams } from "../page.ts";
 import { route } from "../route.ts";
 import { newTenantSchema, tenantPatchSchema, tenantSchema } from "../tenant.ts";
+import { tenantUsageSchema } from "../usage.ts";
 
 export const tenantPageSchema = pageOf(tenantSchema, "TenantPage");
 
@@ -40,11 +41,22 @@ export const tenantRoutes = {
     status: 200,
     errors: ["not_found"],
   }),
+  getTenantUsage: route({
+    id: "getTenantUsage",
+    method: "GET",
+    path: "/v1/tenants/{tenant}/usage",
+    summary: "What a tenant has, and what it may have.",
+    tag: "tenant",
+    params: tenantParams,
+    reply: tenantUsageSchema,
+    status: 200,
+    errors: ["not_found"],
+  }),
   updateTenant: route({
     id: "updateTenant",
     method: "PATCH",
     path: "/v1/tenants/{tenant}",
-    summary: "Change a tenant's labels.",
+    summary: "Change a tenant's labels and quotas; what is there stays, also above a lowered quota.",
     tag: "tenant",
     params: tenantParams,
     body: tenantPatchSchema,

@@ -1,0 +1,78 @@
+import { Cidr, type Family, type Name } from "@holdfast/core";
+import type { AddressUsage, NetworkUsage, SubnetUsage, TenantUsage } from "@holdfast/model";
+import type { Platform } from "../platform.ts";
+import { notFound, requireNetwork } from "../refusals.ts";
+import type { NetworkState } from "../state/network-state.ts";
+
+/** How full subnets, networks and tenants are: from counters, so that it costs as much as there are subnets, however many claims there are. */
+export interface Usage {
+  /** @throws HoldfastError `not_found`. */
+  ofNetwork(tenant: Name, network: Name): NetworkUsage;
+  /** @throws HoldfastError `not_found`. */
+  ofTenant(tenant: Name): TenantUsage;
+}
+
+export function createUsage({ state, pools, counts }: Pick<Platform, "state" | "pools" | "counts">): Usage {
+  return {
+    ofNetwork(tenant, name) {
+      const { network } = requireNetwork(state, tenant, name);
+      const subnets = usageOfSubnets({ pools, counts }, network);
+      return {
+        tenant,
+        network: name,
+        claims: network.claims.size,
+        v4: sumOf(subnets, "v4"),
+        v6: sumOf(subnets, "v6"),
+        subnets: [...subnets],
+      };
+    },
+
+    ofTenant(name) {
+      const tenant = state.tenants.get(name);
+      if (tenant === undefined) throw notFound(`tenant ${name}`);
+      const networks = [...(state.networks.get(name)?.values() ?? [])].filter(({ record }) => record !== undefined);
+      const subnets = networks.flatMap((network) => usageOfSubnets({ pools, counts }, network));
+      return {
+        tenant: name,
+        networks: networks.length,
+        ...counts.ofTenant(name),
+        ...(tenant.quotas === undefined ? {} : { quotas: tenant.quotas }),
+        v4: sumOf(subnets, "v4"),
+        v6: sumOf(subnets, "v6"),
+      };
+    },
+  };
+}
+
+/** In the order of the network's subnets. */
+export function usageOfSubnets(
+  { pools, counts }: Pick<Platform, "pools" | "counts">,
+  network: NetworkState,
+): readonly SubnetUsage[] {
+  const inPool = new Map(pools.utilisation(network).map((one) => [one.subnet, one]));
+  return (network.record?.subnets ?? []).map(({ prefix }) => {
+    const { allocatable = 0n, cooling = 0, free = 0n } = inPool.get(prefix) ?? {};
+    const { used, held } = counts.ofSubnet(network, prefix);
+    return {
+      prefix,
+      capacity: String(allocatable),
+      used: String(used),
+      held: String(held),
+      cooling: String(cooling),
+      free: String(free),
+    };
+  });
+}
+
+/** All subnets of a family together. */
+export function sumOf(subnets: readonly SubnetUsage[], family: Family): AddressUsage {
+  const ofFamily = subnets.filter(({ prefix }) => Cidr.family(prefix) === family);
+  const sum = (state: keyof AddressUsage) => String(ofFamily.reduce((all, one) => all + BigInt(one[state]), 0n));
+  return {
+    capacity: sum("capacity"),
+    used: sum("used"),
+    held: sum("held"),
+    cooling: sum("cooling"),
+    free: sum("free"),
+  };
+}
