@@ -1,4 +1,4 @@
-import type { Change, ChangeBatch, Entry } from "./store.ts";
+import type { ChangeBatch, Entry } from "./store.ts";
 
 /**
  * Where a {@link RevisionedStore} keeps its records. Synchronous: nothing else runs between two calls, so that a reader never
@@ -23,6 +23,9 @@ export interface Backend {
   close(): void;
 }
 
+/** What conditions are about: an {@link Entry} without its text. */
+export type Mark = Pick<Entry, "revision" | "created">;
+
 export interface KeyRange {
   readonly prefix: string;
   readonly after?: string | undefined;
@@ -34,9 +37,10 @@ export interface Writer {
   /** The newest revision, the writes before this call included. */
   readonly newest: number;
   readonly compacted: number;
-  get(key: string): Entry | undefined;
-  /** Records a change: as newest value and in the history. */
-  apply(change: Change, lease?: string): void;
+  /** Undefined: the key is absent. */
+  mark(key: string): Mark | undefined;
+  /** Records the changes of the next revision: as newest values and in the history. `leases` has those of the keys put with one. */
+  apply(batch: ChangeBatch, leases: ReadonlyMap<string, string>): void;
   /** Forgets history up to and including a revision. */
   compact(revision: number): void;
   hasLease(id: string): boolean;

@@ -1,7 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { HoldfastError } from "@holdfast/core";
-import type { Backend } from "./backend.ts";
-import { closedError } from "./group-commit.ts";
+import type { Records } from "./records.ts";
 import type { Change, ChangeBatch } from "./store.ts";
 
 /** How much is kept in memory for watchers that are nearly up to date, in changes. */
@@ -21,17 +20,29 @@ interface Sleeper {
  * is too slow for those, from the history. So it costs no memory, however slow it is, and misses nothing.
  */
 export class ChangeFeed {
-  readonly #backend: Backend;
+  readonly #records: Records;
   /** The newest batches, without gaps. */
   #recent: ChangeBatch[] = [];
   #recentChanges = 0;
   #newest: number;
+  #compacted: number;
   readonly #sleepers = new Set<Sleeper>();
-  #closed = false;
+  #ended: HoldfastError | undefined;
 
-  constructor(backend: Backend) {
-    this.#backend = backend;
-    this.#newest = backend.newest;
+  constructor(records: Records) {
+    this.#records = records;
+    this.#newest = records.opened.newest;
+    this.#compacted = records.opened.compacted;
+  }
+
+  /** The revision of the newest batch. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  /** History up to and including a revision has been forgotten. */
+  forgotten(revision: number): void {
+    this.#compacted = revision;
   }
 
   /** Takes in a batch that is durable. Batches come in order, none missing. */
@@ -50,14 +61,14 @@ export class ChangeFeed {
   async *watch(prefix: string, after: number, signal: AbortSignal): AsyncGenerator<ChangeBatch, void> {
     let cursor = after;
     while (!signal.aborted) {
-      if (this.#closed) throw closedError();
+      if (this.#ended !== undefined) throw this.#ended;
       this.#checkAlive(cursor);
       if (cursor === this.#newest) {
         cursor = await this.#sleep(prefix, cursor, signal);
         continue;
       }
       const recent = this.#pageOfRecent(cursor);
-      for (const batch of recent ?? this.#backend.history(cursor, PAGE_CHANGES)) {
+      for (const batch of recent ?? (await this.#pageOfHistory(cursor))) {
         cursor = batch.revision;
         const changes = batch.changes.filter((change) => keyOf(change).startsWith(prefix));
         if (changes.length === 0) continue;
@@ -68,15 +79,14 @@ export class ChangeFeed {
     }
   }
 
-  close(): void {
-    this.#closed = true;
+  /** Ends every watch, and those to come, with an error. */
+  end(error: HoldfastError): void {
+    this.#ended ??= error;
     for (const sleeper of this.#sleepers) sleeper.wake();
   }
 
   #checkAlive(cursor: number): void {
-    if (cursor < this.#backend.compacted) {
-      throw gone(`changes after revision ${cursor} have been compacted up to ${this.#backend.compacted}; list again`);
-    }
+    if (cursor < this.#compacted) throw compacted(cursor, this.#compacted);
     if (cursor > this.#newest) {
       throw gone(`revision ${cursor} is not in this store, which is at ${this.#newest}; list again`);
     }
@@ -87,6 +97,13 @@ export class ChangeFeed {
     const first = this.#recent[0]?.revision;
     if (first === undefined || first > cursor + 1) return undefined;
     return this.#recent.slice(cursor + 1 - first, cursor + 1 - first + PAGE_CHANGES);
+  }
+
+  async #pageOfHistory(cursor: number): Promise<readonly ChangeBatch[]> {
+    const page = await this.#records.history(cursor, PAGE_CHANGES);
+    // Some of it may have been forgotten since it was asked for.
+    if (cursor < page.compacted) throw compacted(cursor, page.compacted);
+    return page.batches;
   }
 
   /** Resolves with the cursor to read on from, when there is something to read, or the end has come. */
@@ -118,6 +135,10 @@ export class ChangeFeed {
 
 function keyOf(change: Change): string {
   return change.kind === "put" ? change.entry.key : change.key;
+}
+
+function compacted(cursor: number, revision: number): HoldfastError {
+  return gone(`changes after revision ${cursor} have been compacted up to ${revision}; list again`);
 }
 
 function gone(message: string): HoldfastError {

@@ -1,91 +1,84 @@
 import { HoldfastError } from "@holdfast/core";
-import type { Backend, Writer } from "./backend.ts";
-
-/**
- * One piece of writing. It decides before it writes: a refusal must leave the records as they were, and must not disturb the rest
- * of the group. What it throws fails the whole group.
- */
-export type Step<T> = (writer: Writer) => Outcome<T>;
-
-export type Outcome<T> =
-  /** `whenDurable` runs once the group is on disk, before the caller hears of it. */
-  | { readonly kind: "done"; readonly result: T; readonly whenDurable?: () => void }
-  | { readonly kind: "refused"; readonly error: HoldfastError };
+import type { Records } from "./records.ts";
+import type { Done, GroupDone, Work } from "./work.ts";
 
 interface Member {
-  run(writer: Writer): void;
-  settle(): void;
+  readonly work: Work;
+  settle(done: Done): void;
   fail(error: unknown): void;
 }
 
 /**
- * Lets everything that waits to be written share one write of the backend, and so one disk flush.
+ * Lets everything that waits to be written share one write, and so one disk flush.
  *
- * The write happens at the end of the turn: requests that arrived together are written together, and those that arrive while the
- * disk is busy make up the next group.
+ * A group is handed over at the end of the turn, or as soon as it is large enough: requests that arrived together are written together, and
+ * those that arrive while the disk is busy make up the next group.
  */
 export class GroupCommit {
-  readonly #backend: Backend;
+  readonly #records: Records;
+  readonly #compacted: (revision: number) => void;
   #members: Member[] = [];
   #closed = false;
 
-  constructor(backend: Backend) {
-    this.#backend = backend;
+  /** @param compacted told how far the history has been forgotten, before the members of the group that did it are */
+  constructor(records: Records, compacted: (revision: number) => void) {
+    this.#records = records;
+    this.#compacted = compacted;
   }
 
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Resolves when the step's writing is durable; rejects with its refusal, or with the backend's error. */
-  run<T>(step: Step<T>): Promise<T> {
+  /**
+   * Resolves with what `settle` makes of the outcome, once the work is durable; rejects with what it throws, or with the records' error.
+   * `settle` is called in the order of the works, before any caller hears of the group.
+   */
+  run<T>(work: Work, settle: (done: Done) => T): Promise<T> {
     if (this.#closed) return Promise.reject(closedError());
-    return new Promise((resolve, reject) => {
-      this.#members.push(member(step, resolve, reject));
+    return new Promise((resolve, fail) => {
+      this.#members.push({
+        work,
+        fail,
+        settle(done) {
+          try {
+            resolve(settle(done));
+          } catch (error) {
+            fail(error);
+          }
+        },
+      });
       if (this.#members.length === 1) setImmediate(() => this.flush());
+      if (this.#members.length >= this.#records.handOver) this.flush();
     });
   }
 
-  /** Writes what waits, now. */
+  /** Hands over what waits, now. */
   flush(): void {
     const group = this.#members;
     this.#members = [];
     if (group.length === 0) return;
-    try {
-      this.#backend.write((writer) => {
-        for (const one of group) one.run(writer);
-      });
-    } catch (error) {
-      for (const one of group) one.fail(error);
-      return;
-    }
-    for (const one of group) one.settle();
+    const works = group.map(({ work }) => work);
+    this.#records.perform(works, {
+      done: (told) => this.#settle(group, told),
+      failed: (error) => {
+        for (const one of group) one.fail(error);
+      },
+    });
   }
 
-  /** Writes what waits and takes nothing more. */
+  /** Hands over what waits and takes nothing more. */
   close(): void {
     this.#closed = true;
     this.flush();
+  }
+
+  #settle(group: readonly Member[], { done, compacted }: GroupDone): void {
+    this.#compacted(compacted);
+    for (const [index, one] of done.entries()) group[index]?.settle(one);
   }
 }
 
 export function closedError(): HoldfastError {
   return new HoldfastError("unavailable", "the store is closed", { retryable: false });
-}
-
-/** Keeps one step's outcome until the group is durable. */
-function member<T>(step: Step<T>, resolve: (result: T) => void, fail: (error: unknown) => void): Member {
-  let settle = (): void => {};
-  return {
-    run(writer) {
-      const outcome = step(writer);
-      settle = () => {
-        if (outcome.kind === "refused") return fail(outcome.error);
-        outcome.whenDurable?.();
-        resolve(outcome.result);
-      };
-    },
-    settle: () => settle(),
-    fail,
-  };
 }

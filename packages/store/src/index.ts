@@ -1,5 +1,4 @@
-export { openMemoryStore, openSqliteStore, type SqliteStoreOptions } from "./open.ts";
-export type { RevisionedStoreOptions } from "./revisioned-store.ts";
+export { openMemoryStore, openSqliteStore, type RevisionedStoreOptions, type SqliteStoreOptions } from "./open.ts";
 export type { Survives } from "./sqlite-file.ts";
 export type {
   Change,

@@ -36,3 +36,11 @@ function rank(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
+
+/** @throws HoldfastError `invalid_argument` unless it is a whole number from 0. */
+export function checkCount(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new HoldfastError("invalid_argument", `${name} is a whole number from 0, not ${value}`, {
+    details: { field: name },
+  });
+}

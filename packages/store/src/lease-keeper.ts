@@ -13,6 +13,7 @@ export class LeaseKeeper {
   readonly #clock: Clock;
   readonly #onDue: (ids: readonly string[]) => void;
   readonly #deadlines = new Map<string, number>();
+  #closed = false;
   #timer: { readonly due: number; readonly abort: AbortController } | undefined;
 
   constructor(clock: Clock, onDue: (ids: readonly string[]) => void) {
@@ -27,6 +28,7 @@ export class LeaseKeeper {
 
   /** The lease now ends after this time. */
   start(id: string, milliseconds: number): void {
+    if (this.#closed) return;
     this.#deadlines.set(id, this.#clock.monotonic() + milliseconds);
     this.#arm();
   }
@@ -48,6 +50,7 @@ export class LeaseKeeper {
   }
 
   close(): void {
+    this.#closed = true;
     this.#deadlines.clear();
     this.#timer?.abort.abort();
     this.#timer = undefined;

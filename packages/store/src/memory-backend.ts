@@ -1,6 +1,6 @@
 import type { Backend, KeyRange, LeaseRecord, Writer } from "./backend.ts";
 import { compareKeys } from "./keys.ts";
-import type { Change, ChangeBatch, Entry } from "./store.ts";
+import type { ChangeBatch, Entry } from "./store.ts";
 
 /** Keeps everything in this process, for tests and for what need not outlive it. */
 export class MemoryBackend implements Backend, Writer {
@@ -8,7 +8,7 @@ export class MemoryBackend implements Backend, Writer {
   compacted = 0;
   readonly #entries = new Map<string, { readonly entry: Entry; readonly lease: string | undefined }>();
   readonly #keys: string[] = [];
-  readonly #history: { readonly revision: number; readonly changes: Change[] }[] = [];
+  readonly #history: ChangeBatch[] = [];
   readonly #leases = new Map<string, LeaseRecord>();
 
   get(key: string): Entry | undefined {
@@ -51,19 +51,17 @@ export class MemoryBackend implements Backend, Writer {
     return work(this);
   }
 
-  apply(change: Change, lease?: string): void {
-    const revision = change.kind === "put" ? change.entry.revision : change.revision;
-    const last = this.#history.at(-1);
-    if (last?.revision === revision) last.changes.push(change);
-    else this.#history.push({ revision, changes: [change] });
-    this.newest = revision;
-    const key = change.kind === "put" ? change.entry.key : change.key;
-    if (change.kind === "delete") {
-      if (this.#entries.delete(key)) this.#keys.splice(this.#place(key), 1);
-      return;
+  mark(key: string): Entry | undefined {
+    return this.get(key);
+  }
+
+  apply(batch: ChangeBatch, leases: ReadonlyMap<string, string>): void {
+    this.#history.push(batch);
+    this.newest = batch.revision;
+    for (const change of batch.changes) {
+      if (change.kind === "delete") this.#delete(change.key);
+      else this.#put(change.entry, leases.get(change.entry.key));
     }
-    if (!this.#entries.has(key)) this.#keys.splice(this.#place(key), 0, key);
-    this.#entries.set(key, { entry: change.entry, lease });
   }
 
   compact(revision: number): void {
@@ -89,6 +87,16 @@ export class MemoryBackend implements Backend, Writer {
   }
 
   close(): void {}
+
+  #put(entry: Entry, lease: string | undefined): void {
+    const { key } = entry;
+    if (!this.#entries.has(key)) this.#keys.splice(this.#place(key), 0, key);
+    this.#entries.set(key, { entry, lease });
+  }
+
+  #delete(key: string): void {
+    if (this.#entries.delete(key)) this.#keys.splice(this.#place(key), 1);
+  }
 
   /** Index of the first key that is not below `key`. */
   #place(key: string): number {

@@ -3,7 +3,8 @@ import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
 import type { Writer } from "./backend.ts";
 import { MemoryBackend } from "./memory-backend.ts";
-import { RevisionedStore, type RevisionedStoreOptions } from "./revisioned-store.ts";
+import { localRecords } from "./records.ts";
+import { RevisionedStore } from "./revisioned-store.ts";
 import type { Store } from "./store.ts";
 
 /** Counts disk flushes, and fails them when told. */
@@ -24,11 +25,12 @@ class ObservedBackend extends MemoryBackend {
   }
 }
 
-function setup(options: RevisionedStoreOptions = {}) {
+function setup({ keepRevisions = 100_000 } = {}) {
   const backend = new ObservedBackend();
   const clock = new ManualClock();
   const logger = new RecordingLogger();
-  return { backend, clock, logger, store: new RevisionedStore({ backend, clock, logger }, options) };
+  const records = localRecords(backend, { keepRevisions });
+  return { backend, clock, logger, store: new RevisionedStore({ records, clock, logger }) };
 }
 
 const put = (store: Store, key: string, lease?: string) =>
@@ -70,7 +72,7 @@ describe("automatic compaction", () => {
   test("catches up in small steps when the limit was higher before", async () => {
     const { backend, clock, logger, store } = setup();
     for (let index = 0; index < 500; index++) await put(store, "k");
-    const again = new RevisionedStore({ backend, clock, logger }, { keepRevisions: 100 });
+    const again = new RevisionedStore({ records: localRecords(backend, { keepRevisions: 100 }), clock, logger });
     await put(again, "k");
     expect(backend.compacted).toBe(4);
     for (let index = 0; index < 300; index++) await put(again, "k");

@@ -1,60 +1,69 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, errorText, HoldfastError, type Logger } from "@holdfast/core";
-import type { Backend, Writer } from "./backend.ts";
 import { ChangeFeed } from "./change-feed.ts";
-import { closedError, GroupCommit, type Outcome } from "./group-commit.ts";
-import { checkKey } from "./keys.ts";
+import { closedError, GroupCommit } from "./group-commit.ts";
+import { checkCount, checkKey } from "./keys.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
-import type { Change, ChangeBatch, CommitResult, Entry, Lease, Page, Store, Transaction } from "./store.ts";
+import { changesOf } from "./performing.ts";
+import type { Records } from "./records.ts";
+import type { Change, ChangeBatch, CommitResult, Entry, Lease, Operation, Page, Store, Transaction } from "./store.ts";
+import type { Done } from "./work.ts";
 
 /** How long to wait before expired leases are removed again after that failed. */
 const SWEEP_RETRY_MILLISECONDS = 1000;
 
-export interface RevisionedStoreOptions {
-  /** How many of the newest revisions watchers can go back to. Default 100000. Up to a hundredth more may be kept. */
-  readonly keepRevisions?: number;
-}
-
-/** The {@link Store} over records that one process owns: revisions, conditions, leases and feeds; the backend only keeps them. */
+/** The {@link Store} over records that one process owns: groups, leases and feeds; who keeps the {@link Records} decides and writes. */
 export class RevisionedStore implements Store {
-  readonly #backend: Backend;
+  readonly #records: Records;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #keepRevisions: number;
   readonly #group: GroupCommit;
   readonly #feed: ChangeFeed;
   readonly #leases: LeaseKeeper;
 
-  constructor(dependencies: { backend: Backend; clock: Clock; logger: Logger }, options: RevisionedStoreOptions = {}) {
-    const { keepRevisions = 100_000 } = options;
-    checkCount("keepRevisions", keepRevisions);
-    this.#keepRevisions = keepRevisions;
-    this.#backend = dependencies.backend;
-    this.#clock = dependencies.clock;
-    this.#logger = dependencies.logger;
-    this.#group = new GroupCommit(this.#backend);
-    this.#feed = new ChangeFeed(this.#backend);
-    this.#leases = new LeaseKeeper(this.#clock, (ids) => void this.#endLeases(ids));
-    this.#restoreLeases();
+  constructor(dependencies: { readonly records: Records; readonly clock: Clock; readonly logger: Logger }) {
+    const { records, clock, logger } = dependencies;
+    this.#records = records;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#feed = new ChangeFeed(records);
+    this.#group = new GroupCommit(records, (revision) => this.#feed.forgotten(revision));
+    this.#leases = new LeaseKeeper(clock, (ids) => void this.#endLeases(ids));
+    records.lost.addEventListener("abort", () => this.#feed.end(records.lost.reason as HoldfastError));
+  }
+
+  /** Ends the leases that ended while nobody ran. To be awaited before anybody reads. */
+  async prepare(): Promise<void> {
+    const now = this.#clock.now().getTime();
+    const { leases } = this.#records.opened;
+    const ended = leases.filter(({ expires }) => expires <= now).map(({ id }) => this.#endLease(id));
+    for (const lease of leases) if (lease.expires > now) this.#leases.restore(lease);
+    this.#group.flush();
+    await Promise.all(ended);
   }
 
   async get(key: string): Promise<Entry | undefined> {
     this.#checkOpen();
-    return this.#backend.get(key);
+    return this.#records.get(key);
   }
 
   async list(prefix: string, options: { readonly limit?: number; readonly after?: string } = {}): Promise<Page> {
     const { limit = 0, after } = options;
     this.#checkOpen();
     checkCount("limit", limit);
-    const entries = this.#backend.list({ prefix, after, limit: limit === 0 ? undefined : limit + 1 });
+    const range = { prefix, after, limit: limit === 0 ? undefined : limit + 1 };
+    const { entries, revision } = await this.#records.list(range);
     const more = limit !== 0 && entries.length > limit;
-    return { entries: more ? entries.slice(0, limit) : entries, revision: this.#backend.newest, more };
+    return { entries: more ? entries.slice(0, limit) : entries, revision, more };
   }
 
   async commit(transaction: Transaction): Promise<CommitResult> {
     checkTransaction(transaction);
-    return this.#group.run((writer) => this.#commit(writer, transaction));
+    this.#checkOpen();
+    const { conditions, operations } = transaction;
+    this.#checkLeases(operations);
+    const work = { kind: "commit", conditions, operations } as const;
+    return this.#group.run(work, (done) => this.#committed(transaction, done));
   }
 
   watch(
@@ -66,18 +75,13 @@ export class RevisionedStore implements Store {
 
   async revision(): Promise<number> {
     this.#checkOpen();
-    return this.#backend.newest;
+    return this.#feed.newest;
   }
 
   async compact(revision: number): Promise<void> {
     checkCount("revision", revision);
-    return this.#group.run((writer) => {
-      if (revision > writer.newest) {
-        const message = `cannot compact up to revision ${revision}: the store is at ${writer.newest}`;
-        return { kind: "refused", error: new HoldfastError("invalid_argument", message) };
-      }
-      if (revision > writer.compacted) writer.compact(revision);
-      return { kind: "done", result: undefined };
+    return this.#group.run({ kind: "compact", revision }, (done) => {
+      if (done.kind !== "done") throw refusal(done);
     });
   }
 
@@ -87,86 +91,69 @@ export class RevisionedStore implements Store {
     }
     const id = randomUUID();
     const ttl = Math.ceil(ttlMilliseconds);
-    await this.#group.run((writer) => this.#startLease(writer, id, ttl));
-    return {
-      id,
-      keepAlive: () =>
-        this.#group.run((writer) => (this.#leaseHolds(writer, id) ? this.#startLease(writer, id, ttl) : noLease(id))),
-      revoke: () => this.#group.run((writer) => this.#endLease(writer, id)),
-    };
+    await this.#startLease(id, ttl, false);
+    return { id, keepAlive: () => this.#keepAlive(id, ttl), revoke: () => this.#endLease(id) };
   }
 
   async close(): Promise<void> {
     if (this.#group.closed) return;
     this.#group.close();
     this.#leases.close();
-    this.#feed.close();
-    this.#backend.close();
+    this.#feed.end(closedError());
+    await this.#records.close();
   }
 
-  #commit(writer: Writer, { conditions, operations }: Transaction): Outcome<CommitResult> {
-    const conflicts = conditions.filter(({ key, revision }) => (writer.get(key)?.revision ?? 0) !== revision);
-    if (conflicts.length > 0) return { kind: "done", result: { kind: "conflict", conflicts } };
-    const changes: { change: Change; lease: string | undefined }[] = [];
-    const revision = writer.newest + 1;
-    for (const operation of operations) {
-      const { key } = operation;
-      const present = writer.get(key);
-      if (operation.kind === "delete") {
-        if (present) changes.push({ change: { kind: "delete", key, revision }, lease: undefined });
-        continue;
-      }
-      const { value, lease } = operation;
-      if (lease !== undefined && !this.#leaseHolds(writer, lease)) return noLease(lease);
-      const entry = { key, value, revision, created: present?.created ?? revision };
-      changes.push({ change: { kind: "put", entry }, lease });
+  #committed({ conditions, operations }: Transaction, done: Done): CommitResult {
+    if (done.kind === "conflict") {
+      return { kind: "conflict", conflicts: conditions.filter((_, index) => done.conflicts.includes(index)) };
     }
-    if (changes.length === 0) return { kind: "done", result: { kind: "committed", revision: writer.newest } };
-    for (const { change, lease } of changes) writer.apply(change, lease);
-    this.#forgetOldHistory(writer);
-    const batch = { revision, changes: changes.map(({ change }) => change) };
-    return {
-      kind: "done",
-      result: { kind: "committed", revision },
-      whenDurable: () => this.#feed.publish(batch),
-    };
+    if (done.kind !== "committed") throw refusal(done);
+    const { revision } = done;
+    const changes = changesOf(operations, done);
+    if (changes.length > 0) this.#feed.publish({ revision, changes });
+    return { kind: "committed", revision };
   }
 
-  /** In steps of a hundredth, because forgetting one by one costs more; never many at once, because that takes long. */
-  #forgetOldHistory(writer: Writer): void {
-    const step = Math.ceil(this.#keepRevisions / 100) + 1;
-    const superfluous = writer.newest - this.#keepRevisions - writer.compacted;
-    if (superfluous >= step) writer.compact(writer.compacted + Math.min(superfluous, 2 * step));
+  #checkLeases(operations: readonly Operation[]): void {
+    for (const operation of operations) {
+      if (operation.kind !== "put" || operation.lease === undefined) continue;
+      if (this.#leases.hasEnded(operation.lease)) throw noLease(operation.lease);
+    }
   }
 
-  #leaseHolds(writer: Writer, id: string): boolean {
-    return writer.hasLease(id) && !this.#leases.hasEnded(id);
+  async #keepAlive(id: string, ttlMilliseconds: number): Promise<void> {
+    this.#checkOpen();
+    if (this.#leases.hasEnded(id)) throw noLease(id);
+    // At once, so that its end does not come between: what is written first is this.
+    this.#leases.start(id, ttlMilliseconds);
+    await this.#startLease(id, ttlMilliseconds, true);
   }
 
-  #startLease(writer: Writer, id: string, ttlMilliseconds: number): Outcome<void> {
-    writer.putLease({ id, ttlMilliseconds, expires: this.#clock.now().getTime() + ttlMilliseconds });
-    return { kind: "done", result: undefined, whenDurable: () => this.#leases.start(id, ttlMilliseconds) };
+  #startLease(id: string, ttlMilliseconds: number, again: boolean): Promise<void> {
+    const lease = { id, ttlMilliseconds, expires: this.#clock.now().getTime() + ttlMilliseconds };
+    return this.#group.run({ kind: "start-lease", lease, again }, (done) => {
+      if (done.kind === "done") {
+        if (!again) this.#leases.start(id, ttlMilliseconds);
+        return;
+      }
+      this.#leases.forget(id);
+      throw refusal(done);
+    });
   }
 
-  #endLease(writer: Writer, id: string): Outcome<void> {
-    if (!writer.hasLease(id)) return { kind: "done", result: undefined };
-    const revision = writer.newest + 1;
-    const changes = writer.keysOfLease(id).map((key): Change => ({ kind: "delete", key, revision }));
-    for (const change of changes) writer.apply(change);
-    writer.deleteLease(id);
-    return {
-      kind: "done",
-      result: undefined,
-      whenDurable: () => {
-        this.#leases.forget(id);
-        if (changes.length > 0) this.#feed.publish({ revision, changes });
-      },
-    };
+  #endLease(id: string): Promise<void> {
+    return this.#group.run({ kind: "end-lease", id }, (done) => {
+      if (done.kind !== "lease-ended") throw refusal(done);
+      const { revision, keys } = done;
+      this.#leases.forget(id);
+      if (keys.length === 0) return;
+      this.#feed.publish({ revision, changes: keys.map((key): Change => ({ kind: "delete", key, revision })) });
+    });
   }
 
-  /** Ends leases whose time is over. None comes back to life meanwhile: {@link #leaseHolds} looks at the time, too. */
+  /** Ends leases whose time is over. None comes back to life meanwhile: {@link #keepAlive} looks at the time, too. */
   async #endLeases(ids: readonly string[]): Promise<void> {
-    const ended = ids.map((id) => this.#group.run((writer) => this.#endLease(writer, id)));
+    const ended = ids.map((id) => this.#endLease(id));
     const failure = (await Promise.allSettled(ended)).find((result) => result.status === "rejected");
     if (this.#group.closed) return;
     if (failure === undefined) return this.#leases.rearm();
@@ -174,20 +161,9 @@ export class RevisionedStore implements Store {
     this.#leases.rearm(SWEEP_RETRY_MILLISECONDS);
   }
 
-  /** Leases that ended while nobody ran end before anybody reads. */
-  #restoreLeases(): void {
-    const records = this.#backend.leases();
-    const now = this.#clock.now().getTime();
-    const ended = records.filter(({ expires }) => expires <= now);
-    if (ended.length > 0) {
-      const outcomes = this.#backend.write((writer) => ended.map(({ id }) => this.#endLease(writer, id)));
-      for (const outcome of outcomes) if (outcome.kind === "done") outcome.whenDurable?.();
-    }
-    for (const lease of records) if (lease.expires > now) this.#leases.restore(lease);
-  }
-
   #checkOpen(): void {
     if (this.#group.closed) throw closedError();
+    this.#records.lost.throwIfAborted();
   }
 }
 
@@ -206,13 +182,17 @@ function checkTransaction({ conditions, operations }: Transaction): void {
   }
 }
 
-function checkCount(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw new HoldfastError("invalid_argument", `${name} is a whole number from 0, not ${value}`, {
-    details: { field: name },
-  });
+function refusal(done: Done): Error {
+  switch (done.kind) {
+    case "no-lease":
+      return noLease(done.id);
+    case "not-reached":
+      return new HoldfastError("invalid_argument", `cannot compact: the store is only at revision ${done.newest}`);
+    default:
+      return new TypeError(`bug: nobody asked for ${done.kind}`);
+  }
 }
 
-function noLease(id: string): Outcome<never> {
-  return { kind: "refused", error: new HoldfastError("not_found", `lease ${id} has ended; grant a new one`) };
+function noLease(id: string): HoldfastError {
+  return new HoldfastError("not_found", `lease ${id} has ended; grant a new one`);
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { Backend, KeyRange, LeaseRecord, Writer } from "./backend.ts";
+import type { Backend, KeyRange, LeaseRecord, Mark, Writer } from "./backend.ts";
 import { endOfPrefix } from "./keys.ts";
 import { openSqliteFile, type SqliteFile, type Survives, translating } from "./sqlite-file.ts";
 import type { Change, ChangeBatch, Entry } from "./store.ts";
@@ -14,8 +14,6 @@ export class SqliteBackend implements Backend, Writer {
   readonly #sql: ReturnType<typeof statements>;
   #newest = 0;
   #compacted = 0;
-  /** Place of the newest change among those of its revision. */
-  #position = 0;
   /** Whether a transaction is open. It begins with the first change, so that a group which changes nothing costs no disk access. */
   #writing = false;
 
@@ -52,15 +50,13 @@ export class SqliteBackend implements Backend, Writer {
 
   history(after: number, changes: number): readonly ChangeBatch[] {
     return translating(this.#path, () => {
-      const batches: { readonly revision: number; readonly changes: Change[] }[] = [];
+      const batches: ChangeBatch[] = [];
       let count = 0;
       for (const row of this.#sql.history.iterate(after)) {
-        const revision = Number(row.revision);
-        const last = batches.at(-1);
-        if (last?.revision === revision) last.changes.push(changeOf(row));
-        else if (count >= changes) break;
-        else batches.push({ revision, changes: [changeOf(row)] });
-        count++;
+        const batch = batchOf(Number(row.revision), String(row.changes));
+        batches.push(batch);
+        count += batch.changes.length;
+        if (count >= changes) break;
       }
       return batches;
     });
@@ -90,21 +86,23 @@ export class SqliteBackend implements Backend, Writer {
     }
   }
 
-  apply(change: Change, lease?: string): void {
-    const revision = change.kind === "put" ? change.entry.revision : change.revision;
-    const position = revision === this.#newest ? this.#position + 1 : 0;
+  mark(key: string): Mark | undefined {
+    const row = translating(this.#path, () => this.#sql.mark.get(key));
+    return row === undefined ? undefined : { revision: Number(row.revision), created: Number(row.created) };
+  }
+
+  apply({ revision, changes }: ChangeBatch, leases: ReadonlyMap<string, string>): void {
     this.#change(() => {
-      if (change.kind === "put") {
-        const { key, value, created } = change.entry;
-        this.#sql.put.run(key, value, revision, created, lease ?? null);
-        this.#sql.record.run(revision, position, key, value, created);
-      } else {
-        this.#sql.delete.run(change.key);
-        this.#sql.record.run(revision, position, change.key, null, null);
+      for (const change of changes) {
+        if (change.kind === "delete") this.#sql.delete.run(change.key);
+        else {
+          const { key, value, created } = change.entry;
+          this.#sql.put.run(key, value, revision, created, leases.get(key) ?? null);
+        }
       }
+      this.#sql.record.run(revision, JSON.stringify(changes.map(recorded)));
     });
     this.#newest = revision;
-    this.#position = position;
   }
 
   compact(revision: number): void {
@@ -160,14 +158,26 @@ function entryOf(row: Row): Entry {
   };
 }
 
-function changeOf(row: Row): Change {
-  if (row.value !== null) return { kind: "put", entry: entryOf(row) };
-  return { kind: "delete", key: String(row.key), revision: Number(row.revision) };
+/** A change as the history has it: key, value and first revision of a put; only the key of a deletion. */
+type Recorded = readonly [key: string, value: string, created: number] | readonly [key: string];
+
+function recorded(change: Change): Recorded {
+  return change.kind === "delete" ? [change.key] : [change.entry.key, change.entry.value, change.entry.created];
+}
+
+function batchOf(revision: number, changes: string): ChangeBatch {
+  return { revision, changes: (JSON.parse(changes) as Recorded[]).map((one) => changeOf(one, revision)) };
+}
+
+function changeOf([key, value, created]: Recorded, revision: number): Change {
+  if (value === undefined || created === undefined) return { kind: "delete", key, revision };
+  return { kind: "put", entry: { key, value, revision, created } };
 }
 
 function statements(database: DatabaseSync) {
   return {
     get: database.prepare("SELECT key, value, revision, created FROM entries WHERE key = ?"),
+    mark: database.prepare("SELECT revision, created FROM entries WHERE key = ?"),
     list: database.prepare(
       "SELECT key, value, revision, created FROM entries WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?",
     ),
@@ -176,10 +186,8 @@ function statements(database: DatabaseSync) {
        ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision, lease = excluded.lease`,
     ),
     delete: database.prepare("DELETE FROM entries WHERE key = ?"),
-    record: database.prepare("INSERT INTO history (revision, position, key, value, created) VALUES (?, ?, ?, ?, ?)"),
-    history: database.prepare(
-      "SELECT revision, key, value, created FROM history WHERE revision > ? ORDER BY revision, position",
-    ),
+    record: database.prepare("INSERT INTO history (revision, changes) VALUES (?, ?)"),
+    history: database.prepare("SELECT revision, changes FROM history WHERE revision > ? ORDER BY revision"),
     newest: database.prepare("SELECT max(revision) AS revision FROM history"),
     forget: database.prepare("DELETE FROM history WHERE revision <= ?"),
     compacted: database.prepare("SELECT value FROM meta WHERE name = 'compacted'"),

@@ -18,6 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openSqliteStore } from "./open.ts";
 import { SqliteBackend } from "./sqlite-backend.ts";
 import { openSqliteFile } from "./sqlite-file.ts";
+import type { ChangeBatch } from "./store.ts";
 import { scratchFolder } from "./testing/scratch-folder.ts";
 
 let scratch: ReturnType<typeof scratchFolder>;
@@ -55,9 +56,9 @@ describe("a file of somebody else", () => {
   test("a store of a newer program is refused and left as it is", async () => {
     await (await open()).close();
     const newer = new DatabaseSync(path);
-    newer.exec("PRAGMA user_version = 2");
+    newer.exec("PRAGMA user_version = 3");
     newer.close();
-    await expectRefusedUnchanged({ code: "precondition_failed", message: expect.stringContaining("schema version 2") });
+    await expectRefusedUnchanged({ code: "precondition_failed", message: expect.stringContaining("schema version 3") });
   });
 });
 
@@ -179,17 +180,19 @@ describe("durability of a store that need not survive a loss of power", () => {
 describe("a group whose writing fails", () => {
   test("is taken back whole, and the next one goes on from there", () => {
     const backend = new SqliteBackend(path);
-    const entry = (key: string, revision: number) => ({ key, value: "", revision, created: revision });
-    backend.write((writer) => writer.apply({ kind: "put", entry: entry("a", 1) }));
+    const batch = (key: string, revision: number): ChangeBatch => {
+      return { revision, changes: [{ kind: "put", entry: { key, value: "", revision, created: revision } }] };
+    };
+    backend.write((writer) => writer.apply(batch("a", 1), new Map()));
     expect(() =>
       backend.write((writer) => {
-        writer.apply({ kind: "put", entry: entry("b", 2) });
+        writer.apply(batch("b", 2), new Map());
         writer.compact(1);
         throw new TypeError("out of memory");
       }),
     ).toThrow("out of memory");
     expect([backend.newest, backend.compacted, backend.get("b")]).toEqual([1, 0, undefined]);
-    backend.write((writer) => writer.apply({ kind: "put", entry: entry("c", 2) }));
+    backend.write((writer) => writer.apply(batch("c", 2), new Map()));
     expect(backend.history(0, 10).map((batch) => batch.revision)).toEqual([1, 2]);
     expect(backend.history(0, 1).map((batch) => batch.revision)).toEqual([1]);
     backend.close();

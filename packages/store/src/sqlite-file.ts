@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { HoldfastError } from "@holdfast/core";
-import { createSchema, damaged, inspect } from "./sqlite-schema.ts";
+import { damaged, inspect, prepareSchema } from "./sqlite-schema.ts";
 
 /** Primary result codes, https://sqlite.org/rescode.html */
 const SQLITE_BUSY = 5;
@@ -44,7 +44,7 @@ export function openSqliteFile(path: string, survives: Survives = "power-loss"):
     try {
       database.exec("PRAGMA locking_mode = EXCLUSIVE");
       if (!inspected) inspect(path, database);
-      createSchema(database);
+      prepareSchema(database);
       database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${SYNCHRONOUS[survives]}`);
       database.exec("PRAGMA wal_autocheckpoint = 4000");
       database.exec("BEGIN IMMEDIATE; COMMIT");

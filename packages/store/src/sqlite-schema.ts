@@ -5,22 +5,35 @@ import { HoldfastError } from "@holdfast/core";
 const APPLICATION_ID = 0x48465354;
 
 /** Version of the tables below, in the header too. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
+
+/** One row per commit: `changes` is a JSON array of `[key, value, created]` for what was put and `[key]` for what was deleted. */
+const HISTORY = `
+CREATE TABLE history (revision INTEGER PRIMARY KEY NOT NULL, changes TEXT NOT NULL) STRICT;
+`;
 
 const SCHEMA = `
 CREATE TABLE entries (
   key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL, revision INTEGER NOT NULL, created INTEGER NOT NULL, lease TEXT
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX entries_of_lease ON entries (lease) WHERE lease IS NOT NULL;
--- A change without a value is a deletion.
-CREATE TABLE history (
-  revision INTEGER NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, value TEXT, created INTEGER,
-  PRIMARY KEY (revision, position)
-) STRICT, WITHOUT ROWID;
+${HISTORY}
 CREATE TABLE leases (id TEXT PRIMARY KEY NOT NULL, ttl INTEGER NOT NULL, expires INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE meta (name TEXT PRIMARY KEY NOT NULL, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO meta VALUES ('compacted', 0);
 PRAGMA application_id = ${APPLICATION_ID};
+PRAGMA user_version = ${SCHEMA_VERSION};
+`;
+
+/** Version 1 had a row of the history per change; one without a value was a deletion. */
+const FROM_VERSION_1 = `
+ALTER TABLE history RENAME TO history_1;
+${HISTORY}
+INSERT INTO history
+  SELECT revision, json_group_array(
+    CASE WHEN value IS NULL THEN json_array(key) ELSE json_array(key, value, created) END ORDER BY position
+  ) FROM history_1 GROUP BY revision;
+DROP TABLE history_1;
 PRAGMA user_version = ${SCHEMA_VERSION};
 `;
 
@@ -35,7 +48,7 @@ export function inspect(path: string, database: DatabaseSync): void {
     throw new HoldfastError("invalid_argument", `${path} is not a store of Holdfast; it was left as it is`);
   }
   const version = pragma(database, "user_version");
-  if (version !== SCHEMA_VERSION) {
+  if (version !== SCHEMA_VERSION && version !== 1) {
     throw new HoldfastError(
       "precondition_failed",
       `${path} has schema version ${String(version)}, this program knows ${SCHEMA_VERSION}; use the program that wrote it`,
@@ -45,10 +58,10 @@ export function inspect(path: string, database: DatabaseSync): void {
   if (finding !== "ok") throw damaged(path, String(finding));
 }
 
-/** Makes an empty database ours, whole or not at all. */
-export function createSchema(database: DatabaseSync): void {
-  if (!isEmpty(database)) return;
-  database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
+/** Makes an empty database ours and brings one of an older version up to date, whole or not at all. */
+export function prepareSchema(database: DatabaseSync): void {
+  if (isEmpty(database)) database.exec(`BEGIN IMMEDIATE; ${SCHEMA} COMMIT`);
+  else if (pragma(database, "user_version") === 1) database.exec(`BEGIN IMMEDIATE; ${FROM_VERSION_1} COMMIT`);
 }
 
 export function damaged(path: string, finding: string, cause?: unknown): HoldfastError {

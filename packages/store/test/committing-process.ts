@@ -1,14 +1,15 @@
 /**
  * Commits for ever and prints each acknowledged one as `NUMBER REVISION`, until it is killed. Each commit puts two keys.
  *
- * Arguments: database file, first number.
+ * Arguments: database file, first number, which thread works on the file.
  */
 import { writeSync } from "node:fs";
 import { silentLogger, systemClock } from "@holdfast/core";
 import { openSqliteStore } from "../src/open.ts";
 
-const [path = "", first = "0"] = process.argv.slice(2);
-const store = await openSqliteStore({ clock: systemClock, logger: silentLogger }, { path, keepRevisions: 500 });
+const [path = "", first = "0", where] = process.argv.slice(2);
+const thread = where === "own" ? "own" : "this";
+const store = await openSqliteStore({ clock: systemClock, logger: silentLogger }, { path, keepRevisions: 500, thread });
 let next = Number(first);
 
 async function work(): Promise<void> {

@@ -23,30 +23,38 @@ afterEach(() => {
 const open = () => openSqliteStore({ clock: systemClock, logger: silentLogger }, { path });
 
 describe("a process that is killed while it commits", () => {
-  test("has lost nothing that it acknowledged, 20 times over", { timeout: 120_000 }, async () => {
-    const acknowledged = new Map<string, number>();
-    let first = 0;
-    for (let round = 0; round < 20; round++) {
-      const { numbers, highest } = await commitAndKill(first, round);
-      for (const [number, revision] of numbers) acknowledged.set(number, revision);
-      first = Math.max(first, highest + 1) + 100;
+  test.each(["this", "own"])(
+    "has lost nothing that it acknowledged, 20 times over, its file in %s thread",
+    {
+      timeout: 120_000,
+    },
+    async (thread) => {
+      const acknowledged = new Map<string, number>();
+      let first = 0;
+      for (let round = 0; round < 20; round++) {
+        const { numbers, highest } = await commitAndKill(first, round, thread);
+        for (const [number, revision] of numbers) acknowledged.set(number, revision);
+        first = Math.max(first, highest + 1) + 100;
 
-      const store = await open();
-      const left = new Map((await store.list("left/")).entries.map((entry) => [entry.key.slice(5), entry.revision]));
-      const right = new Map((await store.list("right/")).entries.map((entry) => [entry.key.slice(6), entry.revision]));
-      const lost = [...acknowledged].filter(([number, revision]) => left.get(number) !== revision);
-      expect(lost).toEqual([]);
-      expect(right).toEqual(left);
-      expect(await store.revision()).toBe(left.size);
-      await store.close();
-    }
-    expect(acknowledged.size).toBeGreaterThan(1000);
-  });
+        const store = await open();
+        const left = new Map((await store.list("left/")).entries.map((entry) => [entry.key.slice(5), entry.revision]));
+        const right = new Map(
+          (await store.list("right/")).entries.map((entry) => [entry.key.slice(6), entry.revision]),
+        );
+        const lost = [...acknowledged].filter(([number, revision]) => left.get(number) !== revision);
+        expect(lost).toEqual([]);
+        expect(right).toEqual(left);
+        expect(await store.revision()).toBe(left.size);
+        await store.close();
+      }
+      expect(acknowledged.size).toBeGreaterThan(1000);
+    },
+  );
 });
 
 /** Every fourth time the moment is soon after the start, to hit the opening, too; else it is soon after the first commit. */
-async function commitAndKill(first: number, round: number) {
-  const process_ = start([path, String(first)]);
+async function commitAndKill(first: number, round: number, thread: string) {
+  const process_ = start([path, String(first), thread]);
   const output = collectOutput(process_);
   if (round % 4 === 3) await pause(Math.random() * 200);
   else {

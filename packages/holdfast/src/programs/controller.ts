@@ -15,7 +15,7 @@ export async function runController(flags: Readonly<Record<string, string>>): Pr
   mkdirSync(dirname(settings.data), { recursive: true, mode: 0o750 });
 
   await using stack = new AsyncDisposableStack();
-  const opened = await openSqliteStore({ clock: systemClock, logger }, { path: settings.data });
+  const opened = await openSqliteStore({ clock: systemClock, logger }, { path: settings.data, thread: "own" });
   const store = stack.adopt(opened, (open) => open.close());
   const controller = createController({ store, clock: systemClock, logger }, settings);
   stack.defer(() => controller.stop());

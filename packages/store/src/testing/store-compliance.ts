@@ -13,6 +13,8 @@ import { watches } from "./store-watches.ts";
 export interface ComplianceOptions {
   /** A short lease that the store can grant, in milliseconds. Default 1000. */
   readonly leaseMilliseconds?: number;
+  /** How many random programs are tried. Default 50; fewer for a store that takes long to open. */
+  readonly programs?: number;
 }
 
 /** What every {@link Store} does, sentence by sentence. `open` gives an empty one. */
@@ -42,5 +44,5 @@ export function storeCompliance(
     leases(context);
     lifetime(context);
   });
-  storeProperties(name, open);
+  storeProperties(name, open, options);
 }

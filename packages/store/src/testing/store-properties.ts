@@ -4,7 +4,7 @@ import type { CommitResult, Condition, Entry, Operation, Store } from "../store.
 import { collect, type StoreHarness } from "./store-harness.ts";
 
 /** Random programs against a store and against a model of it that is too simple to be wrong. */
-export function storeProperties(name: string, open: () => Promise<StoreHarness>): void {
+export function storeProperties(name: string, open: () => Promise<StoreHarness>, { programs = 50 } = {}): void {
   describe(`${name} against a model`, () => {
     test("answers every program as the model does, and a watch tells the whole story", {
       timeout: 60_000,
@@ -18,7 +18,7 @@ export function storeProperties(name: string, open: () => Promise<StoreHarness>)
             await harness.dispose();
           }
         }),
-        { numRuns: 50 },
+        { numRuns: programs },
       );
     });
   });

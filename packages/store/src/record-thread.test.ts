@@ -1,0 +1,56 @@
+import { join } from "node:path";
+import { silentLogger } from "@holdfast/core";
+import { ManualClock } from "@holdfast/core/testing";
+import { describe, expect, test } from "vitest";
+import { recordThread } from "./record-thread.ts";
+import { RevisionedStore } from "./revisioned-store.ts";
+import { scratchFolder } from "./testing/scratch-folder.ts";
+import { collect } from "./testing/store-harness.ts";
+import { commit, put } from "./testing/store-operations.ts";
+
+const START = { survives: "power-loss", keepRevisions: 100 } as const;
+
+describe("a thread of its own for the records", () => {
+  test("what hinders it from opening is told here, with the remedy", async () => {
+    using folder = disposable();
+    const path = join(folder.path, "absent", "store.db");
+    await expect(recordThread({ ...START, path })).rejects.toMatchObject({ code: "unavailable", retryable: true });
+  });
+
+  test("commits and reads that come together all get their own answer", async () => {
+    using folder = disposable();
+    const records = await recordThread({ ...START, path: join(folder.path, "store.db") });
+    const store = new RevisionedStore({ records, clock: new ManualClock(), logger: silentLogger });
+    const asked = Array.from({ length: 40 }, (_, index) => [commit(store, put(`k/${index}`, "")), store.get("k/0")]);
+    const answers = await Promise.all(asked.flat());
+    const revisions = answers.flatMap((answer) => (answer !== undefined && "kind" in answer ? [answer] : []));
+    expect(revisions).toEqual(Array.from({ length: 40 }, (_, index) => ({ kind: "committed", revision: index + 1 })));
+    expect((await store.list("k/")).entries).toHaveLength(40);
+    await store.close();
+  });
+
+  test("when it dies, who waits and who comes later is told, and closing ends", async () => {
+    const dying = `
+      import { parentPort } from "node:worker_threads";
+      parentPort.postMessage({ kind: "opened", records: { newest: 0, compacted: 0, leases: [] } });
+      parentPort.on("message", () => { throw new Error("out of memory"); });
+    `;
+    const program = new URL(`data:text/javascript,${encodeURIComponent(dying)}`);
+    const records = await recordThread({ ...START, path: "/p/store.db" }, program);
+    const store = new RevisionedStore({ records, clock: new ManualClock(), logger: silentLogger });
+    const gone = { code: "unavailable", message: expect.stringContaining("/p/store.db is gone (out of memory)") };
+    const watch = collect(store, "", 0);
+    const outcomes = await Promise.allSettled([commit(store, put("a", "")), store.get("a")]);
+    expect(outcomes).toMatchObject([{ reason: gone }, { reason: gone }]);
+    await expect(commit(store, put("a", ""))).rejects.toMatchObject(gone);
+    await expect(watch.ended).rejects.toMatchObject(gone);
+    await expect(store.revision()).rejects.toMatchObject(gone);
+    await expect(store.list("")).rejects.toMatchObject(gone);
+    await store.close();
+  });
+});
+
+function disposable() {
+  const folder = scratchFolder();
+  return { path: folder.path, [Symbol.dispose]: folder.remove };
+}
