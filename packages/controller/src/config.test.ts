@@ -18,6 +18,7 @@ describe("the controller's options", () => {
       beat: 5000,
       logLevel: "info",
       ledgerRetention: 400 * 24 * 3_600_000,
+      ledgerEntries: 10_000_000,
     });
   });
 

@@ -35,7 +35,15 @@ export const controllerOptions = {
     "info",
     parseLogLevel,
   ),
-  ledgerRetention: option.duration("How long the history of addresses is kept.", "400d"),
+  ledgerRetention: option.duration(
+    "How long the history of addresses is kept; the last entry of an address in use always is.",
+    "400d",
+  ),
+  ledgerEntries: option.integer(
+    "How many entries of that history are kept, some 300 bytes each, beside the last ones of addresses in use.",
+    10_000_000,
+    { min: 10_000, max: 1_000_000_000 },
+  ),
 } as const;
 export type ControllerConfig = OptionValues<typeof controllerOptions>;
 

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { type Clock, errorText, type Logger } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
 import { createPools } from "./claims/pools.ts";
+import type { RetentionOptions } from "./ledger/retention.ts";
 import { Metrics } from "./metrics.ts";
 import { createQuotas } from "./networks/quotas.ts";
 import { createUsageCounts } from "./networks/usage-counts.ts";
@@ -22,10 +23,9 @@ export interface EngineDependencies {
 }
 
 /** Durations are in milliseconds. */
-export interface EngineOptions extends Rules {
+export interface EngineOptions extends Rules, RetentionOptions {
   readonly nodeTimeout: number;
   readonly beat: number;
-  readonly ledgerRetention: number;
 }
 
 /** The services over a store and the jobs that keep them right, without a way in: {@link createController} adds HTTP. */
@@ -40,8 +40,6 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
-const LEDGER_ROUND = 24 * 3_600_000;
-
 export function createEngine(dependencies: EngineDependencies, options: EngineOptions): Engine {
   const { store, clock, logger, nonce = randomUUID().slice(0, 8) } = dependencies;
   const stopping = new AbortController();
@@ -50,7 +48,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
   const platform = createPlatform(dependencies, options, { metrics, nonce });
   const { state } = platform;
   const nouns = createNouns(platform, {
-    beat: options.beat,
+    ...options,
     nonce,
     feedDropped: () => metrics.add("feeds_dropped_total"),
     expired: (what) => metrics.add("expired_total", `what="${what}"`),
@@ -77,20 +75,6 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
     }
   }
 
-  async function trimLedger(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const before = new Date(clock.now().getTime() - options.ledgerRetention);
-      try {
-        const forgotten = await nouns.ledger.forgetBefore(before, signal);
-        if (forgotten > 0) logger.info("old history forgotten", { entries: forgotten });
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn("old history not forgotten; trying again tomorrow", { error: errorText(error) });
-      }
-      await clock.wait(LEDGER_ROUND, signal);
-    }
-  }
-
   return {
     platform,
     nouns,
@@ -102,6 +86,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
 
     async start() {
       await loadState(store, state);
+      nouns.order.load();
       for (const part of [platform.counts, platform.pools, nouns.expiry, nouns.feeds]) {
         part.load();
         state.listen((changes) => part.follow(changes));
@@ -112,7 +97,8 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
       await nouns.networks.prepare();
       startJob("expiry", nouns.expiry.run);
       startJob("beat", nouns.feeds.run);
-      startJob("ledger", trimLedger);
+      startJob("ledger order", nouns.order.run);
+      startJob("ledger retention", nouns.retention.run);
       broken = undefined;
     },
 

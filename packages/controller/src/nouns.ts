@@ -5,6 +5,9 @@ import { type Claims, createClaims } from "./claims/claims.ts";
 import { createExpiry, type Expiry } from "./claims/expiry.ts";
 import { createExplainer, type Explainer } from "./ledger/explain.ts";
 import { createLedger, type Ledger } from "./ledger/ledger.ts";
+import { createMoments } from "./ledger/moments.ts";
+import { createLedgerOrder, type LedgerOrder } from "./ledger/order.ts";
+import { createLedgerRetention, type LedgerRetention, type RetentionOptions } from "./ledger/retention.ts";
 import { createNetworks, type Networks } from "./networks/networks.ts";
 import { createSubnets, type Subnets } from "./networks/subnets.ts";
 import { createTenants, type Tenants } from "./networks/tenants.ts";
@@ -28,12 +31,14 @@ export interface Nouns {
   readonly reports: Reports;
   readonly nodes: Nodes;
   readonly ledger: Ledger;
+  readonly order: LedgerOrder;
+  readonly retention: LedgerRetention;
   readonly explainer: Explainer;
   readonly feeds: NodeFeeds;
   readonly expiry: Expiry;
 }
 
-export interface NounOptions {
+export interface NounOptions extends RetentionOptions {
   /** Milliseconds. */
   readonly beat: number;
   /** Tells the ledger entries of this process from those of others. */
@@ -47,7 +52,9 @@ const MOST_WAITING = 8 * 1024 * 1024;
 
 export function createNouns(platform: Platform, options: NounOptions): Nouns {
   const { store, clock, state }: { store: Store; clock: Clock; state: Platform["state"] } = platform;
-  const ledger = createLedger({ store, clock, nonce: options.nonce });
+  const moments = createMoments({ clock, nonce: options.nonce });
+  const ledger = createLedger({ store, clock, moments });
+  const order = createLedgerOrder({ ...platform, moments });
   const drafts = createClaimDrafts(platform, ledger);
   const feeds = createNodeFeeds(
     { state, clock },
@@ -64,11 +71,10 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     reports: createReports(platform, drafts, ledger),
     nodes: createNodes(platform),
     ledger,
-    explainer: createExplainer(platform, ledger),
+    order,
+    retention: createLedgerRetention({ ...platform, order }, options),
+    explainer: createExplainer(platform, { ledger, order }),
     feeds,
-    expiry: createExpiry(platform, drafts, {
-      remind: feeds.remind,
-      expired: options.expired,
-    }),
+    expiry: createExpiry(platform, { drafts, ledger }, { remind: feeds.remind, expired: options.expired }),
   };
 }

@@ -42,6 +42,9 @@ export const macField = branded(MacAddress.parse, {
 /** RFC 3339 in UTC, e.g. `"2026-11-20T14:05:00.000Z"`. */
 export const timeField = z.iso.datetime().meta({ description: "RFC 3339, UTC." });
 
+/** A moment that somebody asks about, e.g. `"2026-11-17T14:05:00+01:00"`. */
+export const momentField = z.iso.datetime({ offset: true }).meta({ description: "RFC 3339, with any offset." });
+
 /** A store revision: grows with every change of anything. */
 export const revisionField = z
   .int()

@@ -25,8 +25,11 @@ export { addressField, cidrField, identityField, labelsField, macField, mtuField
 export {
   type AddressStory,
   addressStorySchema,
+  isRequestId,
   type LedgerEntry,
+  type LedgerEvent,
   ledgerEntrySchema,
+  ledgerEventSchema,
 } from "./ledger.ts";
 export {
   type Network,

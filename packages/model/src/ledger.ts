@@ -1,18 +1,67 @@
 import { z } from "zod";
 import { addressField, identityField, nameField, revisionField, timeField } from "./fields.ts";
 
+/**
+ * What can happen to an address. `released`, `expired` and `reclaimed` begin its rest, which `cooled` ends; `moved` takes it off an endpoint, or,
+ * with `formerEndpoint`, on to the next one of the same node; `refused` is somebody who asked for it and did not get it.
+ */
+export const ledgerEventSchema = z
+  .enum([
+    "claimed",
+    "imported",
+    "bound",
+    "detached",
+    "moved",
+    "transferred",
+    "released",
+    "expired",
+    "reclaimed",
+    "cooled",
+    "refused",
+    "quarantined",
+  ])
+  .meta({ id: "LedgerEvent" });
+export type LedgerEvent = z.output<typeof ledgerEventSchema>;
+
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** Whether a request may be called this: 1 to 128 visible ASCII characters. */
+export function isRequestId(text: string): boolean {
+  return REQUEST_ID.test(text);
+}
+
+/** Given by whoever made a request, in `X-Request-Id`, or by the controller. */
+export const requestIdField = z
+  .string()
+  .regex(REQUEST_ID, "1 to 128 visible ASCII characters")
+  .meta({ description: "Id of the request that caused it.", examples: ["7f3kq2-1a"] });
+
 /** One thing that happened to an address. */
 export const ledgerEntrySchema = z
   .strictObject({
+    /** Names the entry, and where a reader has got to. */
+    id: z.string().max(100),
     tenant: nameField,
     network: nameField,
     address: addressField,
+    /** Who had it from then on; who had it before, when it was given back; who asked, when it was refused. */
     identity: identityField,
-    event: z.enum(["claimed", "bound", "detached", "moved", "released", "expired", "reclaimed"]),
+    event: ledgerEventSchema,
     at: timeField,
     actor: z.string().max(100),
+    requestId: requestIdField.optional(),
     node: nameField.optional(),
     endpoint: z.string().optional(),
+    /** The endpoint whose place `endpoint` took. */
+    formerEndpoint: z.string().optional(),
+    /** Who had a transferred address before. */
+    formerIdentity: identityField.optional(),
+    /** Until when an address that was given back is given to nobody else. Absent: free at once. */
+    restsUntil: timeField.optional(),
+    /** Of refusals, which are counted for each owner of an address: how many. `at`, `actor` and `reason` are those of the last one. */
+    count: z.int().min(1).optional(),
+    /** Of refusals: the first one. */
+    firstAt: timeField.optional(),
     reason: z.string().max(1000).optional(),
     revision: revisionField,
   })
@@ -25,16 +74,30 @@ export const addressStorySchema = z
     tenant: nameField,
     network: nameField,
     address: addressField,
-    /** `outside`: in a subnet but not allocatable (gateway, excluded, network or broadcast address). */
-    state: z.enum(["free", "cooling", "claimed", "bound", "outside"]),
+    /**
+     * `outside`: in a subnet but not allocatable (gateway, excluded, network or broadcast address). `unknown`: at a moment that the ledger does not
+     * reach back to.
+     */
+    state: z.enum(["free", "cooling", "claimed", "bound", "quarantined", "outside", "unknown"]),
     identity: identityField.optional(),
     node: nameField.optional(),
     endpoint: z.string().optional(),
+    /** Since when it stands like this. */
     since: timeField.optional(),
+    /** When it becomes free by itself: the end of its rest, or of a claim that runs out. */
+    until: timeField.optional(),
+    /** Who had it before. */
+    formerIdentity: identityField.optional(),
+    /** The moment that was asked about. Absent: now. */
+    at: timeField.optional(),
+    /** From this moment on, nothing is missing from the ledger. */
+    completeFrom: timeField.optional(),
     /** One plain sentence. */
     summary: z.string(),
-    /** Oldest first. */
+    /** Oldest first; about a moment, the entries before and after it. */
     history: z.array(ledgerEntrySchema),
+    /** Older entries are there than `history` shows. */
+    more: z.boolean().optional(),
   })
   .meta({ id: "AddressStory" });
 export type AddressStory = z.output<typeof addressStorySchema>;

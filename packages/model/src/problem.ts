@@ -13,6 +13,8 @@ export const problemSchema = z
     retryable: z.boolean(),
     /** The field at fault, as a path, e.g. `"subnets.0.prefix"`. */
     field: z.string().optional(),
+    /** Also in the reply's `X-Request-Id`, in the ledger and in the controller's log. */
+    requestId: z.string().optional(),
     details: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
   })
   .meta({ id: "Problem" });
@@ -23,6 +25,10 @@ export function problemToError(problem: Problem): HoldfastError {
   const code = isErrorCode(problem.code) ? problem.code : "internal";
   return new HoldfastError(code, problem.detail, {
     retryable: problem.retryable,
-    details: { ...problem.details, ...(problem.field === undefined ? {} : { field: problem.field }) },
+    details: {
+      ...problem.details,
+      ...(problem.field === undefined ? {} : { field: problem.field }),
+      ...(problem.requestId === undefined ? {} : { requestId: problem.requestId }),
+    },
   });
 }

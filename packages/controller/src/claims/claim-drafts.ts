@@ -24,6 +24,7 @@ export interface ClaimRequest {
   readonly retention: Retention;
   readonly labels: Claim["labels"];
   readonly actor: string;
+  readonly requestId?: string | undefined;
   /** The node that asks for it, when one does. */
   readonly node?: Name;
 }
@@ -70,7 +71,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
       draft.delete(keys.address(tenant, network, address));
       if (cooldown > 0) draft.put(keys.cooling(tenant, network, address), cooling);
     }
-    ledger.record(draft, claim, event);
+    ledger.record(draft, claim, cooldown > 0 ? { ...event, restsUntil: cooling.until } : event);
   }
 
   /** An ephemeral claim goes with its endpoint; one that never gets an endpoint has as long as a reservation. Binding takes the end away. */
@@ -119,7 +120,12 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
         draft.put(keys.address(tenant, name, address), { identity });
         if (network.cooling.has(address)) draft.delete(keys.cooling(tenant, name, address));
       }
-      ledger.record(draft, claim, { event: "claimed", actor: request.actor, node: request.node });
+      ledger.record(draft, claim, {
+        event: "claimed",
+        actor: request.actor,
+        requestId: request.requestId,
+        node: request.node,
+      });
       return claim;
     },
 

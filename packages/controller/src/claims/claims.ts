@@ -34,7 +34,11 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
     async create(tenant, name, body, caller) {
       const { result, revision } = await changer.change((draft) => {
         const { network, record } = requireNetwork(state, tenant, name);
-        const claim = drafts.make(draft, network, record, { ...body, actor: caller.actor });
+        const claim = drafts.make(draft, network, record, {
+          ...body,
+          actor: caller.actor,
+          requestId: caller.requestId,
+        });
         drafts.put(draft, claim);
         return claim;
       }, caller);
@@ -73,7 +77,8 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
         }
         if (!force && !liveness.isSilent(binding.node)) throw boundError(claim, "add --force to cut that endpoint off");
         const why = reason ?? (force ? "moved by force" : `node ${binding.node} is silent`);
-        const event = { event: "moved", actor: caller.actor, node: binding.node, endpoint: binding.endpoint } as const;
+        const { actor, requestId } = caller;
+        const event = { event: "moved", actor, requestId, node: binding.node, endpoint: binding.endpoint } as const;
         const unbound = drafts.unbind(draft, claim, state.endpoints.get(binding.endpoint), {
           event: { ...event, reason: why },
           superseded: why,
@@ -94,7 +99,7 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
         checkIfMatch(caller, `claim ${name.identity}`, claim.revision);
         if (claim.binding !== undefined)
           throw boundError(claim, "remove its container first, or move the claim by force");
-        drafts.drop(draft, claim, { event: "released", actor: caller.actor });
+        drafts.drop(draft, claim, { event: "released", actor: caller.actor, requestId: caller.requestId });
         return undefined;
       });
     },

@@ -1,5 +1,6 @@
 import { errorText, type IpAddress, type Name } from "@holdfast/core";
 import type { Claim, Endpoint } from "@holdfast/model";
+import type { Ledger } from "../ledger/ledger.ts";
 import type { Platform } from "../platform.ts";
 import { keys, named } from "../state/keys.ts";
 import type { StateChange } from "../state/records.ts";
@@ -42,7 +43,11 @@ const RETURN_MILLISECONDS = 3_600_000;
 /** A longer sleep than timers can hold ends early, and goes on. */
 const LONGEST_SLEEP = 3_600_000;
 
-export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: ExpiryOptions): Expiry {
+export function createExpiry(
+  platform: Platform,
+  { drafts, ledger }: { readonly drafts: ClaimDrafts; readonly ledger: Ledger },
+  options: ExpiryOptions,
+): Expiry {
   const { state, changer, clock, logger, liveness, rules } = platform;
   const queue = new DueQueue<Task>();
   let wake = (): void => {};
@@ -81,6 +86,9 @@ export function createExpiry(platform: Platform, drafts: ClaimDrafts, options: E
       const key = keys.cooling(task.tenant, task.network, task.address);
       draft.expect(key, resting.revision);
       draft.delete(key);
+      const { tenant, network, address } = task;
+      const rested = { tenant, network, addresses: [address], identity: resting.identity };
+      ledger.record(draft, rested, { event: "cooled", actor: "controller" });
       options.expired("rest");
       return undefined;
     });

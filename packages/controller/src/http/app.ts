@@ -9,6 +9,7 @@ import { httpError } from "./errors.ts";
 import type { HandledRoute, Handlers } from "./handlers.ts";
 import { problemOf } from "./problems.ts";
 import { callerOf, type ParsedRequest, parseRequest } from "./request.ts";
+import { checkRequestId, createRequestIds, REQUEST_ID } from "./request-id.ts";
 
 export interface AppDependencies {
   readonly handlers: Handlers;
@@ -57,6 +58,8 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
     bodyLimit: MAX_BODY_BYTES,
     exposeHeadRoutes: false,
     requestTimeout: REQUEST_MILLISECONDS,
+    requestIdHeader: false,
+    genReqId: createRequestIds(),
     forceCloseConnections: "idle",
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: (error, request, reply) => sendError(reply, error, logger, request.method),
@@ -78,7 +81,10 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
     app.route({
       method: route.method,
       url: route.path.replace(/\{(\w+)\}/g, ":$1"),
-      onRequest: (request, _reply, done) => done(refusal(authenticate, request)),
+      onRequest: (request, reply, done) => {
+        reply.header(REQUEST_ID, request.id);
+        done(refusal(authenticate, request));
+      },
       handler: handle,
       onResponse: measure(route, dependencies),
     });
@@ -118,6 +124,7 @@ function measure(route: Route, { metrics }: AppDependencies) {
 function refusal(authenticate: Authenticate, request: FastifyRequest): HoldfastError | undefined {
   try {
     authenticate(request.headers.authorization);
+    checkRequestId(request);
     return undefined;
   } catch (error) {
     if (isHoldfastError(error)) return error;
@@ -164,8 +171,10 @@ function addPages(app: FastifyInstance, pages: Pages, authenticate: Authenticate
 }
 
 function sendError(reply: FastifyReply, thrown: unknown, logger: Logger, operation: string): void {
-  const { error, status } = httpError(thrown, logger, operation);
-  const problem = problemOf(error, status);
+  const { id } = reply.request;
+  const { error, status } = httpError(thrown, logger, { operation, requestId: id });
+  const problem = problemOf(error, status, id);
+  reply.header(REQUEST_ID, id);
   if (error.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
   const answer = () => {
     reply.code(problem.status).header("content-type", PROBLEM).send(JSON.stringify(problem));
@@ -184,20 +193,21 @@ function onceHeardOut({ raw, headers }: FastifyRequest, answer: () => void): voi
 function sendUnknown(request: FastifyRequest, reply: FastifyReply): void {
   const [path = ""] = request.url.split("?");
   const shown = JSON.stringify(path.slice(0, 200));
+  reply.header(REQUEST_ID, request.id);
   const methods = PATTERNS.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method);
   if (methods.length === 0) {
     const error = new HoldfastError("not_found", `there is nothing at ${shown}; /docs says what there is`);
     return void reply
       .code(404)
       .header("content-type", PROBLEM)
-      .send(JSON.stringify(problemOf(error)));
+      .send(JSON.stringify(problemOf(error, 404, request.id)));
   }
   const error = new HoldfastError(
     "invalid_argument",
     `${request.method} is not possible on ${shown}; use ${methods.join(" or ")}`,
   );
   reply.code(405).header("allow", methods.join(", ")).header("content-type", PROBLEM);
-  reply.send(JSON.stringify(problemOf(error, 405)));
+  reply.send(JSON.stringify(problemOf(error, 405, request.id)));
 }
 
 function brokenRequest(error: Error & { code?: string }): { error: HoldfastError; status?: number } {

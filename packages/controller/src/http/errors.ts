@@ -23,10 +23,16 @@ const KNOWN: Readonly<Record<string, (message: string) => HttpError>> = {
   FST_ERR_MAX_PARAM_LENGTH: () => ({ error: new HoldfastError("invalid_argument", "a part of the path is too long") }),
 };
 
+/** What the log says of a request that failed. */
+export interface RequestFields {
+  readonly operation: string;
+  readonly requestId: string;
+}
+
 /** Anything that was thrown while a request was handled; what nobody expected is logged and told without details. */
-export function httpError(thrown: unknown, logger: Logger, operation: string): HttpError {
+export function httpError(thrown: unknown, logger: Logger, request: RequestFields): HttpError {
   if (thrown instanceof HoldfastError) {
-    if (thrown.code === "internal") logger.error("request failed", { operation, error: errorText(thrown) });
+    if (thrown.code === "internal") logger.error("request failed", { ...request, error: errorText(thrown) });
     return { error: thrown };
   }
   const { code, statusCode } = thrown as { code?: unknown; statusCode?: unknown };
@@ -35,7 +41,7 @@ export function httpError(thrown: unknown, logger: Logger, operation: string): H
   if (typeof statusCode === "number" && statusCode >= 400 && statusCode < 500) {
     return { error: new HoldfastError("invalid_argument", errorText(thrown)), status: statusCode };
   }
-  logger.error("request failed", { operation, error: errorText(thrown), stack: (thrown as Error).stack });
+  logger.error("request failed", { ...request, error: errorText(thrown), stack: (thrown as Error).stack });
   return {
     error: new HoldfastError("internal", "the controller has a fault; its log says more", { cause: thrown }),
   };

@@ -91,9 +91,14 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         kept((entry) => objectOf<Claim>(entry), wanted),
       );
     },
-    explainAddress: async ({ params, query }) => ({
-      items: [...(await nouns.explainer.explain(params.address, query))],
-    }),
+    explainAddress: async ({ params, query: { at, ...within } }) => {
+      const { explainer } = nouns;
+      const told =
+        at === undefined
+          ? explainer.explain(params.address, within)
+          : explainer.explainAt(params.address, within, new Date(at));
+      return { items: [...(await told)] };
+    },
 
     getEndpoint: ({ params }) => endpoints.get(params.endpoint),
     deleteEndpoint: ({ params }, caller) => endpoints.delete(params.endpoint, caller),
@@ -129,13 +134,13 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
     getNode: ({ params }) => nodes.get(params.node),
     reportNode: ({ params, body }) => nodes.report(params.node, body),
     deleteNode: ({ params }, caller) => nodes.delete(params.node, caller),
-    reserve: ({ params, body }) => {
+    reserve: ({ params, body }, { requestId }) => {
       heardOf(params.node);
-      return nouns.reservations.reserve(params.node, body);
+      return nouns.reservations.reserve(params.node, body, requestId);
     },
-    report: async ({ params, body }) => {
+    report: async ({ params, body }, { requestId }) => {
       heardOf(params.node);
-      return { results: [...(await nouns.reports.report(params.node, body.reports))] };
+      return { results: [...(await nouns.reports.report(params.node, body.reports, requestId))] };
     },
   };
 }

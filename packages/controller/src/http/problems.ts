@@ -4,8 +4,8 @@ import type { Problem } from "@holdfast/model";
 const TYPE_BASE = "https://holdfast.example/problems/";
 
 /** An error as a problem document (RFC 9457). `status` is that of the code unless HTTP knows a closer one. */
-export function problemOf(error: HoldfastError, status = httpStatus(error.code)): Problem {
-  const { field, ...details } = error.details;
+export function problemOf(error: HoldfastError, status = httpStatus(error.code), requestId?: string): Problem {
+  const { field, requestId: _, ...details } = error.details;
   return {
     type: `${TYPE_BASE}${error.code}`,
     title: error.code.replaceAll("_", " "),
@@ -14,6 +14,7 @@ export function problemOf(error: HoldfastError, status = httpStatus(error.code))
     code: error.code,
     retryable: error.retryable,
     ...(field === undefined ? {} : { field: String(field) }),
+    ...(requestId === undefined ? {} : { requestId }),
     ...(Object.keys(details).length === 0 ? {} : { details }),
   };
 }

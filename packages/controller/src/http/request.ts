@@ -28,6 +28,7 @@ export function callerOf(route: Route, request: FastifyRequest): Caller {
   const actor = route.tag === "node" && node !== undefined && route.id !== "deleteNode" ? `node/${node}` : "operator";
   return {
     actor,
+    requestId: request.id,
     ifMatch: route.conditional === true ? revisionOf(request.headers["if-match"]) : undefined,
     idempotency: route.idempotent === true ? idempotencyOf(route, request) : undefined,
   };

@@ -7,6 +7,7 @@ import type { Platform } from "../platform.ts";
 import { watchInto } from "../reading/watching.ts";
 import { notFound } from "../refusals.ts";
 import type { Streams } from "./app.ts";
+import { REQUEST_ID } from "./request-id.ts";
 
 export interface StreamOptions {
   /** Milliseconds between bookmarks. */
@@ -62,6 +63,7 @@ function begin(reply: FastifyReply, events: boolean) {
     "content-type": events ? "text/event-stream; charset=utf-8" : "application/x-ndjson; charset=utf-8",
     "cache-control": "no-store",
     "x-accel-buffering": "no",
+    [REQUEST_ID]: reply.request.id,
   });
   raw.flushHeaders();
   // A reader that has gone is seen by the close that follows.

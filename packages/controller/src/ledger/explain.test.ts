@@ -55,16 +55,4 @@ describe("explaining an address", () => {
     expect((await explainer.explain(address, { tenant: red })).map(({ tenant }) => tenant)).toEqual(["red"]);
     expect((await refusal(explainer.explain(IpAddress.parse("192.0.2.1"), {}))).code).toBe("not_found");
   });
-
-  test("forgets what is older than the ledger is kept", async () => {
-    await using harness = await startEngine({ options: { ledgerRetention: 24 * 3_600_000 } });
-    await harness.network("web");
-    await harness.claim("web", "a");
-    await harness.advance(24 * 3_600_000);
-    await harness.claim("web", "b");
-    expect((await harness.store.list("ledger/")).entries).toHaveLength(2);
-    await harness.advance(24 * 3_600_000);
-    const left = (await harness.store.list("ledger/")).entries;
-    expect(left.map(({ value }) => JSON.parse(value).identity)).toEqual(["b"]);
-  });
 });

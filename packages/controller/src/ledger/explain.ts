@@ -4,23 +4,31 @@ import { isAllocatable } from "../networks/subnet-check.ts";
 import type { Platform } from "../platform.ts";
 import { notFound } from "../refusals.ts";
 import type { NetworkState } from "../state/network-state.ts";
-import type { Ledger } from "./ledger.ts";
+import type { AddressName, Ledger } from "./ledger.ts";
+import type { LedgerOrder } from "./order.ts";
+import { formerOwner, type Standing, standingAt } from "./standing.ts";
+
+export interface Within {
+  readonly tenant?: Name | undefined;
+  readonly network?: Name | undefined;
+}
 
 export interface Explainer {
   /** One story for each network that covers the address. @throws HoldfastError `not_found` when none does. */
-  explain(
-    address: IpAddress,
-    within: { tenant?: Name | undefined; network?: Name | undefined },
-  ): Promise<readonly AddressStory[]>;
+  explain(address: IpAddress, within: Within): Promise<readonly AddressStory[]>;
+  /** The same as of a moment, by the ledger alone: of the networks that there are now, or of just the one that is named. */
+  explainAt(address: IpAddress, within: Within, at: Date): Promise<readonly AddressStory[]>;
 }
 
 const MOST_HISTORY = 200;
+/** Entries before and after a moment. */
+const MOST_AROUND = 10;
 
-export function createExplainer({ state, pools }: Platform, ledger: Ledger): Explainer {
-  function covering(
-    address: IpAddress,
-    within: { tenant?: Name | undefined; network?: Name | undefined },
-  ): NetworkState[] {
+export function createExplainer(
+  { state, pools }: Platform,
+  { ledger, order }: { readonly ledger: Ledger; readonly order: LedgerOrder },
+): Explainer {
+  function covering(address: IpAddress, within: Within): NetworkState[] {
     const tenants = within.tenant === undefined ? [...state.networks.values()] : [state.networks.get(within.tenant)];
     return tenants
       .flatMap((networks) => [...(networks?.values() ?? [])])
@@ -29,9 +37,16 @@ export function createExplainer({ state, pools }: Platform, ledger: Ledger): Exp
   }
 
   async function story(network: NetworkState, address: IpAddress): Promise<AddressStory> {
-    const { tenant, name } = network;
-    const history = await ledger.history(tenant, name, address, MOST_HISTORY);
-    const about = { tenant, network: name, address, history: [...history] };
+    const name = { tenant: network.tenant, network: network.name, address };
+    const read = await ledger.history(name, MOST_HISTORY + 1);
+    const history = read.slice(-MOST_HISTORY);
+    const former = formerOwner(changesOf(history));
+    const about = {
+      ...name,
+      history: [...history],
+      ...(read.length > history.length ? { more: true } : {}),
+      ...(former === undefined ? {} : { formerIdentity: former }),
+    };
     const identity = network.addresses.get(address);
     const claim = identity === undefined ? undefined : network.claims.get(identity);
     if (claim?.binding !== undefined) {
@@ -40,19 +55,29 @@ export function createExplainer({ state, pools }: Platform, ledger: Ledger): Exp
       return { ...about, state: "bound", identity: claim.identity, node, endpoint, since, summary };
     }
     if (claim !== undefined) {
-      const summary = `${address} is kept for ${claim.identity} (${claim.retention.kind}), which no endpoint has at the moment${until(claim.expiresAt)}.`;
+      const { expiresAt } = claim;
+      const summary = `${address} is kept for ${claim.identity} (${claim.retention.kind}), which no endpoint has at the moment${until(expiresAt)}.`;
       return {
         ...about,
         state: "claimed",
         identity: claim.identity,
-        since: sinceOf(history, claim.createdAt),
+        since: changesOf(history).at(-1)?.at ?? claim.createdAt,
+        ...(expiresAt === undefined ? {} : { until: expiresAt }),
         summary,
       };
     }
     const resting = network.cooling.get(address);
     if (resting !== undefined && pools.stateOf(network, address) === "cooling") {
       const summary = `${address} was released by ${resting.identity} and rests until ${resting.until}.`;
-      return { ...about, state: "cooling", identity: resting.identity, summary };
+      const since = changesOf(history).at(-1)?.at;
+      return {
+        ...about,
+        state: "cooling",
+        identity: resting.identity,
+        ...(since === undefined ? {} : { since }),
+        until: resting.until,
+        summary,
+      };
     }
     const subnet = network.record?.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
     if (subnet !== undefined && !isAllocatable(subnet, address)) {
@@ -62,24 +87,81 @@ export function createExplainer({ state, pools }: Platform, ledger: Ledger): Exp
     return { ...about, state: "free", summary: `${address} is free${formerly(history)}.` };
   }
 
+  async function storyAt(name: AddressName, at: Date): Promise<AddressStory> {
+    const time = at.getTime();
+    const [before, after, { completeFrom }] = await Promise.all([
+      ledger.history(name, MOST_AROUND, time),
+      ledger.after(name, time, MOST_AROUND),
+      order.head(),
+    ]);
+    const changes = changesOf(before);
+    const former = formerOwner(changes);
+    const about = {
+      ...name,
+      at: at.toISOString(),
+      completeFrom,
+      history: [...before, ...after],
+      ...(former === undefined ? {} : { formerIdentity: former }),
+    };
+    // What is left of an address's history has no gaps: only its beginning may be missing.
+    if (changes.length === 0 && time < Date.parse(completeFrom)) {
+      const summary = `nobody can say who had ${name.address} at ${about.at}: the ledger reaches back to ${completeFrom}.`;
+      return { ...about, state: "unknown", summary };
+    }
+    const standing = standingAt(changes, time);
+    return { ...about, ...standing, summary: `at ${about.at}, ${name.address} ${wasText(standing)}.` };
+  }
+
   return {
     async explain(address, within) {
       const networks = covering(address, within);
-      if (networks.length === 0) throw notFound(`network with a subnet that covers ${address}`);
+      if (networks.length === 0) throw notCovered(address);
       return Promise.all(networks.map((network) => story(network, address)));
     },
+
+    async explainAt(address, within, at) {
+      const { tenant, network } = within;
+      const names =
+        tenant !== undefined && network !== undefined
+          ? [{ tenant, network, address }]
+          : covering(address, within).map((one) => ({ tenant: one.tenant, network: one.name, address }));
+      if (names.length === 0) throw notCovered(address);
+      return Promise.all(names.map((name) => storyAt(name, at)));
+    },
   };
+}
+
+function notCovered(address: IpAddress) {
+  return notFound(`network with a subnet that covers ${address}`);
+}
+
+/** What changed the address; a refusal does not. */
+function changesOf(history: readonly LedgerEntry[]): readonly LedgerEntry[] {
+  return history.filter(({ event }) => event !== "refused");
 }
 
 function until(expiresAt: string | undefined): string {
   return expiresAt === undefined ? "" : `; it expires at ${expiresAt}`;
 }
 
-function sinceOf(history: readonly LedgerEntry[], created: string): string {
-  return history.at(-1)?.at ?? created;
+function formerly(history: readonly LedgerEntry[]): string {
+  const last = changesOf(history).findLast(({ event }) => event !== "cooled");
+  return last === undefined ? "; nobody is known to have had it" : `; ${last.identity} had it until ${last.at}`;
 }
 
-function formerly(history: readonly LedgerEntry[]): string {
-  const last = history.at(-1);
-  return last === undefined ? "; nobody is known to have had it" : `; ${last.identity} had it until ${last.at}`;
+function wasText({ state, identity, node, endpoint, since, until }: Standing): string {
+  switch (state) {
+    case "bound":
+      return `was used by ${identity} on node ${node} (endpoint ${endpoint}), since ${since}`;
+    case "claimed":
+      return `was kept for ${identity}, which no endpoint had, since ${since}`;
+    case "cooling":
+      return `rested until ${until}; ${identity} had it until ${since}`;
+    case "quarantined":
+      return `was in quarantine since ${since}`;
+    case "free":
+      return identity === undefined
+        ? "was free; nobody is known to have had it"
+        : `was free; ${identity} had it before`;
+  }
 }

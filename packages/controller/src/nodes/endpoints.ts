@@ -34,7 +34,7 @@ export function createEndpoints({ state, changer, clock }: Platform, drafts: Cla
         }
         const event = claim.retention.kind === "ephemeral" ? ("released" as const) : ("detached" as const);
         const rest = drafts.unbind(draft, claim, endpoint, {
-          event: { event, actor: caller.actor, node: endpoint.node, endpoint: id, reason },
+          event: { event, actor: caller.actor, requestId: caller.requestId, node: endpoint.node, endpoint: id, reason },
           superseded: reason,
         });
         if (rest !== undefined) drafts.put(draft, rest);

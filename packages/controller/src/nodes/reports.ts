@@ -17,15 +17,18 @@ export type ReportResult = ReportResults["results"][number];
 
 export interface Reports {
   /** Each report is one commit; those of different endpoints go in parallel. Results are in the order of the reports. */
-  report(node: Name, reports: readonly EndpointReport[]): Promise<readonly ReportResult[]>;
+  report(node: Name, reports: readonly EndpointReport[], requestId?: string): Promise<readonly ReportResult[]>;
 }
+
+/** With the id of the request that brought it. */
+type Report = EndpointReport & { readonly requestId: string | undefined };
 
 const MOST_HISTORY = 32;
 
 export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: Ledger): Reports {
   const { state, changer, clock } = platform;
 
-  function apply(draft: Draft, node: Name, report: EndpointReport): ReportResult {
+  function apply(draft: Draft, node: Name, report: Report): ReportResult {
     const { endpoint: id } = report;
     const endpoint = state.endpoints.get(id);
     if (endpoint === undefined) return withoutRecord(draft, node, report);
@@ -43,7 +46,7 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
       const reason = added.at(-1)?.reason;
       const event = { event: claim.retention.kind === "ephemeral" ? "released" : "detached" } as const;
       const rest = drafts.unbind(draft, claim, endpoint, {
-        event: { ...event, actor: `node/${node}`, node, endpoint: id, reason },
+        event: { ...event, actor: `node/${node}`, requestId: report.requestId, node, endpoint: id, reason },
       });
       if (rest !== undefined) drafts.put(draft, rest);
       return { endpoint: id, outcome: "done" };
@@ -59,7 +62,7 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
   }
 
   /** A report on an endpoint that the controller does not have (any more, or yet). */
-  function withoutRecord(draft: Draft, node: Name, report: EndpointReport): ReportResult {
+  function withoutRecord(draft: Draft, node: Name, report: Report): ReportResult {
     const { endpoint: id, replaces } = report;
     const released = report.transitions.at(-1)?.phase === "released";
     const lost = state.superseded.get(`${node}/${id}`);
@@ -98,7 +101,7 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
   }
 
   /** The node carried on by itself: the new endpoint takes the place of the old one, on the same node and at the same epoch. */
-  function replace(draft: Draft, node: Name, report: EndpointReport, replaces: string): ReportResult {
+  function replace(draft: Draft, node: Name, report: Report, replaces: string): ReportResult {
     const { endpoint: id } = report;
     const old = state.endpoints.get(replaces);
     const claim = old && state.network(old.tenant, old.network)?.claims.get(old.identity);
@@ -123,7 +126,8 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
     draft.delete(keys.endpoint(replaces));
     const workload = report.workload ?? old.workload;
     const bound = { ...claim, binding: { node, endpoint: id, since: begun.at } };
-    const event = { event: "moved", actor: `node/${node}`, node, endpoint: id, reason } as const;
+    const { requestId } = report;
+    const event = { event: "moved", actor: `node/${node}`, requestId, node, endpoint: id, reason } as const;
     if (phase === "released") {
       const rest = drafts.unbind(draft, claim, undefined, { event: { ...event, event: "detached" } });
       if (rest !== undefined) drafts.put(draft, rest);
@@ -133,11 +137,11 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
     draft.put(keys.endpoint(id), { ...start, phase, history: [begun, ...added].slice(-MOST_HISTORY), workload });
     draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
     drafts.put(draft, bound);
-    ledger.record(draft, bound, event);
+    ledger.record(draft, bound, { ...event, formerEndpoint: replaces });
     return { endpoint: id, outcome: "done" };
   }
 
-  async function one(node: Name, report: EndpointReport): Promise<ReportResult> {
+  async function one(node: Name, report: Report): Promise<ReportResult> {
     try {
       const { result } = await changer.change((draft) => apply(draft, node, report));
       return result;
@@ -148,7 +152,8 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
   }
 
   return {
-    async report(node, reports) {
+    async report(node, received, requestId) {
+      const reports = received.map((report): Report => ({ ...report, requestId }));
       if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
       const results: (ReportResult | undefined)[] = reports.map(() => undefined);
       const run = async (index: number): Promise<void> => {

@@ -167,12 +167,9 @@ describe("moving a claim", () => {
     expect(moved).toMatchObject({ heldFor: "h2", epoch: 1 });
     expect(moved.binding).toBeUndefined();
     expect(harness.engine.platform.state.endpoints.has("e1")).toBe(false);
-    const history = await harness.engine.nouns.ledger.history(
-      moved.tenant,
-      moved.network,
-      moved.addresses[0] as never,
-      9,
-    );
+    const { tenant, network, addresses } = moved;
+    const name = { tenant, network, address: addresses[0] as never };
+    const history = await harness.engine.nouns.ledger.history(name, 9);
     expect(history.at(-1)).toMatchObject({ event: "moved", actor: "operator", reason: "host 1 is being repaired" });
   });
 

@@ -13,14 +13,17 @@ import { wiredNetwork } from "./wired.ts";
 
 export interface Reservations {
   /** Binds a claim to an endpoint of the node. The same endpoint id again gives the same answer. */
-  reserve(node: Name, request: ReservationRequest): Promise<Reservation>;
+  reserve(node: Name, request: ReservationRequest, requestId?: string): Promise<Reservation>;
 }
+
+/** With the id under which it was made. */
+type Request = ReservationRequest & { readonly requestId: string | undefined };
 
 export function createReservations(platform: Platform, drafts: ClaimDrafts, ledger: Ledger): Reservations {
   const { state, changer, clock, liveness } = platform;
 
   /** The claim that the request is about, made when it is a free address; with `made`, it is in the draft and not in the store yet. */
-  function findClaim(draft: Draft, node: Name, request: ReservationRequest): { claim: Claim; made: boolean } {
+  function findClaim(draft: Draft, node: Name, request: Request): { claim: Claim; made: boolean } {
     const { network, record } = requireNetwork(state, request.tenant, request.network);
     checkOpen(record);
     const { address, identity } = request;
@@ -48,7 +51,7 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
   function makeEphemeral(
     draft: Draft,
     node: Name,
-    { network, record, request }: { network: NetworkState; record: StoredNetwork; request: ReservationRequest },
+    { network, record, request }: { network: NetworkState; record: StoredNetwork; request: Request },
   ): Claim {
     return drafts.make(draft, network, record, {
       identity: ephemeralIdentity(request.endpoint),
@@ -56,12 +59,13 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
       retention: { kind: "ephemeral" },
       labels: {},
       actor: `node/${node}`,
+      requestId: request.requestId,
       node,
     });
   }
 
   /** Takes the claim off an endpoint that cannot be using it any more; refuses when it may. */
-  function vacate(draft: Draft, node: Name, claim: Claim): Claim {
+  function vacate(draft: Draft, node: Name, claim: Claim, { requestId }: Request): Claim {
     const { binding } = claim;
     if (claim.heldFor !== undefined && claim.heldFor !== node) {
       throw new HoldfastError(
@@ -74,7 +78,8 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
     const endpoint = state.endpoints.get(binding.endpoint);
     const reason = reasonToTakeOver(endpoint, binding.node, node);
     if (reason === undefined) throw boundError(claim, "remove that container first, or move the claim by force");
-    const event = { event: "moved", actor: `node/${node}`, node: binding.node, endpoint: binding.endpoint } as const;
+    const actor = `node/${node}`;
+    const event = { event: "moved", actor, requestId, node: binding.node, endpoint: binding.endpoint } as const;
     const unbound = drafts.unbind(draft, claim, endpoint, {
       event: { ...event, reason },
       superseded: reason,
@@ -91,12 +96,7 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
     return undefined;
   }
 
-  function bind(
-    draft: Draft,
-    node: Name,
-    claim: Claim,
-    request: ReservationRequest,
-  ): { claim: Claim; endpoint: Endpoint } {
+  function bind(draft: Draft, node: Name, claim: Claim, request: Request): { claim: Claim; endpoint: Endpoint } {
     const at = timestamp(clock);
     const actor = `node/${node}`;
     const { expiresAt: _, heldFor: __, ...rest } = claim;
@@ -123,12 +123,14 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
     drafts.put(draft, bound);
     draft.expect(keys.endpoint(endpoint.id), 0);
     draft.put(keys.endpoint(endpoint.id), endpoint);
-    ledger.record(draft, bound, { event: "bound", actor, node, endpoint: endpoint.id });
+    const { requestId } = request;
+    ledger.record(draft, bound, { event: "bound", actor, requestId, node, endpoint: endpoint.id });
     return { claim: bound, endpoint };
   }
 
   return {
-    async reserve(node, request) {
+    async reserve(node, asked, requestId) {
+      const request: Request = { ...asked, requestId };
       const { result, revision } = await changer.change((draft) => {
         if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
         const { record } = requireNetwork(state, request.tenant, request.network);
@@ -145,7 +147,11 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
         }
         const { claim, made } = findClaim(draft, node, request);
         if (!made) draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
-        return { ...bind(draft, node, made ? claim : vacate(draft, node, claim), request), network, again: false };
+        return {
+          ...bind(draft, node, made ? claim : vacate(draft, node, claim, request), request),
+          network,
+          again: false,
+        };
       });
       const { claim, endpoint, network } = result;
       if (result.again) return { claim, endpoint, network };

@@ -8,6 +8,8 @@ import type { State } from "./state.ts";
 export interface Caller {
   /** For records, e.g. `"operator"`, `"node/h1"`, `"controller"`. */
   readonly actor: string;
+  /** For records and logs. Absent: no request asked for it. */
+  readonly requestId?: string | undefined;
   /** Revision that the object must have. Absent: any. */
   readonly ifMatch?: number | undefined;
   readonly idempotency?: IdempotentRequest | undefined;

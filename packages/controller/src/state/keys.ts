@@ -31,9 +31,16 @@ export const keys = {
   superseded: (node: Name, endpoint: string) => `superseded/${node}/${endpoint}`,
   /** {@link StoredNode} */
   node: (node: Name) => `nodes/${node}`,
-  /** {@link LedgerEntry}; `moment` is unique and grows with time. */
+  /** {@link StoredLedgerEntry}; `moment` is unique and counts down, so that the newest comes first. */
   ledger: (tenant: Name, network: Name, address: IpAddress, moment: string) =>
     `${ledgerPrefix(tenant, network, address)}${moment}`,
+  /** {@link StoredLedgerEntry} of requests that were refused, counted. */
+  refusal: (tenant: Name, network: Name, address: IpAddress, moment: string) =>
+    `${refusalPrefix(tenant, network, address)}${moment}`,
+  /** Keys of ledger entries in the order of time, up to a time in milliseconds since 1970, as of a revision. */
+  ledgerPage: (upTo: number, revision: number) => `${ledgerPageFrom(upTo)}-${String(revision).padStart(16, "0")}`,
+  /** {@link OrderHead} */
+  ledgerHead: "ledger-head",
   /** The answer to a request that carried an Idempotency-Key; on a lease. */
   idempotency: (route: string, key: string) => `idempotency/${route}/${key}`,
 } as const;
@@ -41,6 +48,18 @@ export const keys = {
 /** All ledger entries of one address. */
 export function ledgerPrefix(tenant: Name, network: Name, address: IpAddress): string {
   return `ledger/${tenant}/${network}/${address}/`;
+}
+
+/** All refusals for one address. */
+export function refusalPrefix(tenant: Name, network: Name, address: IpAddress): string {
+  return `refusals/${tenant}/${network}/${address}/`;
+}
+
+export const LEDGER_PAGES = "ledger-pages/";
+
+/** What comes, in the order of keys, right before the first page that has something of a time or later. */
+export function ledgerPageFrom(time: number): string {
+  return `${LEDGER_PAGES}${String(time).padStart(13, "0")}`;
 }
 
 /** Collections that are held in memory, in the order in which they are loaded. */
@@ -90,11 +109,24 @@ export const named = {
     const [, tenant = "", network = "", address = ""] = splitKey(key, 3);
     return { tenant: Name.parse(tenant), network: Name.parse(network), address: IpAddress.parse(address) };
   },
+  /** Of `ledger/…` and `refusals/…`. */
+  ledger(key: string) {
+    const [, tenant = "", network = "", address = "", moment = ""] = splitKey(key, 4);
+    return { tenant: Name.parse(tenant), network: Name.parse(network), address: IpAddress.parse(address), moment };
+  },
+  ledgerPage(key: string) {
+    return { upTo: Number(key.slice(LEDGER_PAGES.length, LEDGER_PAGES.length + 13)) };
+  },
   superseded(key: string) {
     const [, node = "", endpoint = ""] = splitKey(key, 2);
     return { node: Name.parse(node), endpoint };
   },
 } as const;
+
+/** The last part of `ledger/…` and `refusals/…`. */
+export function momentOf(key: string): string {
+  return key.slice(key.lastIndexOf("/") + 1);
+}
 
 /** The first part of a key. */
 export function collectionOf(key: string): string {

@@ -46,12 +46,18 @@ export class State {
   /** The commit up to which everything is here. */
   revision = 0;
   readonly #listeners: StateListener[] = [];
+  #ledgerListener: ((entry: Entry) => void) | undefined;
   readonly #waiters = new RevisionWaiters();
   readonly #written = new Map<string, { readonly text: string; readonly object: object }>();
 
   /** Listeners are called in the order in which they came. */
   listen(listener: StateListener): void {
     this.#listeners.push(listener);
+  }
+
+  /** Called for each entry of the ledger that a commit has written, before the other listeners. The ledger itself is not held in memory. */
+  listenLedger(listener: (entry: Entry) => void): void {
+    this.#ledgerListener = listener;
   }
 
   network(tenant: Name, network: Name): NetworkState | undefined {
@@ -175,6 +181,10 @@ export class State {
         this.superseded.set(`${node}/${endpoint}`, after);
         return { kind: "superseded", node, endpoint, before, after };
       }
+      case "ledger":
+      case "refusals":
+        this.#ledgerListener?.(entry);
+        return undefined;
       default:
         return undefined;
     }

@@ -15,6 +15,7 @@ export const ENGINE_OPTIONS: EngineOptions = {
   reservationTimeout: 300_000,
   beat: 5000,
   ledgerRetention: 400 * 24 * 3_600_000,
+  ledgerEntries: 10_000_000,
 };
 
 /** An engine on a memory store and a clock that the test moves, with short ways to say what tests say often. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { claimMoveSchema, claimPatchSchema, claimSchema, newClaimSchema } from "../claim.ts";
-import { addressField, identityField, nameField } from "../fields.ts";
+import { addressField, identityField, momentField, nameField } from "../fields.ts";
 import { addressStorySchema } from "../ledger.ts";
 import { networkParams, pageOf, pageQuery, selectorField } from "../page.ts";
 import { route } from "../route.ts";
@@ -97,10 +97,16 @@ export const claimRoutes = {
     id: "explainAddress",
     method: "GET",
     path: "/v1/ip/{address}",
-    summary: "Who has an address, since when, why, and who had it before; one story per network that covers it.",
+    summary:
+      "Who has an address, since when, why, and who had it before, or who had it at a moment; one story per network that covers it.",
     tag: "ip",
     params: z.strictObject({ address: addressField }),
-    query: z.strictObject({ tenant: nameField.optional(), network: nameField.optional() }),
+    query: z.strictObject({
+      tenant: nameField.optional(),
+      network: nameField.optional(),
+      /** Answer as of this moment, by the ledger. Absent: now. */
+      at: momentField.optional(),
+    }),
     reply: z.strictObject({ items: z.array(addressStorySchema) }).meta({ id: "AddressStories" }),
     status: 200,
     errors: ["not_found"],
