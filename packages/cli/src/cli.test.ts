@@ -114,6 +114,69 @@ describe("holdfast claim", () => {
     expect(screen.out).toBe("redis-0  10.20.0.7  02:64:0a:14:00:07\n");
   });
 
+  test("create of several says what became of each, and fails when one was refused", async () => {
+    const problem = {
+      type: "https://holdfast.example/problems/already_exists",
+      title: "already exists",
+      status: 409,
+      detail: "redis-1 has a claim in network default/web: 10.20.0.8",
+      code: "already_exists",
+      retryable: false,
+    };
+    const results = [
+      { outcome: "done", claim },
+      { outcome: "refused", identity: "redis-1", problem },
+    ];
+    const body = { dryRun: false, done: 1, refused: 1, skipped: 0, results };
+    const answers = { "POST /v1/tenants/default/networks/web/bulk/claims": { body } };
+    const { run, seen, screen } = terminal(answers, {
+      "names.yaml": "- redis-0\n- identity: redis-1\n  retention: { kind: ephemeral }\n",
+    });
+    expect(await run("claim create -f names.yaml --network web --mode each --label env=prod")).toBe(1);
+    expect(seen[0]?.body).toEqual({
+      mode: "each",
+      dryRun: false,
+      items: [
+        { identity: "redis-0", retention: { kind: "reserved" }, labels: { env: "prod" } },
+        { identity: "redis-1", retention: { kind: "ephemeral" }, labels: { env: "prod" } },
+      ],
+    });
+    expect(screen.out).toBe(
+      "IDENTITY  ADDRESS    MAC                OUTCOME\n" +
+        "redis-0   10.20.0.7  02:64:0a:14:00:07  claimed\n" +
+        "redis-1   -          -                  refused: redis-1 has a claim in network default/web: 10.20.0.8\n",
+    );
+    expect(screen.err).toBe("holdfast: 1 of 2 refused; the others are done\n");
+  });
+
+  test("release of several names them all in one request, and --dry-run only asks", async () => {
+    const body = { dryRun: true, done: 1, refused: 0, skipped: 0, results: [{ outcome: "done", claim }] };
+    const answers = { "POST /v1/tenants/default/networks/web/bulk/releases": { body } };
+    const { run, seen, screen } = terminal(answers);
+    expect(await run("claim release redis-0 redis-1 --network web --dry-run")).toBe(0);
+    expect(seen[0]?.body).toEqual({
+      mode: "all",
+      dryRun: true,
+      items: [{ identity: "redis-0" }, { identity: "redis-1" }],
+    });
+    expect(screen.out).toContain("would be released\n");
+  });
+
+  test.for([
+    ["claim create --network web", "name at least one identity"],
+    ["claim create redis --replicas 0 --network web", "--replicas 0 is not a whole number from 1"],
+    ["claim create a b --mode some --network web", "--mode some is neither all nor each"],
+    ["claim create -f map.yaml --network web", "map.yaml is not a YAML or JSON list"],
+    ["claim create -f odd.yaml --network web", "odd.yaml, entry 2: neither a name"],
+    ["claim create -f broken.yaml --network web", "broken.yaml: "],
+  ] as const)("holdfast %s is refused before anything is sent", async ([line, message]) => {
+    const files = { "map.yaml": "identity: a", "odd.yaml": "- a\n- 7\n", "broken.yaml": "- [a" };
+    const { run, seen, screen } = terminal({}, files);
+    expect(await run(line)).toBe(1);
+    expect(screen.err).toContain(message);
+    expect(seen).toEqual([]);
+  });
+
   test("options of the program may stand after the command", async () => {
     const { run, seen } = terminal({ "GET /v1/tenants/blue/networks/web/claims/redis-0": { body: claim } });
     expect(await run("claim get redis-0 --network web --tenant blue -o json")).toBe(0);

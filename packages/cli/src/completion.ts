@@ -67,7 +67,9 @@ async function candidatesFor(
   if (typed.startsWith("-")) return [...command.options.flatMap((candidate) => candidate.long ?? []), "--help"];
   if (command.commands.length > 0)
     return command.commands.map((candidate) => candidate.name()).filter((name) => !name.startsWith("__"));
-  return names(known[String(positions)], command, words, io);
+  const last = command.registeredArguments.length - 1;
+  const argument = command.registeredArguments[last]?.variadic === true ? Math.min(positions, last) : positions;
+  return names(known[String(argument)], command, words, io);
 }
 
 async function names(

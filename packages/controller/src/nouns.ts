@@ -1,5 +1,6 @@
 import type { Clock } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
+import { type BulkClaims, createBulkClaims } from "./claims/bulk.ts";
 import { createClaimDrafts } from "./claims/claim-drafts.ts";
 import { type Claims, createClaims } from "./claims/claims.ts";
 import { createExpiry, type Expiry } from "./claims/expiry.ts";
@@ -26,6 +27,7 @@ export interface Nouns {
   readonly subnets: Subnets;
   readonly usage: Usage;
   readonly claims: Claims;
+  readonly bulk: BulkClaims;
   readonly endpoints: Endpoints;
   readonly reservations: Reservations;
   readonly reports: Reports;
@@ -66,6 +68,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     subnets: createSubnets(platform),
     usage: createUsage(platform),
     claims: createClaims(platform, drafts),
+    bulk: createBulkClaims(platform, drafts),
     endpoints: createEndpoints(platform, drafts),
     reservations: createReservations(platform, drafts, ledger),
     reports: createReports(platform, drafts, ledger),

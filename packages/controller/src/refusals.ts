@@ -1,4 +1,5 @@
-import { HoldfastError, type IpAddress, type Name } from "@holdfast/core";
+import { HoldfastError, type Identity, type IpAddress, type Name } from "@holdfast/core";
+import type { Claim } from "@holdfast/model";
 import type { Caller } from "./state/change.ts";
 import type { NetworkState } from "./state/network-state.ts";
 import type { StoredNetwork } from "./state/records.ts";
@@ -36,6 +37,30 @@ export function requireNetwork(
   if (found?.record !== undefined) return { network: found, record: found.record };
   if (!state.tenants.has(tenant)) throw notFound(`tenant ${tenant}`);
   throw notFound(`network ${network} in tenant ${tenant}`);
+}
+
+/** What names a claim. */
+export interface ClaimName {
+  readonly tenant: Name;
+  readonly network: Name;
+  readonly identity: Identity;
+}
+
+/** @throws HoldfastError `not_found`, naming the network when that is what is missing. */
+export function requireClaim(state: State, { tenant, network, identity }: ClaimName): Claim {
+  const claim = requireNetwork(state, tenant, network).network.claims.get(identity);
+  if (claim === undefined) throw notFound(`claim ${identity} in network ${tenant}/${network}`);
+  return claim;
+}
+
+/** Refusal because an endpoint has the claim, with all that an operator needs to find it. */
+export function boundError(claim: Claim, remedy: string): HoldfastError {
+  const { node, endpoint, since } = claim.binding ?? { node: "", endpoint: "", since: "" };
+  return new HoldfastError(
+    "claim_bound",
+    `${claim.identity} (${claim.addresses.join(", ")}) is bound on node ${node} by endpoint ${endpoint} since ${since}; ${remedy}`,
+    { details: { identity: claim.identity, address: claim.addresses[0] ?? "", node, endpoint, since } },
+  );
 }
 
 /** Refuses what would add to a network that is being removed. */

@@ -13,7 +13,8 @@ class Model {
     readonly allocatable: IpAddress[];
     readonly ranges: IpAddress[];
     readonly gateway: IpAddress | undefined;
-    last: IpAddress | undefined;
+    /** What was given last, as a number; 0: nothing. */
+    last: bigint;
   }[] = [];
   readonly used = new Set<IpAddress>();
   /** Oldest first. */
@@ -23,21 +24,19 @@ class Model {
     const all = everyAddress(prefix);
     const hosts = Cidr.family(prefix) === "v4" ? all.slice(1, -1) : all.slice(1);
     const allocatable = hosts.filter((one) => one !== gateway && !exclusions.includes(one));
-    this.subnets.push({ prefix, allocatable, ranges: hosts, gateway, last: undefined });
+    this.subnets.push({ prefix, allocatable, ranges: hosts, gateway, last: 0n });
   }
 
   allocate(family: Family, now: number): IpAddress | undefined {
     for (const subnet of this.subnets.filter(({ prefix }) => Cidr.family(prefix) === family)) {
       const unused = subnet.allocatable.filter((one) => !this.used.has(one) && !this.#isRemembered(one));
-      const after = subnet.allocatable.slice(
-        subnet.last === undefined ? 0 : subnet.allocatable.indexOf(subnet.last) + 1,
-      );
+      const after = subnet.allocatable.filter((one) => IpAddress.toBigInt(one) > subnet.last);
       const cooled = this.released.filter(
         ({ address, at }) => subnet.allocatable.includes(address) && at + COOLDOWN <= now,
       );
       const choice = unused.find((one) => after.includes(one)) ?? unused[0] ?? cooled[0]?.address;
       if (choice === undefined) continue;
-      subnet.last = choice;
+      subnet.last = IpAddress.toBigInt(choice);
       this.#use(choice);
       return choice;
     }
@@ -57,6 +56,14 @@ class Model {
   release(address: IpAddress, now: number): boolean {
     if (!this.used.delete(address)) return false;
     this.released.push({ address, at: now });
+    return true;
+  }
+
+  cancel(address: IpAddress): boolean {
+    if (!this.used.delete(address)) return false;
+    const value = IpAddress.toBigInt(address);
+    const subnet = this.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
+    if (subnet?.last === value) subnet.last = value - 1n;
     return true;
   }
 
@@ -102,6 +109,7 @@ const command = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("take" as const), address, formerOwner: fc.boolean() }) },
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("release" as const), address }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("wait" as const), time: fc.nat({ max: COOLDOWN }) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("cancel" as const), address }) },
   {
     weight: 2,
     arbitrary: fc.record({
@@ -152,6 +160,9 @@ function step(pool: AddressPool, model: Model, command: Exclude<Command, { kind:
     }
     case "release":
       expect(pool.release(command.address, now)).toBe(model.release(command.address, now));
+      return;
+    case "cancel":
+      expect(pool.cancel(command.address)).toBe(model.cancel(command.address));
       return;
     case "addSubnet": {
       const { prefix } = command;

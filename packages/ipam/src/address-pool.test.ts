@@ -311,6 +311,27 @@ describe("a released address", () => {
   });
 });
 
+describe("an address that nobody came to have", () => {
+  test("is unused at once, and given next when it was given last", () => {
+    const pool = AddressPool.create([subnet("10.0.0.0/29")]);
+    const given = [0, 1, 2].map((now) => pool.allocate({ family: "v4", now }).address);
+    for (const one of given.toReversed()) expect(pool.cancel(one)).toBe(true);
+    expect(pool.utilisation(0)[0]).toMatchObject({ used: 0, cooling: 0, free: 6n });
+    expect(pool.stateOf(address("10.0.0.1"), 0)).toBe("unused");
+    expect(drain(pool).slice(0, 3)).toEqual(given);
+  });
+
+  test("is no news when it is not in use", () => {
+    const pool = AddressPool.create([subnet("10.0.0.0/29")]);
+    expect(pool.cancel(address("10.0.0.1"))).toBe(false);
+    pool.take(address("10.0.0.1"), 0);
+    pool.release(address("10.0.0.1"), 0);
+    expect(pool.cancel(address("10.0.0.1"))).toBe(false);
+    expect(pool.stateOf(address("10.0.0.1"), 1)).toBe("cooling");
+    expect(pool.cancel(address("192.0.2.1"))).toBe(false);
+  });
+});
+
 describe("subnets that change", () => {
   test("A.9-23: a subnet is added to a full network, and what is in use stays undisturbed", () => {
     const pool = AddressPool.create([subnet("10.0.0.0/30")]);

@@ -77,6 +77,14 @@ export class AddressPool {
   }
 
   /**
+   * Takes back an address that was given or taken and that nobody came to have: it is unused, without a cool-down, and the next to be
+   * given when it was given last. Whether it was in use. What is taken back in the opposite order leaves the pool as it was.
+   */
+  cancel(address: IpAddress): boolean {
+    return this.#find(address)?.cancel(address) ?? false;
+  }
+
+  /**
    * Records that an address is in use, when starting from stored records, in any order. It may lie outside today's ranges. The
    * highest one counts as the one given last.
    *

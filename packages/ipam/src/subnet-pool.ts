@@ -145,6 +145,16 @@ export class SubnetPool {
     return { prefix, ranges };
   }
 
+  cancel(address: IpAddress): boolean {
+    if (!this.isUsed(address)) return false;
+    const offset = this.#offsetOf(address);
+    this.#used--;
+    if (this.#setAsides.at(offset) === undefined) this.#vacate(offset);
+    else this.#rest(offset);
+    if (offset === this.#cursor) this.#cursor = offset - 1n;
+    return true;
+  }
+
   restoreUsed(address: IpAddress): void {
     const offset = this.#offsetOf(address);
     if (this.isUsed(address)) throw this.#refusal(address, "used", "is on record twice");
@@ -274,6 +284,10 @@ export class SubnetPool {
     const offset = queue.oldest()?.offset;
     if (offset === undefined) return;
     queue.delete(offset);
+    this.#vacate(offset);
+  }
+
+  #vacate(offset: bigint): void {
     if (this.#occupied.delete(offset) && covers(this.#layout.allocatable, offset)) this.#unused++;
   }
 

@@ -1,4 +1,18 @@
 export {
+  type BulkResult,
+  type BulkResults,
+  bulkResultSchema,
+  bulkResultsSchema,
+  MOST_BULK_BYTES,
+  MOST_BULK_ITEMS,
+  type NewClaims,
+  newClaimsSchema,
+  type Release,
+  type Releases,
+  releaseSchema,
+  releasesSchema,
+} from "./bulk.ts";
+export {
   type Binding,
   bindingSchema,
   type Claim,

@@ -23,6 +23,8 @@ export interface Route {
   readonly idempotent?: true;
   /** Takes `If-Match` with a revision; another one is `precondition_failed`. */
   readonly conditional?: true;
+  /** What the body may have at most. Absent: 1 MiB. */
+  readonly maxBodyBytes?: number;
   /** Beyond `invalid_argument`, `unauthenticated`, `unavailable` and `internal`. */
   readonly errors: readonly ErrorCode[];
 }

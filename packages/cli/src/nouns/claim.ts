@@ -6,6 +6,7 @@ import { type CommandDefinition, flag, text, texts } from "../define-command.ts"
 import { printList, printObject } from "../output/print.ts";
 import { type Column, formatDetails } from "../output/table.ts";
 import { ageText, boundText, labelText, retentionText } from "../output/words.ts";
+import { bulkOptions, isSingle, namedItems, replicasOf, runBulk } from "./claim-bulk.ts";
 import { labelChange, parseLabels } from "./labels.ts";
 
 const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
@@ -49,25 +50,28 @@ const columns = (context: Context): readonly Column<Claim>[] => [
 export const claimCommands: readonly CommandDefinition[] = [
   {
     name: "create",
-    summary: "Claim addresses for an identity, before any container exists.",
-    args: [["<identity>", "Stable name of the workload, e.g. redis-0 or prod/mysql-1.", "none"]],
+    summary: "Claim addresses for identities, before any container exists.",
+    args: [["[identities...]", "Stable names of workloads, e.g. redis-0 or prod/mysql-1.", "none"]],
     options: [
       ofNetwork,
       ["-a, --address <address...>", "Exact addresses, one per family. Absent: the next free ones."],
       ["--subnet <cidr>", "Take the address from this subnet."],
       ["--retention <retention>", RETENTION_HELP],
       ["-l, --label <key=value...>", "Labels."],
+      ["--replicas <number>", "As many claims for each identity, named IDENTITY-0, IDENTITY-1 and so on."],
+      ...bulkOptions,
     ],
     examples: [
       "claim create redis-0 --network web",
       "claim create prod/mysql-1 --network web --address 10.20.0.7",
       "claim create job-17 --network web --retention sticky:1h",
+      "claim create redis --network web --replicas 3",
+      "claim create -f identities.yaml --network web --mode each --dry-run",
     ],
-    async run(context, [identity = ""], options) {
+    async run(context, identities, options) {
       const addresses = texts(options, "address");
       const subnet = text(options, "subnet");
-      const body = {
-        identity,
+      const wanted = {
         ...(addresses.length === 0 ? {} : { addresses: [...addresses] }),
         ...(subnet === undefined ? {} : { subnet }),
         retention: parseRetention(text(options, "retention") ?? "reserved"),
@@ -75,6 +79,17 @@ export const claimCommands: readonly CommandDefinition[] = [
       };
       const { client, tenant, call, io, output } = context;
       const params = { tenant, network: text(options, "network") ?? "" };
+      if (!isSingle(identities, options)) {
+        const items = await namedItems(context, replicasOf(identities, options), options);
+        const wishes = items.map((item) => ({ ...wanted, ...item }));
+        return runBulk(context, wishes, options, {
+          done: "claimed",
+          send: ({ items: wished, ...terms }) =>
+            client.call(routes.createClaims, { params, body: { ...terms, items: [...wished] } }, call),
+        });
+      }
+      const [identity = ""] = identities;
+      const body = { identity, ...wanted };
       const claim = await client.call(routes.createClaim, { params, body }, call);
       printObject(io, output, claim, `${claim.identity}  ${claim.addresses.join("  ")}  ${claim.mac}\n`);
     },
@@ -169,13 +184,28 @@ export const claimCommands: readonly CommandDefinition[] = [
   {
     name: "delete",
     aliases: ["rm", "release"],
-    summary: "Release a claim that no endpoint has: its addresses may go to others after the cool-down.",
-    args: [byIdentity],
-    options: [ofNetwork],
-    examples: ["claim delete redis-0 --network web"],
-    async run(context, [identity = ""], options) {
+    summary: "Release claims that no endpoint has: their addresses may go to others after the cool-down.",
+    args: [["[identities...]", "Names of the workloads.", "claim"]],
+    options: [ofNetwork, ...bulkOptions],
+    examples: [
+      "claim delete redis-0 --network web",
+      "claim release redis-0 redis-1 redis-2 --network web --mode each",
+      "claim release -f identities.yaml --network web --dry-run",
+    ],
+    async run(context, identities, options) {
       const { client, tenant, call, io } = context;
       const network = text(options, "network") ?? "";
+      if (!isSingle(identities, options)) {
+        const items = await namedItems(context, identities, options);
+        return runBulk(context, items, options, {
+          done: "released",
+          send: ({ items: named, ...terms }) => {
+            const body = { ...terms, items: named.map(({ identity }) => ({ identity })) };
+            return client.call(routes.releaseClaims, { params: { tenant, network }, body }, call);
+          },
+        });
+      }
+      const [identity = ""] = identities;
       await client.call(routes.releaseClaim, { params: { tenant, network, identity } }, call);
       io.out(`claim ${identity} of ${tenant}/${network} released\n`);
     },

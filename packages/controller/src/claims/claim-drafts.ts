@@ -10,8 +10,8 @@ import {
 import type { Claim, Endpoint, Retention } from "@holdfast/model";
 import type { Ledger, LedgerEvent } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
-import { checkOpen, invalidField, ownerOf } from "../refusals.ts";
-import type { Draft } from "../state/change.ts";
+import { boundError, checkIfMatch, checkOpen, invalidField, ownerOf } from "../refusals.ts";
+import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { Cooling, StoredNetwork } from "../state/records.ts";
@@ -34,6 +34,8 @@ export interface ClaimDrafts {
   /** Takes addresses and makes the claim. Puts everything but the claim itself, which the caller may still change. */
   make(draft: Draft, network: NetworkState, record: StoredNetwork, request: ClaimRequest): Claim;
   put(draft: Draft, claim: Claim): void;
+  /** Drops a claim because somebody says so. @throws HoldfastError `precondition_failed`, `claim_bound`. */
+  release(draft: Draft, claim: Claim, caller: Caller): void;
   /** Deletes the claim; its addresses rest. */
   drop(draft: Draft, claim: Claim, event: LedgerEvent): void;
   /**
@@ -130,6 +132,13 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
     },
 
     put: (draft, claim) => draft.put(keys.claim(claim.tenant, claim.network, claim.identity), claim),
+
+    release(draft, claim, caller) {
+      checkIfMatch(caller, `claim ${claim.identity}`, claim.revision);
+      if (claim.binding !== undefined)
+        throw boundError(claim, "remove its container first, or move the claim by force");
+      drop(draft, claim, { event: "released", actor: caller.actor, requestId: caller.requestId });
+    },
 
     drop,
 

@@ -1,17 +1,10 @@
-import { HoldfastError, type Identity, type Name } from "@holdfast/core";
+import type { Name } from "@holdfast/core";
 import type { Claim, ClaimMove, ClaimPatch, NewClaim } from "@holdfast/model";
 import type { Platform } from "../platform.ts";
-import { checkIfMatch, notFound, requireNetwork } from "../refusals.ts";
+import { boundError, type ClaimName, checkIfMatch, notFound, requireClaim, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { ClaimDrafts } from "./claim-drafts.ts";
-
-/** What names a claim. */
-export interface ClaimName {
-  readonly tenant: Name;
-  readonly network: Name;
-  readonly identity: Identity;
-}
 
 export interface Claims {
   create(tenant: Name, network: Name, body: NewClaim, caller: Caller): Promise<Claim>;
@@ -24,11 +17,7 @@ export interface Claims {
 export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
   const { state, changer, clock, liveness, rules } = platform;
 
-  function get({ tenant, network, identity }: ClaimName): Claim {
-    const claim = requireNetwork(state, tenant, network).network.claims.get(identity);
-    if (claim === undefined) throw notFound(`claim ${identity} in network ${tenant}/${network}`);
-    return claim;
-  }
+  const get = (name: ClaimName): Claim => requireClaim(state, name);
 
   return {
     async create(tenant, name, body, caller) {
@@ -95,11 +84,7 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
 
     async release(name, caller) {
       await changer.change((draft) => {
-        const claim = get(name);
-        checkIfMatch(caller, `claim ${name.identity}`, claim.revision);
-        if (claim.binding !== undefined)
-          throw boundError(claim, "remove its container first, or move the claim by force");
-        drafts.drop(draft, claim, { event: "released", actor: caller.actor, requestId: caller.requestId });
+        drafts.release(draft, get(name), caller);
         return undefined;
       });
     },
@@ -108,16 +93,6 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
   function keyOf(claim: Claim): string {
     return keys.claim(claim.tenant, claim.network, claim.identity);
   }
-}
-
-/** Refusal because an endpoint has the claim, with all that an operator needs to find it. */
-export function boundError(claim: Claim, remedy: string): HoldfastError {
-  const { node, endpoint, since } = claim.binding ?? { node: "", endpoint: "", since: "" };
-  return new HoldfastError(
-    "claim_bound",
-    `${claim.identity} (${claim.addresses.join(", ")}) is bound on node ${node} by endpoint ${endpoint} since ${since}; ${remedy}`,
-    { details: { identity: claim.identity, address: claim.addresses[0] ?? "", node, endpoint, since } },
-  );
 }
 
 function holdFor(claim: Claim, node: Name | undefined): Claim {

@@ -2,10 +2,10 @@ import { errorText, type IpAddress, type Name } from "@holdfast/core";
 import type { Claim, Endpoint } from "@holdfast/model";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Platform } from "../platform.ts";
+import type { ClaimName } from "../refusals.ts";
 import { keys, named } from "../state/keys.ts";
 import type { StateChange } from "../state/records.ts";
 import type { ClaimDrafts } from "./claim-drafts.ts";
-import type { ClaimName } from "./claims.ts";
 import { DueQueue } from "./due-queue.ts";
 
 /** Ends what has run out: detached sticky claims and the rest of released addresses; asks after reservations that nobody attached. */

@@ -62,7 +62,9 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     proposals.set(network, open.set(address, { settled: [] }));
     draft.whenAbandoned(() => {
       settle(network, address);
-      if (!network.addresses.has(address)) poolOf(network).release(address, releaseTime(network, address, now()));
+      if (network.addresses.has(address)) return;
+      if (network.cooling.has(address)) poolOf(network).release(address, releaseTime(network, address, now()));
+      else poolOf(network).cancel(address);
     });
   }
 

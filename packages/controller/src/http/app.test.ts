@@ -26,6 +26,34 @@ describe("the REST API", () => {
     expect((await server.call("GET", `${CLAIMS}/redis-0`)).status).toBe(404);
   });
 
+  test("makes and releases 10,000 claims in one request", { timeout: 60_000 }, async () => {
+    await using server = await withNetwork();
+    const items = Array.from({ length: 10_000 }, (_, index) => ({
+      identity: `redis-${index}`,
+      labels: { team: "x".repeat(200) },
+    }));
+    const made = await server.call("POST", `${NETWORKS}/web/bulk/claims`, { items });
+    expect(made.status).toBe(200);
+    expect(routes.createClaims.reply.parse(made.json)).toMatchObject({ done: 10_000 });
+    const named = items.map(({ identity }) => ({ identity }));
+    const released = await server.call("POST", `${NETWORKS}/web/bulk/releases`, { mode: "each", items: named });
+    expect(routes.releaseClaims.reply.parse(released.json)).toMatchObject({ done: 10_000 });
+    const tooMany = await server.call("POST", `${NETWORKS}/web/bulk/claims`, { items: [...items, { identity: "z" }] });
+    expect(tooMany).toMatchObject({ status: 400, json: { field: "items" } });
+    const wrong = { items: [{ identity: "a" }, { identity: "b", addresses: ["10.20.0"] }] };
+    const refused = await server.call("POST", `${NETWORKS}/web/bulk/claims`, wrong);
+    expect(refused).toMatchObject({ status: 400, json: { field: "items.1.addresses.0" } });
+  });
+
+  test("answers a bulk request that comes again under its key as before", async () => {
+    await using server = await withNetwork();
+    const body = { mode: "each", items: [{ identity: "a" }, { identity: "b" }] };
+    const first = await server.call("POST", `${NETWORKS}/web/bulk/claims`, body, { "idempotency-key": "k" });
+    expect(first.json).toMatchObject({ done: 2 });
+    const again = await server.call("POST", `${NETWORKS}/web/bulk/claims`, body, { "idempotency-key": "k" });
+    expect(again.json).toEqual(first.json);
+  });
+
   test("takes an identity with slashes as one part of the path", async () => {
     await using server = await withNetwork();
     await server.call("POST", CLAIMS, { identity: "prod/mysql-1" });
@@ -259,6 +287,7 @@ describe("a request that cannot be understood is refused with a problem, and cha
     ["an unknown tenant", "POST", "/v1/tenants/nope/networks", NETWORK, {}, 404, "not_found"],
     ["broken JSON", "POST", CLAIMS, '{"identity":', {}, 400, "invalid_argument", "body"],
     ["JSON that is no object", "POST", CLAIMS, "[]", {}, 400, "invalid_argument", "body"],
+    ["a body of 20 MB", "POST", `${NETWORKS}/web/bulk/claims`, "x".repeat(20_000_000), {}, 413, "too_large"],
     ["a body of 10 MB", "POST", CLAIMS, "x".repeat(10_000_000), {}, 413, "too_large"],
     [
       "another content type",

@@ -3,11 +3,11 @@ import { errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfas
 import { type Route, routes } from "@holdfast/model";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Metrics } from "../metrics.ts";
+import { problemOf } from "../problems.ts";
 import type { Caller } from "../state/change.ts";
 import type { Authenticate } from "./auth.ts";
-import { httpError } from "./errors.ts";
+import { BODY_LIMIT_BYTES, httpError } from "./errors.ts";
 import type { HandledRoute, Handlers } from "./handlers.ts";
-import { problemOf } from "./problems.ts";
 import { callerOf, type ParsedRequest, parseRequest } from "./request.ts";
 import { checkRequestId, createRequestIds, REQUEST_ID } from "./request-id.ts";
 
@@ -45,8 +45,7 @@ const PATTERNS = (Object.values(routes) as Route[]).map(({ method, path }) => ({
 
 type Handler = (request: ParsedRequest, caller: Caller) => unknown;
 
-const MAX_BODY_BYTES = 1024 * 1024;
-const MOST_HEARD_OUT_BYTES = 64 * MAX_BODY_BYTES;
+const MOST_HEARD_OUT_BYTES = 64 * BODY_LIMIT_BYTES;
 /** How long a client may take to send a request; replies may take as long as they like. */
 const REQUEST_MILLISECONDS = 30_000;
 /** Longer than any name that is percent-encoded altogether, so that too long names are told from unknown paths. */
@@ -55,7 +54,7 @@ const MAX_PARAM_LENGTH = 2000;
 export function createApp(dependencies: AppDependencies): FastifyInstance {
   const { logger, authenticate, handlers, streams, pages, stopping } = dependencies;
   const app = fastify({
-    bodyLimit: MAX_BODY_BYTES,
+    bodyLimit: BODY_LIMIT_BYTES,
     exposeHeadRoutes: false,
     requestTimeout: REQUEST_MILLISECONDS,
     requestIdHeader: false,
@@ -80,6 +79,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
       stream === undefined ? answer(route, handlers[id as HandledRoute] as Handler, stopping) : follow(route, stream);
     app.route({
       method: route.method,
+      ...(route.maxBodyBytes === undefined ? {} : { bodyLimit: route.maxBodyBytes }),
       url: route.path.replace(/\{(\w+)\}/g, ":$1"),
       onRequest: (request, reply, done) => {
         reply.header(REQUEST_ID, request.id);
@@ -171,8 +171,9 @@ function addPages(app: FastifyInstance, pages: Pages, authenticate: Authenticate
 }
 
 function sendError(reply: FastifyReply, thrown: unknown, logger: Logger, operation: string): void {
-  const { id } = reply.request;
-  const { error, status } = httpError(thrown, logger, { operation, requestId: id });
+  const { id, routeOptions } = reply.request;
+  const { bodyLimit = BODY_LIMIT_BYTES } = routeOptions;
+  const { error, status } = httpError(thrown, logger, { operation, requestId: id, bodyLimit });
   const problem = problemOf(error, status, id);
   reply.header(REQUEST_ID, id);
   if (error.code === "unauthenticated") reply.header("www-authenticate", "Bearer");

@@ -91,6 +91,8 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         kept((entry) => objectOf<Claim>(entry), wanted),
       );
     },
+    createClaims: ({ params, body }, caller) => nouns.bulk.create(params.tenant, params.network, body, caller),
+    releaseClaims: ({ params, body }, caller) => nouns.bulk.release(params.tenant, params.network, body, caller),
     explainAddress: async ({ params, query: { at, ...within } }) => {
       const { explainer } = nouns;
       const told =

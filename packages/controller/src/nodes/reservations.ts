@@ -1,10 +1,9 @@
 import { HoldfastError, Identity, type Name } from "@holdfast/core";
 import type { Claim, Endpoint, Reservation, ReservationRequest } from "@holdfast/model";
 import type { ClaimDrafts } from "../claims/claim-drafts.ts";
-import { boundError } from "../claims/claims.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
-import { checkOpen, notFound, ownerOf, requireNetwork } from "../refusals.ts";
+import { boundError, checkOpen, notFound, ownerOf, requireNetwork } from "../refusals.ts";
 import type { Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";

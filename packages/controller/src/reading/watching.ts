@@ -3,8 +3,8 @@ import type { Writable } from "node:stream";
 import { type Clock, errorText, HoldfastError, isHoldfastError, type Name } from "@holdfast/core";
 import type { ResourceKind } from "@holdfast/model";
 import type { Change, Store } from "@holdfast/store";
-import { problemOf } from "../http/problems.ts";
 import type { Nodes } from "../nodes/nodes.ts";
+import { problemOf } from "../problems.ts";
 import { collectionOf, splitKey } from "../state/keys.ts";
 import { publicNetwork, type StoredNetwork, type StoredNode } from "../state/records.ts";
 

@@ -45,13 +45,23 @@ export class Draft {
     this.#operations.set(key, { operation: { kind: "delete", key } });
   }
 
+  /** Takes over what a part has drafted, which was tried on a draft of its own so that it could be dropped alone. */
+  include(part: Draft): void {
+    for (const [key, revision] of part.#conditions) this.#conditions.set(key, revision);
+    for (const [key, operation] of part.#operations) this.#operations.set(key, operation);
+    for (const undo of part.#abandon) this.#abandon.push(undo);
+  }
+
   /** Runs when the draft is not committed; with `outcomeUnknown`, the store did not say, and it may yet turn out that it was. */
   whenAbandoned(undo: (outcomeUnknown: boolean) => void): void {
     this.#abandon.push(undo);
   }
 
+  /** Drops everything: nothing is drafted afterwards. What was done last is undone first. */
   abandon(outcomeUnknown = false): void {
-    for (const undo of this.#abandon.splice(0)) undo(outcomeUnknown);
+    this.#conditions.clear();
+    this.#operations.clear();
+    for (const undo of this.#abandon.splice(0).reverse()) undo(outcomeUnknown);
   }
 
   get changesNothing(): boolean {

@@ -1,9 +1,12 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
 import { CACHED } from "./keys.ts";
 import type { State } from "./state.ts";
 
 const RETRY_MILLISECONDS = 500;
+/** Changes. Writing more than that has made others wait, who get a turn before it is taken in. */
+const LARGE_COMMIT = 4096;
 
 /** Fills the state with what the store has, to one revision. */
 export async function loadState(store: Store, state: State): Promise<void> {
@@ -23,7 +26,10 @@ export async function followStore(
   const { store, state, clock, logger } = dependencies;
   while (!signal.aborted) {
     try {
-      for await (const batch of store.watch("", { after: state.revision, signal })) state.apply(batch);
+      for await (const batch of store.watch("", { after: state.revision, signal })) {
+        if (batch.changes.length > LARGE_COMMIT) await nextTurn();
+        state.apply(batch);
+      }
     } catch (error) {
       if (signal.aborted) return;
       if (isHoldfastError(error, "revision_gone")) throw error;

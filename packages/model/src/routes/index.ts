@@ -1,4 +1,5 @@
 import type { Route } from "../route.ts";
+import { bulkRoutes } from "./bulk.ts";
 import { claimRoutes } from "./claims.ts";
 import { networkRoutes } from "./networks.ts";
 import { endpointRoutes, nodeRoutes, watchRoutes } from "./nodes.ts";
@@ -9,6 +10,7 @@ export const routes = {
   ...tenantRoutes,
   ...networkRoutes,
   ...claimRoutes,
+  ...bulkRoutes,
   ...endpointRoutes,
   ...nodeRoutes,
   ...watchRoutes,
