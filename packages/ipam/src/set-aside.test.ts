@@ -53,6 +53,8 @@ describe("addresses that are set aside", () => {
     addresses.release(at(17), 0);
     expect(addresses.stateOf(at(17), 0)).toBe("set-aside");
     expect(addresses.take(at(17), 0, { owner: "node h1" }).address).toBe(at(17));
+    addresses.cancel(at(17));
+    expect(addresses.stateOf(at(17), 0)).toBe("set-aside");
   });
 
   test("stay in use when they are, and become the owner's later", () => {
