@@ -157,6 +157,15 @@ describe("many claims in one request", () => {
     expect(await answer).toMatchObject({ done: 2, refused: 0 });
   });
 
+  test("stays within the tenant's quota, its own items counted", async () => {
+    await using harness = await startEngine();
+    await harness.network("web");
+    await harness.engine.nouns.tenants.update(TENANT, { quotas: { claims: 3 } }, OPERATOR);
+    const answer = await create(harness, { mode: "each", items: numbered(5) });
+    expect(lines(answer).slice(2)).toEqual(["r-2 10.20.0.4", "r-3 quota_exceeded", "r-4 quota_exceeded"]);
+    expect(await create(harness, { items: [{ identity: "x" }] })).toMatchObject({ done: 0, refused: 1 });
+  });
+
   test("in a network that is not there is refused as a whole", async () => {
     await using harness = await startEngine();
     expect((await refusal(create(harness, { items: numbered(1) }))).code).toBe("not_found");

@@ -112,7 +112,7 @@ function decideTogether(draft: Draft, tasks: readonly Task[], { mode, dryRun }: 
 
 /** A refused item leaves nothing in the draft. */
 function tryOut(draft: Draft, { identity, decide }: Task): BulkResult {
-  const part = new Draft();
+  const part = new Draft(draft);
   try {
     const claim = decide(part);
     draft.include(part);
