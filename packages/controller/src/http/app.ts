@@ -172,7 +172,7 @@ function addPages(app: FastifyInstance, pages: Pages, authenticate: Authenticate
 
 function sendError(reply: FastifyReply, thrown: unknown, logger: Logger, operation: string): void {
   const { id, routeOptions } = reply.request;
-  const { bodyLimit = BODY_LIMIT_BYTES } = routeOptions;
+  const { bodyLimit } = routeOptions;
   const { error, status } = httpError(thrown, logger, { operation, requestId: id, bodyLimit });
   const problem = problemOf(error, status, id);
   reply.header(REQUEST_ID, id);
