@@ -128,6 +128,7 @@ function createPlatform(
     state,
     clock,
     logger,
+    idempotency,
     changer,
     counts,
     quotas: createQuotas({ state, changer, counts, clock }, nonce),

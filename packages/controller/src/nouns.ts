@@ -1,5 +1,6 @@
 import type { Clock } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
+import { type Blocks, createBlocks } from "./blocks/blocks.ts";
 import { type BulkClaims, createBulkClaims } from "./claims/bulk.ts";
 import { createClaimDrafts } from "./claims/claim-drafts.ts";
 import { type Claims, createClaims } from "./claims/claims.ts";
@@ -32,6 +33,7 @@ export interface Nouns {
   readonly reservations: Reservations;
   readonly reports: Reports;
   readonly nodes: Nodes;
+  readonly blocks: Blocks;
   readonly ledger: Ledger;
   readonly order: LedgerOrder;
   readonly retention: LedgerRetention;
@@ -72,7 +74,8 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     endpoints: createEndpoints(platform, drafts),
     reservations: createReservations(platform, drafts, ledger),
     reports: createReports(platform, drafts, ledger),
-    nodes: createNodes(platform),
+    blocks: createBlocks(platform, ledger, options),
+    nodes: createNodes(platform, ledger),
     ledger,
     order,
     retention: createLedgerRetention({ ...platform, order }, options),

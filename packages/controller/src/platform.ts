@@ -5,6 +5,7 @@ import type { Quotas } from "./networks/quotas.ts";
 import type { UsageCounts } from "./networks/usage-counts.ts";
 import type { Liveness } from "./nodes/liveness.ts";
 import type { Changer } from "./state/change.ts";
+import type { Idempotency } from "./state/idempotency.ts";
 import type { State } from "./state/state.ts";
 
 /** Numbers that the noun's rules depend on. */
@@ -26,6 +27,7 @@ export interface Platform {
   readonly store: Store;
   readonly state: State;
   readonly changer: Changer;
+  readonly idempotency: Idempotency;
   readonly pools: Pools;
   readonly counts: UsageCounts;
   readonly quotas: Quotas;

@@ -56,6 +56,19 @@ export {
   newNetworkSchema,
 } from "./network.ts";
 export {
+  type BlockRequest,
+  type BlockReturn,
+  blockRequestSchema,
+  blockReturnSchema,
+  leaseField,
+  type NodeBlock,
+  type NodeBlocks,
+  type NodeBlockUsage,
+  nodeBlockSchema,
+  nodeBlocksSchema,
+  nodeBlockUsageSchema,
+} from "./node-block.ts";
+export {
   type BoundEndpoint,
   boundEndpointSchema,
   type NodeFeedMessage,

@@ -75,10 +75,10 @@ export const addressStorySchema = z
     network: nameField,
     address: addressField,
     /**
-     * `outside`: in a subnet but not allocatable (gateway, excluded, network or broadcast address). `unknown`: at a moment that the ledger does not
-     * reach back to.
+     * `set-aside`: a node may give it to a container of its own. `outside`: in a subnet but not allocatable (gateway, excluded, network or broadcast
+     * address). `unknown`: at a moment that the ledger does not reach back to.
      */
-    state: z.enum(["free", "cooling", "claimed", "bound", "quarantined", "outside", "unknown"]),
+    state: z.enum(["free", "cooling", "claimed", "bound", "quarantined", "set-aside", "outside", "unknown"]),
     identity: identityField.optional(),
     node: nameField.optional(),
     endpoint: z.string().optional(),

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { labelsField, mtuField, nameField, revisionField, timeField } from "./fields.ts";
+import { nodeBlocksSchema } from "./node-block.ts";
 import { newSubnetSchema, subnetSchema } from "./subnet.ts";
 
 /** How a network's frames travel between nodes. */
@@ -27,6 +28,8 @@ export const networkSchema = z
     docker: z.boolean(),
     /** Seconds during which a released address is given to nobody else. */
     cooldownSeconds: z.int().min(0).max(604_800),
+    /** Absent: every address is asked of the controller. */
+    nodeBlocks: nodeBlocksSchema.optional(),
     labels: labelsField,
     createdAt: timeField,
     revision: revisionField,
@@ -45,6 +48,7 @@ export const newNetworkSchema = z
     mtu: mtuField.optional(),
     docker: z.boolean().default(true),
     cooldownSeconds: z.int().min(0).max(604_800).default(60),
+    nodeBlocks: nodeBlocksSchema.optional(),
     labels: labelsField.default({}),
   })
   .meta({ id: "NewNetwork" });
@@ -56,6 +60,8 @@ export const networkPatchSchema = z
     docker: z.boolean().optional(),
     mtu: mtuField.optional(),
     cooldownSeconds: z.int().min(0).max(604_800).optional(),
+    /** Null: none from now on; nodes give theirs back as they become empty. */
+    nodeBlocks: nodeBlocksSchema.nullable().optional(),
     labels: labelsField.optional(),
   })
   .meta({ id: "NetworkPatch" });

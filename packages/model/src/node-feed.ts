@@ -10,6 +10,7 @@ import {
   revisionField,
 } from "./fields.ts";
 import { networkKindSchema } from "./network.ts";
+import { leaseField, nodeBlockSchema } from "./node-block.ts";
 
 /** A subnet as a node needs it. */
 export const wiredSubnetSchema = z.strictObject({ prefix: cidrField, gateway: addressField.optional() });
@@ -26,6 +27,8 @@ export const wiredNetworkSchema = z
     mtu: mtuField,
     subnets: z.array(wiredSubnetSchema),
     docker: z.boolean(),
+    /** Present: nodes give ephemeral addresses by themselves, each rested for the cool-down, in seconds. */
+    nodeBlocks: z.strictObject({ size: z.int(), cooldownSeconds: z.int() }).optional(),
   })
   .meta({ id: "WiredNetwork" });
 export type WiredNetwork = z.output<typeof wiredNetworkSchema>;
@@ -57,13 +60,16 @@ export type RemoteEndpoint = z.output<typeof remoteEndpointSchema>;
 
 /**
  * What the controller tells one node, one JSON object per line: first everything, then `synced`, then each change as it happens.
- * A message that is no news may come again. Only what this node needs: every network, its own endpoints, and the remote endpoints of
+ * A message that is no news may come again. Only what this node needs: every network, its own blocks and endpoints, and the remote endpoints of
  * VXLAN networks that have an endpoint here.
  */
 export const nodeFeedMessageSchema = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("network"), network: wiredNetworkSchema }),
     z.strictObject({ kind: z.literal("network-gone"), id: z.string() }),
+    z.strictObject({ kind: z.literal("block"), block: nodeBlockSchema }),
+    /** The block is no longer the node's: it gives no address of it any more. */
+    z.strictObject({ kind: z.literal("block-gone"), lease: leaseField, reason: z.string() }),
     z.strictObject({ kind: z.literal("endpoint"), endpoint: boundEndpointSchema }),
     /** The node has lost the endpoint (moved, superseded, released by an operator): it must take it off the wire. */
     z.strictObject({ kind: z.literal("endpoint-gone"), id: endpointIdField, reason: z.string() }),

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { claimSchema } from "./claim.ts";
 import { endpointSchema, transitionSchema, workloadSchema } from "./endpoint.ts";
-import { addressField, endpointIdField, identityField, nameField } from "./fields.ts";
+import { addressField, endpointIdField, identityField, nameField, timeField } from "./fields.ts";
 import { wiredNetworkSchema } from "./node-feed.ts";
+import { phaseSchema } from "./phase.ts";
 
 /**
  * A node asks for addresses for an endpoint that it is about to make. With the same endpoint id the answer is the same.
@@ -51,6 +52,11 @@ export const endpointReportSchema = z
      * lost.
      */
     replacesAlso: z.array(endpointIdField).max(64).optional(),
+    /**
+     * The node made this endpoint by itself with addresses of its blocks, at this time, and has it in this phase now. When the controller does not
+     * know the endpoint yet, and nobody else has the addresses, it makes the claim and the endpoint that the node has.
+     */
+    made: z.strictObject({ at: timeField, phase: phaseSchema }).optional(),
   })
   .meta({ id: "EndpointReport" });
 export type EndpointReport = z.output<typeof endpointReportSchema>;

@@ -8,6 +8,7 @@ import {
   type Name,
 } from "@holdfast/core";
 import type { Claim, Endpoint, Retention } from "@holdfast/model";
+import { expectBlockUnchanged, refuseSetAside, withholdFromNodes } from "../blocks/block-drafts.ts";
 import type { Ledger, LedgerEvent } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { boundError, checkIfMatch, checkOpen, invalidField, ownerOf } from "../refusals.ts";
@@ -60,20 +61,24 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
     const { tenant, network, identity } = claim;
     draft.expect(keys.claim(tenant, network, identity), claim.revision);
     draft.delete(keys.claim(tenant, network, identity));
-    const cooldown = platform.state.network(tenant, network)?.record?.cooldownSeconds ?? 0;
+    const from = platform.state.network(tenant, network);
+    const cooldown = from?.record?.cooldownSeconds ?? 0;
     const cooling: Cooling = {
       until: new Date(clock.now().getTime() + cooldown * 1000).toISOString(),
       identity,
       ...(claim.retention.kind === "ephemeral" && event.node !== undefined ? { node: event.node } : {}),
     };
-    const owners = platform.state.network(tenant, network)?.addresses;
+    let rests = false;
     for (const address of claim.addresses) {
       // In a book that has come to harm, the lock may be another's.
-      if ((owners?.get(address) ?? identity) !== identity) continue;
+      if ((from?.addresses.get(address) ?? identity) !== identity) continue;
       draft.delete(keys.address(tenant, network, address));
-      if (cooldown > 0) draft.put(keys.cooling(tenant, network, address), cooling);
+      // When an address of a block may be used again, its node decides.
+      if (cooldown === 0 || from?.blocks.givenFrom(address) !== undefined) continue;
+      rests = true;
+      draft.put(keys.cooling(tenant, network, address), cooling);
     }
-    ledger.record(draft, claim, cooldown > 0 ? { ...event, restsUntil: cooling.until } : event);
+    ledger.record(draft, claim, rests ? { ...event, restsUntil: cooling.until } : event);
   }
 
   /** An ephemeral claim goes with its endpoint; one that never gets an endpoint has as long as a reservation. Binding takes the end away. */
@@ -119,6 +124,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
       draft.expect(keys.claim(tenant, name, identity), 0);
       for (const address of addresses) {
         draft.expect(keys.address(tenant, name, address), 0);
+        expectBlockUnchanged(draft, network, record, address);
         draft.put(keys.address(tenant, name, address), { identity });
         if (network.cooling.has(address)) draft.delete(keys.cooling(tenant, name, address));
       }
@@ -131,7 +137,10 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
       return claim;
     },
 
-    put: (draft, claim) => draft.put(keys.claim(claim.tenant, claim.network, claim.identity), claim),
+    put(draft, claim) {
+      withholdFromNodes(draft, platform.state.network(claim.tenant, claim.network), claim);
+      draft.put(keys.claim(claim.tenant, claim.network, claim.identity), claim);
+    },
 
     release(draft, claim, caller) {
       checkIfMatch(caller, `claim ${claim.identity}`, claim.revision);
@@ -206,6 +215,7 @@ function takeExactly(
         details: { address, ...owner.details },
       });
     }
+    refuseSetAside(network, address);
     const resting = network.cooling.get(address);
     const formerOwner =
       resting !== undefined &&

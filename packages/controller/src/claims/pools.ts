@@ -1,6 +1,21 @@
-import { Cidr, type Clock, type Family, HoldfastError, type IpAddress, isHoldfastError } from "@holdfast/core";
-import { AddressPool, type AddressState, type Subnet as PoolSubnet, type SubnetUtilisation } from "@holdfast/ipam";
-import type { Subnet } from "@holdfast/model";
+import {
+  Cidr,
+  type Clock,
+  type Family,
+  HoldfastError,
+  type IpAddress,
+  isHoldfastError,
+  type Name,
+} from "@holdfast/core";
+import {
+  AddressPool,
+  type AddressState,
+  type FreeBlock,
+  type Subnet as PoolSubnet,
+  type SubnetUtilisation,
+} from "@holdfast/ipam";
+import type { NodeBlock, Subnet } from "@holdfast/model";
+import { addressesOf } from "../state/block-index.ts";
 import { type Draft, Overtaken } from "../state/change.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { StateChange, StoredNetwork } from "../state/records.ts";
@@ -19,9 +34,15 @@ export interface Pools {
    * Just this address.
    *
    * @throws HoldfastError `address_out_of_range`, naming the ranges; `address_in_use` for a gateway and for an address that rests, unless
-   * `formerOwner`; {@link Overtaken} when another request is about to have it.
+   * `formerOwner`, or is in the block of another node than `giver`; {@link Overtaken} when another request is about to have it.
    */
-  take(draft: Draft, network: NetworkState, request: { address: IpAddress; formerOwner: boolean }): void;
+  take(draft: Draft, network: NetworkState, request: { address: IpAddress; formerOwner: boolean; giver?: Name }): void;
+  /** A block for the node; undefined: none is free. */
+  lease(
+    draft: Draft,
+    network: NetworkState,
+    request: { family: Family; size: number; node: Name },
+  ): FreeBlock | undefined;
   stateOf(network: NetworkState, address: IpAddress): AddressState;
   utilisation(network: NetworkState): readonly SubnetUtilisation[];
   /** Builds every pool anew. */
@@ -54,7 +75,24 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     }
     for (const { address } of network.cooling.values())
       pool.restoreReleased(address, releaseTime(network, address, now()));
+    for (const block of network.blocks.values()) setAside(pool, block);
     return pool;
+  }
+
+  /** What nodes may give has changed: addresses that fall to the authority again rest as long as they are on record to do so. */
+  function followBlock({ before, after }: StateChange & { kind: "block" }): void {
+    const block = after ?? before;
+    const network = block && state.network(block.tenant, block.network);
+    if (network === undefined) return;
+    const pool = poolOf(network);
+    const kept = new Set(after === undefined ? [] : addressesOf(after));
+    for (const address of before === undefined ? [] : addressesOf(before)) {
+      if (!kept.has(address)) pool.giveUp({ first: address, last: address }, releaseTime(network, address, now()));
+    }
+    if (after === undefined) return;
+    // A request of this process may have been about to lease it to another node.
+    for (const range of before === undefined ? after.ranges : []) pool.giveUp(range, 0);
+    setAside(pool, after);
   }
 
   function propose(draft: Draft, network: NetworkState, address: IpAddress): void {
@@ -83,7 +121,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
       settle(network, address);
       const inPool = pool.stateOf(address, now());
       if (change.after === undefined) pool.release(address, releaseTime(network, address, now()));
-      else if (inPool === "unused" || inPool === "cooling") pool.restore(address);
+      else if (inPool !== "used" && inPool !== "outside") pool.restore(address);
     }
   }
 
@@ -119,12 +157,30 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
       return address;
     },
 
-    take(draft, network, { address, formerOwner }) {
+    take(draft, network, { address, formerOwner, giver }) {
       const proposal = proposals.get(network)?.get(address);
       if (proposal !== undefined) throw new Overtaken(new Promise((resolve) => proposal.settled.push(resolve)));
       refuseClosing(network.record, address);
-      poolOf(network).take(address, now(), { formerOwner });
+      const owner = giver === undefined ? {} : { owner: ownerName(giver) };
+      poolOf(network).take(address, now(), { formerOwner, ...owner });
       propose(draft, network, address);
+    },
+
+    lease(draft, network, { family, size, node }) {
+      const { subnets = [], closing = [] } = network.record ?? {};
+      const open = subnets.map(({ prefix }) => prefix).filter((prefix) => !closing.includes(prefix));
+      const found = poolOf(network).freeBlock({ family, size, subnets: open, now: now() });
+      if (found === undefined) return undefined;
+      for (const range of found.ranges) {
+        poolOf(network).setAside(range, ownerName(node));
+        draft.whenAbandoned(() => {
+          poolOf(network).giveUp(range, 0);
+          // Another controller may have leased it meanwhile.
+          const leased = network.blocks.get(found.prefix);
+          if (leased !== undefined) setAside(poolOf(network), leased);
+        });
+      }
+      return found;
     },
 
     stateOf: (network, address) => poolOf(network).stateOf(address, now()),
@@ -141,8 +197,18 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
         if (change.kind === "network" && change.after !== undefined) followNetwork(change.before, change.after);
       }
       for (const change of changes) if (change.kind === "claim") followClaim(change);
+      for (const change of changes) if (change.kind === "block") followBlock(change);
     },
   };
+}
+
+function setAside(pool: AddressPool, { ranges, node }: NodeBlock): void {
+  for (const range of ranges) if (pool.stateOf(range.first, 0) !== "outside") pool.setAside(range, ownerName(node));
+}
+
+/** As it is said in refusals. */
+function ownerName(node: Name): string {
+  return `node ${node}`;
 }
 
 function poolSubnet({ gateway, ...subnet }: Subnet): PoolSubnet {

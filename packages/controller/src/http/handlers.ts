@@ -1,11 +1,12 @@
 import type { Name } from "@holdfast/core";
-import type { Claim, Endpoint, Network, RouteReply, RouteRequest, Routes, Tenant } from "@holdfast/model";
+import type { Claim, Endpoint, Network, NodeBlock, RouteReply, RouteRequest, Routes, Tenant } from "@holdfast/model";
 import type { Entry } from "@holdfast/store";
 import type { Nouns } from "../nouns.ts";
 import type { Platform } from "../platform.ts";
 import { labelFilter, type Page, pageOfKnown, pageOfPrefix } from "../reading/lists.ts";
 import { notFound } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
+import { keys } from "../state/keys.ts";
 import { publicNetwork, type StoredNetwork, type StoredNode } from "../state/records.ts";
 
 type Streaming = "followNode" | "watch";
@@ -29,7 +30,7 @@ type Frozen<T> = T extends undefined
     : T;
 
 export function createHandlers({ store, state, liveness }: Platform, nouns: Nouns): Handlers {
-  const { tenants, networks, subnets, claims, endpoints, nodes } = nouns;
+  const { tenants, networks, subnets, claims, endpoints, nodes, blocks } = nouns;
 
   /** A request of a registered node is a sign of life. */
   function heardOf(node: Name): void {
@@ -136,6 +137,34 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
     getNode: ({ params }) => nodes.get(params.node),
     reportNode: ({ params, body }) => nodes.report(params.node, body),
     deleteNode: ({ params }, caller) => nodes.delete(params.node, caller),
+    listBlocks: ({ query }) => {
+      const { tenant, network, node } = query;
+      const wanted = (block: NodeBlock) =>
+        (tenant === undefined || block.tenant === tenant) && (network === undefined || block.network === network);
+      if (node !== undefined) {
+        const known = [...(state.blocksOfNode.get(node) ?? [])].filter(wanted);
+        const keyed = known.map((block) => ({
+          key: keys.block(block.tenant, block.network, block.prefix),
+          item: blocks.withUsage(block),
+        }));
+        return pageOfKnown(keyed, query, state.revision);
+      }
+      const within = tenant === undefined ? "" : `${tenant}/${network === undefined ? "" : `${network}/`}`;
+      const read = kept((entry) => objectOf<NodeBlock>(entry), wanted);
+      return pageOfPrefix(store, `blocks/${within}`, query, (entry) => {
+        const block = read(entry);
+        return block === undefined ? undefined : blocks.withUsage(block);
+      });
+    },
+    reclaimBlock: ({ params, body }, caller) => blocks.reclaim(params, body, caller),
+    leaseBlock: ({ params, body }) => {
+      heardOf(params.node);
+      return blocks.lease(params.node, body);
+    },
+    returnBlock: ({ params, body }) => {
+      heardOf(params.node);
+      return blocks.giveBack(params.node, body);
+    },
     reserve: ({ params, body }, { requestId }) => {
       heardOf(params.node);
       return nouns.reservations.reserve(params.node, body, requestId);

@@ -79,6 +79,11 @@ export function createExplainer(
         summary,
       };
     }
+    const block = network.blocks.givenFrom(address);
+    if (block !== undefined) {
+      const summary = `${address} is set aside for node ${block.node} (block ${block.prefix} since ${block.since}), which gives it to containers by itself and reports it then${formerly(history)}.`;
+      return { ...about, state: "set-aside", node: block.node, since: block.since, summary };
+    }
     const subnet = network.record?.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
     if (subnet !== undefined && !isAllocatable(subnet, address)) {
       const why = subnet.gateway === address ? "the gateway" : "not among the addresses that are handed out";
@@ -89,11 +94,13 @@ export function createExplainer(
 
   async function storyAt(name: AddressName, at: Date): Promise<AddressStory> {
     const time = at.getTime();
-    const [before, after, { completeFrom }] = await Promise.all([
+    const [known, later, { completeFrom }] = await Promise.all([
       ledger.history(name, MOST_AROUND, time),
       ledger.after(name, time, MOST_AROUND),
       order.head(),
     ]);
+    // What a node did while it reached no controller was written down when it came back.
+    const [before, after] = apartAt([...known, ...later], time);
     const changes = changesOf(before);
     const former = formerOwner(changes);
     const about = {
@@ -129,6 +136,12 @@ export function createExplainer(
       return Promise.all(names.map((name) => storyAt(name, at)));
     },
   };
+}
+
+/** Entries up to a time and those after it, each in the order in which it happened. */
+function apartAt(entries: readonly LedgerEntry[], time: number): [LedgerEntry[], LedgerEntry[]] {
+  const sorted = entries.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  return [sorted.filter(({ at }) => Date.parse(at) <= time), sorted.filter(({ at }) => Date.parse(at) > time)];
 }
 
 function notCovered(address: IpAddress) {

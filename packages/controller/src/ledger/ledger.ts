@@ -16,6 +16,8 @@ export interface LedgerEvent {
   readonly formerIdentity?: Identity | undefined;
   readonly restsUntil?: string | undefined;
   readonly reason?: string | undefined;
+  /** RFC 3339. Absent: now. */
+  readonly at?: string | undefined;
 }
 
 /** An address of a network. */

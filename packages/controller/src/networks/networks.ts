@@ -1,5 +1,6 @@
 import { HoldfastError, type Name } from "@holdfast/core";
 import type { Network, NetworkPatch, NewNetwork } from "@holdfast/model";
+import { refuseWithBlocks } from "../blocks/block-drafts.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkIfMatch, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
@@ -52,6 +53,7 @@ export function createNetworks(platform: Platform): Networks {
           mtu: body.mtu ?? DEFAULT_MTU[body.kind],
           docker: body.docker,
           cooldownSeconds: body.cooldownSeconds,
+          ...(body.nodeBlocks === undefined ? {} : { nodeBlocks: body.nodeBlocks }),
           labels: body.labels,
           createdAt: timestamp(clock),
           revision: 0,
@@ -74,8 +76,11 @@ export function createNetworks(platform: Platform): Networks {
         const { record } = requireNetwork(state, tenant, name);
         checkIfMatch(caller, `network ${tenant}/${name}`, record.revision);
         draft.expect(keys.network(tenant, name), record.revision);
+        const { nodeBlocks: former, ...rest } = record;
+        const nodeBlocks = patch.nodeBlocks === undefined ? former : (patch.nodeBlocks ?? undefined);
         const changed: StoredNetwork = {
-          ...record,
+          ...rest,
+          ...(nodeBlocks === undefined ? {} : { nodeBlocks }),
           docker: patch.docker ?? record.docker,
           mtu: patch.mtu ?? record.mtu,
           cooldownSeconds: patch.cooldownSeconds ?? record.cooldownSeconds,
@@ -89,7 +94,9 @@ export function createNetworks(platform: Platform): Networks {
 
     async delete(tenant, name, caller) {
       await closing(platform, { tenant, network: name, what: "*" }, caller, {
-        check: ({ claims }) => {
+        check: (whole) => {
+          const { claims } = whole;
+          refuseWithBlocks(whole, `network ${tenant}/${name}`);
           if (claims.size === 0) return;
           const [first] = claims.keys();
           throw new HoldfastError(

@@ -1,5 +1,6 @@
 import { Cidr, HoldfastError, type Name } from "@holdfast/core";
 import type { Network, NewSubnet, Subnet, SubnetUsage } from "@holdfast/model";
+import { refuseWithBlocks } from "../blocks/block-drafts.ts";
 import type { Platform } from "../platform.ts";
 import { checkIfMatch, checkOpen, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
@@ -58,6 +59,7 @@ export function createSubnets(platform: Platform): Subnets {
           if (network.record?.subnets.some((subnet) => subnet.prefix === prefix) !== true) {
             throw notFound(`subnet ${prefix} in network ${tenant}/${name}`);
           }
+          refuseWithBlocks(network, `subnet ${prefix}`, prefix);
           const claimed = network.addresses.keys().reduce((sum, one) => sum + (Cidr.contains(prefix, one) ? 1 : 0), 0);
           if (claimed === 0) return;
           throw new HoldfastError("in_use", `${claimed} addresses of ${prefix} are claimed; release them first`, {

@@ -28,6 +28,10 @@ function note(message: NodeFeedMessage): string {
       return `network ${message.network.name}`;
     case "network-gone":
       return `network-gone ${message.id}`;
+    case "block":
+      return `block ${message.block.prefix}`;
+    case "block-gone":
+      return `block-gone ${message.lease}: ${message.reason}`;
     case "endpoint":
       return `endpoint ${message.endpoint.id} ${message.endpoint.addresses.join(",")} @${message.endpoint.epoch}`;
     case "endpoint-gone":

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { Clock, Name } from "@holdfast/core";
-import type { Endpoint, NodeFeedMessage } from "@holdfast/model";
+import type { Endpoint, NodeBlock, NodeFeedMessage } from "@holdfast/model";
 import type { NetworkState } from "../state/network-state.ts";
 import type { StateChange, StoredNetwork, StoredNode } from "../state/records.ts";
 import type { State } from "../state/state.ts";
@@ -105,6 +105,13 @@ export function createNodeFeeds(
     } else if (before !== undefined) sendToAll({ kind: "network-gone", id: before.id });
   }
 
+  function followBlock(before: NodeBlock | undefined, after: NodeBlock | undefined): void {
+    if (after !== undefined) send(after.node, { kind: "block", block: after });
+    else if (before !== undefined) {
+      send(before.node, { kind: "block-gone", lease: before.lease, reason: "given back or reclaimed" });
+    }
+  }
+
   return {
     get connections() {
       return [...open.values()].reduce((sum, { size }) => sum + size, 0);
@@ -132,6 +139,8 @@ export function createNodeFeeds(
 
     follow(changes) {
       for (const change of changes) if (change.kind === "network") followNetwork(change.before, change.after);
+      // What a node may no longer give goes before the news that it has lost an endpoint with it.
+      for (const change of changes) if (change.kind === "block") followBlock(change.before, change.after);
       // What is new goes first: an address that moves is then never nowhere.
       for (const change of changes) {
         if (change.kind === "endpoint" && change.after !== undefined && change.before === undefined)
@@ -173,11 +182,13 @@ function snapshot(state: State, node: Name): Iterable<NodeFeedMessage> {
     [...ofTenant.values()].flatMap(({ record }) => record ?? []),
   );
   const own = [...(state.endpointsOfNode.get(node) ?? [])].flatMap((id) => state.endpoints.get(id) ?? []);
+  const blocks = [...(state.blocksOfNode.get(node) ?? [])];
   const firsts = new Map(own.map((endpoint) => [`${endpoint.tenant}/${endpoint.network}`, endpoint]));
   const others = [...firsts.values()].flatMap((endpoint) => [...othersIn(state, endpoint)]);
   const { revision } = state;
   return (function* messages(): Iterable<NodeFeedMessage> {
     for (const network of networks) yield { kind: "network", network: wiredNetwork(network) };
+    for (const block of blocks) yield { kind: "block", block };
     for (const endpoint of own) yield { kind: "endpoint", endpoint: boundEndpoint(endpoint) };
     for (const endpoint of others) {
       const message = remoteMessage(state, endpoint);

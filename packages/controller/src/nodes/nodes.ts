@@ -1,5 +1,7 @@
 import { HoldfastError, type Name } from "@holdfast/core";
 import type { NodeRecord, NodeReport } from "@holdfast/model";
+import { takeBlockBack } from "../blocks/block-drafts.ts";
+import type { Ledger } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkIfMatch, notFound } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
@@ -15,7 +17,9 @@ export interface Nodes {
   delete(name: Name, caller: Caller): Promise<void>;
 }
 
-export function createNodes({ state, changer, clock, liveness }: Platform): Nodes {
+export function createNodes(platform: Platform, ledger: Ledger): Nodes {
+  const { state, changer, clock, liveness } = platform;
+
   function stored(name: Name): StoredNode {
     const node = state.nodes.get(name);
     if (node === undefined) throw notFound(`node ${name}`);
@@ -79,6 +83,12 @@ export function createNodes({ state, changer, clock, liveness }: Platform): Node
         }
         draft.expect(keys.node(name), node.revision);
         draft.delete(keys.node(name));
+        for (const block of state.blocksOfNode.get(name) ?? []) {
+          takeBlockBack(draft, { ...platform, ledger }, block, {
+            actor: caller.actor,
+            reason: `node ${name} was deleted`,
+          });
+        }
         for (const [key, { revision }] of state.superseded) {
           if (!key.startsWith(`${name}/`)) continue;
           draft.expect(`superseded/${key}`, revision);

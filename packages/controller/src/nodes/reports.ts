@@ -12,6 +12,7 @@ import { type Platform, timestamp } from "../platform.ts";
 import { notFound } from "../refusals.ts";
 import type { Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
+import { type Beginning, createMadeEndpoints } from "./made-endpoints.ts";
 
 export type ReportResult = ReportResults["results"][number];
 
@@ -27,11 +28,12 @@ const MOST_HISTORY = 32;
 
 export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: Ledger): Reports {
   const { state, changer, clock } = platform;
+  const made = createMadeEndpoints(platform, drafts, ledger);
 
-  function apply(draft: Draft, node: Name, report: Report): ReportResult {
+  function apply(draft: Draft, node: Name, report: Report, beginning?: Beginning): ReportResult {
     const { endpoint: id } = report;
     const endpoint = state.endpoints.get(id);
-    if (endpoint === undefined) return withoutRecord(draft, node, report);
+    if (endpoint === undefined) return withoutRecord(draft, node, report, beginning);
     if (endpoint.node !== node) return { endpoint: id, outcome: "refused", detail: `it is on node ${endpoint.node}` };
     if (report.epoch > endpoint.epoch) {
       return { endpoint: id, outcome: "refused", detail: `its epoch is ${endpoint.epoch}, not ${report.epoch}` };
@@ -62,7 +64,7 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
   }
 
   /** A report on an endpoint that the controller does not have (any more, or yet). */
-  function withoutRecord(draft: Draft, node: Name, report: Report): ReportResult {
+  function withoutRecord(draft: Draft, node: Name, report: Report, beginning?: Beginning): ReportResult {
     const { endpoint: id, replaces } = report;
     const released = report.transitions.at(-1)?.phase === "released";
     const lost = state.superseded.get(`${node}/${id}`);
@@ -73,6 +75,7 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
       }
       return { endpoint: id, outcome: "superseded", detail: lost.reason };
     }
+    if (beginning !== undefined) return made.takeIn(draft, node, report, beginning);
     if (replaces !== undefined) {
       const chain = [replaces, ...(report.replacesAlso ?? [])];
       return replace(draft, node, report, chain.find((former) => state.endpoints.has(former)) ?? replaces);
@@ -143,9 +146,13 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
 
   async function one(node: Name, report: Report): Promise<ReportResult> {
     try {
-      const { result } = await changer.change((draft) => apply(draft, node, report));
+      const beginning = report.made === undefined ? undefined : await made.begin(node, report);
+      const { result } = await changer.change((draft) => apply(draft, node, report, beginning));
       return result;
     } catch (error) {
+      if (report.made !== undefined && isHoldfastError(error, "claim_bound")) {
+        return { endpoint: report.endpoint, outcome: "superseded", detail: error.message };
+      }
       if (!isHoldfastError(error, "conflict") || error.retryable) throw error;
       return { endpoint: report.endpoint, outcome: "refused", detail: error.message };
     }
@@ -163,17 +170,25 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
       // What replaces an endpoint goes before the news that the old one is gone, or the claim would be let go in between.
       for (const [index, report] of reports.entries()) if (report.replaces !== undefined) await run(index);
       const chains = new Map<string, Promise<void>>();
-      for (const [index, { endpoint, replaces }] of reports.entries()) {
-        if (replaces !== undefined) continue;
+      for (const { index, report } of inOrderOfMaking(reports)) {
+        if (report.replaces !== undefined) continue;
+        // Endpoints that a node gave one address after the other: the end of the first one goes before the second.
+        const chain = (report.made === undefined ? undefined : report.addresses?.[0]) ?? report.endpoint;
         chains.set(
-          endpoint,
-          (chains.get(endpoint) ?? Promise.resolve()).then(() => run(index)),
+          chain,
+          (chains.get(chain) ?? Promise.resolve()).then(() => run(index)),
         );
       }
       await Promise.all(chains.values());
       return results.flatMap((result) => result ?? []);
     },
   };
+}
+
+/** Those that their node made by itself in the order in which it did, after the others. */
+function inOrderOfMaking(reports: readonly EndpointReport[]) {
+  const indexed = reports.map((report, index) => ({ report, index }));
+  return indexed.sort((a, b) => (a.report.made?.at ?? "").localeCompare(b.report.made?.at ?? ""));
 }
 
 /** Those that the endpoint does not have yet: reports come again, also with more at their end. */

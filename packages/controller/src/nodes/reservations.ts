@@ -1,4 +1,4 @@
-import { HoldfastError, Identity, type Name } from "@holdfast/core";
+import { HoldfastError, type Name } from "@holdfast/core";
 import type { Claim, Endpoint, Reservation, ReservationRequest } from "@holdfast/model";
 import type { ClaimDrafts } from "../claims/claim-drafts.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -8,6 +8,7 @@ import type { Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { StoredNetwork } from "../state/records.ts";
+import { ephemeralIdentity } from "./ephemeral-identity.ts";
 import { wiredNetwork } from "./wired.ts";
 
 export interface Reservations {
@@ -157,11 +158,6 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
       return { claim: { ...claim, revision }, endpoint: { ...endpoint, revision }, network };
     },
   };
-}
-
-/** Nobody chose it, so it says whose it is; an endpoint's id may end in a hyphen, an identity may not. */
-function ephemeralIdentity(endpoint: string): Identity {
-  return Identity.parse(`ephemeral/${endpoint}${endpoint.endsWith("-") ? "0" : ""}`);
 }
 
 /** @throws HoldfastError `conflict` when the same endpoint id comes with another request. */

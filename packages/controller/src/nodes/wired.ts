@@ -6,7 +6,9 @@ export function wiredNetwork(network: Network): WiredNetwork {
   const subnets = network.subnets.map(({ prefix, gateway }) =>
     gateway === undefined ? { prefix } : { prefix, gateway },
   );
-  return { id, tenant, name, kind, segment, mtu, subnets, docker };
+  const { nodeBlocks, cooldownSeconds } = network;
+  const blocks = nodeBlocks === undefined ? {} : { nodeBlocks: { size: nodeBlocks.size, cooldownSeconds } };
+  return { id, tenant, name, kind, segment, mtu, subnets, docker, ...blocks };
 }
 
 /** An endpoint as its node gets it. */

@@ -16,6 +16,8 @@ export interface IdempotentRequest {
 export interface Idempotency {
   /** What was answered before. @throws HoldfastError `conflict`: the key came with another request. */
   earlierAnswer(request: IdempotentRequest | undefined): Promise<Changed<unknown> | undefined>;
+  /** Id of a lease on the store that ends in 24 to 25 hours, for notes of what has been done. */
+  leaseOfThisHour(): Promise<string>;
   /** Writes the answer down in the commit that makes it true. */
   keepAnswer(draft: Draft, request: IdempotentRequest | undefined, result: unknown): Promise<void>;
 }
@@ -45,6 +47,8 @@ export function createIdempotency({ store, clock }: { readonly store: Store; rea
   }
 
   return {
+    leaseOfThisHour,
+
     async earlierAnswer(request) {
       if (request === undefined) return undefined;
       const entry = await store.get(keys.idempotency(request.route, request.key));

@@ -1,4 +1,4 @@
-import { Identity, IpAddress, Name } from "@holdfast/core";
+import { Cidr, Identity, IpAddress, Name } from "@holdfast/core";
 import type { NetworkKind } from "@holdfast/model";
 
 /**
@@ -25,6 +25,8 @@ export const keys = {
   address: (tenant: Name, network: Name, address: IpAddress) => `addresses/${tenant}/${network}/${address}`,
   /** {@link Cooling}: until when a released address is given to nobody else. */
   cooling: (tenant: Name, network: Name, address: IpAddress) => `cooling/${tenant}/${network}/${address}`,
+  /** {@link NodeBlock}. The key is the lock: whoever claims an address of a network with blocks expects that its block is unchanged. */
+  block: (tenant: Name, network: Name, prefix: Cidr) => `blocks/${tenant}/${network}/${prefix}`,
   /** {@link Endpoint} */
   endpoint: (endpoint: string) => `endpoints/${endpoint}`,
   /** {@link Superseded}: an endpoint that its node has lost and not taken down yet. */
@@ -41,6 +43,8 @@ export const keys = {
   ledgerPage: (upTo: number, revision: number) => `${ledgerPageFrom(upTo)}-${String(revision).padStart(16, "0")}`,
   /** {@link OrderHead} */
   ledgerHead: "ledger-head",
+  /** An endpoint that its node made by itself was taken in: that happens once, however late its reports come. On a lease. */
+  takenIn: (endpoint: string) => `idempotency/made/${endpoint}`,
   /** The answer to a request that carried an Idempotency-Key; on a lease. */
   idempotency: (route: string, key: string) => `idempotency/${route}/${key}`,
 } as const;
@@ -73,6 +77,7 @@ export const CACHED = [
   "networks",
   "claims",
   "cooling",
+  "blocks",
   "endpoints",
   "superseded",
 ] as const;
@@ -116,6 +121,10 @@ export const named = {
   },
   ledgerPage(key: string) {
     return { upTo: Number(key.slice(LEDGER_PAGES.length, LEDGER_PAGES.length + 13)) };
+  },
+  block(key: string) {
+    const [, tenant = "", network = "", prefix = ""] = splitKey(key, 3);
+    return { tenant: Name.parse(tenant), network: Name.parse(network), prefix: Cidr.parse(prefix) };
   },
   superseded(key: string) {
     const [, node = "", endpoint = ""] = splitKey(key, 2);

@@ -1,6 +1,7 @@
 import type { Name } from "@holdfast/core";
 import type { Rows } from "../rows/rows.ts";
 import type { AddressOwners } from "./address-owners.ts";
+import { BlockIndex } from "./block-index.ts";
 import { ClaimTable } from "./claim-table.ts";
 import { CoolingTable } from "./cooling-table.ts";
 import type { RecordFields } from "./record-fields.ts";
@@ -15,6 +16,8 @@ export interface NetworkState {
   readonly claims: ClaimTable;
   readonly addresses: AddressOwners;
   readonly cooling: CoolingTable;
+  /** Parts that nodes give addresses from by themselves. */
+  readonly blocks: BlockIndex;
   /** Ids of its endpoints. */
   readonly endpoints: Set<string>;
 }
@@ -36,7 +39,9 @@ export function ensureNetwork(networks: NetworkStates, packing: Packing, tenant:
   if (state === undefined) {
     const claims = new ClaimTable(packing.rows, packing.fields, { tenant, name });
     const cooling = new CoolingTable(packing.rows, packing.fields);
-    state = { tenant, name, record: undefined, claims, addresses: claims.addresses, cooling, endpoints: new Set() };
+    const blocks = new BlockIndex();
+    const { addresses } = claims;
+    state = { tenant, name, record: undefined, claims, addresses, cooling, blocks, endpoints: new Set() };
     ofTenant.set(name, state);
   }
   return state;
@@ -44,7 +49,8 @@ export function ensureNetwork(networks: NetworkStates, packing: Packing, tenant:
 
 /** Drops the state of a network that was deleted and of which nothing is left. */
 export function forgetWhenEmpty(networks: NetworkStates, state: NetworkState): void {
-  if (state.record !== undefined || state.claims.size > 0 || state.cooling.size > 0 || state.endpoints.size > 0) return;
+  const { record, claims, cooling, blocks, endpoints } = state;
+  if (record !== undefined || claims.size + cooling.size + blocks.size + endpoints.size > 0) return;
   const ofTenant = networks.get(state.tenant);
   ofTenant?.delete(state.name);
   if (ofTenant?.size === 0) networks.delete(state.tenant);

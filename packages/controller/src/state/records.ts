@@ -1,5 +1,5 @@
 import type { Identity, IpAddress, Name } from "@holdfast/core";
-import type { Claim, Endpoint, Network, NodeRecord, Tenant } from "@holdfast/model";
+import type { Claim, Endpoint, Network, NodeBlock, NodeRecord, Tenant } from "@holdfast/model";
 
 /** A network as stored. */
 export interface StoredNetwork extends Network {
@@ -50,6 +50,7 @@ export type StateChange =
   | Changed<"claim", Claim>
   | Changed<"endpoint", Endpoint>
   | Changed<"node", StoredNode>
+  | Changed<"block", NodeBlock>
   | (Changed<"cooling", Cooling> & { readonly tenant: Name; readonly network: Name; readonly address: IpAddress })
   | (Changed<"superseded", Superseded> & { readonly node: Name; readonly endpoint: string });
 

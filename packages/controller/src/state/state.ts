@@ -1,5 +1,5 @@
 import type { Name } from "@holdfast/core";
-import type { Claim, Endpoint, NetworkKind, Tenant } from "@holdfast/model";
+import type { Claim, Endpoint, NetworkKind, NodeBlock, Tenant } from "@holdfast/model";
 import type { Change, ChangeBatch, Entry } from "@holdfast/store";
 import { createRows } from "../rows/rows.ts";
 import { createEndpointTable } from "./endpoint-table.ts";
@@ -36,6 +36,7 @@ export class State {
   readonly #packing: Packing = { rows: createRows(), fields: createRecordFields() };
   readonly endpoints = createEndpointTable(this.#packing);
   readonly endpointsOfNode = new Map<Name, Set<string>>();
+  readonly blocksOfNode = new Map<Name, Set<NodeBlock>>();
   /** By tenant, then by name. */
   readonly networks: NetworkStates = new Map();
   /** By `kind/segment`. */
@@ -167,6 +168,15 @@ export class State {
         const before = cooling.set({ ...after, address });
         return { kind: "cooling", tenant, network, address, before, after };
       }
+      case "blocks": {
+        const after = this.#parse<NodeBlock>(entry);
+        const { blocks } = ensureNetwork(this.networks, this.#packing, after.tenant, after.network);
+        const before = blocks.get(after.prefix);
+        blocks.put(after);
+        if (before !== undefined) removeFrom(this.blocksOfNode, before.node, before);
+        addTo(this.blocksOfNode, after.node, after);
+        return { kind: "block", before, after };
+      }
       case "endpoints": {
         const after = this.#parse<Endpoint>(entry);
         const { before } = this.endpoints.put(after);
@@ -236,6 +246,16 @@ export class State {
         if (state === undefined || before === undefined) return undefined;
         forgetWhenEmpty(this.networks, state);
         return { kind: "cooling", tenant, network, address, before, after: undefined };
+      }
+      case "blocks": {
+        const { tenant, network, prefix } = named.block(key);
+        const state = this.network(tenant, network);
+        const before = state?.blocks.get(prefix);
+        if (state === undefined || before === undefined) return undefined;
+        state.blocks.delete(prefix);
+        removeFrom(this.blocksOfNode, before.node, before);
+        forgetWhenEmpty(this.networks, state);
+        return { kind: "block", before, after: undefined };
       }
       case "endpoints": {
         const { before } = this.endpoints.delete(key.slice("endpoints/".length));

@@ -1,4 +1,5 @@
 import type { Route } from "../route.ts";
+import { blockRoutes } from "./blocks.ts";
 import { bulkRoutes } from "./bulk.ts";
 import { claimRoutes } from "./claims.ts";
 import { networkRoutes } from "./networks.ts";
@@ -13,6 +14,7 @@ export const routes = {
   ...bulkRoutes,
   ...endpointRoutes,
   ...nodeRoutes,
+  ...blockRoutes,
   ...watchRoutes,
 } as const satisfies Record<string, Route>;
 export type Routes = typeof routes;

@@ -1,0 +1,62 @@
+import { Cidr, type Family, IpAddress } from "@holdfast/core";
+import type { NodeBlock } from "@holdfast/model";
+
+/** The blocks of one network that nodes have, found by an address in them. */
+export class BlockIndex {
+  readonly #blocks = new Map<Cidr, NodeBlock>();
+  /** How many blocks there are of each prefix length: few lengths, as the size of a network's blocks seldom changes. */
+  readonly #lengths: Readonly<Record<Family, Map<number, number>>> = { v4: new Map(), v6: new Map() };
+
+  get size(): number {
+    return this.#blocks.size;
+  }
+
+  get(prefix: Cidr): NodeBlock | undefined {
+    return this.#blocks.get(prefix);
+  }
+
+  values(): Iterable<NodeBlock> {
+    return this.#blocks.values();
+  }
+
+  put(block: NodeBlock): void {
+    if (!this.#blocks.has(block.prefix)) this.#count(block.prefix, 1);
+    this.#blocks.set(block.prefix, block);
+  }
+
+  delete(prefix: Cidr): void {
+    if (this.#blocks.delete(prefix)) this.#count(prefix, -1);
+  }
+
+  /** The block of which a node may give this address; undefined: no node may. */
+  givenFrom(address: IpAddress): NodeBlock | undefined {
+    if (this.#blocks.size === 0) return undefined;
+    for (const length of this.#lengths[IpAddress.family(address)].keys()) {
+      const block = this.#blocks.get(Cidr.of(address, length));
+      if (block !== undefined && mayGive(block, address)) return block;
+    }
+    return undefined;
+  }
+
+  #count(prefix: Cidr, step: 1 | -1): void {
+    const lengths = this.#lengths[Cidr.family(prefix)];
+    const length = Cidr.length(prefix);
+    const count = (lengths.get(length) ?? 0) + step;
+    if (count > 0) lengths.set(length, count);
+    else lengths.delete(length);
+  }
+}
+
+/** Every address that a block's node may give. */
+export function* addressesOf({ ranges, prefix }: Pick<NodeBlock, "ranges" | "prefix">): Iterable<IpAddress> {
+  const family = Cidr.family(prefix);
+  for (const { first, last } of ranges) {
+    const end = IpAddress.toBigInt(last);
+    for (let value = IpAddress.toBigInt(first); value <= end; value++) yield IpAddress.fromBigInt(family, value);
+  }
+}
+
+function mayGive({ ranges }: NodeBlock, address: IpAddress): boolean {
+  const value = IpAddress.toBigInt(address);
+  return ranges.some(({ first, last }) => IpAddress.toBigInt(first) <= value && value <= IpAddress.toBigInt(last));
+}
