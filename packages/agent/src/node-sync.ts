@@ -59,6 +59,10 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
       case "network-gone":
         await dropNetwork(message.id);
         break;
+      case "block":
+      case "block-gone":
+        // Blocks come to nodes that ask for them.
+        break;
       case "endpoint":
         seen.endpoints.add(message.endpoint.id);
         if (inStep) await releaseStrangers([message.endpoint.id], { everWired: false }, signal);
