@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Backend, KeyRange, LeaseRecord, Mark, Writer } from "./backend.ts";
-import { endOfPrefix } from "./keys.ts";
+import { compareKeys, endOfPrefix } from "./keys.ts";
 import { openSqliteFile, type SqliteFile, type Survives, translating } from "./sqlite-file.ts";
 import type { Change, ChangeBatch, Entry } from "./store.ts";
 
@@ -45,7 +45,11 @@ export class SqliteBackend implements Backend, Writer {
 
   list({ prefix, after = "", limit = -1 }: KeyRange): readonly Entry[] {
     const end = endOfPrefix(prefix) ?? ABOVE_ALL_TEXT;
-    return translating(this.#path, () => this.#sql.list.all(prefix, end, after, limit)).map(entryOf);
+    // One lower bound: of two, SQLite would look up the one and walk to the other, over everything before the page.
+    const begun = compareKeys(after, prefix) >= 0;
+    return translating(this.#path, () =>
+      begun ? this.#sql.listAfter.all(after, end, limit) : this.#sql.list.all(prefix, end, limit),
+    ).map(entryOf);
   }
 
   history(after: number, changes: number): readonly ChangeBatch[] {
@@ -179,7 +183,10 @@ function statements(database: DatabaseSync) {
     get: database.prepare("SELECT key, value, revision, created FROM entries WHERE key = ?"),
     mark: database.prepare("SELECT revision, created FROM entries WHERE key = ?"),
     list: database.prepare(
-      "SELECT key, value, revision, created FROM entries WHERE key >= ? AND key < ? AND key > ? ORDER BY key LIMIT ?",
+      "SELECT key, value, revision, created FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
+    ),
+    listAfter: database.prepare(
+      "SELECT key, value, revision, created FROM entries WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
     ),
     put: database.prepare(
       `INSERT INTO entries (key, value, revision, created, lease) VALUES (?, ?, ?, ?, ?)
