@@ -51,6 +51,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
     ...options,
     nonce,
     feedDropped: () => metrics.add("feeds_dropped_total"),
+    refusalDropped: () => metrics.add("refusals_dropped_total"),
     expired: (what) => metrics.add("expired_total", `what="${what}"`),
   });
   let broken: string | undefined = "starting";
@@ -97,6 +98,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
       await nouns.networks.prepare();
       startJob("expiry", nouns.expiry.run);
       startJob("beat", nouns.feeds.run);
+      startJob("refusals", nouns.refusals.run);
       startJob("ledger order", nouns.order.run);
       startJob("ledger retention", nouns.retention.run);
       broken = undefined;

@@ -39,6 +39,8 @@ describe("metrics", () => {
       # TYPE holdfast_controller_feeds gauge
       # HELP holdfast_controller_feeds_dropped_total Node feeds that were cut off because their reader was too slow.
       # TYPE holdfast_controller_feeds_dropped_total counter
+      # HELP holdfast_controller_refusals_dropped_total Refusals that came too fast to be noted in the ledger.
+      # TYPE holdfast_controller_refusals_dropped_total counter
       # HELP holdfast_controller_watches Open watches.
       # TYPE holdfast_controller_watches gauge
       # HELP holdfast_controller_revision Revision up to which the controller has seen the store.

@@ -15,6 +15,7 @@ export const METRICS = {
   expired_total: { type: "counter", help: "What ran out: claims, rests of released addresses, reservations." },
   feeds: { type: "gauge", help: "Open node feeds." },
   feeds_dropped_total: { type: "counter", help: "Node feeds that were cut off because their reader was too slow." },
+  refusals_dropped_total: { type: "counter", help: "Refusals that came too fast to be noted in the ledger." },
   watches: { type: "gauge", help: "Open watches." },
   revision: { type: "gauge", help: "Revision up to which the controller has seen the store." },
   tenants: { type: "gauge", help: "Tenants." },

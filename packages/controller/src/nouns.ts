@@ -9,6 +9,7 @@ import { createExplainer, type Explainer } from "./ledger/explain.ts";
 import { createLedger, type Ledger } from "./ledger/ledger.ts";
 import { createMoments } from "./ledger/moments.ts";
 import { createLedgerOrder, type LedgerOrder } from "./ledger/order.ts";
+import { createRefusalLog, type RefusalLog } from "./ledger/refusal-log.ts";
 import { createLedgerRetention, type LedgerRetention, type RetentionOptions } from "./ledger/retention.ts";
 import { createNetworks, type Networks } from "./networks/networks.ts";
 import { createSubnets, type Subnets } from "./networks/subnets.ts";
@@ -35,6 +36,7 @@ export interface Nouns {
   readonly nodes: Nodes;
   readonly blocks: Blocks;
   readonly ledger: Ledger;
+  readonly refusals: RefusalLog;
   readonly order: LedgerOrder;
   readonly retention: LedgerRetention;
   readonly explainer: Explainer;
@@ -48,6 +50,7 @@ export interface NounOptions extends RetentionOptions {
   /** Tells the ledger entries of this process from those of others. */
   readonly nonce: string;
   readonly feedDropped: () => void;
+  readonly refusalDropped: () => void;
   readonly expired: (what: string) => void;
 }
 
@@ -58,6 +61,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
   const { store, clock, state }: { store: Store; clock: Clock; state: Platform["state"] } = platform;
   const moments = createMoments({ clock, nonce: options.nonce });
   const ledger = createLedger({ store, clock, moments });
+  const refusals = createRefusalLog({ ...platform, moments }, { dropped: options.refusalDropped });
   const order = createLedgerOrder({ ...platform, moments });
   const drafts = createClaimDrafts(platform, ledger);
   const feeds = createNodeFeeds(
@@ -77,9 +81,10 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     blocks: createBlocks(platform, ledger, options),
     nodes: createNodes(platform, ledger),
     ledger,
+    refusals,
     order,
     retention: createLedgerRetention({ ...platform, order }, options),
-    explainer: createExplainer(platform, { ledger, order }),
+    explainer: createExplainer(platform, { ledger, order, refusals }),
     feeds,
     expiry: createExpiry(platform, { drafts, ledger }, { remind: feeds.remind, expired: options.expired }),
   };

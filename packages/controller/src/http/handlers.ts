@@ -1,6 +1,8 @@
 import type { Name } from "@holdfast/core";
 import type { Claim, Endpoint, Network, NodeBlock, RouteReply, RouteRequest, Routes, Tenant } from "@holdfast/model";
 import type { Entry } from "@holdfast/store";
+import type { Asked } from "../ledger/refusal-log.ts";
+import { ephemeralIdentity } from "../nodes/ephemeral-identity.ts";
 import type { Nouns } from "../nouns.ts";
 import type { Platform } from "../platform.ts";
 import { labelFilter, type Page, pageOfKnown, pageOfPrefix } from "../reading/lists.ts";
@@ -38,6 +40,16 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
     liveness.seen(node);
   }
 
+  /** A refusal of exact addresses is noted in their history. */
+  async function noted<T>(made: Promise<T>, asked: Asked): Promise<T> {
+    try {
+      return await made;
+    } catch (error) {
+      nouns.refusals.note(asked, error);
+      throw error;
+    }
+  }
+
   return {
     createTenant: ({ body }, caller) => tenants.create(body, caller),
     getTenant: ({ params }) => tenants.get(params.tenant),
@@ -66,7 +78,12 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
     removeSubnet: ({ params }, caller) => subnets.remove(params.tenant, params.network, params.prefix, caller),
     listSubnets: ({ params }) => subnets.list(params.tenant, params.network),
 
-    createClaim: ({ params, body }, caller) => claims.create(params.tenant, params.network, body, caller),
+    createClaim: ({ params, body }, caller) => {
+      const made = claims.create(params.tenant, params.network, body, caller);
+      const { addresses, identity } = body;
+      if (addresses === undefined) return made;
+      return noted(made, { ...params, ...caller, addresses, identity });
+    },
     getClaim: ({ params }) => claims.get(params),
     updateClaim: ({ params, body }, caller) => claims.update(params, body, caller),
     moveClaim: ({ params, body }, caller) => claims.move(params, body, caller),
@@ -165,9 +182,13 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
       heardOf(params.node);
       return blocks.giveBack(params.node, body);
     },
-    reserve: ({ params, body }, { requestId }) => {
-      heardOf(params.node);
-      return nouns.reservations.reserve(params.node, body, requestId);
+    reserve: ({ params, body }, { actor, requestId }) => {
+      const { node } = params;
+      heardOf(node);
+      const made = nouns.reservations.reserve(node, body, requestId);
+      const { tenant, network, address, endpoint, identity = ephemeralIdentity(endpoint) } = body;
+      if (address === undefined) return made;
+      return noted(made, { tenant, network, addresses: [address], identity, actor, requestId, node });
     },
     report: async ({ params, body }, { requestId }) => {
       heardOf(params.node);

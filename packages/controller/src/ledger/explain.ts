@@ -6,6 +6,7 @@ import { notFound } from "../refusals.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { AddressName, Ledger } from "./ledger.ts";
 import type { LedgerOrder } from "./order.ts";
+import type { RefusalLog } from "./refusal-log.ts";
 import { formerOwner, type Standing, standingAt } from "./standing.ts";
 
 export interface Within {
@@ -21,12 +22,19 @@ export interface Explainer {
 }
 
 const MOST_HISTORY = 200;
+const MOST_REFUSALS = 20;
 /** Entries before and after a moment. */
 const MOST_AROUND = 10;
 
+interface ExplainerDependencies {
+  readonly ledger: Ledger;
+  readonly order: LedgerOrder;
+  readonly refusals: RefusalLog;
+}
+
 export function createExplainer(
   { state, pools }: Platform,
-  { ledger, order }: { readonly ledger: Ledger; readonly order: LedgerOrder },
+  { ledger, order, refusals }: ExplainerDependencies,
 ): Explainer {
   function covering(address: IpAddress, within: Within): NetworkState[] {
     const tenants = within.tenant === undefined ? [...state.networks.values()] : [state.networks.get(within.tenant)];
@@ -38,13 +46,16 @@ export function createExplainer(
 
   async function story(network: NetworkState, address: IpAddress): Promise<AddressStory> {
     const name = { tenant: network.tenant, network: network.name, address };
-    const read = await ledger.history(name, MOST_HISTORY + 1);
-    const history = read.slice(-MOST_HISTORY);
-    const former = formerOwner(changesOf(history));
+    const [changes, refused] = await Promise.all([
+      ledger.history(name, MOST_HISTORY + 1),
+      refusals.of(name, MOST_REFUSALS),
+    ]);
+    const history = [...changes.slice(-MOST_HISTORY), ...refused].sort((a, b) => a.at.localeCompare(b.at));
+    const former = formerOwner(changes);
     const about = {
       ...name,
-      history: [...history],
-      ...(read.length > history.length ? { more: true } : {}),
+      history,
+      ...(changes.length > MOST_HISTORY ? { more: true } : {}),
       ...(former === undefined ? {} : { formerIdentity: former }),
     };
     const identity = network.addresses.get(address);
@@ -101,8 +112,7 @@ export function createExplainer(
     ]);
     // What a node did while it reached no controller was written down when it came back.
     const [before, after] = apartAt([...known, ...later], time);
-    const changes = changesOf(before);
-    const former = formerOwner(changes);
+    const former = formerOwner(before);
     const about = {
       ...name,
       at: at.toISOString(),
@@ -111,11 +121,11 @@ export function createExplainer(
       ...(former === undefined ? {} : { formerIdentity: former }),
     };
     // What is left of an address's history has no gaps: only its beginning may be missing.
-    if (changes.length === 0 && time < Date.parse(completeFrom)) {
+    if (before.length === 0 && time < Date.parse(completeFrom)) {
       const summary = `nobody can say who had ${name.address} at ${about.at}: the ledger reaches back to ${completeFrom}.`;
       return { ...about, state: "unknown", summary };
     }
-    const standing = standingAt(changes, time);
+    const standing = standingAt(before, time);
     return { ...about, ...standing, summary: `at ${about.at}, ${name.address} ${wasText(standing)}.` };
   }
 
@@ -123,6 +133,7 @@ export function createExplainer(
     async explain(address, within) {
       const networks = covering(address, within);
       if (networks.length === 0) throw notCovered(address);
+      await refusals.flush();
       return Promise.all(networks.map((network) => story(network, address)));
     },
 
