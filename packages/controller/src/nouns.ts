@@ -9,6 +9,7 @@ import { createExplainer, type Explainer } from "./ledger/explain.ts";
 import { createLedger, type Ledger } from "./ledger/ledger.ts";
 import { createMoments } from "./ledger/moments.ts";
 import { createLedgerOrder, type LedgerOrder } from "./ledger/order.ts";
+import { createLedgerReader, type LedgerReader } from "./ledger/reading.ts";
 import { createRefusalLog, type RefusalLog } from "./ledger/refusal-log.ts";
 import { createLedgerRetention, type LedgerRetention, type RetentionOptions } from "./ledger/retention.ts";
 import { createNetworks, type Networks } from "./networks/networks.ts";
@@ -38,6 +39,7 @@ export interface Nouns {
   readonly ledger: Ledger;
   readonly refusals: RefusalLog;
   readonly order: LedgerOrder;
+  readonly reader: LedgerReader;
   readonly retention: LedgerRetention;
   readonly explainer: Explainer;
   readonly feeds: NodeFeeds;
@@ -83,6 +85,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     ledger,
     refusals,
     order,
+    reader: createLedgerReader({ store, order, refusals }),
     retention: createLedgerRetention({ ...platform, order }, options),
     explainer: createExplainer(platform, { ledger, order, refusals }),
     feeds,

@@ -42,8 +42,12 @@ export {
   isRequestId,
   type LedgerEntry,
   type LedgerEvent,
+  type LedgerExportLine,
+  type LedgerPage,
   ledgerEntrySchema,
   ledgerEventSchema,
+  ledgerExportLineSchema,
+  ledgerPageSchema,
 } from "./ledger.ts";
 export {
   type Network,

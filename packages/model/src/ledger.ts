@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { addressField, identityField, nameField, revisionField, timeField } from "./fields.ts";
+import { problemSchema } from "./problem.ts";
 
 /**
  * What can happen to an address. `released`, `expired` and `reclaimed` begin its rest, which `cooled` ends; `moved` takes it off an endpoint, or,
@@ -67,6 +68,35 @@ export const ledgerEntrySchema = z
   })
   .meta({ id: "LedgerEntry" });
 export type LedgerEntry = z.output<typeof ledgerEntrySchema>;
+
+/** From when on the ledger has everything. */
+const completeFromField = timeField.meta({ description: "From this moment on nothing is missing." });
+
+export const ledgerPageSchema = z
+  .strictObject({
+    /** Oldest first. */
+    items: z.array(ledgerEntrySchema),
+    completeFrom: completeFromField,
+    /** More may follow. */
+    continue: z.string().optional(),
+  })
+  .meta({ id: "LedgerPage" });
+export type LedgerPage = z.output<typeof ledgerPageSchema>;
+
+/** One line of an export. Without an `end`, it broke off: go on behind the last entry that came. */
+export const ledgerExportLineSchema = z
+  .discriminatedUnion("type", [
+    z.strictObject({ type: z.literal("entry"), entry: ledgerEntrySchema }),
+    z.strictObject({
+      type: z.literal("end"),
+      /** How many entries there were. */
+      entries: z.int().min(0),
+      completeFrom: completeFromField,
+    }),
+    z.strictObject({ type: z.literal("error"), problem: problemSchema }),
+  ])
+  .meta({ id: "LedgerExportLine" });
+export type LedgerExportLine = z.output<typeof ledgerExportLineSchema>;
 
 /** Everything known of an address in one network. */
 export const addressStorySchema = z

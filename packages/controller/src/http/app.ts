@@ -24,7 +24,7 @@ export interface AppDependencies {
 
 /** Answers an operation that goes on; the reply is in the stream's hands. */
 export type Stream = (request: ParsedRequest, reply: FastifyReply, events: boolean) => void;
-export type Streams = Readonly<Record<"followNode" | "watch", Stream>>;
+export type Streams = Readonly<Record<"followNode" | "watch" | "exportLedger", Stream>>;
 
 /** What is not under `/v1`, and the OpenAPI document. */
 export interface Pages {
@@ -74,7 +74,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
   app.setErrorHandler((error, request, reply) => sendError(reply, error, logger, request.routeOptions.url ?? ""));
   app.setNotFoundHandler((request, reply) => sendUnknown(request, reply));
   for (const [id, route] of Object.entries(routes) as [keyof typeof routes, Route][]) {
-    const stream = id === "followNode" || id === "watch" ? streams[id] : undefined;
+    const stream = route.stream === true ? streams[id as keyof Streams] : undefined;
     const handle =
       stream === undefined ? answer(route, handlers[id as HandledRoute] as Handler, stopping) : follow(route, stream);
     app.route({

@@ -11,7 +11,7 @@ import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import { publicNetwork, type StoredNetwork, type StoredNode } from "../state/records.ts";
 
-type Streaming = "followNode" | "watch";
+type Streaming = "followNode" | "watch" | "exportLedger";
 export type HandledRoute = Exclude<keyof Routes, Streaming>;
 
 /** What answers each operation that is not a stream. Replies may be readonly views of what the schemas describe. */
@@ -119,6 +119,8 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
           : explainer.explainAt(params.address, within, new Date(at));
       return { items: [...(await told)] };
     },
+
+    listLedger: ({ query: { limit, continue: after, ...filter } }) => nouns.reader.page({ ...filter, after }, limit),
 
     getEndpoint: ({ params }) => endpoints.get(params.endpoint),
     deleteEndpoint: ({ params }, caller) => endpoints.delete(params.endpoint, caller),

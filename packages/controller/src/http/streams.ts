@@ -1,6 +1,8 @@
 import type { Clock, Name } from "@holdfast/core";
 import type { RouteRequest, Routes } from "@holdfast/model";
 import type { FastifyReply } from "fastify";
+import { exportInto } from "../ledger/export.ts";
+import { checkPosition } from "../ledger/reading.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nouns } from "../nouns.ts";
 import type { Platform } from "../platform.ts";
@@ -51,6 +53,16 @@ export function createStreams(platform: Platform, nouns: Nouns, options: StreamO
         countWatches(-1);
         output.end();
       });
+    },
+
+    exportLedger(request, reply) {
+      const { query } = request as RouteRequest<Routes["exportLedger"]>;
+      checkPosition(query.after);
+      const output = begin(reply, false);
+      const gone = new AbortController();
+      output.on("close", () => gone.abort());
+      const signal = AbortSignal.any([options.signal, gone.signal]);
+      void exportInto(output, nouns.reader, query, signal).finally(() => output.end());
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Route } from "../route.ts";
 import { blockRoutes } from "./blocks.ts";
 import { bulkRoutes } from "./bulk.ts";
 import { claimRoutes } from "./claims.ts";
+import { ledgerRoutes } from "./ledger.ts";
 import { networkRoutes } from "./networks.ts";
 import { endpointRoutes, nodeRoutes, watchRoutes } from "./nodes.ts";
 import { tenantRoutes } from "./tenants.ts";
@@ -12,6 +13,7 @@ export const routes = {
   ...networkRoutes,
   ...claimRoutes,
   ...bulkRoutes,
+  ...ledgerRoutes,
   ...endpointRoutes,
   ...nodeRoutes,
   ...blockRoutes,
