@@ -189,6 +189,39 @@ describe("holdfast claim", () => {
   });
 });
 
+describe("holdfast tenant", () => {
+  const families = { capacity: "253", used: "2", held: "1", cooling: "0", free: "251" };
+  const none = { capacity: "0", used: "0", held: "0", cooling: "0", free: "0" };
+
+  test("usage shows what there is and what may be", async () => {
+    const usage = { tenant: "blue", networks: 1, claims: 2, addresses: 2, quotas: { addresses: 10 } };
+    const body = { ...usage, v4: families, v6: none };
+    const { run, screen } = terminal({ "GET /v1/tenants/blue/usage": { body } });
+    expect(await run("tenant usage blue")).toBe(0);
+    expect(screen.out).toMatchInlineSnapshot(`
+      "WHAT       USED  QUOTA
+      networks   1     none
+      claims     2     none
+      addresses  2     10
+
+      FAMILY  CAPACITY  USED  HELD  COOLING  FREE
+      v4      253       2     1     0        251
+      v6      0         0     0     0        0
+      "
+    `);
+  });
+
+  test("quotas are read as people write them, and wrong ones refused before anything is sent", async () => {
+    const tenant = { name: "blue", labels: {}, createdAt: "2026-11-20T10:00:00.000Z", revision: 3 };
+    const { run, seen, screen } = terminal({ "PATCH /v1/tenants/blue": { body: tenant } });
+    expect(await run("tenant update blue --quota addresses=10 --quota claims=none")).toBe(0);
+    expect(seen[0]?.body).toEqual({ quotas: { addresses: 10, claims: null } });
+    expect(await run("tenant update blue --quota adresses=10")).toBe(1);
+    expect(screen.err).toContain("--quota adresses=10 is not NAME=LIMIT");
+    expect(seen).toHaveLength(1);
+  });
+});
+
 describe("exit codes", () => {
   test.for([
     ["--help", 0],
@@ -247,6 +280,32 @@ kind: Network
 metadata: { name: web, labels: { env: prod } }
 spec: { kind: vlan, segment: 100, subnets: [{ prefix: 10.20.0.0/16 }] }
 `;
+
+describe("holdfast subnet", () => {
+  const path = "/v1/tenants/default/networks/web/subnets";
+
+  test("delete --drain closes the subnet and says what happens to it", async () => {
+    const { run, seen, screen } = terminal({ [`POST ${path}/10.20.0.0%2F16/drain`]: { body: network } });
+    expect(await run("subnet delete 10.20.0.0/16 --network web --drain")).toBe(0);
+    expect(seen[0]?.body).toEqual({ removeWhenEmpty: true });
+    expect(screen.out).toBe(
+      "subnet 10.20.0.0/16 of default/web gives no new addresses; it is removed when the last one is released\n",
+    );
+  });
+
+  test("list says which are being drained", async () => {
+    const draining = { since: "2026-11-20T10:00:00.000Z", removeWhenEmpty: true };
+    const usage = { prefix: "10.20.0.0/16", capacity: "9", used: "2", held: "1", cooling: "0", free: "0" };
+    const items = [{ subnet: { ...network.subnets[0], draining }, usage }];
+    const { run, screen } = terminal({ [`GET ${path}`]: { body: { items } } });
+    await run("subnet list --network web");
+    expect(screen.out).toMatchInlineSnapshot(`
+      "PREFIX        GATEWAY    RANGES  STATE                   CAPACITY  USED  HELD  COOLING  FREE
+      10.20.0.0/16  10.20.0.1  -       draining, then removed  9         2     1     0        0
+      "
+    `);
+  });
+});
 
 describe("holdfast apply", () => {
   test("makes networks before the claims on them", async () => {

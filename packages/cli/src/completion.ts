@@ -103,6 +103,11 @@ async function namesOf(kind: Completes, context: Context, network: string | unde
       return pick(listAll(client, routes.listTenants, {}, call), (item) => item.name);
     case "network":
       return pick(listAll(client, routes.listNetworks, { query: { tenant } }, call), (item) => item.name);
+    case "subnet": {
+      const networks = listAll(client, routes.listNetworks, { query: { tenant: tenant ?? context.tenant } }, call);
+      const named = (await Array.fromAsync(networks)).filter(({ name }) => network === undefined || name === network);
+      return named.flatMap(({ subnets }) => subnets.map(({ prefix }) => prefix as string)).slice(0, 500);
+    }
     case "claim":
       return pick(listAll(client, routes.listClaims, { query: { tenant, network } }, call), (item) => item.identity);
     case "endpoint":

@@ -3,7 +3,7 @@ import { type Context, contextOf } from "./context.ts";
 import type { CliIo } from "./io.ts";
 
 /** Names that the shell completes from the controller. */
-export type Completes = "tenant" | "network" | "claim" | "endpoint" | "node" | "file" | "none";
+export type Completes = "tenant" | "network" | "subnet" | "claim" | "endpoint" | "node" | "file" | "none";
 
 /** One command as data. */
 export interface CommandDefinition {

@@ -88,7 +88,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
     async start() {
       await loadState(store, state);
       nouns.order.load();
-      for (const part of [platform.counts, platform.pools, nouns.expiry, nouns.feeds]) {
+      for (const part of [platform.counts, platform.pools, nouns.draining, nouns.expiry, nouns.feeds]) {
         part.load();
         state.listen((changes) => part.follow(changes));
       }
@@ -97,6 +97,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
       await nouns.tenants.prepare();
       await nouns.networks.prepare();
       startJob("expiry", nouns.expiry.run);
+      startJob("draining", nouns.draining.run);
       startJob("beat", nouns.feeds.run);
       startJob("refusals", nouns.refusals.run);
       startJob("ledger order", nouns.order.run);

@@ -12,6 +12,7 @@ import { createLedgerOrder, type LedgerOrder } from "./ledger/order.ts";
 import { createLedgerReader, type LedgerReader } from "./ledger/reading.ts";
 import { createRefusalLog, type RefusalLog } from "./ledger/refusal-log.ts";
 import { createLedgerRetention, type LedgerRetention, type RetentionOptions } from "./ledger/retention.ts";
+import { createDraining, type Draining } from "./networks/draining.ts";
 import { createNetworks, type Networks } from "./networks/networks.ts";
 import { createSubnets, type Subnets } from "./networks/subnets.ts";
 import { createTenants, type Tenants } from "./networks/tenants.ts";
@@ -28,6 +29,7 @@ export interface Nouns {
   readonly tenants: Tenants;
   readonly networks: Networks;
   readonly subnets: Subnets;
+  readonly draining: Draining;
   readonly usage: Usage;
   readonly claims: Claims;
   readonly bulk: BulkClaims;
@@ -74,6 +76,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     tenants: createTenants(platform),
     networks: createNetworks(platform),
     subnets: createSubnets(platform),
+    draining: createDraining(platform),
     usage: createUsage(platform),
     claims: createClaims(platform, drafts),
     bulk: createBulkClaims(platform, drafts),

@@ -99,11 +99,15 @@ export { type Problem, problemSchema, problemToError } from "./problem.ts";
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
 export { type Routes, routes } from "./routes/index.ts";
 export {
+  type Draining,
+  drainingSchema,
   type NewSubnet,
   newSubnetSchema,
   type Range,
   rangeSchema,
   type Subnet,
+  type SubnetDrain,
+  subnetDrainSchema,
   subnetSchema,
 } from "./subnet.ts";
 export {

@@ -1,11 +1,29 @@
 import { z } from "zod";
-import { addressField, cidrField } from "./fields.ts";
+import { addressField, cidrField, timeField } from "./fields.ts";
 
 /** Addresses from `first` to `last`, both included. */
 export const rangeSchema = z
   .strictObject({ first: addressField, last: addressField })
   .meta({ id: "Range", examples: [{ first: "10.20.1.0", last: "10.20.1.255" }] });
 export type Range = z.output<typeof rangeSchema>;
+
+/** The subnet gives no new addresses; those that are claimed stay. */
+export const drainingSchema = z
+  .strictObject({
+    since: timeField,
+    /** Whether the subnet is removed when its last address is released. */
+    removeWhenEmpty: z.boolean(),
+  })
+  .meta({ id: "Draining" });
+export type Draining = z.output<typeof drainingSchema>;
+
+export const subnetDrainSchema = z
+  .strictObject({
+    /** Remove the subnet when its last address is released; at once when there is none. */
+    removeWhenEmpty: z.boolean().default(false),
+  })
+  .meta({ id: "SubnetDrain" });
+export type SubnetDrain = z.output<typeof subnetDrainSchema>;
 
 /** A prefix of a network: addresses on one link. */
 export const subnetSchema = z
@@ -17,6 +35,8 @@ export const subnetSchema = z
     ranges: z.array(rangeSchema).max(64),
     /** Never handed out by choice of ours, e.g. a physical machine's address. */
     exclusions: z.array(rangeSchema).max(256),
+    /** Absent: it gives addresses. */
+    draining: drainingSchema.optional(),
   })
   .meta({ id: "Subnet" });
 export type Subnet = z.output<typeof subnetSchema>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cidrField, nameField } from "./fields.ts";
+import { cidrField, nameField, timeField } from "./fields.ts";
 import { quotasSchema } from "./tenant.ts";
 
 const count = z.string().regex(/^[0-9]+$/);
@@ -21,7 +21,14 @@ const counts = {
 export const addressUsageSchema = z.strictObject(counts).meta({ id: "AddressUsage" });
 export type AddressUsage = z.output<typeof addressUsageSchema>;
 
-export const subnetUsageSchema = z.strictObject({ prefix: cidrField, ...counts }).meta({ id: "SubnetUsage" });
+export const subnetUsageSchema = z
+  .strictObject({
+    prefix: cidrField,
+    ...counts,
+    /** Since when it gives no new addresses. Absent: it does. */
+    drainingSince: timeField.optional(),
+  })
+  .meta({ id: "SubnetUsage" });
 export type SubnetUsage = z.output<typeof subnetUsageSchema>;
 
 /** How full a network is, as a whole by family and subnet by subnet. */

@@ -1,10 +1,24 @@
-import { routes } from "@holdfast/model";
-import { type CommandDefinition, text } from "../define-command.ts";
+import { routes, type Subnet } from "@holdfast/model";
+import type { Context } from "../context.ts";
+import { type CommandDefinition, flag, text } from "../define-command.ts";
 import { printList, printObject } from "../output/print.ts";
 import { usageColumns } from "../output/words.ts";
 import { parseSubnet } from "./subnet-text.ts";
 
 const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
+
+const drainText = ({ draining }: Subnet): string =>
+  draining === undefined ? "open" : draining.removeWhenEmpty ? "draining, then removed" : "draining";
+
+async function drain(
+  { client, tenant, call, io, output }: Context,
+  { network, prefix, removeWhenEmpty }: { network: string; prefix: string; removeWhenEmpty: boolean },
+): Promise<void> {
+  const params = { tenant, network, prefix };
+  const changed = await client.call(routes.drainSubnet, { params, body: { removeWhenEmpty } }, call);
+  const then = removeWhenEmpty ? "it is removed when the last one is released" : "those that are claimed stay";
+  printObject(io, output, changed, `subnet ${prefix} of ${tenant}/${network} gives no new addresses; ${then}\n`);
+}
 
 export const subnetCommands: readonly CommandDefinition[] = [
   {
@@ -40,6 +54,7 @@ export const subnetCommands: readonly CommandDefinition[] = [
             title: "RANGES",
             text: ({ subnet }) => subnet.ranges.map(({ first, last }) => `${first}-${last}`).join(","),
           },
+          { title: "STATE", text: ({ subnet }) => drainText(subnet) },
           ...usageColumns.map(({ title, text: cell }) => ({
             title,
             text: ({ usage }: (typeof items)[number]) => cell(usage),
@@ -49,15 +64,43 @@ export const subnetCommands: readonly CommandDefinition[] = [
     },
   },
   {
+    name: "drain",
+    summary: "Have a subnet give no new addresses, so that it becomes empty; claimed ones stay.",
+    args: [["<prefix>", "CIDR of the subnet.", "subnet"]],
+    options: [ofNetwork, ["--remove-when-empty", "Remove the subnet when its last address is released."]],
+    examples: [
+      "subnet drain 10.21.0.0/16 --network web",
+      "subnet drain 10.21.0.0/16 --network web --remove-when-empty",
+    ],
+    async run(context, [prefix = ""], options) {
+      const removeWhenEmpty = flag(options, "removeWhenEmpty") ?? false;
+      await drain(context, { network: text(options, "network") ?? "", prefix, removeWhenEmpty });
+    },
+  },
+  {
+    name: "undrain",
+    summary: "Have a subnet give addresses again.",
+    args: [["<prefix>", "CIDR of the subnet.", "subnet"]],
+    options: [ofNetwork],
+    examples: ["subnet undrain 10.21.0.0/16 --network web"],
+    async run(context, [prefix = ""], options) {
+      const { client, tenant, call, io, output } = context;
+      const params = { tenant, network: text(options, "network") ?? "", prefix };
+      const changed = await client.call(routes.undrainSubnet, { params }, call);
+      printObject(io, output, changed, `subnet ${prefix} of ${tenant}/${params.network} gives addresses again\n`);
+    },
+  },
+  {
     name: "delete",
     aliases: ["rm", "remove"],
     summary: "Remove a subnet none of whose addresses is claimed.",
-    args: [["<prefix>", "CIDR of the subnet.", "none"]],
-    options: [ofNetwork],
-    examples: ["subnet delete 10.21.0.0/16 --network web"],
+    args: [["<prefix>", "CIDR of the subnet.", "subnet"]],
+    options: [ofNetwork, ["--drain", "While addresses are claimed, give no new ones, and remove it with the last."]],
+    examples: ["subnet delete 10.21.0.0/16 --network web", "subnet delete 10.21.0.0/16 --network web --drain"],
     async run(context, [prefix = ""], options) {
       const { client, tenant, call, io } = context;
       const network = text(options, "network") ?? "";
+      if (flag(options, "drain") === true) return drain(context, { network, prefix, removeWhenEmpty: true });
       await client.call(routes.removeSubnet, { params: { tenant, network, prefix } }, call);
       io.out(`subnet ${prefix} removed from ${tenant}/${network}\n`);
     },

@@ -51,6 +51,16 @@ export function withholdFromNodes(draft: Draft, network: NetworkState | undefine
   }
 }
 
+/** Asks the nodes for blocks of a network, of this prefix of it or of all: they give no more of them, and give them back when they are empty. */
+export function askForBlocks(draft: Draft, { tenant, name, blocks }: NetworkState, within?: Cidr): void {
+  for (const block of blocks.values()) {
+    if (block.returning === true || (within !== undefined && !Cidr.contains(within, Cidr.first(block.prefix))))
+      continue;
+    draft.expect(keys.block(tenant, name, block.prefix), block.revision);
+    draft.put(keys.block(tenant, name, block.prefix), { ...block, returning: true });
+  }
+}
+
 /** Takes a block from a node that has not given it back, and may be giving addresses of it: those that nobody claims rest. */
 export function takeBlockBack(
   draft: Draft,
@@ -86,6 +96,12 @@ function withoutAddress({ ranges, prefix }: NodeBlock, address: IpAddress): Rang
     const [first, last] = [IpAddress.toBigInt(range.first), IpAddress.toBigInt(range.last)];
     return hole < first || hole > last ? [range] : [...part(first, hole - 1n), ...part(hole + 1n, last)];
   });
+}
+
+/** Whether a node has a block in this prefix. */
+export function hasBlocks({ blocks }: NetworkState, within: Cidr): boolean {
+  for (const { prefix } of blocks.values()) if (Cidr.contains(within, Cidr.first(prefix))) return true;
+  return false;
 }
 
 /** @throws HoldfastError `in_use` when nodes have blocks in a network, or in this prefix of it. */

@@ -1,6 +1,7 @@
 import { Cidr, HoldfastError, type Name } from "@holdfast/core";
 import type { BlockRequest, BlockReturn, NodeBlock, NodeBlockUsage } from "@holdfast/model";
 import type { Ledger } from "../ledger/ledger.ts";
+import { isCounted } from "../networks/quotas.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkOpen, notFound, requireNetwork } from "../refusals.ts";
 import { addressesOf } from "../state/block-index.ts";
@@ -61,6 +62,12 @@ export function createBlocks(platform: Platform, ledger: Ledger, options: { read
     checkOpen(record);
     if (record.nodeBlocks === undefined) {
       throw new HoldfastError("conflict", `network ${tenant}/${name} has no node blocks; ask for each address`);
+    }
+    if (isCounted(state.tenants.get(tenant)?.quotas)) {
+      throw new HoldfastError(
+        "conflict",
+        `tenant ${tenant} has a quota, which nodes cannot count; ask for each address`,
+      );
     }
     const { size } = record.nodeBlocks;
     const found = pools.lease(draft, network, { family: request.family, size, node });

@@ -16,6 +16,7 @@ import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { Cooling, StoredNetwork } from "../state/records.ts";
+import { closedSubnetOf } from "./open-subnets.ts";
 
 /** What a new claim is to be. */
 export interface ClaimRequest {
@@ -186,7 +187,8 @@ function takeAddresses(platform: Platform, draft: Draft, network: NetworkState, 
       (address) =>
         IpAddress.family(address) === family &&
         (request.subnet === undefined || CidrOf.contains(request.subnet, address)) &&
-        pools.stateOf(network, address) === "cooling",
+        pools.stateOf(network, address) === "cooling" &&
+        closedSubnetOf(network.record, address) === undefined,
     );
     if (again === undefined) return pools.allocate(draft, network, { family, prefix: request.subnet });
     pools.take(draft, network, { address: again, formerOwner: true });

@@ -1,12 +1,4 @@
-import {
-  Cidr,
-  type Clock,
-  type Family,
-  HoldfastError,
-  type IpAddress,
-  isHoldfastError,
-  type Name,
-} from "@holdfast/core";
+import { type Cidr, type Clock, type Family, type IpAddress, isHoldfastError, type Name } from "@holdfast/core";
 import {
   AddressPool,
   type AddressState,
@@ -20,6 +12,7 @@ import { type Draft, Overtaken } from "../state/change.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { StateChange, StoredNetwork } from "../state/records.ts";
 import type { State } from "../state/state.ts";
+import { allocateOpen, openPrefixes, refuseClosed } from "./open-subnets.ts";
 
 /**
  * The address pools of all networks: derived from {@link State} and following it.
@@ -33,8 +26,9 @@ export interface Pools {
   /**
    * Just this address.
    *
-   * @throws HoldfastError `address_out_of_range`, naming the ranges; `address_in_use` for a gateway and for an address that rests, unless
-   * `formerOwner`, or is in the block of another node than `giver`; {@link Overtaken} when another request is about to have it.
+   * @throws HoldfastError `conflict`: its subnet is being drained or removed; `address_out_of_range`, naming the ranges; `address_in_use` for a
+   * gateway and for an address that rests, unless `formerOwner`, or is in the block of another node than `giver`; {@link Overtaken} when another
+   * request is about to have it.
    */
   take(draft: Draft, network: NetworkState, request: { address: IpAddress; formerOwner: boolean; giver?: Name }): void;
   /** A block for the node; undefined: none is free. */
@@ -160,16 +154,15 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     take(draft, network, { address, formerOwner, giver }) {
       const proposal = proposals.get(network)?.get(address);
       if (proposal !== undefined) throw new Overtaken(new Promise((resolve) => proposal.settled.push(resolve)));
-      refuseClosing(network.record, address);
+      refuseClosed(network.record, address, giver);
       const owner = giver === undefined ? {} : { owner: ownerName(giver) };
       poolOf(network).take(address, now(), { formerOwner, ...owner });
       propose(draft, network, address);
     },
 
     lease(draft, network, { family, size, node }) {
-      const { subnets = [], closing = [] } = network.record ?? {};
-      const open = subnets.map(({ prefix }) => prefix).filter((prefix) => !closing.includes(prefix));
-      const found = poolOf(network).freeBlock({ family, size, subnets: open, now: now() });
+      const subnets = openPrefixes(network.record);
+      const found = poolOf(network).freeBlock({ family, size, subnets, now: now() });
       if (found === undefined) return undefined;
       for (const range of found.ranges) {
         poolOf(network).setAside(range, ownerName(node));
@@ -220,38 +213,4 @@ function releaseTime(network: NetworkState, address: IpAddress, now: number): nu
   const cooldown = (network.record?.cooldownSeconds ?? 0) * 1000;
   const resting = network.cooling.get(address);
   return (resting === undefined ? now : Date.parse(resting.until)) - cooldown;
-}
-
-/** From all subnets but those that are being removed. */
-function allocateOpen(
-  pool: AddressPool,
-  record: StoredNetwork | undefined,
-  request: { readonly family: Family; readonly prefix: Cidr | undefined; readonly now: number },
-): IpAddress {
-  const { family, prefix, now } = request;
-  const closing = record?.closing;
-  if (closing === undefined) {
-    return pool.allocate(prefix === undefined ? { family, now } : { family, now, subnet: prefix }).address;
-  }
-  const open = (record?.subnets ?? [])
-    .map((subnet) => subnet.prefix)
-    .filter((one) => Cidr.family(one) === family && !closing.includes(one) && (prefix === undefined || one === prefix));
-  for (const subnet of open) {
-    try {
-      return pool.allocate({ family, now, subnet }).address;
-    } catch (error) {
-      if (!isHoldfastError(error, "pool_exhausted")) throw error;
-    }
-  }
-  throw new HoldfastError("pool_exhausted", `no ${family} address is free; a subnet is being removed`, {
-    details: { family },
-  });
-}
-
-function refuseClosing(record: StoredNetwork | undefined, address: IpAddress): void {
-  const closing = record?.closing?.find((what) => what !== "*" && Cidr.contains(Cidr.parse(what), address));
-  if (closing === undefined) return;
-  throw new HoldfastError("address_out_of_range", `${address} is in subnet ${closing}, which is being removed`, {
-    details: { address },
-  });
 }

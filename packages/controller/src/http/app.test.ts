@@ -79,6 +79,8 @@ describe("the REST API", () => {
       getTenant: "/v1/tenants/default",
       listNetworks: "/v1/networks?tenant=default",
       getNetwork: `${NETWORKS}/web`,
+      getNetworkUsage: `${NETWORKS}/web/usage`,
+      getTenantUsage: "/v1/tenants/default/usage",
       listSubnets: `${NETWORKS}/web/subnets`,
       listClaims: "/v1/claims?node=h1&selector=env=prod",
       getClaim: `${CLAIMS}/a`,
@@ -150,6 +152,42 @@ describe("the REST API", () => {
     await server.store.close();
     const answer = await server.call("GET", "/readyz");
     expect([answer.status, answer.json.code]).toEqual([503, "unavailable"]);
+  });
+});
+
+describe("a subnet in the path", () => {
+  test("is one part of it, percent-encoded: drained, undrained, drained away", async () => {
+    await using server = await withNetwork();
+    const path = `${NETWORKS}/web/subnets/10.20.0.0%2F16`;
+    const drained = await server.call("POST", `${path}/drain`, {});
+    expect(networkSchema.parse(drained.json).subnets[0]?.draining).toMatchObject({ removeWhenEmpty: false });
+    expect((await server.call("POST", CLAIMS, { identity: "a", addresses: ["10.20.0.9"] })).json).toMatchObject({
+      code: "conflict",
+      details: { reason: "draining" },
+    });
+    expect((await server.call("DELETE", `${path}/drain`)).json.subnets[0]).not.toHaveProperty("draining");
+    const stale = await server.call("POST", `${path}/drain`, {}, { "if-match": '"1"' });
+    expect(stale.status).toBe(412);
+    expect((await server.call("DELETE", path)).json.subnets).toEqual([]);
+  });
+});
+
+describe("quotas", () => {
+  test("are set and lifted by name; bad ones name the field", async () => {
+    await using server = await withNetwork();
+    const set = (quotas: unknown) => server.call("PATCH", "/v1/tenants/default", { quotas });
+    expect((await set({ addresses: 1 })).json.quotas).toEqual({ addresses: 1 });
+    await server.call("POST", CLAIMS, { identity: "a" });
+    const refused = await server.call("POST", CLAIMS, { identity: "b" });
+    expect([refused.status, problemSchema.parse(refused.json)]).toMatchObject([
+      409,
+      { code: "quota_exceeded", details: { tenant: "default", quota: "addresses", limit: 1, used: 1, asked: 1 } },
+    ]);
+    expect((await set({ addresses: -1 })).json).toMatchObject({ code: "invalid_argument", field: "quotas.addresses" });
+    expect((await set({ adresses: 1 })).json.code).toBe("invalid_argument");
+    expect((await set({ addresses: null })).json).not.toHaveProperty("quotas");
+    const metrics = await server.call("GET", "/metrics");
+    expect(metrics.text).toContain('network_addresses{tenant="default",network="web",family="v4",state="held"} 1');
   });
 });
 

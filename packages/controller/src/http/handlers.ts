@@ -76,6 +76,8 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
     },
     addSubnet: ({ params, body }, caller) => subnets.add(params.tenant, params.network, body, caller),
     removeSubnet: ({ params }, caller) => subnets.remove(params.tenant, params.network, params.prefix, caller),
+    drainSubnet: ({ params, body }, caller) => nouns.draining.drain(params, body, caller),
+    undrainSubnet: ({ params }, caller) => nouns.draining.undrain(params, caller),
     listSubnets: ({ params }) => subnets.list(params.tenant, params.network),
 
     createClaim: ({ params, body }, caller) => {

@@ -100,7 +100,9 @@ export function createExplainer(
       const why = subnet.gateway === address ? "the gateway" : "not among the addresses that are handed out";
       return { ...about, state: "outside", summary: `${address} is ${why} of ${subnet.prefix}.` };
     }
-    return { ...about, state: "free", summary: `${address} is free${formerly(history)}.` };
+    const closed =
+      subnet?.draining === undefined ? "" : `, but ${subnet.prefix} is being drained and gives no new addresses`;
+    return { ...about, state: "free", summary: `${address} is free${formerly(history)}${closed}.` };
   }
 
   async function storyAt(name: AddressName, at: Date): Promise<AddressStory> {

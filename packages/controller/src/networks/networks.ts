@@ -1,4 +1,4 @@
-import { HoldfastError, type Name } from "@holdfast/core";
+import { type Cidr, HoldfastError, type Name } from "@holdfast/core";
 import type { Network, NetworkPatch, NewNetwork } from "@holdfast/model";
 import { refuseWithBlocks } from "../blocks/block-drafts.ts";
 import { type Platform, timestamp } from "../platform.ts";
@@ -133,6 +133,14 @@ export function prefixesOf(state: State, tenant: Name) {
   return networks.flatMap(({ name, record }) =>
     (record?.subnets ?? []).map(({ prefix }) => ({ prefix, network: name })),
   );
+}
+
+/** The network when one of its subnets is gone. */
+export function withoutSubnet(record: StoredNetwork, prefix: Cidr): StoredNetwork {
+  const { closing: parts = [], ...open } = record;
+  const rest = parts.filter((what) => what !== prefix);
+  const subnets = record.subnets.filter((subnet) => subnet.prefix !== prefix);
+  return rest.length === 0 ? { ...open, subnets } : { ...open, subnets, closing: rest };
 }
 
 /** How many networks a tenant has. */

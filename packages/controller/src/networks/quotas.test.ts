@@ -4,6 +4,7 @@ import type { QuotasPatch } from "@holdfast/model";
 import { openMemoryStore, type Store } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
 import { Draft, Overtaken } from "../state/change.ts";
+import { lease, startWithBlocks } from "../testing/block-harness.ts";
 import { collidingStore, seededRandom } from "../testing/colliding-store.ts";
 import { claimName, type EngineHarness, OPERATOR, settled, startEngine, TENANT } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
@@ -95,6 +96,23 @@ describe("a quota", () => {
     }
     // One to become the keeper; no claim was in another's way.
     expect(String(harness.engine.metrics)).not.toMatch(/commit_conflicts_total [1-9]/);
+  });
+});
+
+describe("a tenant with a quota", () => {
+  test("has no blocks on nodes, which could not count: those that are there are asked for", async () => {
+    await using harness = await startWithBlocks();
+    const block = await lease(harness, "h1");
+    await setQuotas(harness, { networks: 4 });
+    const { state } = harness.engine.platform;
+    const returning = () => state.network(TENANT, Name.parse("web"))?.blocks.get(block.prefix)?.returning;
+    expect(returning()).toBeUndefined();
+    await setQuotas(harness, { addresses: 100 });
+    expect(returning()).toBe(true);
+    expect(await refusal(lease(harness, "h2"))).toMatchObject({
+      code: "conflict",
+      message: "tenant default has a quota, which nodes cannot count; ask for each address",
+    });
   });
 });
 

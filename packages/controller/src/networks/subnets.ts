@@ -1,12 +1,13 @@
-import { Cidr, HoldfastError, type Name } from "@holdfast/core";
+import { Cidr, HoldfastError, type Identity, type IpAddress, type Name } from "@holdfast/core";
 import type { Network, NewSubnet, Subnet, SubnetUsage } from "@holdfast/model";
 import { refuseWithBlocks } from "../blocks/block-drafts.ts";
 import type { Platform } from "../platform.ts";
 import { checkIfMatch, checkOpen, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
+import type { NetworkState } from "../state/network-state.ts";
 import { publicNetwork, type StoredNetwork } from "../state/records.ts";
-import { closing, prefixesOf } from "./networks.ts";
+import { closing, prefixesOf, withoutSubnet } from "./networks.ts";
 import { checkedSubnet, checkOverlap } from "./subnet-check.ts";
 import { usageOfSubnets } from "./usage.ts";
 
@@ -24,7 +25,20 @@ export interface Subnets {
 const MOST_SUBNETS = 64;
 
 export function createSubnets(platform: Platform): Subnets {
-  const { state, changer } = platform;
+  const { state, changer, counts } = platform;
+
+  function refuseUsed(network: NetworkState, prefix: Cidr): void {
+    const { used } = counts.ofSubnet(network, prefix);
+    if (used === 0) return;
+    const some = someUsed(network, prefix);
+    const names = some.map(({ address, identity }) => `${address} (${identity})`).join(", ");
+    const more = used > some.length ? `${names} and ${used - some.length} more` : names;
+    throw new HoldfastError(
+      "in_use",
+      `${used} addresses of ${prefix} are claimed: ${more}; release them first, or drain the subnet`,
+      { details: { claimed: used, addresses: some.map(({ address }) => address).join(",") } },
+    );
+  }
 
   return {
     async add(tenant, name, body, caller) {
@@ -60,20 +74,10 @@ export function createSubnets(platform: Platform): Subnets {
             throw notFound(`subnet ${prefix} in network ${tenant}/${name}`);
           }
           refuseWithBlocks(network, `subnet ${prefix}`, prefix);
-          const claimed = network.addresses.keys().reduce((sum, one) => sum + (Cidr.contains(prefix, one) ? 1 : 0), 0);
-          if (claimed === 0) return;
-          throw new HoldfastError("in_use", `${claimed} addresses of ${prefix} are claimed; release them first`, {
-            details: { claimed },
-          });
+          refuseUsed(network, prefix);
         },
         finish: (draft, record) => {
-          const { closing: parts = [], ...open } = record;
-          const rest = parts.filter((what) => what !== prefix);
-          const changed: StoredNetwork = {
-            ...open,
-            subnets: record.subnets.filter((subnet) => subnet.prefix !== prefix),
-            ...(rest.length === 0 ? {} : { closing: rest }),
-          };
+          const changed = withoutSubnet(record, prefix);
           draft.expect(keys.space(tenant), state.spaces.get(tenant) ?? 0);
           draft.put(keys.space(tenant), {});
           draft.put(keys.network(tenant, name), changed);
@@ -93,4 +97,19 @@ export function createSubnets(platform: Platform): Subnets {
 
 function pair(subnet: Subnet, usage: SubnetUsage | undefined): SubnetWithUsage[] {
   return usage === undefined ? [] : [{ subnet, usage }];
+}
+
+/** How many are named, and how many claimed addresses of other subnets are passed over in the search for them. */
+const MOST_NAMED = 5;
+const MOST_PASSED_OVER = 100_000;
+
+function someUsed(network: NetworkState, prefix: Cidr) {
+  const found: { readonly address: IpAddress; readonly identity: Identity | undefined }[] = [];
+  let passed = 0;
+  for (const address of network.addresses.keys()) {
+    if (Cidr.contains(prefix, address)) found.push({ address, identity: network.addresses.get(address) });
+    else passed++;
+    if (found.length === MOST_NAMED || passed === MOST_PASSED_OVER) break;
+  }
+  return found;
 }

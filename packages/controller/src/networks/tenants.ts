@@ -1,5 +1,6 @@
 import { HoldfastError, Name } from "@holdfast/core";
 import type { NewTenant, Tenant, TenantPatch } from "@holdfast/model";
+import { askForBlocks } from "../blocks/block-drafts.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkIfMatch, notFound } from "../refusals.ts";
 import type { Caller, Draft } from "../state/change.ts";
@@ -47,17 +48,18 @@ export function createTenants({ state, changer, clock }: Platform): Tenants {
 
   /**
    * Makes every claim that was decided on under the former quotas fail: it rests on the keeper, or, when nothing was counted, on its
-   * network's record.
+   * network's record. Nodes cannot count what they give: their blocks are asked for.
    */
   function endCounting(draft: Draft, { name, quotas }: Tenant, after: Tenant): void {
     if (!isCounted(quotas) && !isCounted(after.quotas)) return;
     draft.put(keys.keeper(name), { keeper: "" });
     if (isCounted(quotas)) return;
     draft.expect(keys.space(name), state.spaces.get(name) ?? 0);
-    for (const { name: network, record } of state.networks.get(name)?.values() ?? []) {
-      if (record === undefined) continue;
-      draft.expect(keys.network(name, network), record.revision);
-      draft.put(keys.network(name, network), record);
+    for (const network of state.networks.get(name)?.values() ?? []) {
+      if (network.record === undefined) continue;
+      draft.expect(keys.network(name, network.name), network.record.revision);
+      draft.put(keys.network(name, network.name), network.record);
+      askForBlocks(draft, network);
     }
   }
 

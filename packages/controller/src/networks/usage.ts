@@ -50,7 +50,7 @@ export function usageOfSubnets(
   network: NetworkState,
 ): readonly SubnetUsage[] {
   const inPool = new Map(pools.utilisation(network).map((one) => [one.subnet, one]));
-  return (network.record?.subnets ?? []).map(({ prefix }) => {
+  return (network.record?.subnets ?? []).map(({ prefix, draining }) => {
     const { allocatable = 0n, cooling = 0, free = 0n } = inPool.get(prefix) ?? {};
     const { used, held } = counts.ofSubnet(network, prefix);
     return {
@@ -59,7 +59,8 @@ export function usageOfSubnets(
       used: String(used),
       held: String(held),
       cooling: String(cooling),
-      free: String(free),
+      free: draining === undefined ? String(free) : "0",
+      ...(draining === undefined ? {} : { drainingSince: draining.since }),
     };
   });
 }

@@ -27,6 +27,7 @@ export const claimRoutes = {
       "address_out_of_range",
       "pool_exhausted",
       "quota_exceeded",
+      "conflict",
     ],
   }),
   listClaims: route({

@@ -3,10 +3,12 @@ import { cidrField, nameField } from "../fields.ts";
 import { networkPatchSchema, networkSchema, newNetworkSchema } from "../network.ts";
 import { networkParams, pageOf, pageQuery, selectorField, tenantParams } from "../page.ts";
 import { route } from "../route.ts";
-import { newSubnetSchema, subnetSchema } from "../subnet.ts";
+import { newSubnetSchema, subnetDrainSchema, subnetSchema } from "../subnet.ts";
 import { networkUsageSchema, subnetUsageSchema } from "../usage.ts";
 
 export const networkPageSchema = pageOf(networkSchema, "NetworkPage");
+
+const subnetParams = z.strictObject({ tenant: nameField, network: nameField, prefix: cidrField });
 
 export const networkRoutes = {
   createNetwork: route({
@@ -99,11 +101,36 @@ export const networkRoutes = {
     path: "/v1/tenants/{tenant}/networks/{network}/subnets/{prefix}",
     summary: "Remove a subnet none of whose addresses is claimed.",
     tag: "subnet",
-    params: z.strictObject({ tenant: nameField, network: nameField, prefix: cidrField }),
+    params: subnetParams,
     reply: networkSchema,
     status: 200,
     conditional: true,
     errors: ["not_found", "in_use", "precondition_failed"],
+  }),
+  drainSubnet: route({
+    id: "drainSubnet",
+    method: "POST",
+    path: "/v1/tenants/{tenant}/networks/{network}/subnets/{prefix}/drain",
+    summary: "Have a subnet give no new addresses; it may go by itself when the last one is released.",
+    tag: "subnet",
+    params: subnetParams,
+    body: subnetDrainSchema,
+    reply: networkSchema,
+    status: 200,
+    conditional: true,
+    errors: ["not_found", "conflict", "precondition_failed"],
+  }),
+  undrainSubnet: route({
+    id: "undrainSubnet",
+    method: "DELETE",
+    path: "/v1/tenants/{tenant}/networks/{network}/subnets/{prefix}/drain",
+    summary: "Have a subnet give addresses again.",
+    tag: "subnet",
+    params: subnetParams,
+    reply: networkSchema,
+    status: 200,
+    conditional: true,
+    errors: ["not_found", "conflict", "precondition_failed"],
   }),
   listSubnets: route({
     id: "listSubnets",

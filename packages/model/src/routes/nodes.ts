@@ -82,7 +82,15 @@ export const nodeRoutes = {
     body: reservationRequestSchema,
     reply: reservationSchema,
     status: 200,
-    errors: ["not_found", "claim_bound", "address_in_use", "address_out_of_range", "pool_exhausted", "quota_exceeded"],
+    errors: [
+      "not_found",
+      "claim_bound",
+      "address_in_use",
+      "address_out_of_range",
+      "pool_exhausted",
+      "quota_exceeded",
+      "conflict",
+    ],
   }),
   report: route({
     id: "report",
