@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker
+.PHONY: test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,10 +39,13 @@ fix: node_modules/.package-lock.json ## Format and repair what can be repaired b
 docs: node_modules/.package-lock.json ## Write the generated pages
 	@bin/holdfast options-page > docs/configuration.md
 
-test: setup test-unit test-system test-e2e ## All tests, end-to-end ones included
+test: setup test-unit test-simulation test-system test-e2e ## All tests, end-to-end ones included
 
 test-unit: node_modules/.package-lock.json ## Tests without privileges
 	@vitest run --project unit
+
+test-simulation: node_modules/.package-lock.json ## Controllers, agents and runtimes from seeds: SEED=1 SCENARIOS=2000
+	@node test/simulation/run.ts --seed $(or $(SEED),1) --scenarios $(or $(SCENARIOS),2000)
 
 test-system: setup ## Tests on the kernel and Open vSwitch, as root
 	@vitest run --project system

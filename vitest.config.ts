@@ -11,7 +11,10 @@ export default defineConfig({
   test: {
     pool: "forks",
     projects: [
-      { extends: true, test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "test/*.test.ts"] } },
+      {
+        extends: true,
+        test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "test/*.test.ts", "test/simulation/*.test.ts"] },
+      },
       {
         extends: true,
         test: {

@@ -24,6 +24,7 @@ export interface Request {
   readonly method: string;
   /** Path and query. */
   readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
 }
 
@@ -90,7 +91,7 @@ export class ControllerProcess {
   }
 
   /** @throws TypeError nobody listens. */
-  async handle({ method, url, body }: Request, isMute: () => boolean): Promise<Answer> {
+  async handle({ method, url, headers, body }: Request, isMute: () => boolean): Promise<Answer> {
     const { engine } = this;
     if (engine === undefined) throw new TypeError("connection reset");
     const [path = "", query = ""] = url.split("?");
@@ -105,7 +106,7 @@ export class ControllerProcess {
       params: Object.fromEntries(params),
       query: Object.fromEntries(new URLSearchParams(query)),
       body: body === undefined ? undefined : JSON.parse(body),
-      headers: {},
+      headers,
       url,
     } as unknown as Parameters<typeof parseRequest>[1];
     try {

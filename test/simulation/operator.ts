@@ -1,6 +1,6 @@
 import type { FetchLike } from "@holdfast/client";
 import { type Client, createClient } from "@holdfast/client";
-import { Identity, type IpAddress } from "@holdfast/core";
+import { Identity, type IpAddress, isHoldfastError } from "@holdfast/core";
 import { type Claim, type Route, type RouteInput, type RouteReply, routes } from "@holdfast/model";
 import { SimulatedProcess } from "./process.ts";
 import { NETWORK, TENANT } from "./runtime.ts";
@@ -52,15 +52,16 @@ export class Operator {
     });
   }
 
+  /** Of what was looked at before: a release that arrives late must not end a claim that was made again since. */
   async release(identity: Identity): Promise<void> {
     await this.#alone(identity, async () => {
+      const params = { tenant: TENANT, network: NETWORK, identity };
+      const { revision } = await this.#ask(routes.getClaim, { params });
       const known = this.claimed.get(identity);
       this.claimed.delete(identity);
-      const params = { tenant: TENANT, network: NETWORK, identity };
-      await this.#ask(routes.releaseClaim, { params }).catch((error: unknown) => {
+      await this.#ask(routes.releaseClaim, { params }, revision).catch((error: unknown) => {
         // Who was refused knows that it is still there.
-        if (known !== undefined && String((error as { code?: unknown }).code) === "claim_bound")
-          this.claimed.set(identity, known);
+        if (known !== undefined && isHoldfastError(error, "claim_bound")) this.claimed.set(identity, known);
       });
     });
   }
@@ -87,13 +88,13 @@ export class Operator {
     this.#busy.delete(identity);
   }
 
-  async #ask<R extends Route>(route: R, input: RouteInput<R>): Promise<RouteReply<R>> {
+  async #ask<R extends Route>(route: R, input: RouteInput<R>, ifMatch?: number): Promise<RouteReply<R>> {
     const patience = new AbortController();
     const cancel = this.#scheduler.addTimer(undefined, 5000, "the operator gives up", () =>
       patience.abort(new Error("gave up")),
     );
     try {
-      return await this.#client.call(route, input, { signal: patience.signal });
+      return await this.#client.call(route, input, { signal: patience.signal, ifMatch });
     } finally {
       cancel();
     }

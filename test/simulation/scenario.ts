@@ -109,7 +109,7 @@ async function clear(world: World, invariants: Invariants): Promise<void> {
 }
 
 function leftBehind({ store, machines }: World): readonly string[] {
-  const left = ["endpoints/", "cooling/", "superseded/", "claims/default/web/ephemeral/"].flatMap((prefix) =>
+  const left = ["endpoints/", "cooling/", "claims/default/web/ephemeral/"].flatMap((prefix) =>
     store.under(prefix).map(({ key }) => key),
   );
   const books = machines.flatMap(({ disk }) => [...disk.entries.keys()].filter((key) => key.startsWith("endpoint/")));

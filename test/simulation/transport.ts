@@ -74,7 +74,8 @@ export function createFetch(
 
   return (url, options) => {
     if (process.ended) return never();
-    const request = { method: options.method, url: url.replace("http://controllers", ""), body: options.body };
+    const { method, headers, body } = options;
+    const request = { method, headers, url: url.replace("http://controllers", ""), body };
     const settle = Promise.withResolvers<Answer>();
     const { signal } = options;
     const onAbort = (): void => settle.reject(signal.reason);

@@ -63,9 +63,11 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
   }
 
   async function goOnWith(
-    former: LocalEndpoint | undefined,
+    chosen: LocalEndpoint | undefined,
     { request, owed, cause }: Occasion,
   ): Promise<LocalEndpoint> {
+    // While no answer came, somebody else may have gone on with it, or the controller may have been told of its end.
+    const former = chosen && (book.endpoints.get(chosen.id) ?? ownFreed(request));
     if (former === undefined) throw unreachable(request, cause);
     if (!isSurelyOurs(former)) throw doubtful(request, former, cause);
     const { runtime, container, requester } = request;

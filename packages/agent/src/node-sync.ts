@@ -1,7 +1,7 @@
 import type { Client } from "@holdfast/client";
-import { backoff, type Clock, errorText, type Logger, type Name, timeLimit } from "@holdfast/core";
+import { backoff, type Clock, errorText, isHoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
-import { isOnWire, type NodeFeedMessage, type Phase, routes } from "@holdfast/model";
+import { type Endpoint, isOnWire, type NodeFeedMessage, type Phase, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
@@ -138,12 +138,12 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
     );
     const strangers = ids.filter((id) => !book.endpoints.has(id) && !goneOnWith.has(id));
     if (strangers.length === 0) return;
-    const found = await Promise.allSettled(
-      strangers.map((endpoint) => client.call(routes.getEndpoint, { params: { endpoint } }, { signal })),
-    );
-    const reports = found.flatMap((result) => {
-      if (result.status === "rejected") return [];
-      const { id, epoch, phase } = result.value;
+    // An answer that never comes must not hold up what the feed says next.
+    const limit = timeLimit(clock, silence, signal);
+    const found = await Promise.all(strangers.map((id) => endpointIfAny(id, limit)));
+    const reports = found.flatMap((endpoint) => {
+      if (endpoint === undefined) return [];
+      const { id, epoch, phase } = endpoint;
       if (phase !== "reserved" && !everWired) return [];
       const step = { at: clock.now().toISOString(), actor: `node/${node}`, reason: reasonFor(phase) };
       const end = { phase: "released", ...step } as const;
@@ -155,7 +155,17 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
     logger.warn("endpoints unknown to this node are given back", {
       endpoints: reports.map(({ endpoint }) => endpoint),
     });
-    await client.call(routes.report, { params: { node }, body: { reports } }, { signal });
+    await client.call(routes.report, { params: { node }, body: { reports } }, { signal: limit });
+  }
+
+  /** What the controller has; undefined: nothing any more. */
+  async function endpointIfAny(endpoint: string, limit: AbortSignal): Promise<Endpoint | undefined> {
+    try {
+      return await client.call(routes.getEndpoint, { params: { endpoint } }, { signal: limit });
+    } catch (error) {
+      if (isHoldfastError(error, "not_found")) return undefined;
+      throw error;
+    }
   }
 
   async function followOnce(signal: AbortSignal): Promise<void> {

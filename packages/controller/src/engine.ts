@@ -88,7 +88,14 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
     async start() {
       await loadState(store, state);
       nouns.order.load();
-      for (const part of [platform.counts, platform.pools, nouns.draining, nouns.expiry, nouns.feeds]) {
+      for (const part of [
+        platform.liveness,
+        platform.counts,
+        platform.pools,
+        nouns.draining,
+        nouns.expiry,
+        nouns.feeds,
+      ]) {
         part.load();
         state.listen((changes) => part.follow(changes));
       }
@@ -136,7 +143,7 @@ function createPlatform(
     counts,
     quotas: createQuotas({ state, changer, counts, clock }, nonce),
     pools: createPools({ state, clock }),
-    liveness: createLiveness({ clock }, { timeout: options.nodeTimeout }),
+    liveness: createLiveness({ state, changer, clock, nonce }, { timeout: options.nodeTimeout }),
     rules: options,
   };
 }

@@ -64,7 +64,8 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
           drafts.put(draft, held);
           return held;
         }
-        if (!force && !liveness.isSilent(binding.node)) throw boundError(claim, "add --force to cut that endpoint off");
+        if (!force && !liveness.isSilentFor(draft, binding.node))
+          throw boundError(claim, "add --force to cut that endpoint off");
         const why = reason ?? (force ? "moved by force" : `node ${binding.node} is silent`);
         const { actor, requestId } = caller;
         const event = { event: "moved", actor, requestId, node: binding.node, endpoint: binding.endpoint } as const;

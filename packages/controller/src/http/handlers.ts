@@ -35,9 +35,9 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
   const { tenants, networks, subnets, claims, endpoints, nodes, blocks } = nouns;
 
   /** A request of a registered node is a sign of life. */
-  function heardOf(node: Name): void {
+  function heardOf(node: Name): Promise<void> | undefined {
     if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
-    liveness.seen(node);
+    return liveness.heard(node);
   }
 
   /** A refusal of exact addresses is noted in their history. */
@@ -178,24 +178,24 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
       });
     },
     reclaimBlock: ({ params, body }, caller) => blocks.reclaim(params, body, caller),
-    leaseBlock: ({ params, body }) => {
-      heardOf(params.node);
+    leaseBlock: async ({ params, body }) => {
+      await heardOf(params.node);
       return blocks.lease(params.node, body);
     },
-    returnBlock: ({ params, body }) => {
-      heardOf(params.node);
+    returnBlock: async ({ params, body }) => {
+      await heardOf(params.node);
       return blocks.giveBack(params.node, body);
     },
-    reserve: ({ params, body }, { actor, requestId }) => {
+    reserve: async ({ params, body }, { actor, requestId }) => {
       const { node } = params;
-      heardOf(node);
+      await heardOf(node);
       const made = nouns.reservations.reserve(node, body, requestId);
       const { tenant, network, address, endpoint, identity = ephemeralIdentity(endpoint) } = body;
       if (address === undefined) return made;
       return noted(made, { tenant, network, addresses: [address], identity, actor, requestId, node });
     },
     report: async ({ params, body }, { requestId }) => {
-      heardOf(params.node);
+      await heardOf(params.node);
       return { results: [...(await nouns.reports.report(params.node, body.reports, requestId))] };
     },
   };

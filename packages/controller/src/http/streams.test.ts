@@ -140,7 +140,7 @@ describe("a node feed over HTTP", () => {
     const first = await messages.until(({ kind }) => kind === "synced");
     expect(first).toMatchObject([
       { kind: "network", network: { id: "n1", segment: 100 } },
-      { kind: "synced", revision: 3 },
+      { kind: "synced", revision: 4 },
     ]);
     const body = { endpoint: "e1", tenant: "default", network: "web", workload: { runtime: "docker" } };
     await server.call("POST", "/v1/nodes/h1/reservations", body);

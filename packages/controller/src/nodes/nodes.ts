@@ -63,6 +63,7 @@ export function createNodes(platform: Platform, ledger: Ledger): Nodes {
         draft.put(keys.node(name), node);
         return { node, changed: true };
       });
+      await liveness.heard(name);
       return withLife(state.nodes.get(name) ?? result.node);
     },
 
@@ -78,11 +79,12 @@ export function createNodes(platform: Platform, ledger: Ledger): Nodes {
             details: { endpoints: served },
           });
         }
-        if (!liveness.isSilent(name)) {
+        if (!liveness.isSilentFor(draft, name)) {
           throw new HoldfastError("in_use", `node ${name} is alive; stop its agent and wait until it is silent`);
         }
         draft.expect(keys.node(name), node.revision);
         draft.delete(keys.node(name));
+        draft.delete(keys.heard(name));
         for (const block of state.blocksOfNode.get(name) ?? []) {
           takeBlockBack(draft, { ...platform, ledger }, block, {
             actor: caller.actor,

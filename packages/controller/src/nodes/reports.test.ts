@@ -221,6 +221,17 @@ describe("an endpoint that its node made while no controller was reached", () =>
     expect(harness.getClaim("web", claim.identity).binding?.endpoint).toBe("x2");
   });
 
+  test("releases an ephemeral claim when it has ended as well, and the ledger says so", async () => {
+    await using harness = await withEndpoint();
+    const { claim } = await harness.reserve("h1", { endpoint: "x1", network: "web" });
+    const { transitions, ...rest } = replacing("x2", "x1");
+    const end = report("x2", 1, [["released", "14"]]).transitions;
+    await harness.reports("h1", [{ ...rest, transitions: [...transitions.slice(0, 1), ...end] }]);
+    const [address] = claim.addresses;
+    const [story] = await harness.engine.nouns.explainer.explain(address as IpAddress, {});
+    expect(story?.history.map(({ event }) => event)).toEqual(["claimed", "bound", "released"]);
+  });
+
   test("is refused when the claim has gone to another node", async () => {
     await using harness = await withEndpoint();
     const move = { node: undefined, force: true };

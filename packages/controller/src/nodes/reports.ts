@@ -132,7 +132,8 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
     const { requestId } = report;
     const event = { event: "moved", actor: `node/${node}`, requestId, node, endpoint: id, reason } as const;
     if (phase === "released") {
-      const rest = drafts.unbind(draft, claim, undefined, { event: { ...event, event: "detached" } });
+      const ended = claim.retention.kind === "ephemeral" ? "released" : "detached";
+      const rest = drafts.unbind(draft, claim, undefined, { event: { ...event, event: ended } });
       if (rest !== undefined) drafts.put(draft, rest);
       return { endpoint: id, outcome: "done" };
     }

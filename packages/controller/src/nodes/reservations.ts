@@ -76,7 +76,7 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
     }
     if (binding === undefined) return claim;
     const endpoint = state.endpoints.get(binding.endpoint);
-    const reason = reasonToTakeOver(endpoint, binding.node, node);
+    const reason = reasonToTakeOver(draft, endpoint, binding.node, node);
     if (reason === undefined) throw boundError(claim, "remove that container first, or move the claim by force");
     const actor = `node/${node}`;
     const event = { event: "moved", actor, requestId, node: binding.node, endpoint: binding.endpoint } as const;
@@ -88,9 +88,9 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
     return unbound ?? claim;
   }
 
-  function reasonToTakeOver(endpoint: Endpoint | undefined, from: Name, to: Name): string | undefined {
+  function reasonToTakeOver(draft: Draft, endpoint: Endpoint | undefined, from: Name, to: Name): string | undefined {
     if (endpoint?.phase === "detached") return `detached on node ${from}, wanted on node ${to}`;
-    if (from !== to && liveness.isSilent(from)) {
+    if (from !== to && liveness.isSilentFor(draft, from)) {
       return `node ${from} was silent for ${Math.round(liveness.silence(from) / 1000)} s, wanted on node ${to}`;
     }
     return undefined;

@@ -136,12 +136,12 @@ export function createChanger(dependencies: {
 }): Changer {
   const { store, state, idempotency, counts } = dependencies;
 
-  /** Whether the last decision may have been made on outdated state. Afterwards the state is up to date. */
-  async function wasOutdated(): Promise<boolean> {
+  /** Whether a decision on the state as it was at a revision was made on outdated state. Afterwards the state is up to date. */
+  async function wasOutdated(revision: number): Promise<boolean> {
     const newest = await store.revision();
-    if (state.revision >= newest) return false;
     await state.reached(newest);
-    return true;
+    // What came in while the store was asked the decision has not seen.
+    return revision < newest;
   }
 
   async function commit(draft: Draft, result: unknown, caller: Caller | undefined): Promise<number | undefined> {
@@ -168,6 +168,7 @@ export function createChanger(dependencies: {
         const earlier = await idempotency.earlierAnswer(caller?.idempotency);
         if (earlier !== undefined) return earlier as Changed<T>;
         const draft = new Draft();
+        const decidedAt = state.revision;
         let result: T;
         try {
           result = decide(draft);
@@ -177,12 +178,12 @@ export function createChanger(dependencies: {
             await error.over;
             continue;
           }
-          if (seenAll || !(await wasOutdated())) throw error;
+          if (seenAll || !(await wasOutdated(decidedAt))) throw error;
           seenAll = true;
           continue;
         }
         if (draft.changesNothing) {
-          if (seenAll || !(await wasOutdated())) return { result, revision: state.revision };
+          if (seenAll || !(await wasOutdated(decidedAt))) return { result, revision: state.revision };
           seenAll = true;
           continue;
         }
@@ -193,7 +194,7 @@ export function createChanger(dependencies: {
           return { result, revision };
         }
         counts.overtaken();
-        await wasOutdated();
+        await wasOutdated(decidedAt);
       }
       throw new HoldfastError("conflict", "too many others change the same objects at once; try again", {
         retryable: true,

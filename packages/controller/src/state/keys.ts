@@ -33,6 +33,8 @@ export const keys = {
   superseded: (node: Name, endpoint: string) => `superseded/${node}/${endpoint}`,
   /** {@link StoredNode} */
   node: (node: Name) => `nodes/${node}`,
+  /** {@link Heard}: moves while controllers hear of the node; whoever decides that it is silent expects its revision. */
+  heard: (node: Name) => `heard/${node}`,
   /** {@link StoredLedgerEntry}; `moment` is unique and counts down, so that the newest comes first. */
   ledger: (tenant: Name, network: Name, address: IpAddress, moment: string) =>
     `${ledgerPrefix(tenant, network, address)}${moment}`,
@@ -74,6 +76,7 @@ export const CACHED = [
   "counters",
   "segments",
   "nodes",
+  "heard",
   "networks",
   "claims",
   "cooling",

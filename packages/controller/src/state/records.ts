@@ -9,7 +9,7 @@ export interface StoredNetwork extends Network {
   readonly closing?: readonly string[];
 }
 
-/** A node as stored: liveness is known in memory only. */
+/** A node as stored: that it is alive is in {@link Heard}. */
 export type StoredNode = Omit<NodeRecord, "state" | "lastSeen">;
 
 /** Numbers for networks to come. */
@@ -43,6 +43,12 @@ export interface Superseded {
   readonly at: string;
 }
 
+/** That a node is alive, as a controller has written it. */
+export interface Heard {
+  /** Nonce of the controller's process. */
+  readonly by: string;
+}
+
 /** What one commit changed, as objects. */
 export type StateChange =
   | Changed<"tenant", Tenant>
@@ -52,6 +58,7 @@ export type StateChange =
   | Changed<"node", StoredNode>
   | Changed<"block", NodeBlock>
   | (Changed<"cooling", Cooling> & { readonly tenant: Name; readonly network: Name; readonly address: IpAddress })
+  | (Changed<"heard", Heard> & { readonly node: Name })
   | (Changed<"superseded", Superseded> & { readonly node: Name; readonly endpoint: string });
 
 interface Changed<Kind extends string, T> {

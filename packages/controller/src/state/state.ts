@@ -12,7 +12,16 @@ import {
   type Packing,
 } from "./network-state.ts";
 import { createRecordFields } from "./record-fields.ts";
-import type { Cooling, Counters, Keeper, StateChange, StoredNetwork, StoredNode, Superseded } from "./records.ts";
+import type {
+  Cooling,
+  Counters,
+  Heard,
+  Keeper,
+  StateChange,
+  StoredNetwork,
+  StoredNode,
+  Superseded,
+} from "./records.ts";
 import { addTo, removeFrom } from "./reverse-index.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
 
@@ -33,6 +42,8 @@ export class State {
   /** By tenant. */
   readonly keepers = new Map<Name, Versioned<Keeper>>();
   readonly nodes = new Map<Name, StoredNode>();
+  /** By node. */
+  readonly heard = new Map<Name, Versioned<Heard>>();
   readonly #packing: Packing = { rows: createRows(), fields: createRecordFields() };
   readonly endpoints = createEndpointTable(this.#packing);
   readonly endpointsOfNode = new Map<Name, Set<string>>();
@@ -149,6 +160,13 @@ export class State {
         this.nodes.set(after.name, after);
         return { kind: "node", before, after };
       }
+      case "heard": {
+        const node = named.one(key);
+        const before = this.heard.get(node);
+        const after = this.#parse<Heard>(entry);
+        this.heard.set(node, after);
+        return { kind: "heard", node, before, after };
+      }
       case "networks": {
         const after = this.#parse<StoredNetwork>(entry);
         const state = ensureNetwork(this.networks, this.#packing, after.tenant, after.name);
@@ -222,6 +240,12 @@ export class State {
         const before = this.nodes.get(name);
         this.nodes.delete(name);
         return before && { kind: "node", before, after: undefined };
+      }
+      case "heard": {
+        const node = named.one(key);
+        const before = this.heard.get(node);
+        this.heard.delete(node);
+        return before && { kind: "heard", node, before, after: undefined };
       }
       case "networks": {
         const { tenant, network } = named.network(key);
