@@ -1,23 +1,20 @@
 import { HoldfastError, silentLogger } from "@holdfast/core";
 import { type Route, routes } from "@holdfast/model";
 import { createEngine, type Engine, type EngineOptions } from "../../packages/controller/src/engine.ts";
-import { httpError } from "../../packages/controller/src/http/errors.ts";
 import { createHandlers } from "../../packages/controller/src/http/handlers.ts";
-import { problemOf } from "../../packages/controller/src/http/problems.ts";
 import { callerOf, parseRequest } from "../../packages/controller/src/http/request.ts";
+import { problemOf } from "../../packages/controller/src/problems.ts";
+import { ENGINE_OPTIONS } from "../../packages/controller/src/testing/engine-harness.ts";
 import { FeedPipe } from "./feed-pipe.ts";
 import { SimulatedProcess, type WallClock } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SharedStore, StoreLink } from "./shared-store.ts";
 
 /** Short, so that a scenario sees all of them run out. Milliseconds. */
-export const ENGINE_OPTIONS: EngineOptions = {
-  vlanRange: { first: 100, last: 199 },
-  vxlanRange: { first: 10_000, last: 10_099 },
+export const OPTIONS: EngineOptions = {
+  ...ENGINE_OPTIONS,
   nodeTimeout: 20_000,
   reservationTimeout: 30_000,
-  beat: 5000,
-  ledgerRetention: 400 * 24 * 3_600_000,
 };
 
 export interface Request {
@@ -67,7 +64,7 @@ export class ControllerProcess {
     const process = new SimulatedProcess(this.#scheduler, `${this.name}.${++this.#lives}`, this.wall);
     const store = this.#shared.connect(process, this.store);
     const nonce = `n${this.name}${this.#lives}`;
-    const engine = createEngine({ store, clock: process.clock, logger: silentLogger, nonce }, ENGINE_OPTIONS);
+    const engine = createEngine({ store, clock: process.clock, logger: silentLogger, nonce }, OPTIONS);
     this.process = process;
     engine.start().then(
       () => {
@@ -108,6 +105,7 @@ export class ControllerProcess {
       body: body === undefined ? undefined : JSON.parse(body),
       headers,
       url,
+      id: "simulated",
     } as unknown as Parameters<typeof parseRequest>[1];
     try {
       const request = parseRequest(route, raw);
@@ -117,8 +115,7 @@ export class ControllerProcess {
       return { status: route.status, text: result === undefined ? "" : JSON.stringify(result) };
     } catch (thrown) {
       if (!(thrown instanceof HoldfastError)) throw thrown;
-      const { error, status } = httpError(thrown, silentLogger, route.id);
-      const problem = problemOf(error, status);
+      const problem = problemOf(thrown);
       return { status: problem.status, text: JSON.stringify(problem) };
     }
   }

@@ -1,6 +1,7 @@
 import type { Claim, Endpoint, LedgerEntry } from "@holdfast/model";
 import type { ChangeBatch } from "@holdfast/store";
-import { ENGINE_OPTIONS } from "./controller-process.ts";
+import { readLedgerEntry } from "../../packages/controller/src/ledger/ledger.ts";
+import { OPTIONS } from "./controller-process.ts";
 import type { World } from "./world.ts";
 
 /** What must never be, whatever happens. @throws Error that says what is. */
@@ -55,7 +56,7 @@ export class Invariants {
     const machine = machines.find(({ name }) => endpoint.startsWith(`e-${name.replace("h", "")}`));
     const silence = scheduler.time - (machine?.lastServed ?? 0);
     if (operator.forced.has(endpoint) || operator.forced.has(identity)) this.#lost.add(endpoint);
-    if (silence >= ENGINE_OPTIONS.nodeTimeout) this.#lost.add(endpoint);
+    if (silence >= OPTIONS.nodeTimeout) this.#lost.add(endpoint);
     if (this.#lost.has(endpoint) || machine?.driver.attached.has(endpoint) !== true) return;
     this.#found.push(
       `${endpoint} is on the wire of ${machine.name}, heard of ${silence} ms ago, and was ended by ${when}`,
@@ -146,26 +147,24 @@ function memoryOf({ store }: World, { name, engine, broken }: World["controllers
   return found;
 }
 
+/** Events after which nobody has the address. */
+const ENDS = new Set<LedgerEntry["event"]>(["released", "expired", "reclaimed", "cooled"]);
+
 /** The last event of every address against who has it. */
 function ledgerOf({ store }: World, claims: readonly Claim[]): string[] {
   const last = new Map<string, LedgerEntry>();
-  const revisions = new Map<string, number>();
-  for (const { value, revision } of store.under("ledger/")) {
-    const entry = JSON.parse(value) as LedgerEntry;
-    if ((revisions.get(entry.address) ?? 0) > revision) continue;
-    revisions.set(entry.address, revision);
-    // In one commit, the order is that of the keys.
-    last.set(entry.address, entry);
+  // The keys of one commit come newest first.
+  for (const entry of store.under("ledger/").map(readLedgerEntry)) {
+    if (entry.revision > (last.get(entry.address)?.revision ?? 0)) last.set(entry.address, entry);
   }
   const owner = new Map(claims.flatMap((claim) => claim.addresses.map((address) => [address as string, claim])));
   return [...last].flatMap(([address, { event, identity }]) => {
     const claim = owner.get(address);
-    const ended = event === "released" || event === "expired";
-    if (claim === undefined) return ended ? [] : [`${address} is free, and was ${event} last`];
-    if (ended || identity !== claim.identity)
+    if (claim === undefined) return ENDS.has(event) ? [] : [`${address} is free, and was ${event} last`];
+    if (ENDS.has(event) || identity !== claim.identity)
       return [`${address} belongs to ${claim.identity}: ${identity} ${event} it`];
-    return (event === "bound" || event === "moved") === (claim.binding !== undefined) || event === "moved"
-      ? []
-      : [`${address} is ${claim.binding === undefined ? "not " : ""}bound, and was ${event} last`];
+    const bound = claim.binding !== undefined;
+    if (event === "moved" || (event === "bound") === bound) return [];
+    return [`${address} is ${bound ? "" : "not "}bound, and was ${event} last`];
   });
 }
