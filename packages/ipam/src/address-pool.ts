@@ -92,8 +92,17 @@ export class AddressPool {
    */
   restore(address: IpAddress): Allocation {
     const subnet = this.#subnetOf(address);
-    subnet.restoreUsed(address);
+    subnet.restoreUsed(IpAddress.toBigInt(address) - subnet.layout.start);
     return { address, subnet: subnet.layout.subnet.prefix };
+  }
+
+  /** {@link restore} for many. Those that lie in no subnet are left out. */
+  restoreAll(addresses: Iterable<IpAddress>): void {
+    for (const address of addresses) {
+      const value = IpAddress.toBigInt(address);
+      const subnet = this.#at(IpAddress.family(address), value);
+      subnet?.restoreUsed(value - subnet.layout.start);
+    }
   }
 
   /** Records that an address was released at a time, likewise, so that a restart does not end its cool-down. No effect on one in use. */
@@ -198,8 +207,10 @@ export class AddressPool {
   }
 
   #find(address: IpAddress): SubnetPool | undefined {
-    const family = IpAddress.family(address);
-    const value = IpAddress.toBigInt(address);
+    return this.#at(IpAddress.family(address), IpAddress.toBigInt(address));
+  }
+
+  #at(family: Family, value: bigint): SubnetPool | undefined {
     for (const subnet of this.#subnets.values()) {
       const { layout } = subnet;
       if (layout.family === family && layout.start <= value && value <= layout.end) return subnet;

@@ -155,9 +155,9 @@ export class SubnetPool {
     return true;
   }
 
-  restoreUsed(address: IpAddress): void {
-    const offset = this.#offsetOf(address);
-    if (this.isUsed(address)) throw this.#refusal(address, "used", "is on record twice");
+  /** By its distance from the first address of the subnet. */
+  restoreUsed(offset: bigint): void {
+    if (this.#isUsed(offset)) throw this.#refusal(this.#addressOf(offset), "used", "is on record twice");
     this.#use(offset);
     if (offset > this.#cursor && covers(this.#layout.allocatable, offset)) this.#cursor = offset;
   }

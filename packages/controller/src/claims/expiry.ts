@@ -155,7 +155,7 @@ export function createExpiry(
     load() {
       for (const ofTenant of state.networks.values()) {
         for (const { tenant, name, claims, cooling } of ofTenant.values()) {
-          for (const claim of claims.values()) planClaim(claim);
+          for (const claim of claims.expiring()) planClaim(claim);
           for (const { address, until } of cooling.values()) {
             plan(Date.parse(until), { kind: "rest", tenant, network: name, address });
           }

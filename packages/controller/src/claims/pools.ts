@@ -64,9 +64,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
   function build(network: NetworkState): AddressPool {
     const { subnets = [], cooldownSeconds = 0 } = network.record ?? {};
     const pool = AddressPool.create(subnets.map(poolSubnet), { cooldownMilliseconds: cooldownSeconds * 1000 });
-    for (const address of network.addresses.keys()) {
-      if (pool.stateOf(address, now()) !== "outside") pool.restore(address);
-    }
+    pool.restoreAll(network.addresses.keys());
     for (const { address } of network.cooling.values())
       pool.restoreReleased(address, releaseTime(network, address, now()));
     for (const block of network.blocks.values()) setAside(pool, block);

@@ -59,7 +59,7 @@ export function createUsageCounts(state: State): UsageCounts {
     return counter;
   }
 
-  function add(network: NetworkState, claim: Claim, step: 1 | -1): void {
+  function add(network: NetworkState, claim: Pick<Claim, "addresses" | "binding">, step: 1 | -1): void {
     const { addresses, binding } = claim;
     const counter = counterOf(network);
     counter.addresses += step * addresses.length;
@@ -92,7 +92,9 @@ export function createUsageCounts(state: State): UsageCounts {
 
     load() {
       for (const ofTenant of state.networks.values()) {
-        for (const network of ofTenant.values()) for (const claim of network.claims.values()) add(network, claim, 1);
+        for (const network of ofTenant.values()) {
+          for (const claim of network.claims.pick("addresses", "binding")) add(network, claim, 1);
+        }
       }
     },
 

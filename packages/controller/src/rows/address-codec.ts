@@ -1,6 +1,5 @@
 import { IpAddress } from "@holdfast/core";
 import type { Codec } from "./codec.ts";
-import type { RowReader } from "./row-reader.ts";
 import type { RowWriter } from "./row-writer.ts";
 
 /** An address as the number of its bytes and the bytes: 5 or 17 in all. */
@@ -20,6 +19,11 @@ export const address: Codec<IpAddress> = {
     row.position += length;
     return IpAddress.fromBytes(row.bytes.subarray(start, row.position));
   },
+
+  skip(row) {
+    const length = row.byte();
+    row.position += length;
+  },
 };
 
 export function writeAddress(row: RowWriter, value: IpAddress): void {
@@ -31,9 +35,4 @@ export function writeAddress(row: RowWriter, value: IpAddress): void {
     row.byte(4);
     for (let shift = 24; shift >= 0; shift -= 8) row.byte((number >>> shift) & 255);
   }
-}
-
-export function skipAddress(row: RowReader): void {
-  const length = row.byte();
-  row.position += length;
 }

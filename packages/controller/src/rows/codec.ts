@@ -9,6 +9,8 @@ export interface Codec<T> {
   write(row: RowWriter, value: T, record: object): void;
   /** `record` has the fields before this one. */
   read(row: RowReader, record: object): T;
+  /** Goes on to behind the value. */
+  skip(row: RowReader): void;
 }
 
 /** A whole number from 0 on. */
@@ -16,6 +18,7 @@ export const whole: Codec<number> = {
   fits: (value) => Number.isSafeInteger(value) && (value as number) >= 0,
   write: (row, value) => row.whole(value),
   read: (row) => row.whole(),
+  skip: (row) => row.skipWhole(),
 };
 
 /** Text that no other row has. */
@@ -23,6 +26,7 @@ export const text: Codec<string> = {
   fits: (value) => typeof value === "string" && value.isWellFormed(),
   write: (row, value) => row.text(value),
   read: (row) => row.text(),
+  skip: (row) => row.skipText(),
 };
 
 /** A JSON value that many rows have in common. */
@@ -30,6 +34,7 @@ export const word: Codec<unknown> = {
   fits: (value) => value !== undefined,
   write: (row, value) => row.word(value),
   read: (row) => row.word(),
+  skip: (row) => row.skipWord(),
 };
 
 export function list<T>(item: Codec<T>): Codec<readonly T[]> {
@@ -39,6 +44,15 @@ export function list<T>(item: Codec<T>): Codec<readonly T[]> {
       row.whole(values.length);
       for (const value of values) item.write(row, value, record);
     },
-    read: (row, record) => Array.from({ length: row.whole() }, () => item.read(row, record)),
+
+    read(row, record) {
+      const values: T[] = [];
+      for (let left = row.whole(); left > 0; left--) values.push(item.read(row, record));
+      return values;
+    },
+
+    skip(row) {
+      for (let left = row.whole(); left > 0; left--) item.skip(row);
+    },
   };
 }

@@ -24,6 +24,11 @@ export const mac: Codec<MacAddress> = {
     const derived = row.byte() === DERIVED ? ofFirstAddress(record, row.byte()) : undefined;
     return derived ?? chosen(row);
   },
+
+  skip(row) {
+    const bytes = row.byte() === DERIVED ? 1 : 6;
+    row.position += bytes;
+  },
 };
 
 function chosen(row: RowReader): MacAddress {

@@ -8,6 +8,8 @@ export interface RecordCodec extends Codec<object> {
   writeBeyond(row: RowWriter, value: object, given: object): void;
   /** Adds to `given` what was written beyond it; gives the same object. */
   readOnto(row: RowReader, given: object): object;
+  /** Reads only these fields, those of them that there are, and leaves the row somewhere in the middle. */
+  picker(names: readonly string[]): (row: RowReader) => object;
   /** Goes on to the first field that has a codec; false when it is absent. */
   findFirst(row: RowReader): boolean;
 }
@@ -21,9 +23,9 @@ const HAS_FIRST = 2;
 
 /** At most 30 fields. An undefined field is an absent one, as in JSON. */
 export function record(fields: { readonly [name: string]: Codec<unknown> }): RecordCodec {
-  const names = Object.keys(fields);
+  const fieldNames = Object.keys(fields);
   const codecs = Object.values(fields);
-  const places = new Map(names.map((name, place) => [name, place]));
+  const places = new Map(fieldNames.map((name, place) => [name, place]));
 
   const codec: RecordCodec = {
     fits: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
@@ -45,7 +47,7 @@ export function record(fields: { readonly [name: string]: Codec<unknown> }): Rec
       if (rest.length > 0) row.json(rest);
       for (let place = 0; place < codecs.length; place++) {
         if ((present & (HAS_FIRST << place)) !== 0) {
-          codecs[place]?.write(row, (value as Fields)[names[place] as string], value);
+          codecs[place]?.write(row, (value as Fields)[fieldNames[place] as string], value);
         }
       }
     },
@@ -56,9 +58,41 @@ export function record(fields: { readonly [name: string]: Codec<unknown> }): Rec
       if ((present & HAS_REST) !== 0)
         for (const [name, field] of row.json() as [string, unknown][]) define(value, name, field);
       for (let place = 0; place < codecs.length; place++) {
-        if ((present & (HAS_FIRST << place)) !== 0) value[names[place] as string] = codecs[place]?.read(row, value);
+        if ((present & (HAS_FIRST << place)) !== 0)
+          value[fieldNames[place] as string] = codecs[place]?.read(row, value);
       }
       return value;
+    },
+
+    picker(names) {
+      const wanted = fieldNames.reduce(
+        (bits, name, place) => (names.includes(name) ? bits | (HAS_FIRST << place) : bits),
+        0,
+      );
+      return (row) => {
+        const present = row.whole();
+        const value: Fields = {};
+        if ((present & HAS_REST) !== 0) {
+          for (const [name, field] of row.json() as [string, unknown][]) {
+            if (names.includes(name)) define(value, name, field);
+          }
+        }
+        // Up to the last one that is wanted and there.
+        for (let place = 0; (present & wanted) >= HAS_FIRST << place; place++) {
+          const bit = HAS_FIRST << place;
+          if ((present & wanted & bit) !== 0) value[fieldNames[place] as string] = codecs[place]?.read(row, value);
+          else if ((present & bit) !== 0) codecs[place]?.skip(row);
+        }
+        return value;
+      };
+    },
+
+    skip(row) {
+      const present = row.whole();
+      if ((present & HAS_REST) !== 0) row.skipText();
+      for (let place = 0; place < codecs.length; place++) {
+        if ((present & (HAS_FIRST << place)) !== 0) codecs[place]?.skip(row);
+      }
     },
 
     findFirst(row) {

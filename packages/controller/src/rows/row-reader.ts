@@ -41,6 +41,10 @@ export class RowReader {
     return this.bytes.toString("utf8", start, this.position);
   }
 
+  skipWhole(): void {
+    while (this.byte() >= 128);
+  }
+
   skipText(): void {
     const length = this.whole();
     this.position += length;
@@ -48,6 +52,10 @@ export class RowReader {
 
   json(): unknown {
     return JSON.parse(this.text());
+  }
+
+  skipWord(): void {
+    if (this.whole() === 0) this.skipText();
   }
 
   word(): unknown {

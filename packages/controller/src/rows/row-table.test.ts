@@ -101,6 +101,27 @@ describe("a table of rows", () => {
     );
   });
 
+  test("picks fields, and the objects that have one", () => {
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.record({ name, fields }), { maxLength: 20, selector: (one) => one.name }),
+        (all) => {
+          const table = tableOf(createRows());
+          const things = all.map((one) => stored({ place: "here", name: one.name, ...one.fields }));
+          for (const thing of things) table.put(thing);
+          const picked = things.map(({ note: its, binding, unforeseen }) => ({ note: its, binding, unforeseen }));
+          const some = [...table.pick("note", "binding", "unforeseen")].map((one) => ({ ...one }));
+          expect(some).toEqual(expect.arrayContaining(picked.map((one) => stored(one as unknown as Thing))));
+          expect(some).toHaveLength(things.length);
+          for (const field of ["at", "parts", "unforeseen"]) {
+            expect(sorted(table.having(field))).toEqual(sorted(things.filter((thing) => field in thing)));
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
   test("leaves undefined fields out, as JSON does", () => {
     const table = tableOf(createRows());
     table.put({ place: "here", name: "a", note: undefined, unforeseen: undefined });

@@ -37,6 +37,8 @@ export function createTimeCodec(): Codec<string> {
       hour = { start: time - (time % HOUR), text: text.slice(0, HOUR_CHARACTERS) };
       return text;
     },
+
+    skip: (row) => row.skipWhole(),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Identity, IpAddress } from "@holdfast/core";
 import type { Claim } from "@holdfast/model";
-import { address as addressCodec, skipAddress, writeAddress } from "../rows/address-codec.ts";
+import { address as addressCodec, writeAddress } from "../rows/address-codec.ts";
 import { hashOf, hasRun } from "../rows/hash.ts";
 import { HashIndex } from "../rows/hash-index.ts";
 import type { RecordCodec } from "../rows/record-codec.ts";
@@ -66,7 +66,7 @@ export class AddressOwners {
     const { reader, writer } = this.#rows;
     for (let left = this.#openAddresses(row); left > 0; left--) {
       if (hasRun(reader.bytes, reader.position, writer.bytes, this.#length)) return true;
-      skipAddress(reader);
+      addressCodec.skip(reader);
     }
     return false;
   };

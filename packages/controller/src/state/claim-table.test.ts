@@ -68,6 +68,11 @@ describe("a table of claims", () => {
             expect([table.addresses.get(wanted), table.addresses.has(wanted)]).toEqual([owner, owner !== undefined]);
           }
         }
+        const times = (claims: Iterable<Partial<Claim>>) =>
+          Array.from(claims, ({ createdAt }) => String(createdAt)).sort();
+        expect(times(table.pick("createdAt"))).toEqual(times(model.values()));
+        const ends = model.values().filter(({ expiresAt }) => expiresAt !== undefined);
+        expect(times(table.expiring())).toEqual(times(ends));
         const all = [...model.values()].flatMap(({ addresses }) => addresses).sort();
         expect([...table.addresses.keys()].sort()).toEqual(all);
         expect([table.size, table.addresses.size]).toEqual([model.size, all.length]);

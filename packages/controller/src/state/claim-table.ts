@@ -41,6 +41,18 @@ export class ClaimTable {
     return this.#claims.keys();
   }
 
+  /** Some fields of each claim, see {@link RowTable.pick}. */
+  pick<Field extends Exclude<keyof Claim, "tenant" | "network" | "identity">>(
+    ...fields: Field[]
+  ): Generator<Pick<Claim, Field>, void> {
+    return this.#claims.pick(...fields);
+  }
+
+  /** The claims that run out, see {@link RowTable.having}. */
+  expiring(): Generator<Claim, void> {
+    return this.#claims.having("expiresAt");
+  }
+
   /** Gives the claim that was there before. */
   set(claim: Claim): Claim | undefined {
     const change = this.#claims.put(claim);

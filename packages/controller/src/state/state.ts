@@ -305,6 +305,8 @@ export class State {
       this.#written.delete(entry.key);
       return { ...(written.object as T), revision: entry.revision };
     }
-    return { ...(JSON.parse(entry.value) as T), revision: entry.revision };
+    const parsed = JSON.parse(entry.value) as T & { revision: number };
+    parsed.revision = entry.revision;
+    return parsed;
   }
 }
