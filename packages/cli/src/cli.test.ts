@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { parseDocuments } from "./apply.ts";
-import type { CliIo } from "./io.ts";
 import { parseRetention } from "./nouns/claim.ts";
 import { parseSubnet } from "./nouns/subnet-text.ts";
 import { runCli } from "./program.ts";
+import { terminal } from "./testing/terminal.ts";
 
 const network = {
   tenant: "default",
@@ -31,43 +31,6 @@ const claim = {
   createdAt: "2026-11-20T10:00:00.000Z",
   revision: 9,
 };
-
-type Answer = { readonly status?: number; readonly body?: unknown };
-
-/** A terminal, and a controller that answers by `METHOD path`. */
-function terminal(answers: Readonly<Record<string, Answer>> = {}, files: Readonly<Record<string, string>> = {}) {
-  const seen: { request: string; body: unknown }[] = [];
-  const screen = { out: "", err: "" };
-  const io: CliIo = {
-    out: (text) => {
-      screen.out += text;
-    },
-    err: (text) => {
-      screen.err += text;
-    },
-    environment: { HOLDFAST_SERVER: "http://c" },
-    readFile: (path) => Promise.resolve(files[path] ?? ""),
-    fetch: ((url: string, init: RequestInit) => {
-      const request = `${init.method ?? "GET"} ${url.replace("http://c", "").split("?")[0]}`;
-      seen.push({ request, body: init.body === undefined ? undefined : JSON.parse(init.body as string) });
-      const { status = 200, body } = answers[request] ?? {
-        status: 404,
-        body: {
-          type: "",
-          title: "",
-          status: 404,
-          detail: `${request} is not there`,
-          code: "not_found",
-          retryable: false,
-        },
-      };
-      return Promise.resolve(status === 204 ? new Response(null, { status }) : Response.json(body, { status }));
-    }) as typeof fetch,
-    now: () => new Date("2026-11-20T10:05:12.000Z"),
-    signal: new AbortController().signal,
-  };
-  return { io, seen, screen, run: (line: string) => runCli(line.split(" "), io) };
-}
 
 describe("holdfast network", () => {
   test("create sends what was typed and shows what was made", async () => {

@@ -1,13 +1,15 @@
 import { type CallOptions, type Client, createClient } from "@holdfast/client";
 import type { Command } from "commander";
 import type { CliIo } from "./io.ts";
-import type { OutputFormat } from "./output/print.ts";
+import { type ExportFormat, exportFormats, type OutputFormat, outputFormats } from "./output/print.ts";
 
 /** What every command works with. */
 export interface Context {
   readonly io: CliIo;
   readonly client: Client;
   readonly output: OutputFormat;
+  /** Of commands that export. Absent: the command's own default. */
+  readonly exportFormat: ExportFormat | undefined;
   /** Where things are made and looked up: the named tenant, else `default`. */
   readonly tenant: string;
   /** Only when somebody named one: lists without it are of all tenants. */
@@ -20,7 +22,7 @@ export const DEFAULT_SERVER = "http://127.0.0.1:4653";
 interface GlobalOptions {
   readonly server?: string;
   readonly token?: string;
-  readonly output?: OutputFormat;
+  readonly output?: OutputFormat | ExportFormat;
   readonly tenant?: string;
 }
 
@@ -33,7 +35,8 @@ export function contextOf(command: Command, io: CliIo): Context {
   return {
     io,
     client: createClient({ fetch: io.fetch }, { server, token }),
-    output: options.output ?? "table",
+    output: outputFormats.find((format) => format === options.output) ?? "table",
+    exportFormat: exportFormats.find((format) => format === options.output),
     tenant: namedTenant ?? "default",
     namedTenant,
     call: { signal: io.signal },

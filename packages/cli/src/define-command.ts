@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { type Context, contextOf } from "./context.ts";
 import type { CliIo } from "./io.ts";
+import { outputFormats } from "./output/print.ts";
 
 /** Names that the shell completes from the controller. */
 export type Completes = "tenant" | "network" | "subnet" | "claim" | "endpoint" | "node" | "file" | "none";
@@ -16,6 +17,8 @@ export interface CommandDefinition {
   readonly options?: readonly (readonly [flags: string, description: string, completes?: Completes])[];
   /** Lines after `Examples:`. */
   readonly examples: readonly string[];
+  /** What `--output` may be. Absent: table, json and yaml. */
+  readonly formats?: readonly string[];
   readonly run: (context: Context, args: readonly string[], options: CommandOptions) => Promise<void>;
 }
 
@@ -46,9 +49,16 @@ export function createCommand(definition: CommandDefinition, io: CliIo): Command
   completions.set(command, completes);
   command.addHelpText("after", `\nExamples:\n${definition.examples.map((line) => `  holdfast ${line}\n`).join("")}`);
   command.action(async () => {
+    checkFormat(command, definition.formats ?? outputFormats);
     await definition.run(contextOf(command, io), command.args, command.opts());
   });
   return command;
+}
+
+function checkFormat(command: Command, formats: readonly string[]): void {
+  const { output }: { output?: string } = command.optsWithGlobals();
+  if (output === undefined || formats.includes(output)) return;
+  command.error(`error: --output ${output} is not for this command; it prints ${formats.join(", ")}`);
 }
 
 export function createNoun(name: string, summary: string, commands: readonly CommandDefinition[], io: CliIo): Command {

@@ -7,11 +7,12 @@ import type { CliIo } from "./io.ts";
 import { claimCommands } from "./nouns/claim.ts";
 import { endpointCommands } from "./nouns/endpoint.ts";
 import { ipCommands } from "./nouns/ip.ts";
+import { ledgerCommands } from "./nouns/ledger.ts";
 import { networkCommands } from "./nouns/network.ts";
 import { nodeCommands } from "./nouns/node.ts";
 import { subnetCommands } from "./nouns/subnet.ts";
 import { tenantCommands } from "./nouns/tenant.ts";
-import { outputFormats } from "./output/print.ts";
+import { exportFormats, outputFormats } from "./output/print.ts";
 import { applyCommand, watchCommand } from "./top-commands.ts";
 
 /** Exit codes: 0 done, 1 failed, 2 usage. */
@@ -47,7 +48,9 @@ function createProgram(io: CliIo): Command {
     .addOption(new Option("--server <url>", `A controller. Also HOLDFAST_SERVER. Default: ${DEFAULT_SERVER}.`))
     .addOption(new Option("--token <token>", "Bearer token. Also HOLDFAST_TOKEN."))
     .addOption(new Option("-t, --tenant <name>", "Also HOLDFAST_TENANT. Absent: default; for lists: all."))
-    .addOption(new Option("-o, --output <format>", "How results are printed.").choices(outputFormats))
+    .addOption(
+      new Option("-o, --output <format>", "How results are printed.").choices([...outputFormats, ...exportFormats]),
+    )
     .showHelpAfterError("(holdfast --help and holdfast COMMAND --help tell more)");
   for (const [name, summary, commands] of NOUNS) program.addCommand(createNoun(name, summary, commands, io));
   program.addCommand(createCommand(applyCommand, io));
@@ -68,6 +71,7 @@ const NOUNS = [
   ["endpoint", "Attachments of containers.", endpointCommands],
   ["node", "Machines that run an agent.", nodeCommands],
   ["ip", "What is known of an address.", ipCommands],
+  ["ledger", "What happened to addresses.", ledgerCommands],
 ] as const;
 
 /** Options of the program may stand anywhere; nothing ends the process; texts go where `io` says. */
@@ -99,9 +103,11 @@ function report(error: unknown, io: CliIo): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (io.signal.aborted) return 1;
   if (isHoldfastError(error)) {
-    const { field } = error.details;
+    const { field, requestId } = error.details;
     const named = field === undefined || error.message.includes(String(field));
-    io.err(`holdfast: ${named ? "" : `${field}: `}${error.message}\n`);
+    // The controller's log says more of what only it can know.
+    const request = error.code === "internal" && requestId !== undefined ? ` (request ${requestId})` : "";
+    io.err(`holdfast: ${named ? "" : `${field}: `}${error.message}${request}\n`);
     return 1;
   }
   io.err(`holdfast: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

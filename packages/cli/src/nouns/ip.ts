@@ -1,37 +1,36 @@
-import { type AddressStory, routes } from "@holdfast/model";
+import { routes } from "@holdfast/model";
 import { type CommandDefinition, text } from "../define-command.ts";
+import { momentText, parseMoment } from "../moment.ts";
 import { machineText } from "../output/print.ts";
-import { formatTable } from "../output/table.ts";
-
-function storyText(story: AddressStory): string {
-  const head = `${story.address} in ${story.tenant}/${story.network}: ${story.summary}\n`;
-  if (story.history.length === 0) return head;
-  const history = formatTable(
-    [
-      { title: "AT", text: ({ at }) => at },
-      { title: "EVENT", text: ({ event }) => event },
-      { title: "IDENTITY", text: ({ identity }) => identity },
-      { title: "NODE", text: ({ node }) => node ?? "" },
-      { title: "BY", text: ({ actor }) => actor },
-      { title: "REASON", text: ({ reason }) => reason ?? "" },
-    ],
-    story.history,
-  );
-  return `${head}\n${history}`;
-}
+import { storyText } from "../output/story.ts";
 
 export const ipCommands: readonly CommandDefinition[] = [
   {
     name: "explain",
-    summary: "Who has an address, since when, why, and who had it before.",
+    summary: "Who has an address, or had it at a moment: since when, where, why, and who had it before.",
     args: [["<address>", "The address.", "none"]],
-    options: [["-n, --network <name>", "Only in this network.", "network"]],
-    examples: ["ip explain 10.20.0.7", "ip explain 10.20.0.7 --tenant blue --network web"],
+    options: [
+      ["-n, --network <name>", "Only in this network.", "network"],
+      [
+        "--at <time>",
+        "As of then: RFC 3339, or in this machine's time zone '2026-11-17 14:05', 'yesterday 14:05', 'tuesday 14:05', '2h ago'.",
+      ],
+    ],
+    examples: [
+      "ip explain 10.20.0.7",
+      "ip explain fd00::7 --tenant blue --network web",
+      "ip explain 10.20.0.7 --at 'tuesday 14:05'",
+      "ip explain 10.20.0.7 --at '2h ago' -o json",
+    ],
     async run(context, [address = ""], options) {
       const { client, call, io, output } = context;
-      const query = { tenant: context.namedTenant, network: text(options, "network") };
+      const words = text(options, "at");
+      const at = words === undefined ? undefined : parseMoment(words, io.now());
+      const query = { tenant: context.namedTenant, network: text(options, "network"), at: at?.toISOString() };
       const { items } = await client.call(routes.explainAddress, { params: { address }, query }, call);
-      io.out(output === "table" ? items.map(storyText).join("\n") : machineText(output, { items }));
+      if (at !== undefined) io.err(`${words} is ${momentText(at)}\n`);
+      const stories = items.map((story) => storyText(story, io.now()));
+      io.out(output === "table" ? stories.join("\n") : machineText(output, { items }));
     },
   },
 ];

@@ -4,6 +4,9 @@ import { type Column, formatTable } from "./table.ts";
 
 export const outputFormats = ["table", "json", "yaml"] as const;
 export type OutputFormat = (typeof outputFormats)[number];
+/** What long exports are printed as, a line each. */
+export const exportFormats = ["csv", "jsonl"] as const;
+export type ExportFormat = (typeof exportFormats)[number];
 
 /** Prints one object as asked; `details` is for people. */
 export function printObject(io: CliIo, format: OutputFormat, object: unknown, details: string): void {

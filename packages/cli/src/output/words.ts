@@ -14,6 +14,17 @@ export function ageText(time: string, now: Date): string {
   return formatDuration(now.getTime() - new Date(time).getTime());
 }
 
+/** In words: `"2 hours 5 minutes"`, `"1 day"`, `"0 seconds"`. */
+export function durationText(milliseconds: number): string {
+  return formatDuration(milliseconds)
+    .replaceAll(/(\d+)([dhms])/g, (_, count: string, unit: string) => {
+      return ` ${count} ${UNIT_NAMES[unit]}${count === "1" ? "" : "s"}`;
+    })
+    .trim();
+}
+
+const UNIT_NAMES: Readonly<Record<string, string>> = { d: "day", h: "hour", m: "minute", s: "second" };
+
 export function retentionText(retention: Retention): string {
   return retention.kind === "sticky" ? `sticky ${formatDuration(retention.ttlSeconds * 1000)}` : retention.kind;
 }
