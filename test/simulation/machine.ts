@@ -85,6 +85,7 @@ function driverOf(process: SimulatedProcess, driver: FakeDriver): DatapathDriver
     announce: (endpoint) => alive(() => driver.announce(endpoint)),
     synced: () => alive(() => driver.synced()),
     watch: (signal) => driver.watch(AbortSignal.any([signal, process.end])),
+    inventory: () => alive(() => driver.inventory()),
     status: () => driver.status(),
     close: () => driver.close(),
   };

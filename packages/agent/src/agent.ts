@@ -7,6 +7,7 @@ import type { Store } from "@holdfast/store";
 import { type Attachments, createAttachments } from "./attachments.ts";
 import { type Book, openBook } from "./book.ts";
 import { createEndpointChanges } from "./endpoint-changes.ts";
+import { createInventories, type Inventories } from "./inventories.ts";
 import { createLiveness } from "./liveness.ts";
 import { infoOf } from "./local-endpoint.ts";
 import { createNetworkWatch, type NetworkWatch } from "./network-watch.ts";
@@ -15,6 +16,7 @@ import { watchPorts } from "./port-watch.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { expireReservations } from "./reservation-expiry.ts";
 import { createReservations, type Reservations } from "./reservations.ts";
+import { createRuntimeSightings, type RuntimeSightings } from "./runtime-sightings.ts";
 import { type Sandboxes, UNSEEN_SANDBOXES } from "./sandboxes.ts";
 import { startStatusServer } from "./status-server.ts";
 import { createTakedown, type Takedown } from "./takedown.ts";
@@ -83,6 +85,7 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   jobs.push(["reports", reporter.run(stop.signal)]);
   jobs.push(["feed", sync.run(stop.signal)]);
   jobs.push(["beats", liveness.run(stop.signal)]);
+  jobs.push(["inventories", parts.inventories.run(stop.signal)]);
   jobs.push(["takedowns", parts.takedownRetry.run(stop.signal)]);
   const timeout = settings.reservationTimeoutMilliseconds;
   jobs.push(["reservations", expireReservations({ ...dependencies, ...parts }, timeout, stop.signal)]);
@@ -118,11 +121,13 @@ interface Parts {
   readonly sync: ReturnType<typeof createNodeSync>;
   readonly takedownRetry: TakedownRetry;
   readonly sandboxes: Sandboxes;
+  readonly sightings: RuntimeSightings;
+  readonly inventories: Inventories;
 }
 
 function createParts(dependencies: AgentDependencies, settings: AgentSettings, book: Book): Parts {
   const { node } = settings;
-  const { nonce = freshNonce, random = Math.random } = dependencies;
+  const { nonce = freshNonce, random = Math.random, sandboxes = UNSEEN_SANDBOXES } = dependencies;
   const turns = createTurns();
   const networkWatch = createNetworkWatch(book);
   const reporter: Reporter = createReporter({ ...dependencies, random, book, takedown: () => takedown }, node);
@@ -140,9 +145,15 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
   const newId = () => `e-${nonce()}`;
   const reservations = createReservations({ ...common, newId, checkAccepted: () => liveness.checkAccepted() }, node);
   const attachments = createAttachments({ ...common, reservations }, node);
+  const sightings = createRuntimeSightings(dependencies);
+  const inventories = createInventories(
+    { ...common, sandboxes, sightings, nonce, awaited: () => reservations.awaited() },
+    node,
+  );
   const sync = createNodeSync(
     {
       ...common,
+      tellInventory: (revision) => inventories.tell(revision),
       networksChanged: () => networkWatch.changed(),
       arrived: (endpoint) => reservations.arrived(endpoint),
       register: (signal) => liveness.register(signal),
@@ -151,8 +162,8 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
     },
     node,
   );
-  const sandboxes = dependencies.sandboxes ?? UNSEEN_SANDBOXES;
-  return { ...common, reservations, attachments, networkWatch, liveness, sync, takedownRetry, sandboxes };
+  const own = { reservations, attachments, networkWatch, liveness, sync, takedownRetry, inventories };
+  return { ...common, ...own, sandboxes, sightings };
 }
 
 function workloadApi(parts: Parts, networkWatch: NetworkWatch): WorkloadApi {
@@ -178,6 +189,7 @@ function workloadApi(parts: Parts, networkWatch: NetworkWatch): WorkloadApi {
     },
     attachments: (runtime) =>
       [...book.endpoints.values()].filter(({ workload }) => workload.runtime === runtime).map(infoOf),
+    sighted: (runtime, listed) => parts.sightings.sighted(runtime, listed),
     containerNamed: (request) => attachments.containerNamed(request),
     reclaim: (endpoints, reason, signal) => attachments.reclaim(endpoints, reason, signal),
   };

@@ -23,6 +23,8 @@ export interface NodeSyncDependencies {
   readonly reporter: Reporter;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The controller is to be told what this node has, which has been told of everything up to this revision. */
+  readonly tellInventory: (revision: number) => void;
   /** The set of networks has changed. */
   readonly networksChanged: () => void;
   /** Resolves when the request for this endpoint, if one is under way, has ended and the book has what it gave. */
@@ -80,6 +82,10 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
         break;
       case "synced":
         await endOfSnapshot(seen, signal);
+        dependencies.tellInventory(message.revision);
+        break;
+      case "inventory-wanted":
+        if (inStep) dependencies.tellInventory(message.revision);
         break;
       case "beat":
         break;

@@ -25,6 +25,8 @@ export interface Reservations {
   unreserve(request: { tenant: Name; network: Name; address: IpAddress }, signal: AbortSignal): Promise<void>;
   /** Resolves when the request for this endpoint has ended, whatever its end; at once when none is under way. */
   arrived(endpoint: string): Promise<void>;
+  /** Endpoints whose requests have not ended. */
+  awaited(): readonly string[];
 }
 
 export interface ReservationsDependencies {
@@ -205,6 +207,8 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     async arrived(endpoint) {
       await underWay.get(endpoint)?.catch(() => undefined);
     },
+
+    awaited: () => [...underWay.keys()],
 
     reserve(request, signal) {
       signal.throwIfAborted();

@@ -11,7 +11,7 @@ export interface Takedown {
   detach(id: string, reason: string, signal: AbortSignal): Promise<void>;
   /** To `released`, through `detached` when needed. */
   release(id: string, reason: string, signal: AbortSignal): Promise<void>;
-  /** The node has lost the endpoint to another: off the wire and out of the book. */
+  /** The node has lost the endpoint to another: off the wire and out of the book, also when the book has never had it. */
   forget(id: string, reason: string, signal: AbortSignal): Promise<void>;
   /** Whether the endpoint may be on the wire: it is in the book, and nobody takes it down. */
   mayBeUp(id: string): boolean;
@@ -62,7 +62,7 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
     },
     async forget(id, reason, signal) {
       const endpoint = book.endpoints.get(id);
-      if (endpoint === undefined) return;
+      if (endpoint === undefined) return await driver.detach(id, signal);
       logger.warn("endpoint lost by this node", { endpoint: id, identity: endpoint.identity, reason });
       lost.add(id);
       try {

@@ -28,6 +28,12 @@ export const controllerOptions = {
     "10000-16777215",
     (text) => parseRange(text, 0xffffff),
   ),
+  gc: option.flag("Look for leaks unasked, and repair what two observations have proven.", true),
+  gcInterval: option.duration("Time between two looks for leaks.", "5m"),
+  gcGrace: option.duration(
+    "Time between the two observations that prove a leak; also for holdfast ip verify --fix.",
+    "1m",
+  ),
   beat: option.duration("Time between signs of life on feeds and watches.", "5s"),
   logLevel: option.value(
     "Least severe events that are logged: debug, info, warn or error.",

@@ -13,6 +13,7 @@ import { createChanger } from "./state/change.ts";
 import { followStore, loadState } from "./state/following.ts";
 import { createIdempotency } from "./state/idempotency.ts";
 import { State } from "./state/state.ts";
+import { createCollector } from "./verifying/collector.ts";
 
 export interface EngineDependencies {
   readonly store: Store;
@@ -26,6 +27,12 @@ export interface EngineDependencies {
 export interface EngineOptions extends Rules, RetentionOptions {
   readonly nodeTimeout: number;
   readonly beat: number;
+  /** Whether leaks are looked for and repaired unasked. Absent: they are not. */
+  readonly gc?: boolean;
+  /** Between two looks. Absent: 5 minutes. */
+  readonly gcInterval?: number;
+  /** Between the two observations that prove a leak. Absent: 1 minute. */
+  readonly gcGrace?: number;
 }
 
 /** The services over a store and the jobs that keep them right, without a way in: {@link createController} adds HTTP. */
@@ -40,6 +47,9 @@ export interface Engine {
   stop(): Promise<void>;
 }
 
+const GC_INTERVAL = 300_000;
+const GC_GRACE = 60_000;
+
 export function createEngine(dependencies: EngineDependencies, options: EngineOptions): Engine {
   const { store, clock, logger, nonce = randomUUID().slice(0, 8) } = dependencies;
   const stopping = new AbortController();
@@ -47,13 +57,20 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
   const metrics = new Metrics();
   const platform = createPlatform(dependencies, options, { metrics, nonce });
   const { state } = platform;
+  const grace = options.gcGrace ?? GC_GRACE;
   const nouns = createNouns(platform, {
     ...options,
     nonce,
     feedDropped: () => metrics.add("feeds_dropped_total"),
     refusalDropped: () => metrics.add("refusals_dropped_total"),
     expired: (what) => metrics.add("expired_total", `what="${what}"`),
+    differences: (what, kind) => metrics.add(`differences_${what}_total`, `kind="${kind}"`),
+    grace,
   });
+  const collector = createCollector(
+    { platform, verifier: nouns.verifier },
+    { interval: options.gcInterval ?? GC_INTERVAL, grace },
+  );
   let broken: string | undefined = "starting";
 
   /** Runs until the engine stops; a job that ends before has failed, and the engine with it. */
@@ -109,6 +126,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
       startJob("refusals", nouns.refusals.run);
       startJob("ledger order", nouns.order.run);
       startJob("ledger retention", nouns.retention.run);
+      if (options.gc === true) startJob("gc", collector.run);
       broken = undefined;
     },
 

@@ -35,6 +35,10 @@ describe("metrics", () => {
       # TYPE holdfast_controller_commit_conflicts_total counter
       # HELP holdfast_controller_expired_total What ran out: claims, rests of released addresses, reservations.
       # TYPE holdfast_controller_expired_total counter
+      # HELP holdfast_controller_differences_found_total Differences between the address book and the world that were seen for the first time, by kind.
+      # TYPE holdfast_controller_differences_found_total counter
+      # HELP holdfast_controller_differences_repaired_total Differences that were proven and repaired, by kind.
+      # TYPE holdfast_controller_differences_repaired_total counter
       # HELP holdfast_controller_feeds Open node feeds.
       # TYPE holdfast_controller_feeds gauge
       # HELP holdfast_controller_feeds_dropped_total Node feeds that were cut off because their reader was too slow.

@@ -13,6 +13,11 @@ export const METRICS = {
   commits_total: { type: "counter", help: "Changes that were committed." },
   commit_conflicts_total: { type: "counter", help: "Tries of a change that another change overtook." },
   expired_total: { type: "counter", help: "What ran out: claims, rests of released addresses, reservations." },
+  differences_found_total: {
+    type: "counter",
+    help: "Differences between the address book and the world that were seen for the first time, by kind.",
+  },
+  differences_repaired_total: { type: "counter", help: "Differences that were proven and repaired, by kind." },
   feeds: { type: "gauge", help: "Open node feeds." },
   feeds_dropped_total: { type: "counter", help: "Node feeds that were cut off because their reader was too slow." },
   refusals_dropped_total: { type: "counter", help: "Refusals that came too fast to be noted in the ledger." },

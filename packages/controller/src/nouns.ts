@@ -1,4 +1,5 @@
 import type { Clock } from "@holdfast/core";
+import type { DifferenceKind } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import { type Blocks, createBlocks } from "./blocks/blocks.ts";
 import { type BulkClaims, createBulkClaims } from "./claims/bulk.ts";
@@ -18,11 +19,14 @@ import { createSubnets, type Subnets } from "./networks/subnets.ts";
 import { createTenants, type Tenants } from "./networks/tenants.ts";
 import { createUsage, type Usage } from "./networks/usage.ts";
 import { createEndpoints, type Endpoints } from "./nodes/endpoints.ts";
+import { createInventories, type Inventories } from "./nodes/inventories.ts";
 import { createNodeFeeds, type NodeFeeds } from "./nodes/node-feeds.ts";
 import { createNodes, type Nodes } from "./nodes/nodes.ts";
 import { createReports, type Reports } from "./nodes/reports.ts";
 import { createReservations, type Reservations } from "./nodes/reservations.ts";
 import type { Platform } from "./platform.ts";
+import { createRepairs } from "./verifying/repairs.ts";
+import { createVerifier, type Verifier } from "./verifying/verifier.ts";
 
 /** The services, one per noun. */
 export interface Nouns {
@@ -46,6 +50,8 @@ export interface Nouns {
   readonly explainer: Explainer;
   readonly feeds: NodeFeeds;
   readonly expiry: Expiry;
+  readonly inventories: Inventories;
+  readonly verifier: Verifier;
 }
 
 export interface NounOptions extends RetentionOptions {
@@ -56,8 +62,13 @@ export interface NounOptions extends RetentionOptions {
   readonly feedDropped: () => void;
   readonly refusalDropped: () => void;
   readonly expired: (what: string) => void;
+  readonly differences: (what: "found" | "repaired", kind: DifferenceKind) => void;
+  /** Milliseconds between two observations that prove a difference. */
+  readonly grace: number;
 }
 
+/** Milliseconds that a node has to say what it has. */
+const INVENTORY_PATIENCE = 10_000;
 /** News that may wait for a node that reads slowly, in characters. */
 const MOST_WAITING = 8 * 1024 * 1024;
 
@@ -72,7 +83,12 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     { state, clock },
     { beat: options.beat, mostWaiting: MOST_WAITING, dropped: options.feedDropped },
   );
+  const inventories = createInventories(platform, { send: feeds.askInventory, patience: INVENTORY_PATIENCE });
+  const repairs = createRepairs({ platform, drafts, ledger, tellGone: feeds.tellGone });
+  const verifying = { platform, inventories, repairs, count: options.differences };
   return {
+    inventories,
+    verifier: createVerifier(verifying, { grace: options.grace }),
     tenants: createTenants(platform),
     networks: createNetworks(platform),
     subnets: createSubnets(platform),

@@ -38,6 +38,12 @@ export interface DatapathDriver {
   /** What happens to attached interfaces, from now on, beginning with the state of each. */
   watch(signal: AbortSignal): AsyncIterable<PortEvent>;
 
+  /**
+   * Every interface that the machine has for an endpoint, whoever attached it, and every endpoint that is attached; asked of the kernel. What is on
+   * its way out and carries nothing any more is left out.
+   */
+  inventory(signal: AbortSignal): Promise<readonly WiredInterface[]>;
+
   /** Every row that is not as desired, with the reason; empty when all is well. */
   status(): readonly RowStatus[];
 
@@ -69,6 +75,14 @@ export interface AttachedPort {
 /** `up`: the interface has a carrier, so the sandbox has brought its end up; `gone`: the kernel has removed it, with its sandbox. */
 export interface PortEvent {
   readonly endpoint: string;
+  readonly state: "up" | "down" | "gone";
+}
+
+/** `gone`: the endpoint is attached, and the kernel does not have its interface any more. */
+export interface WiredInterface {
+  readonly endpoint: string;
+  /** Name of the end that stays in the switch. */
+  readonly interface: string;
   readonly state: "up" | "down" | "gone";
 }
 

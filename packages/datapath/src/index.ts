@@ -1,4 +1,4 @@
-export type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus } from "./driver.ts";
+export type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus, WiredInterface } from "./driver.ts";
 export type { ConnectSwitch, OvsDriverDependencies } from "./drivers/ovs/dependencies.ts";
 export { createOvsDriver } from "./drivers/ovs/driver.ts";
 export { createHostTools, type HostTools } from "./drivers/ovs/host-tools.ts";

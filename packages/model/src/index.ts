@@ -37,6 +37,12 @@ export {
 } from "./endpoint.ts";
 export { addressField, cidrField, identityField, labelsField, macField, mtuField, nameField } from "./fields.ts";
 export {
+  type InventoryEndpoint,
+  inventoryEndpointSchema,
+  type NodeInventory,
+  nodeInventorySchema,
+} from "./inventory.ts";
+export {
   type AddressStory,
   addressStorySchema,
   isRequestId,
@@ -132,6 +138,15 @@ export {
   type TenantUsage,
   tenantUsageSchema,
 } from "./usage.ts";
+export {
+  type Difference,
+  type DifferenceKind,
+  differenceKindSchema,
+  differenceSchema,
+  type VerificationCounts,
+  type VerificationMessage,
+  verificationMessageSchema,
+} from "./verification.ts";
 export { type ResourceKind, resourceKindSchema, type WatchEvent, watchEventSchema } from "./watch.ts";
 export type {
   AttachedInterface,

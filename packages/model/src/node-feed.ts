@@ -77,6 +77,8 @@ export const nodeFeedMessageSchema = z
     z.strictObject({ kind: z.literal("remote-gone"), id: endpointIdField }),
     /** All that there is has been said: what the node has beyond it is to go. */
     z.strictObject({ kind: z.literal("synced"), revision: revisionField }),
+    /** The controller wants to know what the node has; only sent to agents that have told their inventory of themselves. */
+    z.strictObject({ kind: z.literal("inventory-wanted"), revision: revisionField }),
     /** A sign of life when there is no news. */
     z.strictObject({ kind: z.literal("beat"), revision: revisionField }),
   ])

@@ -48,6 +48,11 @@ export interface WorkloadApi {
    * left out, and nothing may depend on it.
    */
   containerNamed?(request: { runtimeEndpoint: string; container: string }): void;
+  /**
+   * What a runtime has, each time it was looked at, by its own ids of attachments; `undefined`: it is not reached. For comparisons only: nothing is
+   * taken down for it. May be left out.
+   */
+  sighted?(runtime: "docker" | "cni", listed: ReadonlySet<string> | undefined): void;
 }
 
 export interface ReserveRequest {

@@ -1,5 +1,5 @@
 import { HoldfastError } from "@holdfast/core";
-import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent } from "@holdfast/datapath";
+import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, WiredInterface } from "@holdfast/datapath";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 
 /** A data path made of memory. `journal` says what was done, in order, e.g. `"attach e-1 10.20.0.7"`. */
@@ -8,6 +8,8 @@ export class FakeDriver implements DatapathDriver {
   readonly networks = new Map<string, WiredNetwork>();
   readonly remotes = new Map<string, RemoteEndpoint>();
   readonly attached = new Map<string, EndpointWiring>();
+  /** Of interfaces that are not up, for inventories. */
+  readonly states = new Map<string, WiredInterface["state"]>();
   /** Runs before an endpoint is wired or taken off the wire, for tests that stop in the middle. */
   before: (what: "attach" | "detach", endpoint: string) => Promise<void> = () => Promise.resolve();
   /** What this life of the agent has asked for; the rest is pruned when it is in step. */
@@ -101,6 +103,14 @@ export class FakeDriver implements DatapathDriver {
     } finally {
       this.#followers.delete(follow);
     }
+  }
+
+  inventory(): Promise<readonly WiredInterface[]> {
+    const found = [...this.attached.keys()].map((endpoint) => {
+      const state = this.states.get(endpoint) ?? ("up" as const);
+      return { endpoint, interface: `h${endpoint}`.slice(0, 15), state };
+    });
+    return Promise.resolve(found);
   }
 
   status(): [] {

@@ -39,6 +39,8 @@ export interface Pools {
   ): FreeBlock | undefined;
   stateOf(network: NetworkState, address: IpAddress): AddressState;
   utilisation(network: NetworkState): readonly SubnetUtilisation[];
+  /** Brings one address in its pool to what the book says of it. */
+  align(network: NetworkState, address: IpAddress): void;
   /** Builds every pool anew. */
   load(): void;
   /** Takes in what a commit changed. */
@@ -176,6 +178,16 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
 
     stateOf: (network, address) => poolOf(network).stateOf(address, now()),
     utilisation: (network) => poolOf(network).utilisation(now()),
+
+    align(network, address) {
+      const pool = poolOf(network);
+      const inPool = pool.stateOf(address, now());
+      if (network.addresses.has(address)) {
+        if (inPool === "unused" || inPool === "cooling") pool.restore(address);
+      } else if (inPool === "used" && proposals.get(network)?.has(address) !== true) {
+        pool.release(address, releaseTime(network, address, now()));
+      }
+    },
 
     load() {
       for (const ofTenant of state.networks.values()) {

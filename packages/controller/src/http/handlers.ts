@@ -11,7 +11,7 @@ import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import { publicNetwork, type StoredNetwork, type StoredNode } from "../state/records.ts";
 
-type Streaming = "followNode" | "watch" | "exportLedger";
+type Streaming = "followNode" | "watch" | "exportLedger" | "verifyAddresses";
 export type HandledRoute = Exclude<keyof Routes, Streaming>;
 
 /** What answers each operation that is not a stream. Replies may be readonly views of what the schemas describe. */
@@ -176,6 +176,10 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         const block = read(entry);
         return block === undefined ? undefined : blocks.withUsage(block);
       });
+    },
+    tellInventory: async ({ params, body }) => {
+      await heardOf(params.node);
+      nouns.inventories.take(params.node, body);
     },
     reclaimBlock: ({ params, body }, caller) => blocks.reclaim(params, body, caller),
     leaseBlock: async ({ params, body }) => {

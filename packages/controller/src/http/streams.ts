@@ -1,11 +1,14 @@
-import type { Clock, Name } from "@holdfast/core";
-import type { RouteRequest, Routes } from "@holdfast/model";
+import { once } from "node:events";
+import type { Writable } from "node:stream";
+import { type Clock, errorText, HoldfastError, isHoldfastError, type Name } from "@holdfast/core";
+import type { RouteRequest, Routes, VerificationMessage } from "@holdfast/model";
 import type { FastifyReply } from "fastify";
 import { exportInto } from "../ledger/export.ts";
 import { checkPosition } from "../ledger/reading.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nouns } from "../nouns.ts";
 import type { Platform } from "../platform.ts";
+import { problemOf } from "../problems.ts";
 import { watchInto } from "../reading/watching.ts";
 import { notFound } from "../refusals.ts";
 import type { Streams } from "./app.ts";
@@ -34,6 +37,7 @@ export function createStreams(platform: Platform, nouns: Nouns, options: StreamO
       const node: Name = params.node;
       if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
       liveness.seen(node);
+      nouns.inventories.reset(node);
       nouns.feeds.open(node, begin(reply, false));
     },
 
@@ -64,8 +68,46 @@ export function createStreams(platform: Platform, nouns: Nouns, options: StreamO
       const signal = AbortSignal.any([options.signal, gone.signal]);
       void exportInto(output, nouns.reader, query, signal).finally(() => output.end());
     },
+
+    verifyAddresses(request, reply, events) {
+      const { query } = request as RouteRequest<Routes["verifyAddresses"]>;
+      const { tenant, network, node, fix } = query;
+      const gone = new AbortController();
+      const signal = AbortSignal.any([options.signal, gone.signal]);
+      const how = { fix: fix === "true", actor: "operator", share: VERIFY_SHARE, signal };
+      const messages = nouns.verifier.round({ tenant, network, node }, how);
+      const output = begin(reply, events);
+      output.on("close", () => gone.abort());
+      void sayAll(messages, output, { events, signal }).finally(() => output.end());
+    },
   };
 }
+
+/** Writes messages as lines, as fast as they are read; what breaks it off is the last line. */
+async function sayAll(
+  messages: AsyncIterable<VerificationMessage>,
+  output: Writable,
+  { events, signal }: { readonly events: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const say = async (message: VerificationMessage): Promise<void> => {
+    const json = JSON.stringify(message);
+    if (output.write(events ? `data: ${json}\n\n` : `${json}\n`) || signal.aborted) return;
+    // The signal ends the wait, and is looked at by who says more.
+    await once(output, "drain", { signal }).catch(() => undefined);
+  };
+  try {
+    for await (const message of messages) {
+      signal.throwIfAborted();
+      await say(message);
+    }
+  } catch (error) {
+    const known = isHoldfastError(error) ? error : new HoldfastError("internal", errorText(error), { cause: error });
+    if (!signal.aborted) await say({ kind: "error", problem: problemOf(known) });
+  }
+}
+
+/** Of the time of this process, that somebody who waits for a verification gets. */
+const VERIFY_SHARE = 0.5;
 
 /** Sends the head of the reply and hands over its body. */
 function begin(reply: FastifyReply, events: boolean) {

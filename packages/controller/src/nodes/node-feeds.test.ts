@@ -41,6 +41,7 @@ function note(message: NodeFeedMessage): string {
     case "remote-gone":
       return `remote-gone ${message.id}`;
     case "synced":
+    case "inventory-wanted":
     case "beat":
       return message.kind;
   }

@@ -16,6 +16,10 @@ export interface NodeFeeds {
   follow(changes: readonly StateChange[]): void;
   /** Tells a node of an endpoint of its own again. */
   remind(endpoint: Endpoint): void;
+  /** Asks the node what it has, and says up to where it has been told; whether it is connected. */
+  askInventory(node: Name, revision: number): boolean;
+  /** Has a node take an endpoint off the wire that is not its own, whatever its book says; whether it is connected. */
+  tellGone(node: Name, endpoint: string, reason: string): boolean;
   /** Sends signs of life until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
   readonly connections: number;
@@ -154,6 +158,16 @@ export function createNodeFeeds(
         if (change.kind !== "endpoint" || change.before === undefined || change.after !== undefined) continue;
         leave(change.before, reasonOf(changes, change.before));
       }
+    },
+
+    askInventory(node, revision) {
+      send(node, { kind: "inventory-wanted", revision });
+      return open.has(node);
+    },
+
+    tellGone(node, id, reason) {
+      send(node, { kind: "endpoint-gone", id, reason });
+      return open.has(node);
     },
 
     remind: (endpoint) => send(endpoint.node, { kind: "endpoint", endpoint: boundEndpoint(endpoint) }),

@@ -240,6 +240,44 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
       });
     });
 
+    describe("the inventory", () => {
+      const endpoints = async () =>
+        (await driver.inventory(signal)).map(({ endpoint, state }) => `${endpoint} ${state}`).toSorted();
+
+      test("names every interface of an endpoint with its state, and nothing else", async () => {
+        expect(await endpoints()).toEqual([]);
+        const port = await driver.attach(a, signal);
+        await driver.attach(b, signal);
+        await machine.kernel.setLink(port.containerInterface, { up: true });
+        expect(await endpoints()).toEqual(["a up", "b down"]);
+        expect(await driver.inventory(signal)).toContainEqual({
+          endpoint: "a",
+          interface: port.hostInterface,
+          state: "up",
+        });
+        await driver.detach("b", signal);
+        expect(await endpoints()).toEqual(["a up"]);
+      });
+
+      test("names an endpoint whose interface the kernel has removed", async () => {
+        const port = await driver.attach(a, signal);
+        await machine.kernel.deleteLink(port.containerInterface);
+        expect(await endpoints()).toEqual(["a gone"]);
+        await driver.detach("a", signal);
+        expect(await endpoints()).toEqual([]);
+      });
+
+      test("names what an earlier run has left and nobody has attached again", async () => {
+        await driver.attach(a, signal);
+        await driver.attach(b, signal);
+        await restart();
+        await driver.attach(a, signal);
+        expect(await endpoints()).toEqual(["a down", "b down"]);
+        await driver.detach("b", signal);
+        expect(await endpoints()).toEqual(["a down"]);
+      });
+    });
+
     describe("desired state", () => {
       test("may be told again, in any order, and be removed twice", async () => {
         const remote = asRemote({ ...c, id: "r" }, "192.168.50.12");

@@ -74,6 +74,7 @@ export function createEngineLoop({
         if (attempt === 0) logger.info("dockerd is not there", { error: errorText(error) });
       }
       connected = false;
+      workloads.sighted?.("docker", undefined);
       leaks.forget();
       await clock.wait(backoff(attempt), signal).catch(() => {});
     }
@@ -122,6 +123,7 @@ export function createEngineLoop({
     const endpoints = observed.flatMap((network) => network.endpoints);
     const networksMissing = await memory.compare(observed, monotonic);
     const listed = new Set(endpoints.map(({ id }) => id));
+    workloads.sighted?.("docker", listed);
     const { leaked, suspects } = leaks.look({ attachments, listed, at, monotonic, engineSince, events: eventsBefore });
     const dead = await withoutInhabited(leaked, attachments);
     const unchanged = dead.filter((endpoint) => isAsSeen(endpoint, attachments));

@@ -4,6 +4,7 @@ import { addressField, identityField, momentField, nameField } from "../fields.t
 import { addressStorySchema } from "../ledger.ts";
 import { networkParams, pageOf, pageQuery, selectorField } from "../page.ts";
 import { route } from "../route.ts";
+import { verificationMessageSchema } from "../verification.ts";
 
 export const claimParams = z.strictObject({ tenant: nameField, network: nameField, identity: identityField });
 export const claimPageSchema = pageOf(claimSchema, "ClaimPage");
@@ -110,6 +111,25 @@ export const claimRoutes = {
     }),
     reply: z.strictObject({ items: z.array(addressStorySchema) }).meta({ id: "AddressStories" }),
     status: 200,
+    errors: ["not_found"],
+  }),
+  verifyAddresses: route({
+    id: "verifyAddresses",
+    method: "POST",
+    path: "/v1/ip/verify",
+    summary:
+      "Compare the address book with itself and with the nodes, name each difference, and repair what is proven if asked to.",
+    tag: "ip",
+    query: z.strictObject({
+      tenant: nameField.optional(),
+      network: nameField.optional(),
+      node: nameField.optional(),
+      /** Repair what is proven. */
+      fix: z.enum(["true", "false"]).default("false"),
+    }),
+    reply: verificationMessageSchema,
+    status: 200,
+    stream: true,
     errors: ["not_found"],
   }),
 } as const;

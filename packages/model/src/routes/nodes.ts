@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { endpointSchema } from "../endpoint.ts";
 import { endpointIdField, nameField, revisionField } from "../fields.ts";
+import { nodeInventorySchema } from "../inventory.ts";
 import { nodeFeedMessageSchema } from "../node-feed.ts";
 import { nodeRecordSchema, nodeReportSchema } from "../node-record.ts";
 import { reportBatchSchema, reportResultsSchema, reservationRequestSchema, reservationSchema } from "../node-work.ts";
@@ -102,6 +103,17 @@ export const nodeRoutes = {
     body: reportBatchSchema,
     reply: reportResultsSchema,
     status: 200,
+    errors: ["not_found"],
+  }),
+  tellInventory: route({
+    id: "tellInventory",
+    method: "PUT",
+    path: "/v1/nodes/{node}/inventory",
+    summary: "A node says all that it has, when its feed is in step and when it is asked.",
+    tag: "node",
+    params: nodeParams,
+    body: nodeInventorySchema,
+    status: 204,
     errors: ["not_found"],
   }),
 } as const;

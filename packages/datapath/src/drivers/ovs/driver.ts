@@ -1,7 +1,14 @@
 import { Cidr, errorText, HoldfastError, type IpAddress } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
-import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus } from "../../driver.ts";
+import type {
+  AttachedPort,
+  DatapathDriver,
+  EndpointWiring,
+  PortEvent,
+  RowStatus,
+  WiredInterface,
+} from "../../driver.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { LocalMember } from "./flow-plan.ts";
 import { Foundation, type Parts } from "./foundation.ts";
@@ -34,6 +41,8 @@ export async function createOvsDriver(
 interface Attachment {
   wiring: EndpointWiring;
   readonly link: Promise<LinkRow>;
+  /** Once the link bears the endpoint's name. */
+  row?: LinkRow;
   /** Its link has been given back, and may be another's by now. */
   linkless?: true;
 }
@@ -97,6 +106,7 @@ class OvsDriver implements DatapathDriver {
       await this.#wire(attachment, link, signal);
       if (this.#foundation.pool.isFresh(link)) this.#parts.announcer.claim(wiring, link.number);
       await this.#foundation.pool.assign(link, { id: wiring.id, mac: wiring.mac, mtu: network.mtu });
+      attachment.row = link;
       return { hostInterface: link.name, containerInterface: link.peer, mtu: network.mtu };
     } catch (error) {
       if (before === undefined && this.#attachments.get(wiring.id) === attachment) await this.#giveUp(attachment);
@@ -143,6 +153,19 @@ class OvsDriver implements DatapathDriver {
 
   watch(signal: AbortSignal): AsyncIterable<PortEvent> {
     return this.#foundation.watch.watch(AbortSignal.any([signal, this.#foundation.closing]));
+  }
+
+  async inventory(signal: AbortSignal): Promise<readonly WiredInterface[]> {
+    signal.throwIfAborted();
+    const before = [...this.#attachments];
+    const found = await this.#foundation.pool.inventory();
+    const seen = new Set(found.map(({ endpoint }) => endpoint));
+    const gone = before.flatMap(([endpoint, attachment]): WiredInterface[] => {
+      const { row } = attachment;
+      if (row === undefined || seen.has(endpoint) || this.#attachments.get(endpoint) !== attachment) return [];
+      return [{ endpoint, interface: row.name, state: "gone" }];
+    });
+    return [...found, ...gone];
   }
 
   status(): readonly RowStatus[] {

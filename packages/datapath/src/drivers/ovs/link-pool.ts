@@ -1,6 +1,7 @@
 import { type Clock, errorText, HoldfastError, type Logger, type MacAddress } from "@holdfast/core";
 import type { Kernel, Link } from "@holdfast/netlink";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
+import type { WiredInterface } from "../../driver.ts";
 import type { Table } from "../../reconcile/table.ts";
 import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
@@ -134,6 +135,17 @@ export class LinkPool {
     pooled.state = { kind: "leaving" };
     this.#labels.delete(row.name);
     this.#quiet.touch();
+  }
+
+  /** Every link of an endpoint that the kernel has, but those that are on their way out. */
+  async inventory(): Promise<readonly WiredInterface[]> {
+    const links = await linksByName(this.#dependencies.kernel);
+    return [...links.values()].flatMap((link): WiredInterface[] => {
+      const owner = readAlias(link.alias);
+      const isOurs = this.#settings.names.linkNumber(link.name) !== undefined;
+      if (owner?.kind !== "endpoint" || !isOurs || this.#links.get(link.name)?.state.kind === "leaving") return [];
+      return [{ endpoint: owner.endpoint, interface: link.name, state: link.carrier ? "up" : "down" }];
+    });
   }
 
   /** The desired state is complete: links of endpoints that nobody has attached again are to go. */

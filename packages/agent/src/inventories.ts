@@ -1,0 +1,116 @@
+import type { Client } from "@holdfast/client";
+import { type Clock, errorText, type Logger, type Name, timeLimit } from "@holdfast/core";
+import type { DatapathDriver, WiredInterface } from "@holdfast/datapath";
+import { type InventoryEndpoint, type NodeInventory, routes } from "@holdfast/model";
+import type { Book } from "./book.ts";
+import type { LocalEndpoint } from "./local-endpoint.ts";
+import type { RuntimeSightings } from "./runtime-sightings.ts";
+import type { Sandboxes, SandboxState } from "./sandboxes.ts";
+
+/** Tells the controller all that this node has: when its feed is in step, and when it is asked. It concludes nothing from it here. */
+export interface Inventories {
+  /** `revision`: up to which the node has been told of everything. Returns at once; asked again while one is under way, another one follows. */
+  tell(revision: number): void;
+  /** Runs until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export interface InventoriesDependencies {
+  readonly book: Book;
+  readonly client: Client;
+  readonly driver: DatapathDriver;
+  readonly sandboxes: Sandboxes;
+  readonly sightings: RuntimeSightings;
+  /** Endpoints that were asked for and whose answers are on the way. */
+  readonly awaited: () => readonly string[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** A name that nobody else makes. */
+  readonly nonce: () => string;
+}
+
+/** Milliseconds for one inventory, with the controller's answer. */
+const TELL_LIMIT = 10_000;
+
+/** What the machine says, and when it was asked, epoch milliseconds. */
+interface Look {
+  readonly at: number;
+  readonly interfaces: readonly WiredInterface[];
+  readonly sandboxes: ReadonlyMap<string, SandboxState>;
+}
+
+export function createInventories(dependencies: InventoriesDependencies, node: Name): Inventories {
+  const { book, client, driver, sandboxes, sightings, awaited, clock, logger } = dependencies;
+  const run = dependencies.nonce();
+  let wanted: number | undefined;
+  let wake = (): void => undefined;
+
+  /** The machine first, then the book in one stretch: what has changed in between is not judged by what was seen before. */
+  async function take(revision: number, signal: AbortSignal): Promise<NodeInventory> {
+    const at = clock.now().getTime();
+    const paths = [...book.endpoints.values()].flatMap(({ sandbox }) => sandbox ?? []);
+    const [interfaces, states] = await Promise.all([driver.inventory(signal), sandboxes.look(paths)]);
+    const look = { at, interfaces, sandboxes: states };
+    const links = new Map(interfaces.map((each) => [each.endpoint, each]));
+    const here = [...book.endpoints.values()].filter(({ phase }) => phase !== "released");
+    return {
+      run,
+      revision,
+      endpoints: here.map((endpoint) => entryOf(endpoint, look, links.get(endpoint.id))),
+      awaited: [...awaited()],
+      strays: interfaces
+        .filter(({ endpoint }) => !book.endpoints.has(endpoint))
+        .map((stray) => ({ endpoint: stray.endpoint, interface: stray.interface })),
+      runtimes: [...sightings.runtimes()],
+    };
+  }
+
+  function entryOf(endpoint: LocalEndpoint, look: Look, link: WiredInterface | undefined): InventoryEndpoint {
+    const { id, tenant, network, identity, ephemeral, epoch, addresses, mac, phase, since, workload, sandbox } =
+      endpoint;
+    const isOld = since < look.at;
+    const replaces = [
+      ...(endpoint.replaces === undefined ? [] : [endpoint.replaces]),
+      ...(endpoint.replacesAlso ?? []),
+    ];
+    return {
+      ...{ id, tenant, network, identity, ephemeral, epoch, addresses, mac, phase, workload, replaces },
+      since: new Date(since).toISOString(),
+      link: (isOld && link?.state) || "none",
+      sandbox: (isOld && sandbox !== undefined && look.sandboxes.get(sandbox)) || "unknown",
+      runtime: sightings.stateOf(endpoint),
+    };
+  }
+
+  async function tellOnce(revision: number, signal: AbortSignal): Promise<void> {
+    const limit = timeLimit(clock, TELL_LIMIT, signal);
+    try {
+      const body = await take(revision, limit);
+      await client.call(routes.tellInventory, { params: { node }, body }, { signal: limit });
+    } catch (error) {
+      // Who wants it asks again; a controller that does not know the request never does.
+      if (!signal.aborted) logger.debug("inventory not told", { error: errorText(error) });
+    }
+  }
+
+  return {
+    tell(revision) {
+      wanted = revision;
+      wake();
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        const revision = wanted;
+        wanted = undefined;
+        if (revision !== undefined) await tellOnce(revision, signal);
+        else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            signal.addEventListener("abort", wake, { once: true });
+          });
+          signal.removeEventListener("abort", wake);
+        }
+      }
+    },
+  };
+}
