@@ -27,12 +27,14 @@ export const Name = {
  */
 export type Identity = Brand<string, "Identity">;
 
+const IDENTITY_PART = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?";
+const IDENTITY = new RegExp(`^${IDENTITY_PART}(/${IDENTITY_PART}){0,7}$`);
+
 /** Companion of the type {@link Identity}. */
 export const Identity = {
   /** @throws HoldfastError `invalid_argument`. */
   parse(text: string): Identity {
-    const part = "[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?";
-    if (text.length > 253 || !new RegExp(`^${part}(/${part}){0,7}$`).test(text)) {
+    if (text.length > 253 || !IDENTITY.test(text)) {
       throw new HoldfastError(
         "invalid_argument",
         `not an identity: ${JSON.stringify(text.slice(0, 80))}; use parts of letters, digits, '.', '_' and '-', joined by '/'`,

@@ -8,11 +8,12 @@ const RECENT_CHANGES = 8192;
 /** How much a watcher takes at once, in changes; a batch is never split. */
 const PAGE_CHANGES = 512;
 
-interface Sleeper {
+interface Reader {
   readonly prefix: string;
   /** The revision up to which nothing under the prefix is missing. */
   cursor: number;
-  readonly wake: () => void;
+  /** Ends its sleep. */
+  wake: (() => void) | undefined;
 }
 
 /**
@@ -26,7 +27,8 @@ export class ChangeFeed {
   #recentChanges = 0;
   #newest: number;
   #compacted: number;
-  readonly #sleepers = new Set<Sleeper>();
+  /** Readers that are up to date. */
+  readonly #sleepers = new Set<Reader>();
   #ended: HoldfastError | undefined;
 
   constructor(records: Records) {
@@ -51,38 +53,44 @@ export class ChangeFeed {
     this.#recent.push(batch);
     this.#recentChanges += batch.changes.length;
     if (this.#recentChanges > 2 * RECENT_CHANGES) this.#trim();
-    for (const sleeper of this.#sleepers) {
-      if (batch.changes.some((change) => keyOf(change).startsWith(sleeper.prefix))) sleeper.wake();
-      else sleeper.cursor = batch.revision;
+    for (const reader of this.#sleepers) {
+      if (batch.changes.some((change) => keyOf(change).startsWith(reader.prefix))) this.#wake(reader);
+      else reader.cursor = batch.revision;
     }
   }
 
   /** @see Store.watch */
   async *watch(prefix: string, after: number, signal: AbortSignal): AsyncGenerator<ChangeBatch, void> {
-    let cursor = after;
-    while (!signal.aborted) {
-      if (this.#ended !== undefined) throw this.#ended;
-      this.#checkAlive(cursor);
-      if (cursor === this.#newest) {
-        cursor = await this.#sleep(prefix, cursor, signal);
-        continue;
+    const reader: Reader = { prefix, cursor: after, wake: undefined };
+    const wake = (): void => this.#wake(reader);
+    signal.addEventListener("abort", wake);
+    try {
+      while (!signal.aborted) {
+        if (this.#ended !== undefined) throw this.#ended;
+        this.#checkAlive(reader.cursor);
+        if (reader.cursor === this.#newest) {
+          await this.#sleep(reader);
+          continue;
+        }
+        const recent = this.#pageOfRecent(reader.cursor);
+        for (const batch of recent ?? (await this.#pageOfHistory(reader.cursor))) {
+          reader.cursor = batch.revision;
+          const changes = changesUnder(prefix, batch);
+          if (changes.length === 0) continue;
+          yield { revision: batch.revision, changes };
+          if (signal.aborted) return;
+        }
+        if (recent === undefined) await nextTurn();
       }
-      const recent = this.#pageOfRecent(cursor);
-      for (const batch of recent ?? (await this.#pageOfHistory(cursor))) {
-        cursor = batch.revision;
-        const changes = batch.changes.filter((change) => keyOf(change).startsWith(prefix));
-        if (changes.length === 0) continue;
-        yield { revision: batch.revision, changes };
-        if (signal.aborted) return;
-      }
-      if (recent === undefined) await nextTurn();
+    } finally {
+      signal.removeEventListener("abort", wake);
     }
   }
 
   /** Ends every watch, and those to come, with an error. */
   end(error: HoldfastError): void {
     this.#ended ??= error;
-    for (const sleeper of this.#sleepers) sleeper.wake();
+    for (const reader of this.#sleepers) this.#wake(reader);
   }
 
   #checkAlive(cursor: number): void {
@@ -106,21 +114,17 @@ export class ChangeFeed {
     return page.batches;
   }
 
-  /** Resolves with the cursor to read on from, when there is something to read, or the end has come. */
-  #sleep(prefix: string, cursor: number, signal: AbortSignal): Promise<number> {
+  /** Resolves when there is something to read, or the end has come. */
+  #sleep(reader: Reader): Promise<void> {
     return new Promise((resolve) => {
-      const sleeper: Sleeper = {
-        prefix,
-        cursor,
-        wake: () => {
-          this.#sleepers.delete(sleeper);
-          signal.removeEventListener("abort", sleeper.wake);
-          resolve(sleeper.cursor);
-        },
-      };
-      this.#sleepers.add(sleeper);
-      signal.addEventListener("abort", sleeper.wake, { once: true });
+      reader.wake = resolve;
+      this.#sleepers.add(reader);
     });
+  }
+
+  #wake(reader: Reader): void {
+    this.#sleepers.delete(reader);
+    reader.wake?.();
   }
 
   #trim(): void {
@@ -131,6 +135,10 @@ export class ChangeFeed {
     }
     this.#recent = this.#recent.slice(dropped);
   }
+}
+
+function changesUnder(prefix: string, { changes }: ChangeBatch): readonly Change[] {
+  return prefix === "" ? changes : changes.filter((change) => keyOf(change).startsWith(prefix));
 }
 
 function keyOf(change: Change): string {

@@ -60,9 +60,13 @@ describe("a lease", () => {
     await using harness = await startWithBlocks();
     const { platform } = harness.engine;
     const key = `addresses/default/web/10.20.0.130`;
-    const leased = lease(harness, "h1");
     // Another controller's commit, which this one has not heard of.
-    await platform.store.commit({ conditions: [], operations: [{ kind: "put", key, value: '{"identity":"a"}' }] });
+    const other = platform.store.commit({
+      conditions: [],
+      operations: [{ kind: "put", key, value: '{"identity":"a"}' }],
+    });
+    const leased = lease(harness, "h1");
+    await other;
     expect((await leased).prefix).toBe("10.20.0.144/28");
   });
 
@@ -70,8 +74,9 @@ describe("a lease", () => {
     await using harness = await startWithBlocks();
     const value = JSON.stringify({ until: "2099-01-01T00:00:00.000Z", identity: "a" });
     const key = `cooling/default/web/10.20.0.130`;
+    const other = harness.store.commit({ conditions: [], operations: [{ kind: "put", key, value }] });
     const leased = lease(harness, "h1");
-    await harness.store.commit({ conditions: [], operations: [{ kind: "put", key, value }] });
+    await other;
     const { prefix } = await leased;
     expect((await harness.store.get(key))?.value !== undefined && prefix === PREFIX).toBe(false);
   });
@@ -115,8 +120,9 @@ describe("an address in a node's block", () => {
     const ranges = [{ first: "10.20.0.128", last: "10.20.0.143" }];
     const block = { tenant: "default", network: "web", prefix: PREFIX, node: "h1", lease: "b-1", ranges };
     const value = JSON.stringify({ ...block, since: harness.clock.now().toISOString() });
+    const other = harness.store.commit({ conditions: [], operations: [{ kind: "put", key, value }] });
     const claimed = harness.claim("web", "a", { addresses: ["10.20.0.130"] });
-    await harness.store.commit({ conditions: [], operations: [{ kind: "put", key, value }] });
+    await other;
     expect((await refusal(claimed)).message).toContain("is set aside for node h1");
   });
 

@@ -114,8 +114,14 @@ function follow(route: Route, stream: Stream) {
 }
 
 function measure(route: Route, { metrics }: AppDependencies) {
+  const labels = new Map<number, string>();
+  const labelsOf = (status: number): string => {
+    const known = labels.get(status) ?? `route="${route.id}",status="${status}"`;
+    labels.set(status, known);
+    return known;
+  };
   return (_request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    metrics.add("requests_total", `route="${route.id}",status="${reply.statusCode}"`);
+    metrics.add("requests_total", labelsOf(reply.statusCode));
     if (route.stream !== true) metrics.observe(route.id, reply.elapsedTime / 1000);
     done();
   };

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { HoldfastError } from "@holdfast/core";
 import type { Operation, Store } from "@holdfast/store";
 import type { Idempotency, IdempotentRequest } from "./idempotency.ts";
@@ -13,6 +14,12 @@ export interface Caller {
   /** Revision that the object must have. Absent: any. */
   readonly ifMatch?: number | undefined;
   readonly idempotency?: IdempotentRequest | undefined;
+}
+
+interface Written {
+  readonly key: string;
+  readonly text: string;
+  readonly object: object;
 }
 
 /** What a change will write, and what must be unchanged for that. */
@@ -76,12 +83,14 @@ export class Draft {
   }
 
   /** Puts with their objects, so that they need not be parsed when the store's feed brings them. */
-  *written(): Iterable<{ readonly key: string; readonly text: string; readonly object: object }> {
+  written(): readonly Written[] {
+    const written: Written[] = [];
     for (const { operation, object } of this.#operations.values()) {
       if (operation.kind === "put" && object !== undefined && isCached(operation.key)) {
-        yield { key: operation.key, text: operation.value, object };
+        written.push({ key: operation.key, text: operation.value, object });
       }
     }
+    return written;
   }
 }
 
@@ -145,10 +154,10 @@ export function createChanger(dependencies: {
   }
 
   async function commit(draft: Draft, result: unknown, caller: Caller | undefined): Promise<number | undefined> {
-    const announced = [...draft.written()];
+    const announced = draft.written();
     for (const { key, text, object } of announced) state.announce(key, text, object);
     try {
-      await idempotency.keepAnswer(draft, caller?.idempotency, result);
+      if (caller?.idempotency !== undefined) await idempotency.keepAnswer(draft, caller.idempotency, result);
       const outcome = await store.commit(draft.transaction());
       if (outcome.kind === "committed") return outcome.revision;
     } catch (error) {
@@ -165,8 +174,10 @@ export function createChanger(dependencies: {
     async change<T extends object | undefined>(decide: Decide<T>, caller?: Caller): Promise<Changed<T>> {
       let seenAll = false;
       for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-        const earlier = await idempotency.earlierAnswer(caller?.idempotency);
-        if (earlier !== undefined) return earlier as Changed<T>;
+        if (caller?.idempotency !== undefined) {
+          const earlier = await idempotency.earlierAnswer(caller.idempotency);
+          if (earlier !== undefined) return earlier as Changed<T>;
+        }
         const draft = new Draft();
         const decidedAt = state.revision;
         let result: T;
@@ -176,6 +187,8 @@ export function createChanger(dependencies: {
           draft.abandon();
           if (error instanceof Overtaken) {
             await error.over;
+            // What is settled in the same turn, because it was in the same group of commits, need not be waited for one by one.
+            await nextTurn();
             continue;
           }
           if (seenAll || !(await wasOutdated(decidedAt))) throw error;

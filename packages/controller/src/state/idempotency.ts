@@ -15,11 +15,11 @@ export interface IdempotentRequest {
 
 export interface Idempotency {
   /** What was answered before. @throws HoldfastError `conflict`: the key came with another request. */
-  earlierAnswer(request: IdempotentRequest | undefined): Promise<Changed<unknown> | undefined>;
+  earlierAnswer(request: IdempotentRequest): Promise<Changed<unknown> | undefined>;
   /** Id of a lease on the store that ends in 24 to 25 hours, for notes of what has been done. */
   leaseOfThisHour(): Promise<string>;
   /** Writes the answer down in the commit that makes it true. */
-  keepAnswer(draft: Draft, request: IdempotentRequest | undefined, result: unknown): Promise<void>;
+  keepAnswer(draft: Draft, request: IdempotentRequest, result: unknown): Promise<void>;
 }
 
 interface KeptAnswer {
@@ -50,7 +50,6 @@ export function createIdempotency({ store, clock }: { readonly store: Store; rea
     leaseOfThisHour,
 
     async earlierAnswer(request) {
-      if (request === undefined) return undefined;
       const entry = await store.get(keys.idempotency(request.route, request.key));
       if (entry === undefined) return undefined;
       const kept = JSON.parse(entry.value) as KeptAnswer;
@@ -65,7 +64,6 @@ export function createIdempotency({ store, clock }: { readonly store: Store; rea
     },
 
     async keepAnswer(draft, request, result) {
-      if (request === undefined) return;
       const key = keys.idempotency(request.route, request.key);
       draft.expect(key, 0);
       const kept: KeptAnswer = { fingerprint: request.fingerprint, result };
