@@ -2,6 +2,8 @@
 
 const DOT = 46;
 const ZERO = 48;
+const COLON = 58;
+const SMALL_A = 97;
 
 /** As a number from 0 to 2^32 - 1. Character by character: every address that comes in or is stored goes through here. */
 export function parseV4(text: string): number | undefined {
@@ -28,44 +30,56 @@ export function formatV4(value: number): string {
   return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`;
 }
 
-export function parseV6(text: string): bigint | undefined {
-  const withoutV4 = replaceV4Tail(text);
-  if (withoutV4 === undefined) return undefined;
-  const halves = withoutV4.split("::");
-  if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map((half) => (half === "" ? [] : half.split(":")));
-  if (head === undefined) return undefined;
-  const missing = 8 - head.length - (tail?.length ?? 0);
-  if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
-  return groupsToNumber([...head, ...Array<string>(tail === undefined ? 0 : missing).fill("0"), ...(tail ?? [])]);
+/** As eight groups of 16 bits. */
+export function parseV6(text: string): readonly number[] | undefined {
+  const groups: number[] = [];
+  let gap: number | undefined = text.startsWith("::") ? 0 : undefined;
+  let index = gap === undefined ? 0 : 2;
+  while (index < text.length) {
+    const start = index;
+    let group = 0;
+    for (; index < text.length && text.charCodeAt(index) !== COLON; index++) {
+      if (text.charCodeAt(index) === DOT) return withV4Tail(groups, gap, text.slice(start));
+      group = group * 16 + hexDigit(text.charCodeAt(index));
+    }
+    if (Number.isNaN(group) || index === start || index - start > 4) return undefined;
+    groups.push(group);
+    if (index === text.length) break;
+    index++;
+    if (text.charCodeAt(index) === COLON && gap === undefined) {
+      gap = groups.length;
+      index++;
+    } else if (index === text.length) return undefined;
+  }
+  return filled(groups, gap);
 }
 
 /** RFC 5952 section 4: lower case, no leading zeros, the first longest run of two or more zero groups becomes `::`. */
-export function formatV6(value: bigint): string {
-  const groups: number[] = [];
-  for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(Number((value >> shift) & 0xffffn));
+export function formatV6(groups: readonly number[]): string {
   const run = longestZeroRun(groups);
   const hex = groups.map((group) => group.toString(16));
   if (run.length < 2) return hex.join(":");
   return `${hex.slice(0, run.start).join(":")}::${hex.slice(run.start + run.length).join(":")}`;
 }
 
-/** `::ffff:10.0.0.1` is the same as `::ffff:a00:1` (RFC 4291 section 2.2). */
-function replaceV4Tail(text: string): string | undefined {
-  if (!text.includes(".")) return text;
-  const cut = text.lastIndexOf(":");
-  const tail = parseV4(text.slice(cut + 1));
-  if (cut < 0 || tail === undefined) return undefined;
-  return `${text.slice(0, cut + 1)}${(tail >>> 16).toString(16)}:${(tail & 0xffff).toString(16)}`;
+/** NaN for what is no hexadecimal digit. */
+function hexDigit(code: number): number {
+  if (code >= ZERO && code <= ZERO + 9) return code - ZERO;
+  const letter = (code | 32) - SMALL_A;
+  return letter >= 0 && letter <= 5 ? letter + 10 : Number.NaN;
 }
 
-function groupsToNumber(groups: readonly string[]): bigint | undefined {
-  let value = 0n;
-  for (const group of groups) {
-    if (!/^[0-9a-fA-F]{1,4}$/.test(group)) return undefined;
-    value = (value << 16n) | BigInt(Number.parseInt(group, 16));
-  }
-  return value;
+/** `::ffff:10.0.0.1` is the same as `::ffff:a00:1` (RFC 4291 section 2.2). */
+function withV4Tail(groups: readonly number[], gap: number | undefined, text: string): readonly number[] | undefined {
+  const tail = parseV4(text);
+  return tail === undefined ? undefined : filled([...groups, tail >>> 16, tail & 0xffff], gap);
+}
+
+/** With zeros where `::` stood, which stands for at least one. */
+function filled(groups: readonly number[], gap: number | undefined): readonly number[] | undefined {
+  if (gap === undefined) return groups.length === 8 ? groups : undefined;
+  if (groups.length > 7) return undefined;
+  return [...groups.slice(0, gap), ...Array<number>(8 - groups.length).fill(0), ...groups.slice(gap)];
 }
 
 function longestZeroRun(groups: readonly number[]): { start: number; length: number } {

@@ -48,6 +48,32 @@ describe("IpAddress", () => {
     expect(refused(() => IpAddress.parse(text))).toContain("not an IP address");
   });
 
+  test("what is an IPv6 address, and how it is written, is what URLs say", () => {
+    const asUrl = (text: string): string | undefined =>
+      URL.canParse(`http://[${text}]/`) ? new URL(`http://[${text}]/`).hostname.slice(1, -1) : undefined;
+    const groups = fc.array(fc.constantFrom("", "", "0", "0", "00a", "FFFF", "1", "12345", "10.0.0.1", "1.2.3", "g"), {
+      minLength: 2,
+      maxLength: 10,
+      size: "max",
+    });
+    const nearly = fc
+      .tuple(fc.ipV6(), fc.nat({ max: 40 }), fc.constantFrom("", ":", "::", "0", ".", "f"), fc.boolean())
+      .map(([text, at, more, instead]) => text.slice(0, at) + more + text.slice(instead ? at + 1 : at));
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          groups.map((all) => all.join(":")),
+          fc.ipV6(),
+          nearly,
+        ),
+        (text) => {
+          if (text.includes(":")) expect(IpAddress.tryParse(text)).toBe(asUrl(text));
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
   test("numbers and bytes go there and back", () => {
     fc.assert(
       fc.property(fc.bigInt(0n, 2n ** 128n - 1n), (value) => {
