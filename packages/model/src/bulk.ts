@@ -16,7 +16,12 @@ const bulkFields = {
 };
 
 export const newClaimsSchema = z
-  .strictObject({ ...bulkFields, items: z.array(newClaimSchema).min(1).max(MOST_BULK_ITEMS) })
+  .strictObject({
+    ...bulkFields,
+    /** The other address book that they come from: the ledger says `imported`, and from where. Absent: `claimed`. */
+    importedFrom: z.string().min(1).max(200).optional(),
+    items: z.array(newClaimSchema).min(1).max(MOST_BULK_ITEMS),
+  })
   .meta({ id: "NewClaims" });
 export type NewClaims = z.output<typeof newClaimsSchema>;
 

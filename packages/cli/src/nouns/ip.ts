@@ -3,6 +3,7 @@ import { type CommandDefinition, text } from "../define-command.ts";
 import { momentText, parseMoment } from "../moment.ts";
 import { machineText } from "../output/print.ts";
 import { storyText } from "../output/story.ts";
+import { ipImportCommand } from "./ip-import.ts";
 
 export const ipCommands: readonly CommandDefinition[] = [
   {
@@ -33,4 +34,5 @@ export const ipCommands: readonly CommandDefinition[] = [
       io.out(output === "table" ? stories.join("\n") : machineText(output, { items }));
     },
   },
+  ipImportCommand,
 ];

@@ -73,7 +73,11 @@ export function createBulkClaims({ state, store, changer }: Platform, drafts: Cl
         decide(part: Draft) {
           const { network, record } = requireNetwork(state, tenant, name);
           refuse(rivals.get(index));
-          const claim = drafts.make(part, network, record, { ...item, ...whoOf(caller) });
+          const claim = drafts.make(part, network, record, {
+            ...item,
+            ...whoOf(caller),
+            importedFrom: body.importedFrom,
+          });
           drafts.put(part, claim);
           return claim;
         },

@@ -27,6 +27,8 @@ export interface ClaimRequest {
   readonly labels: Claim["labels"];
   readonly actor: string;
   readonly requestId?: string | undefined;
+  /** The address book that it was in before. Absent: it is new. */
+  readonly importedFrom?: string | undefined;
   /** The node that asks for it, when one does. */
   readonly node?: Name;
 }
@@ -130,7 +132,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
         if (network.cooling.has(address)) draft.delete(keys.cooling(tenant, name, address));
       }
       ledger.record(draft, claim, {
-        event: "claimed",
+        ...beginningOf(request),
         actor: request.actor,
         requestId: request.requestId,
         node: request.node,
@@ -173,6 +175,11 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
       return { ...rest, expiresAt: new Date(expires).toISOString() };
     },
   };
+}
+
+function beginningOf({ importedFrom }: ClaimRequest) {
+  if (importedFrom === undefined) return { event: "claimed" } as const;
+  return { event: "imported", reason: `from ${importedFrom}` } as const;
 }
 
 /** The addresses of a new claim, IPv4 first: those that are asked for, those that the identity had a short while ago, or the next free ones. */
