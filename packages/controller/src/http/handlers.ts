@@ -1,5 +1,15 @@
 import type { Name } from "@holdfast/core";
-import type { Claim, Endpoint, Network, NodeBlock, RouteReply, RouteRequest, Routes, Tenant } from "@holdfast/model";
+import {
+  type Claim,
+  type Endpoint,
+  type Network,
+  type NodeBlock,
+  problemToError,
+  type RouteReply,
+  type RouteRequest,
+  type Routes,
+  type Tenant,
+} from "@holdfast/model";
 import type { Entry } from "@holdfast/store";
 import type { Asked } from "../ledger/refusal-log.ts";
 import { ephemeralIdentity } from "../nodes/ephemeral-identity.ts";
@@ -111,7 +121,15 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         kept((entry) => objectOf<Claim>(entry), wanted),
       );
     },
-    createClaims: ({ params, body }, caller) => nouns.bulk.create(params.tenant, params.network, body, caller),
+    createClaims: async ({ params, body }, caller) => {
+      const answer = await nouns.bulk.create(params.tenant, params.network, body, caller);
+      for (const [index, one] of body.dryRun ? [] : answer.results.entries()) {
+        const { addresses = [], identity = "" } = body.items[index] ?? {};
+        if (one.outcome !== "refused" || identity === "" || addresses.length === 0) continue;
+        nouns.refusals.note({ ...params, ...caller, addresses, identity }, problemToError(one.problem));
+      }
+      return answer;
+    },
     releaseClaims: ({ params, body }, caller) => nouns.bulk.release(params.tenant, params.network, body, caller),
     explainAddress: async ({ params, query: { at, ...within } }) => {
       const { explainer } = nouns;

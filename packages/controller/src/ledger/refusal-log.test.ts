@@ -70,6 +70,16 @@ describe("who asked for an address and was refused", () => {
     expect((await server.store.list("refusals/")).entries).toEqual([]);
   });
 
+  test("in a bulk request is noted for each item, and not when it was only tried out", async () => {
+    await using server = await taken();
+    const path = "/v1/tenants/default/networks/web/bulk/claims";
+    const items = [{ identity: "x", addresses: ["10.20.0.9"] }, { identity: "y" }];
+    await server.call("POST", path, { mode: "each", dryRun: true, items });
+    expect(await refused(server)).toEqual([]);
+    await server.call("POST", path, { mode: "each", items });
+    expect(await refused(server)).toMatchObject([{ identity: "x", count: 1 }]);
+  });
+
   test("by a node is noted, too", async () => {
     await using server = await taken();
     await server.call("PUT", "/v1/nodes/h1", { version: "1.0", labels: {} });
