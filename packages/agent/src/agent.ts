@@ -5,13 +5,16 @@ import type { DatapathDriver } from "@holdfast/datapath";
 import type { NodeReport, WiredNetwork, WorkloadApi } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import { type Attachments, createAttachments } from "./attachments.ts";
+import { createBlockAddresses } from "./block-addresses.ts";
+import { type BlockKeeper, createBlockKeeper } from "./block-keeper.ts";
 import { type Book, openBook } from "./book.ts";
 import { createEndpointChanges } from "./endpoint-changes.ts";
 import { createInventories, type Inventories } from "./inventories.ts";
 import { createLiveness } from "./liveness.ts";
 import { infoOf } from "./local-endpoint.ts";
 import { createNetworkWatch, type NetworkWatch } from "./network-watch.ts";
-import { createNodeSync } from "./node-sync.ts";
+import { createNodeSync, type NodeSync } from "./node-sync.ts";
+import { createOwnAddresses } from "./own-addresses.ts";
 import { watchPorts } from "./port-watch.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { expireReservations } from "./reservation-expiry.ts";
@@ -46,12 +49,17 @@ export interface AgentSettings {
   readonly reservationTimeoutMilliseconds: number;
   /** After this time without a word, also without a beat, the controller's feed counts as lost. Default 30 s, six of its beats. */
   readonly feedSilenceMilliseconds?: number;
+  /** For how long a spare block of addresses has to be empty before it is given back. Default 10 minutes. */
+  readonly spareBlockMilliseconds?: number;
   /** `HOST:PORT` of the status server; absent: none. */
   readonly status?: string;
 }
 
 /** Milliseconds: six beats of a controller. */
 const FEED_SILENCE = 30_000;
+
+/** Milliseconds. */
+const SPARE_BLOCK = 600_000;
 
 /** One machine's part of the platform. */
 export interface Agent {
@@ -70,7 +78,7 @@ export interface Agent {
 export async function startAgent(dependencies: AgentDependencies, settings: AgentSettings): Promise<Agent> {
   const { driver, logger } = dependencies;
   const stop = new AbortController();
-  const book = await openBook(dependencies.store, dependencies.nonce ?? freshNonce);
+  const book = await openBook(dependencies.store, dependencies.nonce ?? freshNonce, dependencies.clock);
   await book.belongTo(settings.node);
   const report = { ...settings.report, instance: await book.instance };
   const parts = createParts(dependencies, { ...settings, report }, book);
@@ -86,6 +94,7 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   jobs.push(["feed", sync.run(stop.signal)]);
   jobs.push(["beats", liveness.run(stop.signal)]);
   jobs.push(["inventories", parts.inventories.run(stop.signal)]);
+  jobs.push(["blocks", parts.blocks.run(stop.signal)]);
   jobs.push(["takedowns", parts.takedownRetry.run(stop.signal)]);
   const timeout = settings.reservationTimeoutMilliseconds;
   jobs.push(["reservations", expireReservations({ ...dependencies, ...parts }, timeout, stop.signal)]);
@@ -118,7 +127,8 @@ interface Parts {
   readonly attachments: Attachments;
   readonly networkWatch: NetworkWatch;
   readonly liveness: ReturnType<typeof createLiveness>;
-  readonly sync: ReturnType<typeof createNodeSync>;
+  readonly sync: NodeSync;
+  readonly blocks: BlockKeeper;
   readonly takedownRetry: TakedownRetry;
   readonly sandboxes: Sandboxes;
   readonly sightings: RuntimeSightings;
@@ -143,16 +153,25 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
   const common = { ...dependencies, book, changes, takedown, reporter, turns };
   const liveness = createLiveness({ ...dependencies, reporter }, settings);
   const newId = () => `e-${nonce()}`;
-  const reservations = createReservations({ ...common, newId, checkAccepted: () => liveness.checkAccepted() }, node);
+  const addresses = createBlockAddresses(book, () => dependencies.clock.now().getTime());
+  const blocks: BlockKeeper = createBlockKeeper(
+    { ...common, addresses, random, inStep: () => sync.inStep },
+    { node, spareMilliseconds: settings.spareBlockMilliseconds ?? SPARE_BLOCK },
+  );
+  book.whenFreed(() => blocks.look());
+  const ownAddresses = createOwnAddresses({ ...common, addresses, newId, given: () => blocks.look() }, node);
+  const checkAccepted = () => liveness.checkAccepted();
+  const reservations = createReservations({ ...common, ownAddresses, newId, checkAccepted }, node);
   const attachments = createAttachments({ ...common, reservations }, node);
   const sightings = createRuntimeSightings(dependencies);
   const inventories = createInventories(
     { ...common, sandboxes, sightings, nonce, awaited: () => reservations.awaited() },
     node,
   );
-  const sync = createNodeSync(
+  const sync: NodeSync = createNodeSync(
     {
       ...common,
+      blocks,
       tellInventory: (revision) => inventories.tell(revision),
       networksChanged: () => networkWatch.changed(),
       arrived: (endpoint) => reservations.arrived(endpoint),
@@ -162,7 +181,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
     },
     node,
   );
-  const own = { reservations, attachments, networkWatch, liveness, sync, takedownRetry, inventories };
+  const own = { reservations, attachments, networkWatch, liveness, sync, blocks, takedownRetry, inventories };
   return { ...common, ...own, sandboxes, sightings };
 }
 

@@ -1,7 +1,8 @@
-import { errorText, HoldfastError, type IpAddress, Name } from "@holdfast/core";
+import { type Clock, errorText, HoldfastError, type IpAddress, Name } from "@holdfast/core";
 import { type RemoteEndpoint, remoteEndpointSchema, type WiredNetwork, wiredNetworkSchema } from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
 import { z } from "zod";
+import { type HeldBlock, heldBlockSchema, mayGive, noteRelease } from "./held-block.ts";
 import { type LocalEndpoint, localEndpointSchema, networkKey } from "./local-endpoint.ts";
 
 /**
@@ -13,6 +14,8 @@ export interface Book {
   readonly endpoints: ReadonlyMap<string, LocalEndpoint>;
   readonly networks: ReadonlyMap<string, WiredNetwork>;
   readonly remotes: ReadonlyMap<string, RemoteEndpoint>;
+  /** By lease. */
+  readonly blocks: ReadonlyMap<string, HeldBlock>;
   /** Whether it has ever held everything: only then what is not in it may be removed from the machine. */
   readonly complete: boolean;
 
@@ -24,7 +27,12 @@ export interface Book {
   putEndpoint(endpoint: LocalEndpoint): Promise<void>;
   /** Puts one and removes another in one step. */
   replaceEndpoint(gone: string, endpoint: LocalEndpoint): Promise<void>;
+  /** Notes when the addresses of blocks among its own were in use last, in the same step. */
   deleteEndpoint(id: string): Promise<void>;
+  /** Called when addresses of a block have come free for good: nothing has to be reported of them any more. */
+  whenFreed(listener: () => void): void;
+  putBlock(block: HeldBlock): Promise<void>;
+  deleteBlock(lease: string): Promise<void>;
   putNetwork(network: WiredNetwork): Promise<void>;
   deleteNetwork(id: string): Promise<void>;
   putRemote(remote: RemoteEndpoint): Promise<void>;
@@ -42,10 +50,12 @@ export interface Book {
 }
 
 /** `nonce` makes a name that no other machine has. @throws HoldfastError `internal` when a record on disk cannot be read: nothing is guessed. */
-export async function openBook(store: Store, nonce: () => string): Promise<Book> {
+export async function openBook(store: Store, nonce: () => string, clock: Clock): Promise<Book> {
   const endpoints = await load(store, "endpoint/", (value) => localEndpointSchema.parse(value));
   const networks = await load(store, "network/", (value) => wiredNetworkSchema.parse(value));
   const remotes = await load(store, "remote/", (value) => remoteEndpointSchema.parse(value));
+  const blocks = await load(store, "block/", (value) => heldBlockSchema.parse(value));
+  const freed: (() => void)[] = [];
   const owner = await store.get("node");
   let complete = (await store.get("complete")) !== undefined;
   const holders = new Map<string, Set<string>>();
@@ -90,10 +100,22 @@ export async function openBook(store: Store, nonce: () => string): Promise<Book>
     return made;
   }
 
+  /** The blocks of an endpoint that goes, with its addresses as released: when it was, or now, when it was lost. */
+  function releasedFrom(endpoint: LocalEndpoint | undefined): HeldBlock[] {
+    if (endpoint === undefined) return [];
+    const at = endpoint.phase === "released" ? endpoint.since : clock.now().getTime();
+    return [...blocks.values()].flatMap((block) => {
+      const ours = networkKey(block) === networkKey(endpoint);
+      const addresses = ours ? endpoint.addresses.filter((address) => mayGive(block, address)) : [];
+      return addresses.length === 0 ? [] : noteRelease(block, { addresses, identity: endpoint.identity, at });
+    });
+  }
+
   return {
     endpoints,
     networks,
     remotes,
+    blocks,
     instance: readInstance(),
     get complete() {
       return complete;
@@ -121,8 +143,20 @@ export async function openBook(store: Store, nonce: () => string): Promise<Book>
       await write(drop(`endpoint/${gone}`), put(`endpoint/${endpoint.id}`, endpoint));
     },
     async deleteEndpoint(id) {
+      const changed = releasedFrom(endpoints.get(id));
       unindex(id);
-      await write(drop(`endpoint/${id}`));
+      for (const block of changed) blocks.set(block.id, block);
+      const written = write(drop(`endpoint/${id}`), ...changed.map((block) => put(`block/${block.id}`, block)));
+      if (changed.length > 0) for (const listener of freed) listener();
+      await written;
+    },
+    whenFreed: (listener) => void freed.push(listener),
+    async putBlock(block) {
+      blocks.set(block.id, block);
+      await write(put(`block/${block.id}`, block));
+    },
+    async deleteBlock(lease) {
+      if (blocks.delete(lease)) await write(drop(`block/${lease}`));
     },
     async putNetwork(network) {
       if (JSON.stringify(networks.get(network.id)) === JSON.stringify(network)) return;
@@ -155,7 +189,12 @@ export async function openBook(store: Store, nonce: () => string): Promise<Book>
           { details: { node: before } },
         );
       }
-      if (owner === undefined || before !== node) await write(put("node", node));
+      // What was leased to another name is not this node's.
+      const foreign = before === node ? [] : [...blocks.keys()];
+      for (const lease of foreign) blocks.delete(lease);
+      if (owner === undefined || before !== node) {
+        await write(put("node", node), ...foreign.map((lease) => drop(`block/${lease}`)));
+      }
     },
     async setComplete() {
       if (complete) return;

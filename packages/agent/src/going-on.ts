@@ -12,10 +12,12 @@ export interface GoingOn {
    */
   ownFreed(request: ReserveRequest): LocalEndpoint | undefined;
   /**
-   * The claim goes on under a new endpoint; the controller learns of both in one step. @throws HoldfastError `unavailable` when there is no former
-   * endpoint, or the controller may have heard of its end.
+   * The claim goes on under a new endpoint; the controller learns of both in one step. @throws HoldfastError `unavailable` when the controller may
+   * have heard of the former one's end.
    */
-  goOnWith(former: LocalEndpoint | undefined, occasion: Occasion): Promise<LocalEndpoint>;
+  goOnWith(former: LocalEndpoint, occasion: Occasion): Promise<LocalEndpoint>;
+  /** That there is nothing to go on with. */
+  unreachable(request: ReserveRequest, cause: unknown): HoldfastError;
 }
 
 /** The request that no controller has answered. */
@@ -45,6 +47,8 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
   function ownFreed(request: ReserveRequest): LocalEndpoint | undefined {
     if (request.address !== undefined) return undefined;
     const freed = [...book.endpoints.values()].filter((endpoint) => {
+      // Of its own blocks' addresses this node decides otherwise.
+      if (endpoint.made !== undefined) return false;
       if (endpoint.phase !== "released" || networkKey(endpoint) !== networkKey(request)) return false;
       return request.identity === undefined ? endpoint.ephemeral : endpoint.identity === request.identity;
     });
@@ -56,18 +60,15 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
    * of this node.
    */
   function isSurelyOurs(former: LocalEndpoint): boolean {
-    if (reporter.mayHaveToldEnd(former.id)) return false;
+    if (former.made !== undefined || reporter.mayHaveToldEnd(former.id)) return false;
     const untold = former.unreported.map(({ phase }) => phase);
     const wasAttached = former.workload.endpoint !== undefined;
     return untold.includes("detached") || (!wasAttached && untold.includes("released"));
   }
 
-  async function goOnWith(
-    chosen: LocalEndpoint | undefined,
-    { request, owed, cause }: Occasion,
-  ): Promise<LocalEndpoint> {
+  async function goOnWith(chosen: LocalEndpoint, { request, owed, cause }: Occasion): Promise<LocalEndpoint> {
     // While no answer came, somebody else may have gone on with it, or the controller may have been told of its end.
-    const former = chosen && (book.endpoints.get(chosen.id) ?? ownFreed(request));
+    const former = book.endpoints.get(chosen.id) ?? ownFreed(request);
     if (former === undefined) throw unreachable(request, cause);
     if (!isSurelyOurs(former)) throw doubtful(request, former, cause);
     const { runtime, container, requester } = request;
@@ -117,5 +118,5 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
     );
   }
 
-  return { ownFreed, goOnWith };
+  return { ownFreed, goOnWith, unreachable };
 }

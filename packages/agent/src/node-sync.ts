@@ -2,6 +2,7 @@ import type { Client } from "@holdfast/client";
 import { backoff, type Clock, errorText, isHoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import { type Endpoint, isOnWire, type NodeFeedMessage, type Phase, routes } from "@holdfast/model";
+import type { BlockKeeper } from "./block-keeper.ts";
 import type { Book } from "./book.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
@@ -21,6 +22,7 @@ export interface NodeSyncDependencies {
   readonly driver: DatapathDriver;
   readonly takedown: Takedown;
   readonly reporter: Reporter;
+  readonly blocks: Pick<BlockKeeper, "take" | "drop" | "look">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The controller is to be told what this node has, which has been told of everything up to this revision. */
@@ -42,10 +44,13 @@ interface Seen {
   readonly networks: Set<string>;
   readonly endpoints: Set<string>;
   readonly remotes: Set<string>;
+  /** Leases. */
+  readonly blocks: Set<string>;
 }
 
 export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): NodeSync {
-  const { book, client, driver, takedown, reporter, clock, logger, networksChanged, register, arrived } = dependencies;
+  const { book, blocks, client, driver, takedown, reporter, clock, logger, networksChanged, register, arrived } =
+    dependencies;
   const { silence, random } = dependencies;
   let inStep = false;
   let everInStep = false;
@@ -56,14 +61,18 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
         seen.networks.add(message.network.id);
         driver.setNetwork(message.network);
         await book.putNetwork(message.network);
+        blocks.look();
         networksChanged();
         break;
       case "network-gone":
         await dropNetwork(message.id);
         break;
       case "block":
+        seen.blocks.add(message.block.lease);
+        await blocks.take(message.block);
+        break;
       case "block-gone":
-        // Blocks come to nodes that ask for them.
+        await blocks.drop(message.lease);
         break;
       case "endpoint":
         seen.endpoints.add(message.endpoint.id);
@@ -105,6 +114,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
 
   /** What the snapshot did not name is gone; endpoints are asked for one by one, for a running one is never dropped on silence. */
   async function endOfSnapshot(seen: Seen, signal: AbortSignal): Promise<void> {
+    for (const lease of [...book.blocks.keys()]) if (!seen.blocks.has(lease)) await blocks.drop(lease);
     for (const id of [...book.remotes.keys()]) if (!seen.remotes.has(id)) await dropRemote(id);
     for (const id of [...book.networks.keys()]) {
       const used = [...book.endpoints.values()].some(
@@ -121,6 +131,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
     everInStep = true;
     reporter.retryNow();
     inStep = true;
+    blocks.look();
     networksChanged();
     logger.info("node is in step with the controller", {
       networks: book.networks.size,
@@ -176,7 +187,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
 
   async function followOnce(signal: AbortSignal): Promise<void> {
     await register(timeLimit(clock, silence, signal));
-    const seen: Seen = { networks: new Set(), endpoints: new Set(), remotes: new Set() };
+    const seen: Seen = { networks: new Set(), endpoints: new Set(), remotes: new Set(), blocks: new Set() };
     const watchdog = createWatchdog(clock, silence, signal);
     try {
       for await (const message of client.stream(routes.followNode, { params: { node } }, watchdog)) {

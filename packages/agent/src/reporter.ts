@@ -277,6 +277,8 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     network,
     identity,
     addresses,
+    made,
+    phase,
   } = endpoint;
   return {
     endpoint: id,
@@ -285,6 +287,7 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     workload,
     claim: { tenant, network, identity },
     addresses,
+    ...(made === undefined ? {} : { made: { at: made, phase } }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(replaces === undefined || replacesAlso.length === 0 ? {} : { replacesAlso }),
   };

@@ -16,6 +16,7 @@ import { type Reservation, type ReservedAddresses, type ReserveRequest, routes }
 import type { Book } from "./book.ts";
 import { createGoingOn } from "./going-on.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
+import type { OwnAddresses } from "./own-addresses.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
 
@@ -38,6 +39,7 @@ export interface ReservationsDependencies {
   readonly turns: Turns;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly ownAddresses: OwnAddresses;
   /** A new endpoint id, never the same twice. */
   readonly newId: () => string;
   /** @throws HoldfastError when the controller does not take this machine for its node: its reservations would be another's. */
@@ -50,7 +52,8 @@ const ANSWER_LIMIT = 8000;
 const TOLD_LIMIT = 2000;
 
 export function createReservations(dependencies: ReservationsDependencies, node: Name): Reservations {
-  const { book, client, driver, takedown, reporter, turns, clock, logger, newId } = dependencies;
+  const { book, client, driver, takedown, reporter, turns, clock, logger, newId, ownAddresses, checkAccepted } =
+    dependencies;
   const goingOn = createGoingOn(dependencies, node);
 
   const underWay = new Map<string, Promise<unknown>>();
@@ -63,6 +66,9 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       return answer(waiting);
     }
     const { former, owed } = await makeWay(request, signal);
+    checkAccepted();
+    const own = await ownAddresses.reserve(request, owed);
+    if (own !== undefined) return answer(own);
     const ours = former ?? goingOn.ownFreed(request);
     try {
       return await reserveAtController(request, {
@@ -71,6 +77,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       });
     } catch (error) {
       if (signal.aborted || !isUnanswered(error)) throw error;
+      if (ours === undefined) throw ownAddresses.whyNone(request, error) ?? goingOn.unreachable(request, error);
       return answer(await goingOn.goOnWith(ours, { request, owed, cause: error }));
     }
   }
@@ -109,7 +116,8 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       );
     }
     if (holder.phase !== "released") await takedown.release(holder.id, "its address is wanted again", signal);
-    await flushed(holder.id, signal);
+    // Of its own blocks' addresses this node decides: nobody has to have heard of their end.
+    if (!ownAddresses.covers(request)) await flushed(holder.id, signal);
     return { former: book.endpoints.get(holder.id), owed: holder.phase === "released" ? 0 : holder.grants };
   }
 
@@ -130,7 +138,6 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     request: ReserveRequest,
     { owed, signal }: { readonly owed: number; readonly signal: AbortSignal },
   ): Promise<ReservedAddresses> {
-    dependencies.checkAccepted();
     const { tenant, network, address, identity, identityIsHint = false, runtime, container } = request;
     const id = newId();
     const body = {

@@ -66,6 +66,7 @@ export {
   newNetworkSchema,
 } from "./network.ts";
 export {
+  addressesOf,
   type BlockRequest,
   type BlockReturn,
   blockRequestSchema,

@@ -1,3 +1,4 @@
+import { Cidr, IpAddress } from "@holdfast/core";
 import { z } from "zod";
 import { addressField, cidrField, identityField, nameField, revisionField, timeField } from "./fields.ts";
 import { rangeSchema } from "./subnet.ts";
@@ -81,3 +82,12 @@ export const blockReturnSchema = z
   })
   .meta({ id: "BlockReturn" });
 export type BlockReturn = z.output<typeof blockReturnSchema>;
+
+/** Every address that a block's node may give. */
+export function* addressesOf({ ranges, prefix }: Pick<NodeBlock, "ranges" | "prefix">): Iterable<IpAddress> {
+  const family = Cidr.family(prefix);
+  for (const { first, last } of ranges) {
+    const end = IpAddress.toBigInt(last);
+    for (let value = IpAddress.toBigInt(first); value <= end; value++) yield IpAddress.fromBigInt(family, value);
+  }
+}

@@ -1,8 +1,7 @@
 import { Cidr, HoldfastError, Identity, IpAddress } from "@holdfast/core";
-import type { Claim, NodeBlock, Range } from "@holdfast/model";
+import { addressesOf, type Claim, type NodeBlock, type Range } from "@holdfast/model";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Platform } from "../platform.ts";
-import { addressesOf } from "../state/block-index.ts";
 import type { Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";

@@ -1,10 +1,9 @@
 import { Cidr, HoldfastError, type Name } from "@holdfast/core";
-import type { BlockRequest, BlockReturn, NodeBlock, NodeBlockUsage } from "@holdfast/model";
+import { addressesOf, type BlockRequest, type BlockReturn, type NodeBlock, type NodeBlockUsage } from "@holdfast/model";
 import type { Ledger } from "../ledger/ledger.ts";
 import { isCounted } from "../networks/quotas.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkOpen, notFound, requireNetwork } from "../refusals.ts";
-import { addressesOf } from "../state/block-index.ts";
 import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";

@@ -6,8 +6,7 @@ import {
   type Subnet as PoolSubnet,
   type SubnetUtilisation,
 } from "@holdfast/ipam";
-import type { NodeBlock, Subnet } from "@holdfast/model";
-import { addressesOf } from "../state/block-index.ts";
+import { addressesOf, type NodeBlock, type Subnet } from "@holdfast/model";
 import { type Draft, Overtaken } from "../state/change.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { StateChange, StoredNetwork } from "../state/records.ts";

@@ -4,7 +4,7 @@ import { takeBlockBack } from "../blocks/block-drafts.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkIfMatch, notFound } from "../refusals.ts";
-import type { Caller } from "../state/change.ts";
+import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { StoredNode } from "../state/records.ts";
 
@@ -40,6 +40,10 @@ export function createNodes(platform: Platform, ledger: Ledger): Nodes {
     );
   }
 
+  function takeBlocksBack(draft: Draft, name: Name, why: { readonly actor: string; readonly reason: string }): void {
+    for (const block of state.blocksOfNode.get(name) ?? []) takeBlockBack(draft, { ...platform, ledger }, block, why);
+  }
+
   function withLife(node: StoredNode): NodeRecord {
     const seen = liveness.lastSeen(node.name);
     return {
@@ -60,6 +64,10 @@ export function createNodes(platform: Platform, ledger: Ledger): Nodes {
         if (before !== undefined && saysTheSame(before, body)) return { node: before, changed: false };
         const node: StoredNode = { name, ...body, createdAt: before?.createdAt ?? timestamp(clock), revision: 0 };
         draft.expect(keys.node(name), before?.revision ?? 0);
+        // The other machine may be giving addresses still: its blocks do not come to this one.
+        if (before?.instance !== undefined && before.instance !== body.instance) {
+          takeBlocksBack(draft, name, { actor: `node/${name}`, reason: `node ${name} is another machine now` });
+        }
         draft.put(keys.node(name), node);
         return { node, changed: true };
       });
@@ -85,12 +93,7 @@ export function createNodes(platform: Platform, ledger: Ledger): Nodes {
         draft.expect(keys.node(name), node.revision);
         draft.delete(keys.node(name));
         draft.delete(keys.heard(name));
-        for (const block of state.blocksOfNode.get(name) ?? []) {
-          takeBlockBack(draft, { ...platform, ledger }, block, {
-            actor: caller.actor,
-            reason: `node ${name} was deleted`,
-          });
-        }
+        takeBlocksBack(draft, name, { actor: caller.actor, reason: `node ${name} was deleted` });
         for (const [key, { revision }] of state.superseded) {
           if (!key.startsWith(`${name}/`)) continue;
           draft.expect(`superseded/${key}`, revision);

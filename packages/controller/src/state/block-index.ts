@@ -47,15 +47,6 @@ export class BlockIndex {
   }
 }
 
-/** Every address that a block's node may give. */
-export function* addressesOf({ ranges, prefix }: Pick<NodeBlock, "ranges" | "prefix">): Iterable<IpAddress> {
-  const family = Cidr.family(prefix);
-  for (const { first, last } of ranges) {
-    const end = IpAddress.toBigInt(last);
-    for (let value = IpAddress.toBigInt(first); value <= end; value++) yield IpAddress.fromBigInt(family, value);
-  }
-}
-
 function mayGive({ ranges }: NodeBlock, address: IpAddress): boolean {
   const value = IpAddress.toBigInt(address);
   return ranges.some(({ first, last }) => IpAddress.toBigInt(first) <= value && value <= IpAddress.toBigInt(last));

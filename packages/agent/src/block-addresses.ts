@@ -1,0 +1,67 @@
+import { Cidr, type Family, type IpAddress } from "@holdfast/core";
+import { addressesOf } from "@holdfast/model";
+import type { Book } from "./book.ts";
+import type { HeldBlock } from "./held-block.ts";
+import { networkKey } from "./local-endpoint.ts";
+
+/** What the book says of the addresses of this node's blocks. It is asked each time: there is nothing besides it that could differ from it. */
+export interface BlockAddresses {
+  /** Blocks of a network that addresses are given from, the oldest first. */
+  blocksOf(network: string, family: Family): readonly HeldBlock[];
+  /**
+   * The address to give next; undefined: there is none. Blocks are used up in the order in which they came, so that the last ones become empty again;
+   * in each, what was never in use goes first, then what was released longest ago, when it has rested for the cool-down in milliseconds.
+   */
+  next(network: string, family: Family, cooldown: number): IpAddress | undefined;
+  /** How many could be given at this moment. */
+  available(network: string, family: Family, cooldown: number): number;
+  /** Whether no endpoint in the book, not even one whose end has to be reported yet, has an address of it. */
+  isEmpty(block: HeldBlock): boolean;
+}
+
+export function createBlockAddresses(book: Book, now: () => number): BlockAddresses {
+  function blocksOf(network: string, family: Family): readonly HeldBlock[] {
+    return [...book.blocks.values()]
+      .filter((block) => networkKey(block) === network && Cidr.family(block.prefix) === family)
+      .filter(({ givingBack, returning = false }) => !givingBack && !returning)
+      .sort((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1));
+  }
+
+  /** Addresses of the block that may be given, with when each was in use last; undefined: never. */
+  function* free(block: HeldBlock, cooldown: number): Iterable<{ address: IpAddress; usedUntil: number | undefined }> {
+    const released = new Map(block.released.map(({ address, at }) => [address, at]));
+    for (const address of addressesOf(block)) {
+      const holder = book.holderOf(networkKey(block), address);
+      if (holder !== undefined && holder.phase !== "released") continue;
+      const times = [released.get(address), holder?.since].filter((time) => time !== undefined);
+      const usedUntil = times.length === 0 ? undefined : Math.max(...times);
+      if (usedUntil === undefined || usedUntil + cooldown <= now()) yield { address, usedUntil };
+    }
+  }
+
+  return {
+    blocksOf,
+
+    next(network, family, cooldown) {
+      for (const block of blocksOf(network, family)) {
+        let oldest: { address: IpAddress; usedUntil: number } | undefined;
+        for (const { address, usedUntil } of free(block, cooldown)) {
+          if (usedUntil === undefined) return address;
+          if (oldest === undefined || usedUntil < oldest.usedUntil) oldest = { address, usedUntil };
+        }
+        if (oldest !== undefined) return oldest.address;
+      }
+      return undefined;
+    },
+
+    available: (network, family, cooldown) =>
+      blocksOf(network, family).reduce((sum, block) => sum + [...free(block, cooldown)].length, 0),
+
+    isEmpty(block) {
+      for (const address of addressesOf(block)) {
+        if (book.holderOf(networkKey(block), address) !== undefined) return false;
+      }
+      return true;
+    },
+  };
+}
