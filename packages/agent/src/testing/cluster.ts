@@ -2,7 +2,15 @@ import { type Client, createClient } from "@holdfast/client";
 import { type Controller, createController } from "@holdfast/controller";
 import { controllerOptions } from "@holdfast/controller/config";
 import { HoldfastError, Identity, IpAddress, Name, readOptions, silentLogger, systemClock } from "@holdfast/core";
-import { type Claim, type Endpoint, type NewClaim, routes } from "@holdfast/model";
+import {
+  type AddressStory,
+  type Claim,
+  type Endpoint,
+  type NetworkPatch,
+  type NewClaim,
+  type NodeBlockUsage,
+  routes,
+} from "@holdfast/model";
 import { type CommitResult, type Operation, openMemoryStore, type Store, type Transaction } from "@holdfast/store";
 import { type Agent, type AgentSettings, startAgent } from "../agent.ts";
 import { FakeDriver } from "./fake-driver.ts";
@@ -68,6 +76,12 @@ export class Host {
     });
   }
 
+  /** Prefixes of the blocks in the book on disk. */
+  async blocksOnDisk(): Promise<string[]> {
+    const { entries } = await this.book.list("block/");
+    return entries.map(({ value }) => (JSON.parse(value) as { prefix: string }).prefix).toSorted();
+  }
+
   /** Every endpoint in the book on disk, by id. */
   async onDisk(): Promise<Map<string, { readonly id: string; readonly phase: string }>> {
     const { entries } = await this.book.list("endpoint/");
@@ -88,11 +102,15 @@ export class Cluster implements AsyncDisposable {
     this.signal = signal;
   }
 
-  /** With one network, `10.20.0.0/24`, that all hosts know, and no rest for released addresses. */
-  static async start(hosts: readonly string[], signal = AbortSignal.timeout(20_000)): Promise<Cluster> {
+  /** With one network, `10.20.0.0/24`, that all hosts know, and no rest for released addresses, unless `network` says otherwise. */
+  static async start(
+    hosts: readonly string[],
+    signal = AbortSignal.timeout(20_000),
+    network: { readonly nodeBlocks?: { readonly size: number }; readonly cooldownSeconds?: number } = {},
+  ): Promise<Cluster> {
     const cluster = new Cluster(signal);
     await cluster.startController();
-    const body = { name: NETWORK, kind: "vlan" as const, segment: 100, cooldownSeconds: 0 };
+    const body = { name: NETWORK, kind: "vlan" as const, segment: 100, cooldownSeconds: 0, ...network };
     await cluster.client.call(
       routes.createNetwork,
       { params: { tenant: TENANT }, body: { ...body, subnets: [{ prefix: "10.20.0.0/24" }] } },
@@ -130,8 +148,8 @@ export class Cluster implements AsyncDisposable {
     return host;
   }
 
-  async startController(): Promise<void> {
-    const flags = { listen: `127.0.0.1:${this.#port}`, token: TOKEN, nodeTimeout: "60s" };
+  async startController(nodeTimeout = "60s"): Promise<void> {
+    const flags = { listen: `127.0.0.1:${this.#port}`, token: TOKEN, nodeTimeout };
     const options = readOptions("controller", controllerOptions, { flags });
     this.#controller = createController({ store: this.store, clock: systemClock, logger: silentLogger }, options);
     await this.#controller.start();
@@ -161,6 +179,28 @@ export class Cluster implements AsyncDisposable {
 
   async claims(): Promise<readonly Claim[]> {
     return (await this.client.call(routes.listClaims, { query: { limit: 1000 } }, { signal: this.signal })).items;
+  }
+
+  async blocks(): Promise<readonly NodeBlockUsage[]> {
+    return (await this.client.call(routes.listBlocks, { query: { limit: 1000 } }, { signal: this.signal })).items;
+  }
+
+  async reclaimBlock(prefix: string, force = true): Promise<void> {
+    const params = { tenant: TENANT, network: NETWORK, prefix };
+    await this.client.call(routes.reclaimBlock, { params, body: { force } }, { signal: this.signal });
+  }
+
+  async explain(address: string): Promise<AddressStory | undefined> {
+    const { items } = await this.client.call(routes.explainAddress, { params: { address } }, { signal: this.signal });
+    return items[0];
+  }
+
+  async changeNetwork(body: NetworkPatch): Promise<void> {
+    await this.client.call(
+      routes.updateNetwork,
+      { params: { tenant: TENANT, network: NETWORK }, body },
+      { signal: this.signal },
+    );
   }
 
   async endpoints(): Promise<readonly Endpoint[]> {
