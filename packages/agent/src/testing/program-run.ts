@@ -1,4 +1,4 @@
-import { createTurns, type Identity, type IpAddress, isHoldfastError } from "@holdfast/core";
+import { Cidr, createTurns, type Identity, type IpAddress, isHoldfastError } from "@holdfast/core";
 import { routes } from "@holdfast/model";
 import { type Cluster, type Host, NETWORK, TENANT } from "./cluster.ts";
 import { addressOf, asRequest, HOSTS, IDENTITIES, type Step } from "./random-program.ts";
@@ -16,6 +16,8 @@ export class ProgramRun {
   readonly #slots = new Map<number, Container>();
   /** Identities that were moved by force since everything was in step: their former node may not have heard of it. */
   readonly #forced = new Set<string>();
+  /** Blocks that were taken by force since then, likewise. */
+  readonly #taken = new Set<Cidr>();
   /** Claims that are certainly there. */
   readonly #claimed = new Map<string, IpAddress>();
   /** Claims of which a request that failed leaves open whether they are there. */
@@ -61,6 +63,7 @@ export class ProgramRun {
     } while (found.length > 0 && Date.now() < deadline);
     if (found.length > 0) throw new Error(`not in step: ${found.join("; ")}`);
     this.#forced.clear();
+    this.#taken.clear();
     this.#checkOneOwner();
   }
 
@@ -89,6 +92,8 @@ export class ProgramRun {
         return await this.#turns.take("controller", () =>
           this.#cluster.isRunning ? this.#cluster.stopController() : this.#cluster.startController(),
         );
+      case "reclaim":
+        return await this.#reclaim(HOSTS[one.host] ?? "h1", one.force);
       case "settle":
         return one.alone ? await this.settle() : undefined;
     }
@@ -153,6 +158,13 @@ export class ProgramRun {
     await this.#cluster.move(identity, to === undefined ? undefined : HOSTS[to]);
   }
 
+  async #reclaim(host: string, force: boolean): Promise<void> {
+    const block = (await this.#cluster.blocks()).find(({ node }) => node === host);
+    if (block === undefined) return;
+    if (force) this.#taken.add(block.prefix);
+    await this.#cluster.reclaimBlock(block.prefix, force);
+  }
+
   async #disturb(kind: "agent" | "link" | "feed" | "deaf", number: number): Promise<void> {
     const on = this.#cluster.host(HOSTS[number] ?? "h1");
     if (kind === "agent") return on.isRunning ? await on.stop() : await on.start();
@@ -178,13 +190,18 @@ export class ProgramRun {
   }
 
   #mayBeTwice(address: IpAddress): boolean {
+    for (const prefix of this.#taken) if (Cidr.contains(prefix, address)) return true;
     return IDENTITIES.some((identity, index) => addressOf(index) === address && this.#forced.has(identity));
   }
 
   async #differences(): Promise<readonly string[]> {
     const [endpoints, claims] = [await this.#cluster.endpoints(), await this.#cluster.claims()];
     const found: string[] = [];
+    const blocks = await this.#cluster.blocks();
     for (const on of this.#cluster.hosts.values()) {
+      const held = (await on.blocksOnDisk()).join();
+      const leased = blocks.filter(({ node }) => node === on.name).map(({ prefix }) => prefix);
+      if (held !== leased.toSorted().join()) found.push(`${on.name} has blocks ${held}, not ${leased.join()}`);
       const here = [...(await on.onDisk()).values()].map(({ id, phase }) => `${id} ${phase}`).toSorted();
       const there = endpoints.filter(({ node }) => node === on.name).map(({ id, phase }) => `${id} ${phase}`);
       if (here.join() !== there.toSorted().join())

@@ -22,6 +22,7 @@ export type Step = (
   | { readonly kind: "move"; readonly claim: number; readonly host: number | undefined }
   | { readonly kind: "agent" | "link" | "feed" | "deaf"; readonly host: number }
   | { readonly kind: "controller" | "settle" }
+  | { readonly kind: "reclaim"; readonly host: number; readonly force: boolean }
 ) & {
   readonly patience: number;
   readonly alone: boolean;
@@ -37,7 +38,7 @@ const wish: fc.Arbitrary<Wish> = fc.oneof(
   fc.record({ kind: fc.constantFrom("identity", "address"), claim }),
   fc.record({ kind: fc.constant("free"), last: fc.integer({ min: 100, max: 102 }) }),
 );
-const step = fc.oneof(
+const steps = [
   { weight: 6, arbitrary: fc.record({ kind: fc.constant("reserve"), slot, host, wish }) },
   { weight: 14, arbitrary: fc.record({ kind: fc.constantFrom("attach", "up", "detach", "unreserve"), slot }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("gone"), slot }) },
@@ -48,15 +49,32 @@ const step = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom("agent", "link", "feed", "deaf"), host }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("controller", "settle") }) },
-);
+] as const;
 const manner = fc.record({
   patience: fc.oneof({ weight: 5, arbitrary: fc.constant(5000) }, { weight: 1, arbitrary: fc.nat({ max: 8 }) }),
   alone: fc.oneof({ weight: 2, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
   latency: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.nat({ max: 6 }) }),
 });
-export const programArbitrary: fc.Arbitrary<readonly Step[]> = fc.array(
-  fc.tuple(step, manner).map(([what, how]) => ({ ...what, ...how }) as Step),
-  { minLength: 20, maxLength: 60 },
+const programOf = (step: fc.Arbitrary<object>): fc.Arbitrary<readonly Step[]> =>
+  fc.array(
+    fc.tuple(step, manner).map(([what, how]) => ({ ...what, ...how }) as Step),
+    { minLength: 20, maxLength: 60 },
+  );
+export const programArbitrary = programOf(fc.oneof(...steps));
+
+/** Mostly containers that take any address, on nodes with blocks, which operators take back now and then. */
+const anyWish: fc.Arbitrary<Wish> = fc.oneof(
+  { weight: 8, arbitrary: fc.constant({ kind: "any" } as const) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("free"), last: fc.integer({ min: 126, max: 142 }) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("identity", "address"), claim }) },
+);
+export const blockProgramArbitrary = programOf(
+  fc.oneof(
+    ...steps,
+    { weight: 8, arbitrary: fc.record({ kind: fc.constant("reserve"), slot, host, wish: anyWish }) },
+    { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom("agent", "link", "feed", "deaf"), host }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant("reclaim"), host, force: fc.boolean() }) },
+  ),
 );
 
 /** The address of the claim with this number, e.g. 10.20.0.50 for 0. */
