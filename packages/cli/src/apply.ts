@@ -100,8 +100,13 @@ async function applyNetwork(
     docker: spec.docker,
     cooldownSeconds: spec.cooldownSeconds,
     mtu: spec.mtu ?? existing.mtu,
+    ...(spec.nodeBlocks === undefined && existing.nodeBlocks === undefined
+      ? {}
+      : { nodeBlocks: spec.nodeBlocks ?? null }),
   };
-  const patched = Object.entries(patch).some(([key, value]) => !same(existing[key as keyof typeof patch], value));
+  const patched = Object.entries(patch).some(
+    ([key, value]) => !same(existing[key as keyof typeof patch] ?? null, value),
+  );
   if (!patched && missing.length === 0) return { document, outcome: "unchanged" };
   if (!dryRun && patched) {
     await client.call(routes.updateNetwork, { params, body: patch }, { ...call, ifMatch: existing.revision });

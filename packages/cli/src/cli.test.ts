@@ -70,6 +70,74 @@ describe("holdfast network", () => {
   });
 });
 
+describe("node blocks", () => {
+  const WEB = "/v1/tenants/default/networks/web";
+  const since = "2026-11-20T10:00:00.000Z";
+  const ranges = [{ first: "10.20.0.128", last: "10.20.0.143" }];
+  const named = { tenant: "default", network: "web", prefix: "10.20.0.128/28", node: "h1", lease: "b-1", ranges };
+  const block = { ...named, since, revision: 9 };
+  const page = { items: [{ ...block, capacity: 16, used: 3 }], revision: 9 };
+
+  test("are turned on, resized and turned off with the network, and a bad size is refused before anything is sent", async () => {
+    const answers = {
+      "POST /v1/tenants/default/networks": { status: 201, body: { ...network, nodeBlocks: { size: 16 } } },
+      [`PATCH ${WEB}`]: { body: network },
+    };
+    const { run, seen, screen } = terminal(answers);
+    await run("network create web --kind vlan --node-blocks 16");
+    expect(seen[0]?.body).toMatchObject({ nodeBlocks: { size: 16 } });
+    expect(screen.out).toContain("node blocks:     of 16 addresses\n");
+    await run("network update web --node-blocks 32");
+    await run("network update web --no-node-blocks");
+    await run("network update web --cooldown 5m");
+    expect(seen.slice(1).map(({ body }) => body)).toEqual([
+      { nodeBlocks: { size: 32 } },
+      { nodeBlocks: null },
+      { cooldownSeconds: 300 },
+    ]);
+    expect(await run("network update web --node-blocks 20")).toBe(1);
+    expect(screen.err).toContain("--node-blocks 20: a block has 4, 8, 16, 32, 64, 128 or 256 addresses");
+    expect(seen).toHaveLength(4);
+  });
+
+  test("are listed by network and by node, with a hint when there is none", async () => {
+    const list = { "GET /v1/blocks": { body: page } };
+    for (const [line, path, object] of [
+      ["network blocks web", WEB, network],
+      [
+        "node blocks h1",
+        "/v1/nodes/h1",
+        { name: "h1", version: "1", labels: {}, state: "ready", createdAt: since, revision: 1 },
+      ],
+    ] as const) {
+      const { run, screen } = terminal({ ...list, [`GET ${path}`]: { body: object } });
+      expect(await run(line)).toBe(0);
+      expect(screen.out).toBe(
+        "TENANT   NETWORK  BLOCK           NODE  USED     STATE  AGE\n" +
+          "default  web      10.20.0.128/28  h1    3 of 16  -      5m12s\n",
+      );
+    }
+    const none = terminal({
+      "GET /v1/blocks": { body: { items: [], revision: 1 } },
+      [`GET ${WEB}`]: { body: network },
+    });
+    await none.run("network blocks web");
+    expect(none.screen.out).toContain("holdfast network update web --node-blocks 16");
+    expect(await terminal().run("network blocks nowhere")).toBe(1);
+  });
+
+  test("are asked back, or taken by force with a reason", async () => {
+    const { run, seen, screen } = terminal({ [`POST ${WEB}/blocks/10.20.0.128%2F28/reclaim`]: { body: block } });
+    await run("network reclaim web 10.20.0.128/28");
+    await run("network reclaim web 10.20.0.128/28 --force --reason gone");
+    expect(seen.map(({ body }) => body)).toEqual([{ force: false }, { force: true, reason: "gone" }]);
+    expect(screen.out).toBe(
+      "node h1 is asked for block 10.20.0.128/28, and gives it back when none of its addresses is in use\n" +
+        "block 10.20.0.128/28 taken from node h1; its addresses rest for the cool-down\n",
+    );
+  });
+});
+
 describe("holdfast claim", () => {
   test("create prints identity, address and MAC on one line", async () => {
     const { run, screen } = terminal({ "POST /v1/tenants/default/networks/web/claims": { status: 201, body: claim } });

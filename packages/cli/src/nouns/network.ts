@@ -7,6 +7,7 @@ import { printList, printObject } from "../output/print.ts";
 import { type Column, formatDetails, formatTable } from "../output/table.ts";
 import { ageText, labelText, subnetText, usageColumns } from "../output/words.ts";
 import { labelChange, parseLabels } from "./labels.ts";
+import { networkBlockCommands, nodeBlocksOf } from "./node-blocks.ts";
 import { parseSubnet } from "./subnet-text.ts";
 
 const SUBNET_HELP = "CIDR with ,gateway=A|none ,range=A-B ,exclude=A[-B]; may be repeated.";
@@ -23,6 +24,7 @@ function details({ io }: Context, network: Network): string {
     ["MTU", `${network.mtu} bytes`],
     ["docker network", network.docker ? "on every node" : "no"],
     ["cool-down", `${network.cooldownSeconds} s`],
+    ["node blocks", network.nodeBlocks === undefined ? "no" : `of ${network.nodeBlocks.size} addresses`],
     ["labels", labelText(network.labels)],
     ["age", ageText(network.createdAt, io.now())],
   ]);
@@ -65,6 +67,9 @@ const columns = (context: Context): readonly Column<Network>[] => [
   { title: "AGE", text: (network) => ageText(network.createdAt, context.io.now()) },
 ];
 
+const NODE_BLOCKS_HELP =
+  "Nodes give addresses to containers without a name by themselves, from blocks of this many: 4 to 256, a power of two.";
+
 export const networkCommands: readonly CommandDefinition[] = [
   {
     name: "create",
@@ -78,6 +83,7 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--mtu <bytes>", "Absent: 1500 for vlan, 1450 for vxlan."],
       ["--no-docker", "Do not make a docker network of the same name on the nodes."],
       ["--cooldown <duration>", "How long a released address is given to nobody else. Absent: 60s."],
+      ["--node-blocks <size>", NODE_BLOCKS_HELP],
       ["-l, --label <key=value...>", "Labels."],
     ],
     examples: [
@@ -95,6 +101,7 @@ export const networkCommands: readonly CommandDefinition[] = [
         subnets: texts(options, "subnet").map(parseSubnet),
         ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
         ...(cooldown === undefined ? {} : { cooldownSeconds: Math.round(parseDuration(cooldown) / 1000) }),
+        ...(options.nodeBlocks === undefined ? {} : { nodeBlocks: nodeBlocksOf(options).nodeBlocks ?? undefined }),
         docker: flag(options, "docker") ?? true,
         labels: parseLabels(texts(options, "label")),
       };
@@ -149,6 +156,8 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--docker", "Make a docker network of the same name on the nodes."],
       ["--no-docker", "Remove it, where no container uses it."],
       ["--cooldown <duration>", "How long a released address is given to nobody else."],
+      ["--node-blocks <size>", NODE_BLOCKS_HELP],
+      ["--no-node-blocks", "Nodes ask for each address, and give their blocks back as they become empty."],
       ["-l, --label <key=value...>", "Labels; they replace the former ones."],
     ],
     examples: ["network update web --cooldown 5m"],
@@ -160,6 +169,7 @@ export const networkCommands: readonly CommandDefinition[] = [
         ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
         ...(docker === undefined ? {} : { docker }),
         ...(cooldown === undefined ? {} : { cooldownSeconds: Math.round(parseDuration(cooldown) / 1000) }),
+        ...nodeBlocksOf(options),
         ...labelChange(texts(options, "label")),
       };
       const { client, tenant, call, io, output } = context;
@@ -179,4 +189,5 @@ export const networkCommands: readonly CommandDefinition[] = [
       io.out(`network ${tenant}/${network} deleted\n`);
     },
   },
+  ...networkBlockCommands,
 ];

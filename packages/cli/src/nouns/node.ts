@@ -4,6 +4,7 @@ import { type CommandDefinition, text } from "../define-command.ts";
 import { printList, printObject } from "../output/print.ts";
 import { formatDetails } from "../output/table.ts";
 import { ageText, labelText } from "../output/words.ts";
+import { nodeBlockCommand } from "./node-blocks.ts";
 
 const seen = (node: NodeRecord, now: Date): string =>
   node.lastSeen === undefined ? "" : `${ageText(node.lastSeen, now)} ago`;
@@ -63,4 +64,5 @@ export const nodeCommands: readonly CommandDefinition[] = [
       context.io.out(`node ${node} forgotten\n`);
     },
   },
+  nodeBlockCommand,
 ];
