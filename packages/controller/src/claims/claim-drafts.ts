@@ -129,7 +129,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
         draft.expect(keys.address(tenant, name, address), 0);
         expectBlockUnchanged(draft, network, record, address);
         draft.put(keys.address(tenant, name, address), { identity });
-        if (network.cooling.has(address)) draft.delete(keys.cooling(tenant, name, address));
+        expectRest(draft, network, record, address);
       }
       ledger.record(draft, claim, {
         ...beginningOf(request),
@@ -201,6 +201,16 @@ function takeAddresses(platform: Platform, draft: Draft, network: NetworkState, 
     pools.take(draft, network, { address: again, formerOwner: true });
     return again;
   });
+}
+
+/**
+ * Taking an address ends its rest. That it is absent proves nothing about rest: others may have claimed and released it since it was looked at.
+ */
+function expectRest(draft: Draft, network: NetworkState, record: StoredNetwork, address: IpAddress): void {
+  const key = keys.cooling(network.tenant, network.name, address);
+  const resting = network.cooling.get(address);
+  if (resting !== undefined || record.cooldownSeconds > 0) draft.expect(key, resting?.revision ?? 0);
+  if (resting !== undefined) draft.delete(key);
 }
 
 function takeExactly(

@@ -1,53 +1,46 @@
 import { ManualClock } from "@holdfast/core/testing";
-import { openMemoryStore, type Store } from "@holdfast/store";
-import { expect, test } from "vitest";
+import { openMemoryStore } from "@holdfast/store";
+import { describe, expect, test } from "vitest";
 import { claimName, OPERATOR, settled, startEngine } from "../testing/engine-harness.ts";
+import { heldBackStore } from "../testing/held-back-store.ts";
+import { refusal } from "../testing/refusal.ts";
 
-/** A store that brings no changes while they are held, and answers which revision it is at only when they have come in. */
-function heldBack(store: Store) {
-  let gate = Promise.resolve();
-  let open = (): void => undefined;
+/** Two controllers over one store, the second of which hears of nothing until it is let go. */
+async function oneBehind() {
+  const clock = new ManualClock();
+  const store = openMemoryStore({ clock });
+  const behind = heldBackStore(store);
+  const first = await startEngine({ store, clock });
+  const second = await startEngine({ store: behind.store, clock });
+  await first.network("web");
+  await settled(second.engine);
+  behind.hold();
   return {
-    hold() {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      gate = promise;
-      open = resolve;
+    first,
+    second,
+    letGo: behind.letGo,
+    [Symbol.asyncDispose]: async () => {
+      await first.engine.stop();
+      await second.engine.stop();
     },
-    letGo: () => open(),
-    store: {
-      ...(Object.fromEntries(
-        (["get", "list", "commit", "compact", "grantLease", "close"] as const).map((name) => [
-          name,
-          (store[name] as (...given: unknown[]) => unknown).bind(store),
-        ]),
-      ) as Omit<Store, "revision" | "watch">),
-      async revision() {
-        const revision = await store.revision();
-        await gate;
-        for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-        return revision;
-      },
-      async *watch(prefix: string, options: Parameters<Store["watch"]>[1]) {
-        for await (const batch of store.watch(prefix, options)) {
-          await gate;
-          yield batch;
-        }
-      },
-    } satisfies Store,
   };
 }
 
-test("a refusal is decided again when what it had not seen came in while it asked for that", async () => {
-  const clock = new ManualClock();
-  const store = openMemoryStore({ clock });
-  const late = heldBack(store);
-  await using writer = await startEngine({ store, clock });
-  await using reader = await startEngine({ store: late.store, clock });
-  await writer.network("web");
-  await settled(reader.engine);
-  late.hold();
-  await writer.claim("web", "a");
-  const released = reader.engine.nouns.claims.release(claimName("web", "a"), OPERATOR);
-  late.letGo();
-  await expect(released).resolves.toBeUndefined();
+describe("a decision on an outdated copy", () => {
+  test("that refuses is made again, also when what it had not seen came in while it asked for that", async () => {
+    await using both = await oneBehind();
+    await both.first.claim("web", "a");
+    const released = both.second.engine.nouns.claims.release(claimName("web", "a"), OPERATOR);
+    both.letGo();
+    await expect(released).resolves.toBeUndefined();
+  });
+
+  test("gives nobody an address that was claimed and released in between: it rests", async () => {
+    await using both = await oneBehind();
+    await both.first.claim("web", "a", { addresses: ["10.20.0.7"] });
+    await both.first.engine.nouns.claims.release(claimName("web", "a"), OPERATOR);
+    const claimed = refusal(both.second.claim("web", "b", { addresses: ["10.20.0.7"] }));
+    both.letGo();
+    expect(await claimed).toMatchObject({ code: "address_in_use", details: { reason: "cooling" } });
+  });
 });

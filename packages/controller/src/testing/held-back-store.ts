@@ -1,0 +1,41 @@
+import type { Store } from "@holdfast/store";
+
+/** A store that brings no changes while they are held back, and says which revision it is at only when they have come in. */
+export interface HeldBackStore {
+  readonly store: Store;
+  hold(): void;
+  letGo(): void;
+}
+
+export function heldBackStore(store: Store): HeldBackStore {
+  let gate = Promise.resolve();
+  let open = (): void => undefined;
+  return {
+    hold() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      gate = promise;
+      open = resolve;
+    },
+    letGo: () => open(),
+    store: {
+      get: (key) => store.get(key),
+      list: (prefix, options) => store.list(prefix, options),
+      commit: (transaction) => store.commit(transaction),
+      compact: (revision) => store.compact(revision),
+      grantLease: (ttl) => store.grantLease(ttl),
+      close: () => store.close(),
+      async revision() {
+        const revision = await store.revision();
+        await gate;
+        for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+        return revision;
+      },
+      async *watch(prefix, options) {
+        for await (const batch of store.watch(prefix, options)) {
+          await gate;
+          yield batch;
+        }
+      },
+    },
+  };
+}
