@@ -32,10 +32,21 @@ export class Invariants {
       for (const { address, endpoint, epoch } of machine.onWire()) {
         const other = holders.get(address);
         holders.set(address, { endpoint, epoch });
-        if (other === undefined || this.#lost.has(endpoint) || this.#lost.has(other.endpoint)) continue;
+        if (other === undefined || this.#isLost(endpoint) || this.#isLost(other.endpoint)) continue;
         this.#found.push(`${address} is on the wire of ${other.endpoint} and of ${endpoint} on ${machine.name}`);
       }
     }
+  }
+
+  /** A node that has not heard that it has lost an endpoint may even start its container again (decision 0003). */
+  #isLost(endpoint: string): boolean {
+    if (this.#lost.has(endpoint)) return true;
+    const records = this.#world.machines.flatMap(({ disk }) => disk.entries.get(`endpoint/${endpoint}`) ?? []);
+    const former = records.flatMap(({ value }) => {
+      const { replaces, replacesAlso = [] } = JSON.parse(value) as { replaces?: string; replacesAlso?: string[] };
+      return replaces === undefined ? replacesAlso : [replaces, ...replacesAlso];
+    });
+    return former.some((one) => this.#lost.has(one));
   }
 
   #afterCommit({ revision, changes }: ChangeBatch, by: string): void {

@@ -1,6 +1,6 @@
 import { createClient, type FetchLike } from "@holdfast/client";
 import { Name, silentLogger } from "@holdfast/core";
-import type { DatapathDriver } from "@holdfast/datapath";
+import type { DatapathDriver, PortEvent } from "@holdfast/datapath";
 import { type Agent, startAgent } from "../../packages/agent/src/agent.ts";
 import { FakeDriver } from "../../packages/agent/src/testing/fake-driver.ts";
 import { Disk } from "./disk.ts";
@@ -17,6 +17,8 @@ export class Machine {
   readonly way: Way = { cut: false };
   readonly wall: WallClock = { offset: 0 };
   readonly driver = new FakeDriver();
+  /** Endpoints whose interface is up in its sandbox. */
+  readonly #up = new Set<string>();
   readonly disk: Disk;
   agent: Agent | undefined;
   process: SimulatedProcess | undefined;
@@ -38,7 +40,7 @@ export class Machine {
     const process = new SimulatedProcess(this.#scheduler, `${this.name}.${++this.#lives}`, this.wall);
     this.process = process;
     const client = createClient({ fetch: this.#fetchOf(process, this.way) }, { server: "http://controllers" });
-    const driver = driverOf(process, this.driver);
+    const driver = driverOf(process, this.driver, () => [...this.#up]);
     this.driver.before = (what, endpoint) => process.event(`${what} ${endpoint}`);
     const { clock } = process;
     const dependencies = { store: this.disk.open(process), client, driver, clock, logger: silentLogger };
@@ -66,6 +68,13 @@ export class Machine {
     }
   }
 
+  /** Something happens to an interface. */
+  emit(event: PortEvent): void {
+    if (event.state === "up") this.#up.add(event.endpoint);
+    else this.#up.delete(event.endpoint);
+    this.driver.emit(event);
+  }
+
   #nonce(): string {
     const machine = this.name.replace(/\D/g, "");
     return `${machine}${String(++this.#names).padStart(15, "0")}`;
@@ -73,7 +82,7 @@ export class Machine {
 }
 
 /** The machine's data path as one life of its agent has it. */
-function driverOf(process: SimulatedProcess, driver: FakeDriver): DatapathDriver {
+function driverOf(process: SimulatedProcess, driver: FakeDriver, up: () => readonly string[]): DatapathDriver {
   const alive = <T>(work: () => Promise<T>): Promise<T> => (process.ended ? never() : work());
   return {
     setNetwork: (network) => void (process.ended || driver.setNetwork(network)),
@@ -84,7 +93,10 @@ function driverOf(process: SimulatedProcess, driver: FakeDriver): DatapathDriver
     detach: (endpoint) => alive(() => driver.detach(endpoint)),
     announce: (endpoint) => alive(() => driver.announce(endpoint)),
     synced: () => alive(() => driver.synced()),
-    watch: (signal) => driver.watch(AbortSignal.any([signal, process.end])),
+    async *watch(signal) {
+      for (const endpoint of up()) yield { endpoint, state: "up" };
+      yield* driver.watch(AbortSignal.any([signal, process.end]));
+    },
     inventory: () => alive(() => driver.inventory()),
     status: () => driver.status(),
     close: () => driver.close(),

@@ -41,7 +41,7 @@ export class Operator {
 
   async claim(identity: Identity, addresses?: IpAddress[]): Promise<void> {
     await this.#alone(identity, async () => {
-      const retention = this.#scheduler.chance(0.3) ? { kind: "sticky" as const, ttlSeconds: 3600 } : undefined;
+      const retention = this.#scheduler.chance(0.3) ? { kind: "sticky" as const, ttlSeconds: 31_000_000 } : undefined;
       const body = {
         identity,
         ...(addresses === undefined ? {} : { addresses }),

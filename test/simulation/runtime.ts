@@ -67,7 +67,7 @@ export class Runtime {
     await this.#call(({ workloads }) => workloads.attach(attach, signal));
     await this.#call(({ workloads }) => workloads.joined({ runtimeEndpoint, sandbox: runtimeEndpoint }, signal));
     const endpoint = this.machine.agent?.workloads.inspect(runtimeEndpoint)?.endpoint;
-    if (endpoint !== undefined) this.machine.driver.emit({ endpoint, state: "up" });
+    if (endpoint !== undefined) this.machine.emit({ endpoint, state: "up" });
   }
 
   async stop(): Promise<void> {
@@ -75,7 +75,7 @@ export class Runtime {
     if (container === undefined) return;
     container.busy = true;
     const endpoint = this.machine.agent?.workloads.inspect(container.runtimeEndpoint)?.endpoint;
-    if (endpoint !== undefined && this.#scheduler.chance(0.2)) this.machine.driver.emit({ endpoint, state: "gone" });
+    if (endpoint !== undefined && this.#scheduler.chance(0.2)) this.machine.emit({ endpoint, state: "gone" });
     if (this.#scheduler.chance(0.8)) await this.#giveBack(container);
     this.containers.delete(container);
   }
