@@ -46,6 +46,40 @@ describe("client", () => {
     expect(error).toMatchObject({ message: "10.20.0.7 belongs to redis-0", details: { field: "addresses.0" } });
   });
 
+  describe("that is sent away as one too many", () => {
+    const problem = { type: "", title: "", status: 429, detail: "later", code: "too_many_requests", retryable: true };
+    const refusals = (count: number) => {
+      const waits: number[] = [];
+      let seen = 0;
+      const clock = {
+        wait: (milliseconds: number) => {
+          waits.push(milliseconds);
+          return Promise.resolve();
+        },
+      };
+      const body = { ...problem, details: { retryAfterSeconds: 3 } };
+      const fetch = () =>
+        Promise.resolve(seen++ < count ? Response.json(body, { status: 429 }) : Response.json(tenant, { status: 201 }));
+      return { waits, client: createClient({ fetch, clock, random: () => 0.5 }, { server: "http://c" }) };
+    };
+
+    test("comes again when it may, and a little later, to be no part of the next crowd", async () => {
+      const { waits, client } = refusals(2);
+      expect(await client.call(routes.createTenant, { body: { name: "blue" } }, { signal })).toEqual(tenant);
+      expect(waits).toEqual([3750, 3750]);
+    });
+
+    test("gives up after so many times, and says why", async () => {
+      const { waits, client } = refusals(100);
+      const given = { signal, repetitions: 3 };
+      await expect(client.call(routes.createTenant, { body: { name: "blue" } }, given)).rejects.toMatchObject({
+        code: "too_many_requests",
+        retryable: true,
+      });
+      expect(waits).toHaveLength(3);
+    });
+  });
+
   test("says unavailable and where when nobody answers", async () => {
     const client = createClient(
       { fetch: () => Promise.reject(new TypeError("connect ECONNREFUSED")) },

@@ -1,4 +1,4 @@
-import { errorText, HoldfastError, isErrorCode } from "@holdfast/core";
+import { type Clock, errorText, HoldfastError, isErrorCode, isHoldfastError, systemClock } from "@holdfast/core";
 import { fillPath, problemSchema, problemToError, type Route, type RouteInput, type RouteReply } from "@holdfast/model";
 import { linesOf } from "./lines.ts";
 
@@ -22,6 +22,10 @@ export interface ResponseLike {
 
 export interface ClientDependencies {
   readonly fetch: FetchLike;
+  /** Default: the machine's. */
+  readonly clock?: Pick<Clock, "wait">;
+  /** A number in [0, 1). Default: `Math.random`. */
+  readonly random?: () => number;
 }
 
 export interface ClientOptions {
@@ -36,6 +40,8 @@ export interface CallOptions {
   readonly signal: AbortSignal;
   /** Only when the object still has this revision, else `precondition_failed`. */
   readonly ifMatch?: number | undefined;
+  /** How often a call that was sent away as one too many is repeated, when it may come again. Absent: 8. */
+  readonly repetitions?: number | undefined;
   /** Repeating a create with the same key gives the first answer. */
   readonly idempotencyKey?: string | undefined;
 }
@@ -44,7 +50,7 @@ export interface CallOptions {
 export interface Client {
   /**
    * @throws HoldfastError of the problem document; `unavailable` when no controller answers: whether the call happened is then unknown, unless
-   * `details.sent` is false.
+   * `details.sent` is false; `too_many_requests` when it was sent away too often, and nothing was done.
    */
   call<R extends Route>(route: R, input: RouteInput<R>, options: CallOptions): Promise<RouteReply<R>>;
   /** The objects of a streaming operation until the signal is aborted. @throws like `call`, also when the stream breaks. */
@@ -56,6 +62,7 @@ export interface Client {
 }
 
 export function createClient(dependencies: ClientDependencies, options: ClientOptions): Client {
+  const { clock = systemClock, random = Math.random } = dependencies;
   const base = options.server.replace(/\/+$/, "");
 
   async function send(route: Route, input: AnyInput, call: CallOptions): Promise<ResponseLike> {
@@ -66,9 +73,13 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
       signal: call.signal,
     };
     const body = input.body === undefined ? {} : { body: JSON.stringify(input.body) };
-    const response = await reach(() => dependencies.fetch(url, { ...request, ...body }), base, call.signal);
-    if (!response.ok) throw await problemOf(response, `${route.method} ${url}`);
-    return response;
+    for (let left = call.repetitions ?? REPETITIONS; ; left--) {
+      const response = await reach(() => dependencies.fetch(url, { ...request, ...body }), base, call.signal);
+      if (response.ok) return response;
+      const problem = await problemOf(response, `${route.method} ${url}`);
+      if (left <= 0 || !isHoldfastError(problem, "too_many_requests")) throw problem;
+      await clock.wait(pauseOf(problem, random), call.signal);
+    }
   }
 
   return {
@@ -93,6 +104,14 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
       if (!call.signal.aborted) throw new HoldfastError("unavailable", `the stream from ${base} has ended`);
     },
   };
+}
+
+const REPETITIONS = 8;
+
+/** What the controller asked for, and up to half as much more, so that those who were sent away together do not come back together. */
+function pauseOf({ details }: HoldfastError, random: () => number): number {
+  const seconds = typeof details.retryAfterSeconds === "number" ? details.retryAfterSeconds : 1;
+  return seconds * 1000 * (1 + random() / 2);
 }
 
 interface AnyInput {
@@ -148,6 +167,8 @@ async function problemOf(response: ResponseLike, request: string): Promise<Holdf
   const text = await response.text().catch(() => "");
   const problem = problemSchema.safeParse(parseJson(text));
   if (problem.success && isErrorCode(problem.data.code)) return problemToError(problem.data);
+  if (response.status === 429)
+    return new HoldfastError("too_many_requests", `${request} answered 429`, { retryable: true });
   const code = response.status === 503 || response.status === 502 ? "unavailable" : "internal";
   return new HoldfastError(code, `${request} answered ${response.status}: ${text.slice(0, 200)}`);
 }

@@ -34,6 +34,20 @@ export const controllerOptions = {
     "Time between the two observations that prove a leak; also for holdfast ip verify --fix.",
     "1m",
   ),
+  requestsAtOnce: option.integer(
+    "Requests that are worked on at once; the others wait, and tenants take turns. Those of agents do not count.",
+    128,
+    { min: 1, max: 100_000 },
+  ),
+  requestsWaiting: option.integer(
+    "Requests of one tenant that may wait; who sends more is told to come again later (429).",
+    512,
+    { min: 0, max: 1_000_000 },
+  ),
+  tenantRate: option.integer("Requests that one tenant may make in a second; 0: any number.", 0, {
+    min: 0,
+    max: 1_000_000,
+  }),
   beat: option.duration("Time between signs of life on feeds and watches.", "5s"),
   logLevel: option.value(
     "Least severe events that are logged: debug, info, warn or error.",

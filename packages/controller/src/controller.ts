@@ -6,6 +6,7 @@ import { createEngine, type Engine } from "./engine.ts";
 import { createApp, type Pages } from "./http/app.ts";
 import { checkExposure, createAuthentication } from "./http/auth.ts";
 import { docsPage } from "./http/docs-page.ts";
+import { createFairQueue, type FairQueue } from "./http/fair-queue.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import { createStreams } from "./http/streams.ts";
@@ -40,11 +41,18 @@ export function createController(dependencies: ControllerDependencies, options: 
   const engine = createEngine({ ...dependencies, logger }, options);
   const { platform, nouns, metrics } = engine;
   const stopping = new AbortController();
+  const queue = createFairQueue(dependencies, {
+    atOnce: options.requestsAtOnce,
+    mostWaiting: options.requestsWaiting,
+    rate: options.tenantRate,
+  });
+  const tenants: ReadonlyMap<string, unknown> = platform.state.tenants;
   const app = createApp({
     handlers: createHandlers(platform, nouns),
     streams: createStreams(platform, nouns, { beat: options.beat, metrics, signal: stopping.signal }),
-    pages: createPages(engine),
+    pages: createPages(engine, queue),
     authenticate: createAuthentication(options.token),
+    admission: { queue, isTenant: (name) => tenants.has(name) },
     stopping: stopping.signal,
     metrics,
     logger,
@@ -92,7 +100,7 @@ async function listenOn(app: ReturnType<typeof createApp>, listen: ListenAddress
   return { host: listen.host, port };
 }
 
-function createPages(engine: Engine): Pages {
+function createPages(engine: Engine, queue: FairQueue): Pages {
   const { platform, nouns, metrics } = engine;
   const { state, store, liveness } = platform;
   const document = openApiDocument();
@@ -110,6 +118,8 @@ function createPages(engine: Engine): Pages {
       const claims = networks.reduce((sum, network) => sum + network.claims.size, 0);
       metrics.set("claims", "", claims);
       setUsageMetrics(metrics, platform);
+      metrics.set("requests", 'state="working"', queue.working);
+      metrics.set("requests", 'state="waiting"', queue.waiting);
       metrics.set("nodes", 'state="silent"', silent);
       metrics.set("nodes", 'state="ready"', state.nodes.size - silent);
       return String(metrics);

@@ -29,6 +29,8 @@ describe("metrics", () => {
       holdfast_controller_request_seconds_bucket{route="getClaim",le="+Inf"} 2
       holdfast_controller_request_seconds_sum{route="getClaim"} 7.004
       holdfast_controller_request_seconds_count{route="getClaim"} 2
+      # HELP holdfast_controller_requests Requests of tenants by state: working, or waiting for their turn.
+      # TYPE holdfast_controller_requests gauge
       # HELP holdfast_controller_commits_total Changes that were committed.
       # TYPE holdfast_controller_commits_total counter
       # HELP holdfast_controller_commit_conflicts_total Tries of a change that another change overtook.

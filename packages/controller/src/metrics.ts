@@ -10,6 +10,7 @@ interface Definition {
 export const METRICS = {
   requests_total: { type: "counter", help: "HTTP requests by operation and status." },
   request_seconds: { type: "histogram", help: "Time from a request's last byte to its reply, by operation." },
+  requests: { type: "gauge", help: "Requests of tenants by state: working, or waiting for their turn." },
   commits_total: { type: "counter", help: "Changes that were committed." },
   commit_conflicts_total: { type: "counter", help: "Tries of a change that another change overtook." },
   expired_total: { type: "counter", help: "What ran out: claims, rests of released addresses, reservations." },

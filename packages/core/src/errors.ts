@@ -18,6 +18,7 @@ export type ErrorCode =
   | "in_use"
   | "revision_gone"
   | "too_large"
+  | "too_many_requests"
   | "kernel_rejected"
   | "switch_rejected"
   | "timeout"
@@ -83,6 +84,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   in_use: 409,
   revision_gone: 410,
   too_large: 413,
+  too_many_requests: 429,
   kernel_rejected: 500,
   switch_rejected: 500,
   timeout: 504,

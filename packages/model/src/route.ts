@@ -19,13 +19,15 @@ export interface Route {
   readonly status: 200 | 201 | 204;
   /** `stream`: newline-delimited JSON of `reply` objects without end. */
   readonly stream?: true;
+  /** A request may wait for something to happen, and works no more than a moment. */
+  readonly waits?: true;
   /** Takes the `Idempotency-Key` header: the same key and body give the same answer for 24 hours. */
   readonly idempotent?: true;
   /** Takes `If-Match` with a revision; another one is `precondition_failed`. */
   readonly conditional?: true;
   /** What the body may have at most. Absent: 1 MiB. */
   readonly maxBodyBytes?: number;
-  /** Beyond `invalid_argument`, `unauthenticated`, `unavailable` and `internal`. */
+  /** Beyond `invalid_argument`, `unauthenticated`, `too_many_requests`, `unavailable` and `internal`. */
   readonly errors: readonly ErrorCode[];
 }
 

@@ -5,6 +5,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Metrics } from "../metrics.ts";
 import { problemOf } from "../problems.ts";
 import type { Caller } from "../state/change.ts";
+import { type AdmissionDependencies, createAdmission } from "./admission.ts";
 import type { Authenticate } from "./auth.ts";
 import { BODY_LIMIT_BYTES, httpError } from "./errors.ts";
 import type { HandledRoute, Handlers } from "./handlers.ts";
@@ -16,6 +17,7 @@ export interface AppDependencies {
   readonly streams: Streams;
   readonly pages: Pages;
   readonly authenticate: Authenticate;
+  readonly admission: AdmissionDependencies;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Aborted when no more requests are to come. */
@@ -70,6 +72,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
       socket.end(`${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
     },
   });
+  app.decorateRequest("place", null);
   acceptJsonOnly(app);
   app.setErrorHandler((error, request, reply) => sendError(reply, error, logger, request.routeOptions.url ?? ""));
   app.setNotFoundHandler((request, reply) => sendUnknown(request, reply));
@@ -77,13 +80,16 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
     const stream = route.stream === true ? streams[id as keyof Streams] : undefined;
     const handle =
       stream === undefined ? answer(route, handlers[id as HandledRoute] as Handler, stopping) : follow(route, stream);
+    const admit = createAdmission(route, dependencies.admission);
     app.route({
       method: route.method,
       ...(route.maxBodyBytes === undefined ? {} : { bodyLimit: route.maxBodyBytes }),
       url: route.path.replace(/\{(\w+)\}/g, ":$1"),
       onRequest: (request, reply, done) => {
         reply.header(REQUEST_ID, request.id);
-        done(refusal(authenticate, request));
+        const refused = refusal(authenticate, request);
+        if (refused !== undefined || admit === undefined) done(refused);
+        else admit(request, reply, done);
       },
       handler: handle,
       onResponse: measure(route, dependencies),
@@ -95,7 +101,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
 
 function answer(route: Route, handler: Handler, stopping: AbortSignal) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const result = await handler(parseRequest(route, request), callerOf(route, request));
+    const result = await handled(route, handler, request);
     reply.code(route.status);
     // A connection that was busy when the server was closed would else be kept for the next request.
     if (stopping.aborted) reply.header("connection", "close");
@@ -104,6 +110,17 @@ function answer(route: Route, handler: Handler, stopping: AbortSignal) {
     if (revision !== undefined) reply.header("etag", `"${revision}"`);
     reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(result));
   };
+}
+
+/** Gives the request's place up when the work is done, also when the client has gone. */
+async function handled(route: Route, handler: Handler, request: FastifyRequest): Promise<unknown> {
+  const { place } = request;
+  if (place !== null) place.begun = true;
+  try {
+    return await handler(parseRequest(route, request), callerOf(route, request));
+  } finally {
+    place?.leave();
+  }
 }
 
 function follow(route: Route, stream: Stream) {
@@ -183,6 +200,8 @@ function sendError(reply: FastifyReply, thrown: unknown, logger: Logger, operati
   const problem = problemOf(error, status, id);
   reply.header(REQUEST_ID, id);
   if (error.code === "unauthenticated") reply.header("www-authenticate", "Bearer");
+  const { retryAfterSeconds } = error.details;
+  if (retryAfterSeconds !== undefined) reply.header("retry-after", String(retryAfterSeconds));
   const answer = () => {
     reply.code(problem.status).header("content-type", PROBLEM).send(JSON.stringify(problem));
   };

@@ -33,7 +33,13 @@ export interface Parameter {
 }
 
 /** Errors that every operation can give. */
-const ALWAYS: readonly ErrorCode[] = ["invalid_argument", "unauthenticated", "unavailable", "internal"];
+const ALWAYS: readonly ErrorCode[] = [
+  "invalid_argument",
+  "unauthenticated",
+  "too_many_requests",
+  "unavailable",
+  "internal",
+];
 
 /** The document of all routes. Schemas with an id become components; the text that a client sends is described, not what it is parsed to. */
 export function openApiDocument(): OpenApiDocument {
