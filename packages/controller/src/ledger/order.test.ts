@@ -2,6 +2,8 @@ import { ManualClock } from "@holdfast/core/testing";
 import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
 import { claimName, type EngineHarness, OPERATOR, settled, startEngine } from "../testing/engine-harness.ts";
+import { momentOfTime } from "./moments.ts";
+import { unlistedSince } from "./unlisted.ts";
 
 /** Keys of all pages, oldest first, and those of all entries in the order in which they were written. */
 async function listedAndWritten(harness: EngineHarness) {
@@ -47,6 +49,22 @@ describe("the order of the ledger", () => {
     const { listed, written } = await listedAndWritten(harness);
     expect(written).toHaveLength(31);
     expect(listed.toSorted()).toEqual(written.toSorted());
+  });
+
+  test("is found again in walks that hold a part of it in memory, the entries of one commit together", async () => {
+    const store = openMemoryStore({ clock: new ManualClock() });
+    const put = (key: string) => ({ kind: "put", key, value: "{}" }) as const;
+    const key = (index: number) => `ledger/default/web/10.20.0.${(index * 7) % 2000}/${momentOfTime(index, 0, "x")}`;
+    for (let index = 0; index < 2000; index += 4) {
+      await store.commit({ conditions: [], operations: [0, 1, 2, 3].map((more) => put(key(index + more))) });
+    }
+    const upTo = await store.revision();
+    const signal = new AbortController().signal;
+    const pages = await Array.fromAsync(unlistedSince(store, { through: 0, upTo, most: 6, held: 50 }, signal));
+    const revisions = pages.map((page) => [...new Set(page.map(({ revision }) => revision))]);
+    expect(revisions.flat()).toEqual(Array.from({ length: 500 }, (_, index) => index + 1));
+    expect(pages.flat()).toHaveLength(2000);
+    expect(new Set(pages.flat().map((one) => one.key)).size).toBe(2000);
   });
 
   test("never lists twice what two controllers see", async () => {

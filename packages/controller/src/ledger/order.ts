@@ -52,7 +52,7 @@ export interface OrderHead {
 const PAGE_ENTRIES = 2048;
 /** And when the store has gone on this far: a new process learns from the store's history what no page has. */
 const MOST_REVISIONS = 20_000;
-const IDLE_MILLISECONDS = 3_600_000;
+const IDLE_MILLISECONDS = 10_000;
 const RETRY_MILLISECONDS = 10_000;
 
 export function createLedgerOrder(
@@ -79,7 +79,7 @@ export function createLedgerOrder(
 
   function follow({ key, revision, created }: Entry): void {
     if (created === revision) waiting.push({ key, revision });
-    if (waiting.length >= pageEntries || revision - (head?.through ?? 0) > MOST_REVISIONS) wake();
+    if (waiting.length >= pageEntries) wake();
   }
 
   async function readHead(): Promise<void> {
@@ -134,6 +134,10 @@ export function createLedgerOrder(
     if (head !== undefined && state.revision - head.through > MOST_REVISIONS) await list([], state.revision);
   }
 
+  function isDue(): boolean {
+    return waiting.length >= pageEntries || (head !== undefined && state.revision - head.through > MOST_REVISIONS);
+  }
+
   function inTurn(work: () => Promise<void>): Promise<void> {
     const done = writing.then(work);
     writing = done.catch(() => undefined);
@@ -145,10 +149,14 @@ export function createLedgerOrder(
     await readHead();
     if (head === undefined) begun = (await adoptFormerKeys(store, signal)) ?? begun;
     const since = { through: head?.through ?? 0, upTo, most: pageEntries };
+    let rest: Unlisted[] = [];
     for await (const page of unlistedSince(store, since, signal)) {
-      if (page.length < pageEntries) waiting = [...page, ...waiting];
-      else await list(page, page.at(-1)?.revision ?? 0);
+      rest = [...rest, ...page];
+      if (rest.length < pageEntries) continue;
+      await list(rest, rest.at(-1)?.revision ?? 0);
+      rest = [];
     }
+    waiting = [...rest, ...waiting];
   }
 
   return {
@@ -165,8 +173,8 @@ export function createLedgerOrder(
         let pause = IDLE_MILLISECONDS;
         try {
           await work();
-          work = () => inTurn(writeWaiting);
-          if (waiting.length >= pageEntries) continue;
+          work = () => (isDue() ? inTurn(writeWaiting) : Promise.resolve());
+          if (isDue()) continue;
         } catch (error) {
           if (signal.aborted) break;
           logger.warn("the order of the ledger is not written; trying again", { error: errorText(error) });

@@ -26,6 +26,8 @@ export interface LedgerRetention {
 const ROUND = 3_600_000;
 /** Operations of one commit. */
 const STEP = 100;
+/** Addresses that are looked at together. */
+const AT_ONCE = 32;
 
 export function createLedgerRetention(
   dependencies: {
@@ -49,28 +51,24 @@ export function createLedgerRetention(
   }
 
   /** What goes with the newest entry that a page has of an address: the entry itself unless it is present, and all older ones. */
-  async function* goneWith(key: string): AsyncIterable<string> {
-    if (!(await isPresent(key))) yield key;
+  async function goneWith(key: string): Promise<readonly string[]> {
+    if (isRefusal(key)) return [key];
     const { tenant, network, address } = named.ledger(key);
+    const gone = (await isPresent(key)) ? [] : [key];
     let after = key;
     for (;;) {
       const { entries, more } = await store.list(ledgerPrefix(tenant, network, address), { after, limit: STEP });
-      for (const entry of entries) {
-        after = entry.key;
-        yield entry.key;
-      }
-      if (!more) return;
+      for (const entry of entries) gone.push(entry.key);
+      after = gone.at(-1) ?? key;
+      if (!more) return gone;
     }
   }
 
   async function* goneWithPage({ keys }: OrderPage): AsyncIterable<string> {
-    const seen = new Set<string>();
-    for (const key of keys.toReversed()) {
-      const address = key.slice(0, key.lastIndexOf("/"));
-      if (seen.has(address) && !isRefusal(key)) continue;
-      seen.add(address);
-      if (isRefusal(key)) yield key;
-      else yield* goneWith(key);
+    const newest = newestOf(keys);
+    for (let first = 0; first < newest.length; first += AT_ONCE) {
+      const parts = await Promise.all(newest.slice(first, first + AT_ONCE).map(goneWith));
+      yield* parts.flat();
     }
   }
 
@@ -121,6 +119,13 @@ export function createLedgerRetention(
       }
     },
   };
+}
+
+/** The newest entry of each address, and every refusal. */
+function newestOf(keys: readonly string[]): readonly string[] {
+  const newest = new Map<string, string>();
+  for (const key of keys) newest.set(isRefusal(key) ? key : key.slice(0, key.lastIndexOf("/")), key);
+  return [...newest.values()];
 }
 
 function isRefusal(key: string): boolean {

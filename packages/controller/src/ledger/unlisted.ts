@@ -17,11 +17,12 @@ export interface Since {
   readonly upTo: number;
   /** Entries a page; more only when they are of one commit. */
   readonly most: number;
+  /** Keys that a walk through the whole ledger holds in memory. Absent: 50,000. */
+  readonly held?: number;
 }
 
 const LEDGER_COLLECTIONS = ["ledger/", "refusals/"] as const;
 const SCAN = 500;
-/** Keys that a walk through the whole ledger holds in memory. */
 const HELD = 50_000;
 
 /** Pages of unlisted entries in the order of commits: from the store's history, or, when that is gone, by walking through all entries. */
@@ -66,10 +67,10 @@ async function* fromHistory(store: Store, { through, upTo, most }: Since, signal
 }
 
 /** Each walk takes the oldest that are left, so that the memory it needs does not grow with the ledger. */
-async function* fromWalks(store: Store, { through, upTo, most }: Since, signal: AbortSignal) {
+async function* fromWalks(store: Store, { through, upTo, most, held = HELD }: Since, signal: AbortSignal) {
   let reached = through;
   for (;;) {
-    const { found, more } = await oldestAfter(store, { through: reached, upTo }, signal);
+    const { found, more } = await oldestAfter(store, { through: reached, upTo, held }, signal);
     while (found.length > 0) {
       const last = found[Math.min(most, found.length) - 1]?.revision ?? 0;
       const end = found.findIndex(({ revision }) => revision > last);
@@ -80,7 +81,7 @@ async function* fromWalks(store: Store, { through, upTo, most }: Since, signal: 
   }
 }
 
-async function oldestAfter(store: Store, { through, upTo }: Omit<Since, "most">, signal: AbortSignal) {
+async function oldestAfter(store: Store, { through, upTo, held }: Required<Omit<Since, "most">>, signal: AbortSignal) {
   let found: Unlisted[] = [];
   let limit = upTo;
   for (const collection of LEDGER_COLLECTIONS) {
@@ -91,9 +92,9 @@ async function oldestAfter(store: Store, { through, upTo }: Omit<Since, "most">,
       for (const { key, created } of page.entries) {
         if (created > through && created <= limit) found.push({ key, revision: created });
       }
-      if (found.length > 2 * HELD) {
+      if (found.length > 2 * held) {
         found.sort((a, b) => a.revision - b.revision);
-        limit = found[HELD]?.revision ?? limit;
+        limit = found[held]?.revision ?? limit;
         found = found.filter(({ revision }) => revision <= limit);
       }
       after = page.entries.at(-1)?.key;
