@@ -72,10 +72,16 @@ describe("the order of the ledger", () => {
     await using second = await startEngine({ store: first.store, clock: first.clock });
     await first.network("web");
     await settled(second.engine);
-    for (let index = 0; index < 10; index++) await (index % 2 === 0 ? first : second).claim("web", `c-${index}`);
+    for (let index = 0; index < 10; index++) {
+      const [one, other] = index % 2 === 0 ? [first, second] : [second, first];
+      await one.claim("web", `c-${index}`);
+      await settled(other.engine);
+      if (index % 3 === 0) await one.engine.nouns.order.flush();
+    }
     await Promise.all([first.engine.nouns.order.flush(), second.engine.nouns.order.flush()]);
     const { listed, written } = await listedAndWritten(second);
     expect(listed.toSorted()).toEqual(written.toSorted());
+    expect(await second.engine.nouns.order.head()).toMatchObject({ entries: 10 });
   });
 
   test("moments never go back, also when the clock does", async () => {

@@ -52,6 +52,7 @@ describe("who asked for an address and was refused", () => {
     }
     expect((await server.store.list("refusals/")).entries).toHaveLength(1);
     expect(await refused(server)).toMatchObject([{ count: 50 }]);
+    expect((await server.call("GET", "/v1/ledger?event=refused")).json.items).toMatchObject([{ count: 50 }]);
     server.clock.advance(25 * 3_600_000);
     await ask(server, "next-day");
     expect(await refused(server)).toMatchObject([{ count: 50 }, { count: 1 }]);
