@@ -3,6 +3,10 @@ import type { Claim, Endpoint } from "@holdfast/model";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Platform } from "../platform.ts";
 import type { ClaimName } from "../refusals.ts";
+import { address } from "../rows/address-codec.ts";
+import { text, word } from "../rows/codec.ts";
+import { record } from "../rows/record-codec.ts";
+import { createTimeCodec } from "../rows/time-codec.ts";
 import { keys, named } from "../state/keys.ts";
 import type { StateChange } from "../state/records.ts";
 import type { ClaimDrafts } from "./claim-drafts.ts";
@@ -43,13 +47,19 @@ const RETURN_MILLISECONDS = 3_600_000;
 /** A longer sleep than timers can hold ends early, and goes on. */
 const LONGEST_SLEEP = 3_600_000;
 
+/** Most tasks are of claims and resting addresses; the others are few, and keep what has no codec as it is. */
+function taskFields() {
+  const name = record({ tenant: word, network: word, identity: text });
+  return record({ kind: word, name, at: createTimeCodec(), tenant: word, network: word, address, endpoint: text });
+}
+
 export function createExpiry(
   platform: Platform,
   { drafts, ledger }: { readonly drafts: ClaimDrafts; readonly ledger: Ledger },
   options: ExpiryOptions,
 ): Expiry {
   const { state, changer, clock, logger, liveness, rules } = platform;
-  const queue = new DueQueue<Task>();
+  const queue = new DueQueue<Task>(taskFields());
   let wake = (): void => {};
 
   function plan(at: number, task: Task): void {
