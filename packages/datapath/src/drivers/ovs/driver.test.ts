@@ -189,6 +189,31 @@ describe("the Open vSwitch driver", () => {
     await driver.close();
   });
 
+  test("gives interfaces of endpoints that have gone to new ones, also when many have gone at once", async () => {
+    await using machine = await FakeMachine.start();
+    let made = 0;
+    const { createVeth, deleteLink } = machine.kernel;
+    machine.kernel.createVeth = (veth) => {
+      made += 1;
+      return createVeth.call(machine.kernel, veth);
+    };
+    const firstGone = Promise.withResolvers<void>();
+    machine.kernel.deleteLink = (name) => {
+      firstGone.resolve();
+      return deleteLink.call(machine.kernel, name);
+    };
+    const driver = await machine.open();
+    driver.setNetwork(network("n7", "vlan", 100));
+    const many = Array.from({ length: 40 }, (_, index) => wiring(`e${index}`, "n7", [`10.20.0.${index + 5}`]));
+    for (const each of many) await driver.attach(each, signal);
+    const before = made;
+    for (const { id } of many) await driver.detach(id, signal);
+    await firstGone.promise;
+    for (const each of many.slice(0, 24)) await driver.attach(each, signal);
+    expect(made - before).toBeLessThan(10);
+    await driver.close();
+  });
+
   test("shields the machine before an interface is given away", async () => {
     await using machine = await FakeMachine.start();
     const driver = await machine.open();
