@@ -38,6 +38,8 @@ export interface Book {
   putRemote(remote: RemoteEndpoint): Promise<void>;
   deleteRemote(id: string): Promise<void>;
   setComplete(): Promise<void>;
+  /** Resolves when everything that was put up to now is on disk. Rejects when it cannot be written. */
+  kept(): Promise<void>;
   /**
    * Says whose book it is.
    *
@@ -86,8 +88,12 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
     if (runtime !== undefined && runtimes.get(runtime) === id) runtimes.delete(runtime);
   }
 
+  /** The newest write: the store takes them in order. */
+  let newest: Promise<unknown> = Promise.resolve();
   const write = async (...operations: Operation[]): Promise<void> => {
-    await store.commit({ conditions: [], operations });
+    const written = store.commit({ conditions: [], operations });
+    newest = written;
+    await written;
   };
   const put = (key: string, value: unknown): Operation => ({ kind: "put", key, value: JSON.stringify(value) });
   const drop = (key: string): Operation => ({ kind: "delete", key });
@@ -195,6 +201,9 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
       if (owner === undefined || before !== node) {
         await write(put("node", node), ...foreign.map((lease) => drop(`block/${lease}`)));
       }
+    },
+    async kept() {
+      await newest;
     },
     async setComplete() {
       if (complete) return;

@@ -323,3 +323,23 @@ describe("an attachment that failed", () => {
     expect((await h1.onDisk()).size).toBe(0);
   });
 });
+
+test("the controller hears that an endpoint is off the wire only when a restarted agent would know it, too", async () => {
+  const disk = holdable(h1.book);
+  await h1.stop();
+  h1.book = disk.store;
+  await h1.start();
+  const { endpoint } = await reserve(ADDRESS);
+  await attach("d1");
+  const phase = async () => (await cluster.endpoints()).find(({ id }) => id === endpoint)?.phase;
+  await cluster.until(async () => (await phase()) === "wired");
+  const release = disk.hold(({ key }) => key === `endpoint/${endpoint}`);
+  const detached = detach("d1");
+  await cluster.until(() => !h1.driver.attached.has(endpoint));
+  // Longer than news is gathered.
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(await phase()).toBe("wired");
+  release();
+  await detached;
+  await cluster.until(async () => (await phase()) === "detached");
+});

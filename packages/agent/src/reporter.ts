@@ -93,6 +93,8 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     const gone = ids.flatMap((id) => farewells.get(id) ?? []);
     for (const id of ids) if (!book.endpoints.has(id)) settle(id, (waiter) => waiter.resolve());
     if (endpoints.length + gone.length === 0) return;
+    // Else an agent that dies now would, when it starts again, put on the wire what the controller may give to others.
+    await book.kept();
     const results = await send(endpoints, gone, signal);
     for (const { endpoint } of gone) farewells.delete(endpoint);
     const told = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
