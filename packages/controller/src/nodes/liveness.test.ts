@@ -1,6 +1,6 @@
 import { Name } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
-import { settled, startEngine } from "../testing/engine-harness.ts";
+import { type EngineHarness, settled, startEngine } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
 
 /** Two controllers over one store, a claim that node h1 serves, and node h2 that wants it. Timeout of nodes: 60 s. */
@@ -68,20 +68,61 @@ describe("a node that one controller hears and another one does not", () => {
     expect((await both.first.store.revision()) - before).toBeLessThanOrEqual(4);
   });
 
+  test("is not cut off by a takeover that was decided before it returned, and not committed yet", async () => {
+    await using both = await twoControllers();
+    const { second } = both;
+    await second.node("h1");
+    await both.sleep(14_000);
+    await second.node("h1");
+    await both.sleep(59_000);
+    // Says nothing new of the other node.
+    await second.node("h2");
+    await both.sleep(2000);
+    expect(await refusal(takenWhile(second, both.take, () => second.node("h1")))).toMatchObject({
+      code: "claim_bound",
+    });
+  });
+
+  test("is answered in the end when writing of it took longer than a quarter of its timeout", async () => {
+    await using both = await twoControllers();
+    const { store } = both.second;
+    const commit = store.commit.bind(store);
+    const gate = Promise.withResolvers<void>();
+    store.commit = async (transaction) => {
+      await gate.promise;
+      return await commit(transaction);
+    };
+    const first = both.second.node("h2");
+    await both.sleep(1);
+    const late = both.second.node("h1");
+    await both.sleep(1);
+    await both.sleep(16_000);
+    gate.resolve();
+    await expect(Promise.all([first, late])).resolves.toHaveLength(2);
+  });
+
   test("is not taken for silent by a decision that was made before it was heard elsewhere", async () => {
     await using both = await twoControllers();
     await both.sleep(75_000);
-    const { store } = both.second;
-    const commit = store.commit.bind(store);
-    let heardOf = false;
-    // The sign of life overtakes the takeover on its way to the store.
-    store.commit = async (transaction) => {
-      if (!heardOf && transaction.operations.some(({ key }) => key === "endpoints/e2")) {
-        heardOf = true;
-        await both.first.node("h1");
-      }
-      return await commit(transaction);
-    };
-    expect((await refusal(both.take())).code).toBe("claim_bound");
+    const taken = takenWhile(both.second, both.take, () => both.first.node("h1"));
+    expect((await refusal(taken)).code).toBe("claim_bound");
   });
 });
+
+/** Something happens while the takeover is on its way to the store. */
+async function takenWhile<T>(
+  { store }: EngineHarness,
+  take: () => Promise<T>,
+  happen: () => Promise<unknown>,
+): Promise<T> {
+  const commit = store.commit.bind(store);
+  let happened = false;
+  store.commit = async (transaction) => {
+    if (!happened && transaction.operations.some(({ key }) => key === "endpoints/e2")) {
+      happened = true;
+      await happen();
+    }
+    return await commit(transaction);
+  };
+  return await take();
+}

@@ -55,6 +55,8 @@ export function createLiveness(
   const toldOf = new Map<Name, Moment>();
   /** When what this process knew was written last. */
   const written = new Map<Name, number>();
+  /** Nodes that wait for their answer until it is written. */
+  const waiting = new Set<Name>();
   let writing: Promise<void> | undefined;
 
   const now = (): Moment => ({ at: clock.now(), monotonic: clock.monotonic() });
@@ -67,12 +69,15 @@ export function createLiveness(
   }
   const isSilent = (node: Name) => hereSilent(node) >= timeout && silentElsewhere(node);
 
-  /** All nodes of which there is news, in one commit. */
+  /** All nodes of which there is fresh news, in one commit. */
   async function write(): Promise<void> {
     const since = clock.monotonic();
+    // Not what was heard long ago: a node that returns has to be written anew, for a takeover that was decided before to fail on it.
     const news = [...heard].filter(
-      ([node, { monotonic }]) => monotonic >= (written.get(node) ?? Number.NEGATIVE_INFINITY),
+      ([node, { monotonic }]) =>
+        waiting.has(node) || (monotonic > since - step && monotonic >= (written.get(node) ?? Number.NEGATIVE_INFINITY)),
     );
+    waiting.clear();
     const { result } = await changer.change((draft) => {
       const known = news.flatMap(([node]) => state.nodes.get(node) ?? []);
       for (const node of known) put(draft, node);
@@ -91,6 +96,7 @@ export function createLiveness(
     // What is being written may have been gathered before this node was heard.
     while ((written.get(node) ?? Number.NEGATIVE_INFINITY) <= moment - step) {
       if (!state.nodes.has(node)) return;
+      waiting.add(node);
       writing ??= write().finally(() => {
         writing = undefined;
       });
