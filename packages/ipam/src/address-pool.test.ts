@@ -349,7 +349,7 @@ describe("subnets that change", () => {
       subnet("10.0.0.0/24", { gateway: "10.0.0.20", ranges: ["10.0.0.11-10.0.0.21"], exclusions: ["10.0.0.13"] }),
     );
     expect(pool.utilisation(0)).toEqual([
-      { subnet: "10.0.0.0/24", family: "v4", allocatable: 9n, used: 2, cooling: 1, setAside: 0, free: 7n },
+      { subnet: "10.0.0.0/24", family: "v4", allocatable: 9n, used: 2, cooling: 1, setAside: 0, free: 7n, own: [] },
     ]);
     const rest = ["14", "15", "16", "17", "18", "19", "21"].map((host) => `10.0.0.${host}`);
     expect(drain(pool, "v4", 60_000)).toEqual([...rest, "10.0.0.11"]);

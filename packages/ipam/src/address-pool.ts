@@ -1,13 +1,21 @@
 import { Cidr, type Family, HoldfastError, IpAddress } from "@holdfast/core";
 import { type AddressRange, layOut, type Subnet } from "./subnet-layout.ts";
 import { SubnetPool } from "./subnet-pool.ts";
-import type { FreeBlock, PoolOptions, SubnetUtilisation } from "./subnet-use.ts";
+import type { FreeBlock, PoolOptions, SubnetUtilisation, Wanted } from "./subnet-use.ts";
 import { waitText } from "./wait-text.ts";
 
 /** An address with the subnet that it lies in. */
 export interface Allocation {
   readonly address: IpAddress;
   readonly subnet: Cidr;
+}
+
+/** Which address will do. `now` is the time in milliseconds since 1970. */
+export interface AllocateRequest extends Wanted {
+  readonly family: Family;
+  /** Absent: any of the family. */
+  readonly subnet?: Cidr | undefined;
+  readonly now: number;
 }
 
 /** `set-aside`: not in use, and only its owner's; `outside`: in no subnet of the pool. */
@@ -40,18 +48,19 @@ export class AddressPool {
 
   /**
    * Gives an address that nobody has: the next after the one given last that has not been used, and when there is none the one released
-   * longest ago. Subnets are used up in the order in which they were added, unless one is named.
+   * longest ago. Subnets are used up in the order in which they were added, unless one is named. With `owner` one of the ranges that belong to
+   * him, without one that belongs to nobody; with `within` the first of that stretch, which lies in one subnet.
    *
    * @throws HoldfastError `pool_exhausted`: none is free (`retryable` when one is cooling down, with `retryAfterMilliseconds` in the
-   * details); `not_found`: there is no such subnet.
+   * details); `not_found`: there is no such subnet, or the owner has no range there; `address_out_of_range`: the stretch lies in no subnet.
    */
-  allocate(request: { readonly family: Family; readonly subnet?: Cidr; readonly now: number }): Allocation {
-    const candidates = this.#candidates(request.family, request.subnet);
+  allocate(request: AllocateRequest): Allocation {
+    const candidates = this.#candidates(request);
     for (const subnet of candidates) {
-      const address = subnet.allocate(request.now);
+      const address = subnet.allocate(request.now, request);
       if (address !== undefined) return { address, subnet: subnet.layout.subnet.prefix };
     }
-    throw exhausted(request.family, candidates, request.now);
+    throw exhausted(request, candidates);
   }
 
   /**
@@ -150,7 +159,7 @@ export class AddressPool {
   }
 
   /**
-   * Adds a subnet, or changes gateway, ranges and exclusions of the one with this prefix. No address in use is disturbed, also when it
+   * Adds a subnet, or changes gateway, ranges and exclusions of the one with this prefix, and whose its ranges are. No address in use is disturbed, also when it
    * lies outside the ranges afterwards.
    *
    * @throws HoldfastError `invalid_argument`: it overlaps another subnet, or contradicts itself; `address_in_use`: the new gateway
@@ -198,12 +207,34 @@ export class AddressPool {
     return [...this.#subnets.values()].map((subnet) => subnet.utilisation(now));
   }
 
-  #candidates(family: Family, prefix: Cidr | undefined): readonly SubnetPool[] {
+  #candidates({ family, subnet: prefix, owner, within }: AllocateRequest): readonly SubnetPool[] {
+    const named = within === undefined ? this.#named(family, prefix) : [this.#covering(within)];
+    const own = owner === undefined ? named : named.filter((subnet) => subnet.hasOwner(owner));
+    if (own.length > 0 || owner === undefined) return own;
+    const where = prefix === undefined ? "the network" : `subnet ${prefix}`;
+    throw new HoldfastError("not_found", `${where} has no ${family} range of ${owner}; add one`, {
+      details: { family },
+    });
+  }
+
+  #named(family: Family, prefix: Cidr | undefined): readonly SubnetPool[] {
     if (prefix === undefined) return [...this.#subnets.values()].filter((subnet) => subnet.layout.family === family);
     const subnet = this.#subnets.get(prefix);
     if (subnet !== undefined && subnet.layout.family === family) return [subnet];
     const known = [...this.#subnets.keys()].join(", ") || "none";
     throw new HoldfastError("not_found", `the network has no ${family} subnet ${prefix}; its subnets: ${known}`);
+  }
+
+  #covering({ first, last }: AddressRange): SubnetPool {
+    const subnet = this.#subnetOf(first);
+    if (this.#find(last) === subnet) return subnet;
+    const message = `${first}-${last} does not lie in one subnet: ${first} is in ${subnet.layout.subnet.prefix}, ${last} is not`;
+    throw new HoldfastError("address_out_of_range", message, { details: { address: last } });
+  }
+
+  /** Whether an owner has ranges in subnets of a family. */
+  hasOwner(owner: string, family: Family): boolean {
+    return this.#named(family, undefined).some((subnet) => subnet.hasOwner(owner));
   }
 
   #find(address: IpAddress): SubnetPool | undefined {
@@ -227,19 +258,28 @@ export class AddressPool {
   }
 }
 
-function exhausted(family: Family, subnets: readonly SubnetPool[], now: number): HoldfastError {
+function exhausted(request: AllocateRequest, subnets: readonly SubnetPool[]): HoldfastError {
+  const { family, now, owner, within } = request;
   if (subnets.length === 0) {
     return new HoldfastError("pool_exhausted", `the network has no ${family} subnet; add one`, { details: { family } });
   }
-  const sizes = subnets
-    .map((subnet) => subnet.utilisation(now))
-    .map((one) => `${one.subnet} has ${one.allocatable} (${one.used} in use, ${one.cooling} cooling down)`);
-  const next = Math.min(...subnets.map((subnet) => subnet.nextFreeAt() ?? Number.POSITIVE_INFINITY)) - now;
+  const next = Math.min(...subnets.map((subnet) => subnet.nextFreeAt(request) ?? Number.POSITIVE_INFINITY)) - now;
   const cooling = Number.isFinite(next);
   const details = { family, ...(cooling ? { retryAfterMilliseconds: next } : {}) };
   const remedy = cooling ? `the next is free in ${waitText(next)}` : "add a subnet or release claims";
-  const message = `no ${family} address is free: ${sizes.join(", ")}; ${remedy}`;
+  const which = `${owner === undefined ? "" : ` of ${owner}`}${within === undefined ? "" : ` from ${within.first} to ${within.last}`}`;
+  const message = `no ${family} address${which} is free: ${sizesText(subnets, now)}; ${remedy}`;
   return new HoldfastError("pool_exhausted", message, { details, retryable: cooling });
+}
+
+function sizesText(subnets: readonly SubnetPool[], now: number): string {
+  return subnets
+    .map((subnet) => subnet.utilisation(now))
+    .map(({ subnet, allocatable, used, cooling, own }) => {
+      const kept = own.map((one) => `, ${one.allocatable} of them for ${one.owner}`).join("");
+      return `${subnet} has ${allocatable}${kept} (${used} in use, ${cooling} cooling down)`;
+    })
+    .join(", ");
 }
 
 function checkCount(field: string, value: number): void {

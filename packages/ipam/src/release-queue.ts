@@ -1,3 +1,5 @@
+import type { Span } from "./subnet-layout.ts";
+
 interface Release {
   readonly offset: bigint;
   readonly at: number;
@@ -84,10 +86,36 @@ export class ReleaseQueue {
     return undefined;
   }
 
+  /**
+   * The one in a stretch that was released longest ago and has cooled, as of the last {@link advance}; with `cooling` also one that has not.
+   * Looks at every offset of the stretch or at every release, whatever are fewer.
+   */
+  oldestWithin(
+    { first, last }: Span,
+    { cooling = false } = {},
+  ): { readonly offset: bigint; readonly cooledAt: number } | undefined {
+    let oldest: Release | undefined;
+    for (const release of this.#within(first, last)) {
+      if ((release.cooled || cooling) && (oldest === undefined || isBefore(release, oldest))) oldest = release;
+    }
+    return oldest && { offset: oldest.offset, cooledAt: oldest.at + this.#cooldown };
+  }
+
   /** All of them with the times of their release, oldest first. */
   *releases(): Generator<{ readonly offset: bigint; readonly at: number }> {
     this.#tidy();
     for (const release of this.#queue) if (this.#isCurrent(release)) yield release;
+  }
+
+  *#within(first: bigint, last: bigint): Generator<Release> {
+    if (last - first < BigInt(this.#current.size)) {
+      for (let offset = first; offset <= last; offset++) {
+        const release = this.#current.get(offset);
+        if (release !== undefined) yield release;
+      }
+      return;
+    }
+    for (const release of this.#current.values()) if (first <= release.offset && release.offset <= last) yield release;
   }
 
   #isCurrent(release: Release): boolean {
@@ -105,4 +133,9 @@ export class ReleaseQueue {
     this.#cooled = 0;
     this.#warm = 0;
   }
+}
+
+/** Of two that were released at the same time, the one with the lower offset. */
+function isBefore(one: Release, other: Release): boolean {
+  return one.at < other.at || (one.at === other.at && one.offset < other.offset);
 }

@@ -6,6 +6,12 @@ export interface AddressRange {
   readonly last: IpAddress;
 }
 
+/** Addresses that only one owner is given, automatically and by name. */
+export interface OwnRange extends AddressRange {
+  /** e.g. `"group db"`. */
+  readonly owner: string;
+}
+
 /** A subnet as an operator describes it. */
 export interface Subnet {
   /** e.g. `"10.20.0.0/16"`. */
@@ -20,6 +26,8 @@ export interface Subnet {
   readonly ranges?: readonly AddressRange[];
   /** Never given automatically, but to those who ask for just that address: for what the platform does not manage, until it does. */
   readonly exclusions?: readonly AddressRange[];
+  /** What of the ranges belongs to owners; an owner may have several. Absent: everything is for everybody. */
+  readonly ownRanges?: readonly OwnRange[];
 }
 
 /** Offsets from the first address of the prefix, both included. */
@@ -38,8 +46,10 @@ export interface SubnetLayout {
   readonly gateway: bigint | undefined;
   /** What may be asked for: the ranges, in ascending order, apart from each other. */
   readonly ranges: readonly Span[];
-  /** What is given automatically: the ranges without exclusions and gateway, likewise. */
+  /** What is given automatically to everybody: the ranges without exclusions, gateway and what belongs to owners, likewise. */
   readonly allocatable: readonly Span[];
+  /** What belongs to owners, without exclusions and gateway, likewise. */
+  readonly own: ReadonlyMap<string, readonly Span[]>;
 }
 
 /** @throws HoldfastError `invalid_argument`: gateway, range or exclusion outside the prefix, upside down, or not a host address. */
@@ -54,6 +64,8 @@ export function layOut(subnet: Subnet): SubnetLayout {
   const excluded = exclusions.map((range) => spanOf(subnet.prefix, "exclusion", range, whole));
   const gateway = subnet.gateway === undefined ? undefined : gatewayOf(subnet.prefix, subnet.gateway, hosts);
   if (gateway !== undefined) excluded.push({ first: gateway, last: gateway });
+  const notGiven = merge(excluded);
+  const owned = ownSpans(subnet, allowed, whole);
   return {
     subnet,
     family,
@@ -61,7 +73,8 @@ export function layOut(subnet: Subnet): SubnetLayout {
     end: start + whole.last,
     gateway,
     ranges: allowed,
-    allocatable: subtract(allowed, merge(excluded)),
+    allocatable: subtract(allowed, merge([excluded, ...owned.values()].flat())),
+    own: new Map(Array.from(owned, ([owner, spans]) => [owner, subtract(merge(spans), notGiven)])),
   };
 }
 
@@ -85,6 +98,30 @@ export function spanFrom(spans: readonly Span[], offset: bigint): number {
 export function covers(spans: readonly Span[], offset: bigint): boolean {
   const span = spans[spanFrom(spans, offset)];
   return span !== undefined && span.first <= offset;
+}
+
+/** @throws HoldfastError `invalid_argument`: outside the ranges, or two owners have an address in common. */
+function ownSpans({ prefix, ownRanges = [] }: Subnet, allowed: readonly Span[], whole: Span): Map<string, Span[]> {
+  const owned = new Map<string, Span[]>();
+  const taken: OwnedSpan[] = [];
+  for (const range of ownRanges) {
+    const { owner } = range;
+    const span = spanOf(prefix, "ownRange", range, whole);
+    const fail = (reason: string): never => {
+      const message = `range ${range.first}-${range.last} of ${owner} in subnet ${prefix} ${reason}`;
+      throw new HoldfastError("invalid_argument", message, { details: { field: "ownRange" } });
+    };
+    if (subtract([span], allowed).length > 0) fail("is not inside the ranges for workloads");
+    const rival = taken.find((other) => other.owner !== owner && other.first <= span.last && span.first <= other.last);
+    if (rival !== undefined) fail(`overlaps a range of ${rival.owner}`);
+    taken.push({ ...span, owner });
+    owned.set(owner, [...(owned.get(owner) ?? []), span]);
+  }
+  return owned;
+}
+
+interface OwnedSpan extends Span {
+  readonly owner: string;
 }
 
 function hostSpan(prefix: Cidr, family: Family): Span {

@@ -3,8 +3,9 @@ import { searchBlock } from "./block-search.ts";
 import { OffsetSet } from "./offset-set.ts";
 import { ReleaseQueue } from "./release-queue.ts";
 import { SetAsides } from "./set-asides.ts";
-import { type AddressRange, covers, type Span, type SubnetLayout, sizeOf, spanFrom } from "./subnet-layout.ts";
-import type { FreeBlock, PoolOptions, SubnetUtilisation } from "./subnet-use.ts";
+import { Share } from "./share.ts";
+import { type AddressRange, covers, type Span, type SubnetLayout, sizeOf } from "./subnet-layout.ts";
+import type { FreeBlock, PoolOptions, SubnetUtilisation, Wanted } from "./subnet-use.ts";
 import { waitText } from "./wait-text.ts";
 
 /** Offset from which free blocks are looked for in a large subnet: below, addresses are given one by one. */
@@ -16,29 +17,30 @@ const BLOCKS_FROM = 65_536n;
  */
 export class SubnetPool {
   #layout: SubnetLayout;
-  readonly #rememberedReleases: number;
+  readonly #options: Required<PoolOptions>;
   readonly #occupied = new OffsetSet();
-  /** What was released and will be given again. */
-  readonly #released: ReleaseQueue;
+  /** What everybody is given. */
+  #common: Share;
+  /** What owners of ranges are given. */
+  #own: ReadonlyMap<string, Share>;
   /** What was released and is only given to who asks for it: forgotten when it has cooled. */
   readonly #releasedAside: ReleaseQueue;
+  /** What belongs to owners of ranges. */
+  #ranges: SetAsides;
   readonly #setAsides = new SetAsides();
   readonly #idle = new OffsetSet();
   #idleCount = 0;
   /** Where the next search for a free block begins. Undefined: none was made yet. */
   #blockCursor: bigint | undefined;
   #used = 0;
-  /** How many allocatable addresses are not occupied. */
-  #unused: bigint;
-  /** The offset that was given last. */
-  #cursor = -1n;
 
   constructor(layout: SubnetLayout, options: Required<PoolOptions>) {
     this.#layout = layout;
-    this.#rememberedReleases = options.rememberedReleases;
-    this.#released = new ReleaseQueue(options.cooldownMilliseconds);
+    this.#options = options;
     this.#releasedAside = new ReleaseQueue(options.cooldownMilliseconds);
-    this.#unused = sizeOf(layout.allocatable);
+    this.#common = this.#shareWith(layout.allocatable);
+    this.#own = this.#sharesOf(layout);
+    this.#ranges = rangesOf(layout);
   }
 
   get layout(): SubnetLayout {
@@ -49,13 +51,19 @@ export class SubnetPool {
     return this.#used;
   }
 
-  /** The next unused address after the one given last; when there is none, the one released longest ago; undefined when none is free. */
-  allocate(now: number): IpAddress | undefined {
-    this.#advance(now);
-    const offset = this.#unused > 0n ? this.#nextUnused() : this.#oldestCooled();
+  /**
+   * The next unused address after the one given last; when there is none, the one released longest ago; undefined when none is free. With `owner`
+   * one of his ranges, with `within` one of that part, which need not lie in this subnet.
+   */
+  allocate(now: number, { owner, within }: Wanted = {}): IpAddress | undefined {
+    const share = owner === undefined ? this.#common : this.#own.get(owner);
+    if (share === undefined) return undefined;
+    this.#advanceShare(share, now);
+    const offset =
+      within === undefined ? share.next(this.#occupied) : share.nextWithin(this.#occupied, this.#spanOf(within));
     if (offset === undefined) return undefined;
     this.#use(offset);
-    this.#cursor = offset;
+    if (within === undefined) share.cursor = offset;
     return this.#addressOf(offset);
   }
 
@@ -69,8 +77,8 @@ export class SubnetPool {
       throw new HoldfastError("address_out_of_range", message, { details: { address, subnet: subnet.prefix } });
     }
     if (this.isUsed(address)) throw this.#refusal(address, "used", "is in use");
-    const owner = this.ownerOf(address);
-    if (owner !== by.owner && this.#idle.has(offset)) {
+    const owner = (this.#idle.has(offset) ? this.#setAsides : this.#ranges).at(offset)?.owner;
+    if (owner !== undefined && owner !== by.owner) {
       throw this.#refusal(address, "set-aside", `is set aside for ${owner}`);
     }
     const wait = (this.#releaseQueueOf(offset)?.cooledAt(offset) ?? now) - now;
@@ -87,13 +95,19 @@ export class SubnetPool {
     this.#used--;
     if (this.#setAsides.at(offset) === undefined) this.#cool(offset, at);
     else this.#rest(offset);
-    this.#advance(at);
+    this.#advanceShare(this.#common, at);
     return true;
   }
 
   /** Who the address is set aside for, whether in use or not. */
   ownerOf(address: IpAddress): string | undefined {
-    return this.#setAsides.isEmpty ? undefined : this.#setAsides.at(this.#offsetOf(address))?.owner;
+    const offset = this.#offsetOf(address);
+    return (this.#setAsides.at(offset) ?? this.#ranges.at(offset))?.owner;
+  }
+
+  /** Whether the owner has ranges here. */
+  hasOwner(owner: string): boolean {
+    return this.#own.has(owner);
   }
 
   /** @throws HoldfastError `address_in_use`: part of it is another owner's. */
@@ -122,14 +136,14 @@ export class SubnetPool {
       this.#idleCount--;
       this.#cool(offset, at);
     }
-    this.#advance(at);
+    this.#advanceShare(this.#common, at);
   }
 
   /** A part of this size, a power of two, in which all that is given automatically is free; undefined when none was found. */
   freeBlock(size: bigint, now: number): FreeBlock | undefined {
     const { allocatable, end, family, start } = this.#layout;
     if (size > end - start + 1n) return undefined;
-    this.#advance(now);
+    this.#advanceShare(this.#common, now);
     const middle = (end - start + 1n) / 2n;
     const from = this.#blockCursor ?? (middle < BLOCKS_FROM ? middle : BLOCKS_FROM);
     const isFree = (offset: bigint) => !this.#occupied.has(offset) || this.#hasCooled(offset, now);
@@ -151,7 +165,8 @@ export class SubnetPool {
     this.#used--;
     if (this.#setAsides.at(offset) === undefined) this.#vacate(offset);
     else this.#rest(offset);
-    if (offset === this.#cursor) this.#cursor = offset - 1n;
+    const share = this.#shareOf(offset);
+    if (share?.cursor === offset) share.cursor = offset - 1n;
     return true;
   }
 
@@ -159,7 +174,8 @@ export class SubnetPool {
   restoreUsed(offset: bigint): void {
     if (this.#isUsed(offset)) throw this.#refusal(this.#addressOf(offset), "used", "is on record twice");
     this.#use(offset);
-    if (offset > this.#cursor && covers(this.#layout.allocatable, offset)) this.#cursor = offset;
+    const share = this.#shareOf(offset);
+    if (share !== undefined && offset > share.cursor) share.cursor = offset;
   }
 
   restoreReleased(address: IpAddress, at: number): void {
@@ -176,11 +192,14 @@ export class SubnetPool {
       const address = this.#addressOf(gateway);
       if (this.isUsed(address)) throw this.#refusal(address, "used", "is in use and cannot become the gateway");
     }
-    const releases = [...this.#released.releases(), ...this.#releasedAside.releases()];
+    const releases = [...this.#queues()].flatMap((queue) => [...queue.releases()]).sort((a, b) => a.at - b.at);
     for (const { offset } of releases) this.#releaseQueueOf(offset)?.delete(offset);
+    const { cursor } = this.#common;
+    const cursors = new Map(Array.from(this.#own, ([owner, share]) => [owner, share.cursor]));
     this.#layout = layout;
-    this.#unused = sizeOf(layout.allocatable);
-    for (const { first, last } of layout.allocatable) this.#unused -= BigInt(this.#occupied.count(first, last));
+    this.#common = this.#shareWith(layout.allocatable, cursor);
+    this.#own = this.#sharesOf(layout, cursors);
+    this.#ranges = rangesOf(layout);
     for (const { offset, at } of releases) this.#cool(offset, at);
   }
 
@@ -198,21 +217,24 @@ export class SubnetPool {
   }
 
   utilisation(now: number): SubnetUtilisation {
-    this.#advance(now);
+    for (const share of [this.#common, ...this.#own.values()]) this.#advanceShare(share, now);
     return {
       subnet: this.#layout.subnet.prefix,
       family: this.#layout.family,
-      allocatable: sizeOf(this.#layout.allocatable),
+      allocatable: [this.#common, ...this.#own.values()].reduce((sum, { spans }) => sum + sizeOf(spans), 0n),
       used: this.#used,
-      cooling: this.#released.cooling + this.#releasedAside.cooling,
+      cooling: [...this.#queues()].reduce((sum, { cooling }) => sum + cooling, 0),
       setAside: this.#idleCount,
-      free: this.#unused + BigInt(this.#released.cooled),
+      free: this.#common.free,
+      own: Array.from(this.#own, ([owner, { spans, free }]) => ({ owner, allocatable: sizeOf(spans), free })),
     };
   }
 
   /** When the next released address will have cooled down and be free; undefined when there is none. */
-  nextFreeAt(): number | undefined {
-    return this.#released.oldest()?.cooledAt;
+  nextFreeAt({ owner, within }: Wanted = {}): number | undefined {
+    const released = (owner === undefined ? this.#common : this.#own.get(owner))?.released;
+    if (within === undefined) return released?.oldest()?.cooledAt;
+    return released?.oldestWithin(this.#spanOf(within), { cooling: true })?.cooledAt;
   }
 
   /** e.g. `"10.20.0.10-10.20.0.99, 10.20.1.1"`. */
@@ -221,24 +243,6 @@ export class SubnetPool {
       .map(({ first, last }) => [this.#addressOf(first), this.#addressOf(last)])
       .map(([first, last]) => (first === last ? first : `${first}-${last}`))
       .join(", ");
-  }
-
-  #nextUnused(): bigint | undefined {
-    const spans = this.#layout.allocatable;
-    const start = this.#cursor + 1n;
-    const begin = spanFrom(spans, start);
-    for (let step = 0; step <= spans.length; step++) {
-      const span = spans[(begin + step) % spans.length];
-      if (span === undefined) continue;
-      const from = step === 0 && span.first < start && start <= span.last ? start : span.first;
-      const offset = this.#occupied.nextAbsent(from);
-      if (offset <= span.last) return offset;
-    }
-    return undefined;
-  }
-
-  #oldestCooled(): bigint | undefined {
-    return this.#released.cooled > 0 ? this.#released.oldest()?.offset : undefined;
   }
 
   #use(offset: bigint): void {
@@ -259,24 +263,31 @@ export class SubnetPool {
   }
 
   #hasCooled(offset: bigint, now: number): boolean {
-    const cooledAt = this.#released.cooledAt(offset);
+    const cooledAt = this.#common.released.cooledAt(offset);
     return cooledAt !== undefined && cooledAt <= now;
   }
 
   #occupy(offset: bigint): void {
-    if (this.#occupied.add(offset) && covers(this.#layout.allocatable, offset)) this.#unused--;
+    if (!this.#occupied.add(offset)) return;
+    const share = this.#shareOf(offset);
+    if (share !== undefined) share.unused--;
+  }
+
+  #vacate(offset: bigint): void {
+    if (!this.#occupied.delete(offset)) return;
+    const share = this.#shareOf(offset);
+    if (share !== undefined) share.unused++;
   }
 
   #cool(offset: bigint, at: number): void {
-    const queue = covers(this.#layout.allocatable, offset) ? this.#released : this.#releasedAside;
-    queue.add(offset, at);
+    (this.#shareOf(offset)?.released ?? this.#releasedAside).add(offset, at);
   }
 
   /** Without forgetting, addresses that come and go in a large subnet would pile up without end. */
-  #advance(now: number): void {
-    this.#released.advance(now);
+  #advanceShare({ released }: Share, now: number): void {
+    released.advance(now);
     this.#releasedAside.advance(now);
-    while (this.#released.cooled > this.#rememberedReleases) this.#forgetOldest(this.#released);
+    while (released.cooled > this.#options.rememberedReleases) this.#forgetOldest(released);
     while (this.#releasedAside.cooled > 0) this.#forgetOldest(this.#releasedAside);
   }
 
@@ -287,12 +298,32 @@ export class SubnetPool {
     this.#vacate(offset);
   }
 
-  #vacate(offset: bigint): void {
-    if (this.#occupied.delete(offset) && covers(this.#layout.allocatable, offset)) this.#unused++;
+  #releaseQueueOf(offset: bigint): ReleaseQueue | undefined {
+    const queue = this.#shareOf(offset)?.released ?? this.#releasedAside;
+    return queue.has(offset) ? queue : undefined;
   }
 
-  #releaseQueueOf(offset: bigint): ReleaseQueue | undefined {
-    return [this.#released, this.#releasedAside].find((queue) => queue.has(offset));
+  *#queues(): Generator<ReleaseQueue> {
+    for (const { released } of [this.#common, ...this.#own.values()]) yield released;
+    yield this.#releasedAside;
+  }
+
+  /** Undefined: it is not given automatically. */
+  #shareOf(offset: bigint): Share | undefined {
+    if (this.#common.has(offset)) return this.#common;
+    const share = this.#own.get(this.#ranges.at(offset)?.owner ?? "");
+    return share?.has(offset) === true ? share : undefined;
+  }
+
+  #shareWith(spans: readonly Span[], cursor = -1n): Share {
+    const share = new Share(spans, this.#options.cooldownMilliseconds);
+    for (const { first, last } of spans) share.unused -= BigInt(this.#occupied.count(first, last));
+    share.cursor = cursor;
+    return share;
+  }
+
+  #sharesOf({ own }: SubnetLayout, cursors?: ReadonlyMap<string, bigint>): ReadonlyMap<string, Share> {
+    return new Map(Array.from(own, ([owner, spans]) => [owner, this.#shareWith(spans, cursors?.get(owner))]));
   }
 
   #refusal(address: IpAddress, reason: "used" | "cooling" | "gateway" | "set-aside", message: string): HoldfastError {
@@ -311,4 +342,14 @@ export class SubnetPool {
   #addressOf(offset: bigint): IpAddress {
     return IpAddress.fromBigInt(this.#layout.family, this.#layout.start + offset);
   }
+}
+
+function rangesOf({ subnet, start }: SubnetLayout): SetAsides {
+  const ranges = new SetAsides();
+  for (const { first, last, owner } of subnet.ownRanges ?? []) {
+    const span = { first: IpAddress.toBigInt(first) - start, last: IpAddress.toBigInt(last) - start };
+    ranges.remove(span);
+    ranges.add({ ...span, owner });
+  }
+  return ranges;
 }

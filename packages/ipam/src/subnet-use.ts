@@ -5,7 +5,7 @@ import type { AddressRange } from "./subnet-layout.ts";
 export interface SubnetUtilisation {
   readonly subnet: Cidr;
   readonly family: Family;
-  /** Addresses that can be given automatically: ranges without exclusions and gateway. */
+  /** Addresses that can be given automatically, to everybody or to owners of ranges: ranges without exclusions and gateway. */
   readonly allocatable: bigint;
   /** Addresses in use, those included that are not allocatable. */
   readonly used: number;
@@ -13,8 +13,18 @@ export interface SubnetUtilisation {
   readonly cooling: number;
   /** Addresses that only an owner of theirs may have, and that are not in use. */
   readonly setAside: number;
-  /** Addresses that would be given automatically now. */
+  /** Addresses that would be given automatically now, to everybody. */
   readonly free: bigint;
+  /** Owners of ranges: how much they have, and how much of it they would be given now. */
+  readonly own: readonly { readonly owner: string; readonly allocatable: bigint; readonly free: bigint }[];
+}
+
+/** Which of a subnet's addresses will do. */
+export interface Wanted {
+  /** One of his ranges. Absent: what is for everybody. */
+  readonly owner?: string | undefined;
+  /** Absent: anywhere. */
+  readonly within?: AddressRange | undefined;
 }
 
 /** An aligned part of a subnet that is free. */
