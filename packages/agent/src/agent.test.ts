@@ -145,6 +145,19 @@ describe("the life of a container", () => {
     expect(claim.binding).toBeUndefined();
   });
 
+  test("has all addresses of its claim, and each gateway once", async () => {
+    const body = { identity: "redis-0", addresses: [address, "10.20.0.8", "10.20.0.9"] };
+    await world.client.call(routes.createClaim, { params: { tenant, network }, body }, { signal });
+    const reserved = await reserve({ address: IpAddress.parse("10.20.0.9") });
+    expect(reserved.addresses).toEqual(body.addresses);
+    expect(reserved.mac).toBe("02:64:0a:14:00:07");
+    expect((await attach("d1")).gateways).toEqual(["10.20.0.1"]);
+    expect(world.driver.journal).toContain(`attach ${reserved.endpoint} ${body.addresses.join(",")}`);
+    await detach("d1");
+    await world.agent.workloads.unreserve({ tenant, network, address: IpAddress.parse("10.20.0.8") }, signal);
+    expect(await world.endpoints()).toEqual([]);
+  });
+
   test("asked twice at every step, it takes nothing more and gives the same answers", async () => {
     const first = await world.agent.workloads.reserve(docker, signal);
     const again = await world.agent.workloads.reserve(docker, signal);

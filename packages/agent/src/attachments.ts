@@ -240,10 +240,11 @@ function interfaceOf(endpoint: LocalEndpoint, port: AttachedPort, network: Wired
   };
 }
 
-/** The gateway of the subnet that each address lies in. */
+/** The gateways of the subnets that its addresses lie in, each once. */
 function gatewaysFor(endpoint: LocalEndpoint, network: WiredNetwork): AttachedInterface["gateways"] {
-  return endpoint.addresses.flatMap((address) => {
+  const gateways = endpoint.addresses.flatMap((address) => {
     const subnet = network.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
     return subnet?.gateway ?? [];
   });
+  return [...new Set(gateways)];
 }

@@ -138,6 +138,28 @@ describe("node blocks", () => {
   });
 });
 
+describe("holdfast subnet", () => {
+  test("set-group and remove-group say what was done", async () => {
+    const path = "/v1/tenants/default/networks/web/subnets/10.20.0.0%2F16/groups/db";
+    const { run, seen, screen } = terminal({
+      [`PUT ${path}`]: { body: network },
+      [`DELETE ${path}`]: { body: network },
+    });
+    expect(await run("subnet set-group 10.20.0.0/16 db 10.20.1.0-10.20.1.31 10.20.2.7 -n web")).toBe(0);
+    expect(seen[0]?.body).toEqual({
+      ranges: [
+        { first: "10.20.1.0", last: "10.20.1.31" },
+        { first: "10.20.2.7", last: "10.20.2.7" },
+      ],
+    });
+    expect(await run("subnet remove-group 10.20.0.0/16 db -n web")).toBe(0);
+    expect(screen.out).toBe(
+      "10.20.1.0-10.20.1.31, 10.20.2.7 of 10.20.0.0/16 set aside for group db in default/web\n" +
+        "ranges of group db in 10.20.0.0/16 of default/web given back\n",
+    );
+  });
+});
+
 describe("holdfast claim", () => {
   test("create prints identity, address and MAC on one line", async () => {
     const { run, screen } = terminal({ "POST /v1/tenants/default/networks/web/claims": { status: 201, body: claim } });
@@ -212,6 +234,13 @@ describe("holdfast claim", () => {
     const { run, seen } = terminal({ "GET /v1/tenants/blue/networks/web/claims/redis-0": { body: claim } });
     expect(await run("claim get redis-0 --network web --tenant blue -o json")).toBe(0);
     expect(seen[0]?.request).toBe("GET /v1/tenants/blue/networks/web/claims/redis-0");
+  });
+
+  test("create says how many addresses, and out of what", async () => {
+    const { run, seen } = terminal({ "POST /v1/tenants/default/networks/web/claims": { status: 201, body: claim } });
+    expect(await run("claim create lb-0 -n web --count 4 --range 10.20.1.0-10.20.1.63 --group db")).toBe(0);
+    const range = { first: "10.20.1.0", last: "10.20.1.63" };
+    expect(seen[0]?.body).toMatchObject({ identity: "lb-0", count: 4, range, group: "db" });
   });
 
   test("retentions are read as people write them", () => {
@@ -297,6 +326,13 @@ describe("subnets on the command line", () => {
       ranges: [{ first: "10.20.1.0", last: "10.20.1.9" }],
       exclusions: [{ first: "10.20.1.4", last: "10.20.1.4" }],
     });
+    expect(parseSubnet("fd00:20::/64,group=db:fd00:20::10-fd00:20::1f")).toEqual({
+      prefix: "fd00:20::/64",
+      ranges: [],
+      exclusions: [],
+      groupRanges: [{ group: "db", first: "fd00:20::10", last: "fd00:20::1f" }],
+    });
+    expect(() => parseSubnet("10.20.0.0/16,group=db")).toThrow("write group=NAME:FIRST-LAST");
     expect(() => parseSubnet("10.20.0.0/16,gw=1")).toThrow("gw=1 is none of gateway=, range=, exclude=");
   });
 });
@@ -331,8 +367,8 @@ describe("holdfast subnet", () => {
     const { run, screen } = terminal({ [`GET ${path}`]: { body: { items } } });
     await run("subnet list --network web");
     expect(screen.out).toMatchInlineSnapshot(`
-      "PREFIX        GATEWAY    RANGES  STATE                   CAPACITY  USED  HELD  COOLING  FREE
-      10.20.0.0/16  10.20.0.1  -       draining, then removed  9         2     1     0        0
+      "PREFIX        GATEWAY    RANGES  STATE                   GROUPS  CAPACITY  USED  HELD  COOLING  FREE
+      10.20.0.0/16  10.20.0.1  -       draining, then removed  -       9         2     1     0        0
       "
     `);
   });

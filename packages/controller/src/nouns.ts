@@ -14,6 +14,7 @@ import { createLedgerReader, type LedgerReader } from "./ledger/reading.ts";
 import { createRefusalLog, type RefusalLog } from "./ledger/refusal-log.ts";
 import { createLedgerRetention, type LedgerRetention, type RetentionOptions } from "./ledger/retention.ts";
 import { createDraining, type Draining } from "./networks/draining.ts";
+import { createGroupRanges, type GroupRanges } from "./networks/group-ranges.ts";
 import { createNetworks, type Networks } from "./networks/networks.ts";
 import { createSubnets, type Subnets } from "./networks/subnets.ts";
 import { createTenants, type Tenants } from "./networks/tenants.ts";
@@ -34,6 +35,7 @@ export interface Nouns {
   readonly networks: Networks;
   readonly subnets: Subnets;
   readonly draining: Draining;
+  readonly groupRanges: GroupRanges;
   readonly usage: Usage;
   readonly claims: Claims;
   readonly bulk: BulkClaims;
@@ -93,6 +95,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     networks: createNetworks(platform),
     subnets: createSubnets(platform),
     draining: createDraining(platform),
+    groupRanges: createGroupRanges(platform),
     usage: createUsage(platform),
     claims: createClaims(platform, drafts),
     bulk: createBulkClaims(platform, drafts),

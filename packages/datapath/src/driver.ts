@@ -56,7 +56,7 @@ export interface EndpointWiring {
   readonly id: string;
   /** Network id, e.g. `"n7"`. */
   readonly network: string;
-  /** At most one per family. */
+  /** The first of each family is the one that a published port leads to. */
   readonly addresses: readonly IpAddress[];
   readonly mac: MacAddress;
   readonly epoch: number;

@@ -10,6 +10,13 @@ import {
   revisionField,
   timeField,
 } from "./fields.ts";
+import { rangeSchema } from "./subnet.ts";
+
+/** How many addresses a claim may have, of both families together. */
+export const MOST_CLAIM_ADDRESSES = 32;
+
+/** Of one claim: the IPv4 addresses first, never empty. The first of each family is the one that its MAC and runtimes go by. */
+export const claimAddressesField = z.array(addressField).min(1).max(MOST_CLAIM_ADDRESSES);
 
 /** How long a claim outlives its endpoint. */
 export const retentionSchema = z
@@ -36,9 +43,11 @@ export const claimSchema = z
     tenant: nameField,
     network: nameField,
     identity: identityField,
-    /** At most one per family; the IPv4 address first. Never empty. */
-    addresses: z.array(addressField).min(1).max(2),
+    addresses: claimAddressesField,
+    /** Follows from the first address. */
     mac: macField,
+    /** Whose ranges it was taken from, and may take from. Absent: what is for everybody. */
+    group: nameField.optional(),
     retention: retentionSchema,
     /** Grows with every binding; a node that holds a smaller one has lost the claim. 0: never bound. */
     epoch: z.int().min(0),
@@ -58,9 +67,15 @@ export type Claim = z.output<typeof claimSchema>;
 export const newClaimSchema = z
   .strictObject({
     identity: identityField,
-    /** Exact addresses, at most one per family. Absent: the next free one of every family that the network has. */
-    addresses: z.array(addressField).min(1).max(2).optional(),
-    /** Take the address from this subnet of the network. */
+    /** Exact addresses. Absent: free ones of every family that the network has, all or none. */
+    addresses: claimAddressesField.optional(),
+    /** How many of each family. Absent: 1. */
+    count: z.int().min(1).max(MOST_CLAIM_ADDRESSES).optional(),
+    /** Take them from this part of one subnet, and none of the other family. */
+    range: rangeSchema.optional(),
+    /** Take them from the ranges that subnets set aside for this group; of a family in which it has none, from what is for everybody. */
+    group: nameField.optional(),
+    /** Take them from this subnet of the network, and none of the other family. */
     subnet: cidrField.optional(),
     retention: retentionSchema.default({ kind: "reserved" }),
     labels: labelsField.default({}),

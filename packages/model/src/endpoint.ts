@@ -1,13 +1,6 @@
 import { z } from "zod";
-import {
-  addressField,
-  endpointIdField,
-  identityField,
-  macField,
-  nameField,
-  revisionField,
-  timeField,
-} from "./fields.ts";
+import { claimAddressesField } from "./claim.ts";
+import { endpointIdField, identityField, macField, nameField, revisionField, timeField } from "./fields.ts";
 import { phaseSchema } from "./phase.ts";
 
 /** One step in an endpoint's life. */
@@ -44,7 +37,7 @@ export const endpointSchema = z
     node: nameField,
     /** The claim's epoch that this endpoint was given. */
     epoch: z.int().min(1),
-    addresses: z.array(addressField).min(1).max(2),
+    addresses: claimAddressesField,
     mac: macField,
     phase: phaseSchema,
     /** Newest last; the oldest of more than 32 fall away. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { claimSchema } from "./claim.ts";
+import { claimSchema, MOST_CLAIM_ADDRESSES } from "./claim.ts";
 import { endpointSchema, transitionSchema, workloadSchema } from "./endpoint.ts";
 import { addressField, endpointIdField, identityField, nameField, timeField } from "./fields.ts";
 import { wiredNetworkSchema } from "./node-feed.ts";
@@ -41,7 +41,7 @@ export const endpointReportSchema = z
     /** Whose addresses it has. Tells an endpoint that was superseded from one that the controller has never heard of. */
     claim: z.strictObject({ tenant: nameField, network: nameField, identity: identityField }).optional(),
     /** The addresses that it has on its node. */
-    addresses: z.array(addressField).max(2).optional(),
+    addresses: z.array(addressField).max(MOST_CLAIM_ADDRESSES).optional(),
     /**
      * The node made this endpoint by itself while no controller could be reached: it takes over the claim from an endpoint of the same
      * node. Accepted only when that one still has the claim at the same epoch, else refused with `claim_bound`.

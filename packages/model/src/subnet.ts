@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { addressField, cidrField, timeField } from "./fields.ts";
+import { addressField, cidrField, nameField, timeField } from "./fields.ts";
 
 /** Addresses from `first` to `last`, both included. */
 export const rangeSchema = z
@@ -25,6 +25,12 @@ export const subnetDrainSchema = z
   .meta({ id: "SubnetDrain" });
 export type SubnetDrain = z.output<typeof subnetDrainSchema>;
 
+/** What is set aside for a group: nobody else gets an address of it, neither automatically nor by name. */
+export const groupRangeSchema = z
+  .strictObject({ group: nameField, first: addressField, last: addressField })
+  .meta({ id: "GroupRange", examples: [{ group: "db", first: "10.20.1.0", last: "10.20.1.31" }] });
+export type GroupRange = z.output<typeof groupRangeSchema>;
+
 /** A prefix of a network: addresses on one link. */
 export const subnetSchema = z
   .strictObject({
@@ -37,6 +43,8 @@ export const subnetSchema = z
     exclusions: z.array(rangeSchema).max(256),
     /** Absent: it gives addresses. */
     draining: drainingSchema.optional(),
+    /** Parts of the ranges that belong to groups. Absent: none. */
+    groupRanges: z.array(groupRangeSchema).max(256).optional(),
   })
   .meta({ id: "Subnet" });
 export type Subnet = z.output<typeof subnetSchema>;
@@ -48,6 +56,14 @@ export const newSubnetSchema = z
     gateway: addressField.nullable().optional(),
     ranges: z.array(rangeSchema).max(64).default([]),
     exclusions: z.array(rangeSchema).max(256).default([]),
+    /** Absent: none. */
+    groupRanges: z.array(groupRangeSchema).max(256).optional(),
   })
   .meta({ id: "NewSubnet" });
 export type NewSubnet = z.output<typeof newSubnetSchema>;
+
+/** Takes the place of all ranges that a group has in a subnet. */
+export const groupRangesSchema = z
+  .strictObject({ ranges: z.array(rangeSchema).min(1).max(64) })
+  .meta({ id: "GroupRanges" });
+export type GroupRanges = z.output<typeof groupRangesSchema>;

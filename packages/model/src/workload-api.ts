@@ -72,7 +72,7 @@ export interface ReservedAddresses {
   /** The agent's id of the endpoint. */
   readonly endpoint: string;
   readonly identity: Identity;
-  /** At most one per family, IPv4 first. */
+  /** Of the claim, IPv4 first. A runtime that has one address of a family only takes the first. */
   readonly addresses: readonly IpAddress[];
   readonly mac: MacAddress;
   readonly network: WiredNetwork;

@@ -8,6 +8,7 @@ import { type Column, formatDetails } from "../output/table.ts";
 import { ageText, boundText, labelText, retentionText } from "../output/words.ts";
 import { bulkOptions, isSingle, namedItems, replicasOf, runBulk } from "./claim-bulk.ts";
 import { labelChange, parseLabels } from "./labels.ts";
+import { parseRange } from "./subnet-text.ts";
 
 const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
 const byIdentity = ["<identity>", "Name of the workload.", "claim"] as const;
@@ -28,6 +29,7 @@ function details({ io }: Context, claim: Claim): string {
     ["network", `${claim.tenant}/${claim.network}`],
     ["address", claim.addresses.join(", ")],
     ["MAC", claim.mac],
+    ...(claim.group === undefined ? [] : [["group", claim.group] as const]),
     ["retention", retentionText(claim.retention)],
     ["bound to", boundText(claim)],
     ["epoch", String(claim.epoch)],
@@ -54,8 +56,11 @@ export const claimCommands: readonly CommandDefinition[] = [
     args: [["[identities...]", "Stable names of workloads, e.g. redis-0 or prod/mysql-1.", "none"]],
     options: [
       ofNetwork,
-      ["-a, --address <address...>", "Exact addresses, one per family. Absent: the next free ones."],
-      ["--subnet <cidr>", "Take the address from this subnet."],
+      ["-a, --address <address...>", "Exact addresses. Absent: the next free ones of every family."],
+      ["--count <number>", "How many addresses of each family. Absent: 1."],
+      ["--range <first-last>", "Take the addresses from this part of a subnet."],
+      ["--subnet <cidr>", "Take the addresses from this subnet."],
+      ["--group <name>", "Take the addresses from the ranges that are set aside for this group."],
       ["--retention <retention>", RETENTION_HELP],
       ["-l, --label <key=value...>", "Labels."],
       ["--replicas <number>", "As many claims for each identity, named IDENTITY-0, IDENTITY-1 and so on."],
@@ -65,15 +70,23 @@ export const claimCommands: readonly CommandDefinition[] = [
       "claim create redis-0 --network web",
       "claim create prod/mysql-1 --network web --address 10.20.0.7",
       "claim create job-17 --network web --retention sticky:1h",
+      "claim create lb-0 --network web --count 4 --range 10.20.1.0-10.20.1.63",
+      "claim create mysql-1 --network web --group db",
       "claim create redis --network web --replicas 3",
       "claim create -f identities.yaml --network web --mode each --dry-run",
     ],
     async run(context, identities, options) {
       const addresses = texts(options, "address");
       const subnet = text(options, "subnet");
+      const count = text(options, "count");
+      const range = text(options, "range");
+      const group = text(options, "group");
       const wanted = {
         ...(addresses.length === 0 ? {} : { addresses: [...addresses] }),
+        ...(count === undefined ? {} : { count: Number(count) }),
+        ...(range === undefined ? {} : { range: parseRange(range) }),
         ...(subnet === undefined ? {} : { subnet }),
+        ...(group === undefined ? {} : { group }),
         retention: parseRetention(text(options, "retention") ?? "reserved"),
         labels: parseLabels(texts(options, "label")),
       };

@@ -10,7 +10,7 @@ import { labelChange, parseLabels } from "./labels.ts";
 import { networkBlockCommands, nodeBlocksOf } from "./node-blocks.ts";
 import { parseSubnet } from "./subnet-text.ts";
 
-const SUBNET_HELP = "CIDR with ,gateway=A|none ,range=A-B ,exclude=A[-B]; may be repeated.";
+const SUBNET_HELP = "CIDR with ,gateway=A|none ,range=A-B  ,exclude=A[-B] ,group=NAME:A-B; may be repeated.";
 
 function details({ io }: Context, network: Network): string {
   return formatDetails([

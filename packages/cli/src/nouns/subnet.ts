@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import { type CommandDefinition, flag, text } from "../define-command.ts";
 import { printList, printObject } from "../output/print.ts";
 import { usageColumns } from "../output/words.ts";
-import { parseSubnet } from "./subnet-text.ts";
+import { parseRange, parseSubnet } from "./subnet-text.ts";
 
 const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
 
@@ -25,7 +25,7 @@ export const subnetCommands: readonly CommandDefinition[] = [
     name: "create",
     aliases: ["add"],
     summary: "Add a subnet to a network that may be in use.",
-    args: [["<subnet>", "CIDR with ,gateway=A|none ,range=A-B ,exclude=A[-B].", "none"]],
+    args: [["<subnet>", "CIDR with ,gateway=A|none ,range=A-B ,exclude=A[-B] ,group=NAME:A-B.", "none"]],
     options: [ofNetwork],
     examples: ["subnet create 10.21.0.0/16 --network web"],
     async run(context, [subnet = ""], options) {
@@ -55,6 +55,11 @@ export const subnetCommands: readonly CommandDefinition[] = [
             text: ({ subnet }) => subnet.ranges.map(({ first, last }) => `${first}-${last}`).join(","),
           },
           { title: "STATE", text: ({ subnet }) => drainText(subnet) },
+          {
+            title: "GROUPS",
+            text: ({ subnet }) =>
+              (subnet.groupRanges ?? []).map(({ group, first, last }) => `${group}:${first}-${last}`).join(","),
+          },
           ...usageColumns.map(({ title, text: cell }) => ({
             title,
             text: ({ usage }: (typeof items)[number]) => cell(usage),
@@ -88,6 +93,46 @@ export const subnetCommands: readonly CommandDefinition[] = [
       const params = { tenant, network: text(options, "network") ?? "", prefix };
       const changed = await client.call(routes.undrainSubnet, { params }, call);
       printObject(io, output, changed, `subnet ${prefix} of ${tenant}/${params.network} gives addresses again\n`);
+    },
+  },
+  {
+    name: "set-group",
+    summary: "Set ranges of a subnet aside for a group, in place of those that it has there. What is in use stays so.",
+    args: [
+      ["<prefix>", "CIDR of the subnet.", "none"],
+      ["<group>", "Name of the group.", "none"],
+      ["<ranges...>", "FIRST-LAST, or one address; as many as needed.", "none"],
+    ],
+    options: [ofNetwork],
+    examples: ["subnet set-group 10.20.0.0/16 db 10.20.1.0-10.20.1.31 --network web"],
+    async run(context, [prefix = "", group = "", ...ranges], options) {
+      const { client, tenant, call, io, output } = context;
+      const params = { tenant, network: text(options, "network") ?? "", prefix, group };
+      const body = { ranges: ranges.map(parseRange) };
+      const network = await client.call(routes.setGroupRanges, { params, body }, call);
+      const done = `${ranges.join(", ")} of ${prefix} set aside for group ${group} in ${tenant}/${network.name}\n`;
+      printObject(io, output, network, done);
+    },
+  },
+  {
+    name: "remove-group",
+    summary: "Give a group's ranges of a subnet back to everybody. Its claims keep their addresses.",
+    args: [
+      ["<prefix>", "CIDR of the subnet.", "none"],
+      ["<group>", "Name of the group.", "none"],
+    ],
+    options: [ofNetwork],
+    examples: ["subnet remove-group 10.20.0.0/16 db --network web"],
+    async run(context, [prefix = "", group = ""], options) {
+      const { client, tenant, call, io, output } = context;
+      const params = { tenant, network: text(options, "network") ?? "", prefix, group };
+      const network = await client.call(routes.removeGroupRanges, { params }, call);
+      printObject(
+        io,
+        output,
+        network,
+        `ranges of group ${group} in ${prefix} of ${tenant}/${network.name} given back\n`,
+      );
     },
   },
   {

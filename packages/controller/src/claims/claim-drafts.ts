@@ -1,36 +1,23 @@
-import {
-  type Cidr,
-  Cidr as CidrOf,
-  HoldfastError,
-  type Identity,
-  IpAddress,
-  MacAddress,
-  type Name,
-} from "@holdfast/core";
+import { HoldfastError, type IpAddress, MacAddress } from "@holdfast/core";
 import type { Claim, Endpoint, Retention } from "@holdfast/model";
-import { expectBlockUnchanged, refuseSetAside, withholdFromNodes } from "../blocks/block-drafts.ts";
+import { expectBlockUnchanged, withholdFromNodes } from "../blocks/block-drafts.ts";
 import type { Ledger, LedgerEvent } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
-import { boundError, checkIfMatch, checkOpen, invalidField, ownerOf } from "../refusals.ts";
+import { boundError, checkIfMatch, checkOpen, invalidField } from "../refusals.ts";
 import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { Cooling, StoredNetwork } from "../state/records.ts";
-import { closedSubnetOf } from "./open-subnets.ts";
+import { type AddressWish, planAddresses, sizeOfPlan, takeAddresses } from "./address-choice.ts";
 
 /** What a new claim is to be. */
-export interface ClaimRequest {
-  readonly identity: Identity;
-  readonly addresses?: readonly IpAddress[] | undefined;
-  readonly subnet?: Cidr | undefined;
+export interface ClaimRequest extends AddressWish {
   readonly retention: Retention;
   readonly labels: Claim["labels"];
   readonly actor: string;
   readonly requestId?: string | undefined;
   /** The address book that it was in before. Absent: it is new. */
   readonly importedFrom?: string | undefined;
-  /** The node that asks for it, when one does. */
-  readonly node?: Name;
 }
 
 /** The steps that claims are made of, drafted as parts of one commit. */
@@ -105,17 +92,18 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
           },
         );
       }
-      const asked = request.addresses?.length ?? familiesOf(network, request.subnet).length;
-      platform.quotas.admit(draft, network, { identity, addresses: asked });
-      const addresses = takeAddresses(platform, draft, network, request);
+      const plan = planAddresses(network, request);
+      platform.quotas.admit(draft, network, { identity, addresses: sizeOfPlan(plan) });
+      const addresses = takeAddresses(platform, draft, network, { ...request, plan });
       const [first] = addresses;
       if (first === undefined) throw invalidField("addresses", "at least one is needed");
       const claim: Claim = {
         tenant,
         network: name,
         identity,
-        addresses,
+        addresses: [...addresses],
         mac: MacAddress.ofAddress(first, record.segment),
+        ...(request.group === undefined ? {} : { group: request.group }),
         retention: request.retention,
         epoch: 0,
         labels: request.labels,
@@ -182,27 +170,6 @@ function beginningOf({ importedFrom }: ClaimRequest) {
   return { event: "imported", reason: `from ${importedFrom}` } as const;
 }
 
-/** The addresses of a new claim, IPv4 first: those that are asked for, those that the identity had a short while ago, or the next free ones. */
-function takeAddresses(platform: Platform, draft: Draft, network: NetworkState, request: ClaimRequest): IpAddress[] {
-  const { pools } = platform;
-  if (request.addresses !== undefined)
-    return takeExactly(platform, draft, network, { ...request, addresses: request.addresses });
-  const families = familiesOf(network, request.subnet);
-  const former = network.cooling.of(request.identity);
-  return families.map((family) => {
-    const again = former.find(
-      (address) =>
-        IpAddress.family(address) === family &&
-        (request.subnet === undefined || CidrOf.contains(request.subnet, address)) &&
-        pools.stateOf(network, address) === "cooling" &&
-        closedSubnetOf(network.record, address) === undefined,
-    );
-    if (again === undefined) return pools.allocate(draft, network, { family, prefix: request.subnet });
-    pools.take(draft, network, { address: again, formerOwner: true });
-    return again;
-  });
-}
-
 /**
  * Taking an address ends its rest. That it is absent proves nothing about rest: others may have claimed and released it since it was looked at.
  */
@@ -211,54 +178,4 @@ function expectRest(draft: Draft, network: NetworkState, record: StoredNetwork, 
   const resting = network.cooling.get(address);
   if (resting !== undefined || record.cooldownSeconds > 0) draft.expect(key, resting?.revision ?? 0);
   if (resting !== undefined) draft.delete(key);
-}
-
-function takeExactly(
-  { pools, clock }: Platform,
-  draft: Draft,
-  network: NetworkState,
-  request: ClaimRequest & { readonly addresses: readonly IpAddress[] },
-): IpAddress[] {
-  const sorted = [...request.addresses].sort((a, b) => IpAddress.family(a).localeCompare(IpAddress.family(b)));
-  const [first, second] = sorted;
-  if (first !== undefined && second !== undefined && IpAddress.family(first) === IpAddress.family(second)) {
-    throw invalidField("addresses.1", `a claim has at most one address of a family, not ${first} and ${second}`);
-  }
-  for (const address of sorted) {
-    if (request.subnet !== undefined && !CidrOf.contains(request.subnet, address)) {
-      throw invalidField("subnet", `${address} is not in ${request.subnet}`);
-    }
-    if (network.addresses.has(address)) {
-      const owner = ownerOf(network, address);
-      throw new HoldfastError("address_in_use", `${address} belongs to ${owner.text}`, {
-        details: { address, ...owner.details },
-      });
-    }
-    refuseSetAside(network, address);
-    const resting = network.cooling.get(address);
-    const formerOwner =
-      resting !== undefined &&
-      (resting.identity === request.identity || (resting.node !== undefined && resting.node === request.node));
-    if (resting !== undefined && !formerOwner && Date.parse(resting.until) > clock.now().getTime()) {
-      throw new HoldfastError(
-        "address_in_use",
-        `${address} belonged to ${resting.identity} and rests until ${resting.until}; take another or wait`,
-        { details: { address, identity: resting.identity, until: resting.until, reason: "cooling" } },
-      );
-    }
-    pools.take(draft, network, { address, formerOwner });
-  }
-  return sorted;
-}
-
-function familiesOf(network: NetworkState, subnet: Cidr | undefined) {
-  const prefixes = network.record?.subnets.map(({ prefix }) => prefix) ?? [];
-  const where = `network ${network.tenant}/${network.name}`;
-  if (subnet !== undefined) {
-    if (prefixes.includes(subnet)) return [CidrOf.family(subnet)];
-    throw invalidField("subnet", `${where} has no subnet ${subnet}; it has ${prefixes.join(", ") || "none"}`);
-  }
-  const families = [...new Set(prefixes.map((prefix) => CidrOf.family(prefix)))].sort();
-  if (families.length === 0) throw new HoldfastError("pool_exhausted", `${where} has no subnet; add one`);
-  return families;
 }

@@ -1,5 +1,5 @@
-import { Cidr, type Family, HoldfastError, type IpAddress, isHoldfastError, type Name } from "@holdfast/core";
-import type { AddressPool } from "@holdfast/ipam";
+import { Cidr, HoldfastError, type IpAddress, isHoldfastError, type Name } from "@holdfast/core";
+import type { AddressPool, AllocateRequest } from "@holdfast/ipam";
 import type { Subnet } from "@holdfast/model";
 import type { StoredNetwork } from "../state/records.ts";
 
@@ -7,13 +7,13 @@ import type { StoredNetwork } from "../state/records.ts";
 export function allocateOpen(
   pool: AddressPool,
   record: StoredNetwork | undefined,
-  request: { readonly family: Family; readonly prefix: Cidr | undefined; readonly now: number },
+  { prefix, ...wanted }: Omit<AllocateRequest, "subnet"> & { readonly prefix?: Cidr | undefined },
 ): IpAddress {
-  const { family, prefix, now } = request;
-  if (record === undefined || isAllOpen(record)) {
-    return pool.allocate(prefix === undefined ? { family, now } : { family, now, subnet: prefix }).address;
-  }
-  const candidates = record.subnets.filter((one) => Cidr.family(one.prefix) === family);
+  const { family, within } = wanted;
+  if (record === undefined || isAllOpen(record)) return pool.allocate({ ...wanted, subnet: prefix }).address;
+  const candidates = record.subnets
+    .filter((one) => Cidr.family(one.prefix) === family)
+    .filter((one) => within === undefined || Cidr.contains(one.prefix, within.first));
   const asked = prefix === undefined ? candidates : candidates.filter((one) => one.prefix === prefix);
   const closed = asked.filter((subnet) => isClosed(record, subnet));
   if (prefix !== undefined && closed[0] !== undefined) throw closedError(closed[0], `subnet ${prefix}`);
@@ -21,8 +21,10 @@ export function allocateOpen(
   for (const subnet of asked) {
     if (closed.includes(subnet)) continue;
     try {
-      return pool.allocate({ family, now, subnet: subnet.prefix }).address;
+      return pool.allocate({ ...wanted, subnet: subnet.prefix }).address;
     } catch (error) {
+      // Its owner may have ranges in other subnets only.
+      if (isHoldfastError(error, "not_found")) continue;
       if (!isHoldfastError(error, "pool_exhausted")) throw error;
       exhausted = error;
     }

@@ -1,4 +1,4 @@
-import { type Cidr, type Clock, type Family, type IpAddress, isHoldfastError, type Name } from "@holdfast/core";
+import { type Cidr, type Clock, type Family, type IpAddress, isHoldfastError, Name } from "@holdfast/core";
 import {
   AddressPool,
   type AddressState,
@@ -6,7 +6,7 @@ import {
   type Subnet as PoolSubnet,
   type SubnetUtilisation,
 } from "@holdfast/ipam";
-import { addressesOf, type NodeBlock, type Subnet } from "@holdfast/model";
+import { addressesOf, type NodeBlock, type Range, type Subnet } from "@holdfast/model";
 import { type Draft, Overtaken } from "../state/change.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { StateChange, StoredNetwork } from "../state/records.ts";
@@ -20,16 +20,20 @@ import { allocateOpen, openPrefixes, refuseClosed } from "./open-subnets.ts";
  * abandoned, so that requests of this process do not run into each other.
  */
 export interface Pools {
-  /** The next free address of a family. @throws HoldfastError `pool_exhausted`, `not_found` for an unknown prefix. */
-  allocate(draft: Draft, network: NetworkState, request: { family: Family; prefix?: Cidr | undefined }): IpAddress;
+  /** The next free address that will do. @throws HoldfastError `pool_exhausted`, `not_found` for an unknown prefix. */
+  allocate(draft: Draft, network: NetworkState, request: FreeAddress): IpAddress;
   /**
    * Just this address.
    *
    * @throws HoldfastError `conflict`: its subnet is being drained or removed; `address_out_of_range`, naming the ranges; `address_in_use` for a
-   * gateway and for an address that rests, unless `formerOwner`, or is in the block of another node than `giver`; {@link Overtaken} when another
-   * request is about to have it.
+   * gateway and for an address that rests, unless `formerOwner`, or is in the block of another node than `giver`, or in a range of another
+   * group; {@link Overtaken} when another request is about to have it.
    */
-  take(draft: Draft, network: NetworkState, request: { address: IpAddress; formerOwner: boolean; giver?: Name }): void;
+  take(draft: Draft, network: NetworkState, request: ExactAddress): void;
+  /** Whether the group has ranges in subnets of the family. */
+  hasRanges(network: NetworkState, group: Name, family: Family): boolean;
+  /** The group that the address belongs to; undefined: none. */
+  groupAt(network: NetworkState, address: IpAddress): Name | undefined;
   /** A block for the node; undefined: none is free. */
   lease(
     draft: Draft,
@@ -44,6 +48,22 @@ export interface Pools {
   load(): void;
   /** Takes in what a commit changed. */
   follow(changes: readonly StateChange[]): void;
+}
+
+export interface FreeAddress {
+  readonly family: Family;
+  readonly prefix?: Cidr | undefined;
+  /** Of a range of this group. Absent: of what is for everybody. */
+  readonly group?: Name | undefined;
+  readonly within?: Range | undefined;
+}
+
+export interface ExactAddress {
+  readonly address: IpAddress;
+  readonly formerOwner: boolean;
+  /** The node that has given it already. */
+  readonly giver?: Name;
+  readonly group?: Name | undefined;
 }
 
 interface Proposal {
@@ -126,6 +146,10 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
       return;
     }
     const gone = before.subnets.filter(({ prefix }) => after.subnets.every((subnet) => subnet.prefix !== prefix));
+    for (const subnet of after.subnets) {
+      const former = before.subnets.find(({ prefix }) => prefix === subnet.prefix);
+      if (former !== undefined && !sameRanges(former, subnet)) poolOf(network).addSubnet(poolSubnet(subnet));
+    }
     const come = after.subnets.filter(({ prefix }) => before.subnets.every((subnet) => subnet.prefix !== prefix));
     try {
       for (const { prefix } of gone) poolOf(network).removeSubnet(prefix);
@@ -144,18 +168,24 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
   }
 
   return {
-    allocate(draft, network, { family, prefix }) {
-      const address = allocateOpen(poolOf(network), network.record, { family, prefix, now: now() });
+    allocate(draft, network, request) {
+      const address = allocateOpen(poolOf(network), network.record, {
+        family: request.family,
+        prefix: request.prefix,
+        within: request.within,
+        owner: request.group && groupName(request.group),
+        now: now(),
+      });
       propose(draft, network, address);
       return address;
     },
 
-    take(draft, network, { address, formerOwner, giver }) {
+    take(draft, network, { address, formerOwner, giver, group }) {
       const proposal = proposals.get(network)?.get(address);
       if (proposal !== undefined) throw new Overtaken(new Promise((resolve) => proposal.settled.push(resolve)));
       refuseClosed(network.record, address, giver);
-      const owner = giver === undefined ? {} : { owner: ownerName(giver) };
-      poolOf(network).take(address, now(), { formerOwner, ...owner });
+      const owner = giver === undefined ? group && groupName(group) : ownerName(giver);
+      poolOf(network).take(address, now(), owner === undefined ? { formerOwner } : { formerOwner, owner });
       propose(draft, network, address);
     },
 
@@ -173,6 +203,13 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
         });
       }
       return found;
+    },
+
+    hasRanges: (network, group, family) => poolOf(network).hasOwner(groupName(group), family),
+
+    groupAt(network, address) {
+      const owner = poolOf(network).ownerOf(address);
+      return owner?.startsWith(GROUP) === true ? Name.parse(owner.slice(GROUP.length)) : undefined;
     },
 
     stateOf: (network, address) => poolOf(network).stateOf(address, now()),
@@ -213,8 +250,26 @@ function ownerName(node: Name): string {
   return `node ${node}`;
 }
 
-function poolSubnet({ gateway, ...subnet }: Subnet): PoolSubnet {
-  return gateway === undefined ? subnet : { ...subnet, gateway };
+const GROUP = "group ";
+
+/** Likewise. */
+function groupName(group: Name): string {
+  return `${GROUP}${group}`;
+}
+
+function poolSubnet({ gateway, groupRanges = [], ...subnet }: Subnet): PoolSubnet {
+  const ownRanges = groupRanges.map(({ group, ...range }) => ({ ...range, owner: groupName(group) }));
+  return gateway === undefined ? { ...subnet, ownRanges } : { ...subnet, ownRanges, gateway };
+}
+
+function sameRanges({ groupRanges: some = [] }: Subnet, { groupRanges: others = [] }: Subnet): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ group, first, last }, index) => {
+      const other = others[index];
+      return other?.group === group && other.first === first && other.last === last;
+    })
+  );
 }
 
 /** When a resting address was released, so that it rests until its time; one that never rested counts as released long ago. */

@@ -88,6 +88,8 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
     removeSubnet: ({ params }, caller) => subnets.remove(params.tenant, params.network, params.prefix, caller),
     drainSubnet: ({ params, body }, caller) => nouns.draining.drain(params, body, caller),
     undrainSubnet: ({ params }, caller) => nouns.draining.undrain(params, caller),
+    setGroupRanges: ({ params, body }, caller) => nouns.groupRanges.set(params, body.ranges, caller),
+    removeGroupRanges: ({ params }, caller) => nouns.groupRanges.remove(params, caller),
     listSubnets: ({ params }) => subnets.list(params.tenant, params.network),
 
     createClaim: ({ params, body }, caller) => {

@@ -1,5 +1,5 @@
 import { Cidr, HoldfastError, IpAddress, type Name } from "@holdfast/core";
-import type { NewSubnet, Range, Subnet } from "@holdfast/model";
+import type { GroupRange, NewSubnet, Range, Subnet } from "@holdfast/model";
 import { invalidField } from "../refusals.ts";
 
 /** Prefixes in which no container can have an address (RFC 6890, RFC 5771, RFC 4291). */
@@ -28,8 +28,51 @@ export function checkedSubnet(given: NewSubnet, at: string): Subnet {
   checkRanges(prefix, given.ranges, `${at}ranges`);
   checkHostsOnly(prefix, given.ranges, `${at}ranges`);
   checkRanges(prefix, given.exclusions, `${at}exclusions`);
-  const subnet = { prefix, ranges: given.ranges, exclusions: given.exclusions };
+  const { groupRanges = [] } = given;
+  checkGroupRanges(given, groupRanges, { field: `${at}groupRanges`, others: [] });
+  const kept = groupRanges.length === 0 ? {} : { groupRanges };
+  const subnet = { prefix, ranges: given.ranges, exclusions: given.exclusions, ...kept };
   return gateway === undefined ? subnet : { ...subnet, gateway };
+}
+
+/**
+ * Checks ranges that are to belong to groups against the subnet, each other, and those that belong to others already.
+ *
+ * @throws HoldfastError `invalid_argument`, naming the field.
+ */
+export function checkGroupRanges(
+  { prefix, ranges }: Pick<Subnet, "prefix" | "ranges">,
+  given: readonly GroupRange[],
+  { field, others }: { readonly field: string; readonly others: readonly GroupRange[] },
+): void {
+  checkRanges(prefix, given, field);
+  checkHostsOnly(prefix, given, field);
+  for (const [index, range] of given.entries()) {
+    const text = `${range.first}-${range.last}`;
+    const rival = others.find((other) => overlap(other, range));
+    if (rival !== undefined) {
+      const message = `${text} overlaps ${rival.first}-${rival.last} of group ${rival.group}`;
+      throw invalidField(`${field}.${index}`, message);
+    }
+    if (ranges.length === 0 || ranges.some((one) => isInside(one, range))) continue;
+    throw invalidField(`${field}.${index}`, `${text} is not inside a range that ${prefix} hands out`);
+  }
+}
+
+/** Whether two ranges have an address in common. */
+export function overlap(one: Range, other: Range): boolean {
+  if (IpAddress.family(one.first) !== IpAddress.family(other.first)) return false;
+  return (
+    IpAddress.toBigInt(one.first) <= IpAddress.toBigInt(other.last) &&
+    IpAddress.toBigInt(other.first) <= IpAddress.toBigInt(one.last)
+  );
+}
+
+function isInside(outer: Range, inner: Range): boolean {
+  return (
+    IpAddress.toBigInt(outer.first) <= IpAddress.toBigInt(inner.first) &&
+    IpAddress.toBigInt(inner.last) <= IpAddress.toBigInt(outer.last)
+  );
 }
 
 /** Whether the address names the network or everybody in it, and so nobody can have it (RFC 1122; not in /31, RFC 3021; RFC 4291 section 2.6.1). */

@@ -25,6 +25,7 @@ export function createRecordFields(): RecordFields {
       epoch: whole,
       binding: record({ node: word, endpoint: text, since: time }),
       heldFor: word,
+      group: word,
       expiresAt: time,
       labels: word,
       createdAt: time,

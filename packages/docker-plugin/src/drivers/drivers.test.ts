@@ -213,6 +213,20 @@ describe("an address", () => {
     expect((await plugin.docker.run(network)).address6).toMatch(/^fd00:30::/);
   });
 
+  test("is the first of its family when the claim has several, and no other may be asked for", async () => {
+    await using plugin = await pluginFixture({ networks: [dual] });
+    plugin.workloads.claim(dual, "redis-0", ["10.30.0.8", "10.30.0.9", "fd00:30::8", "fd00:30::9"]);
+    const network = await plugin.docker.createNetwork(dualPlan);
+    const text = "has 10.30.0.8 as its first IPv4 address, which is the one that Docker can give";
+    await expect(plugin.docker.run(network, { ip: "10.30.0.9" })).rejects.toThrow(text);
+    expect(plugin.workloads.live).toEqual([]);
+    await expect(plugin.docker.run(network, { ip: "10.30.0.8", ip6: "fd00:30::9" })).rejects.toThrow(
+      "ask for that, not fd00:30::9",
+    );
+    const run = await plugin.docker.run(network, { ip: "10.30.0.8" });
+    expect(run).toMatchObject({ address: "10.30.0.8/24", address6: "fd00:30::8/64" });
+  });
+
   test("of IPv6 is still that one when the plugin has restarted in between", async () => {
     await using plugin = await pluginFixture({ networks: [dual] });
     const network = await plugin.docker.createNetwork(dualPlan);

@@ -86,7 +86,13 @@ export function ipamMethods(context: DriverContext): Readonly<Record<string, Met
     const reserved = await reserve(reserveRequest(pool, address, name), signal);
     inFlight.setEndpoint(pool, { addresses: reserved.addresses, mac: reserved.mac });
     const found = reserved.addresses.find((candidate) => Cidr.family(pool.prefix) === familyOf(candidate));
-    if (found !== undefined) return withSubnetLength(found, reserved.network);
+    if (found !== undefined && (address === undefined || address === found)) {
+      return withSubnetLength(found, reserved.network);
+    }
+    if (found !== undefined && address !== undefined) {
+      await workloads.unreserve({ tenant: pool.tenant, network: pool.network, address }, signal);
+      throw notTheFirst(reserved.identity, address, found);
+    }
     throw new HoldfastError(
       "not_found",
       `${reserved.identity} has no IP${family} address; claim one in ${pool.prefix}`,
@@ -240,10 +246,17 @@ function secondAddress(pool: Pool, addresses: readonly IpAddress[], asked: IpAdd
     throw new HoldfastError("not_found", text);
   }
   if (asked === undefined || asked === found) return found;
+  if (addresses.includes(asked)) throw notTheFirst(`the claim of ${first}`, asked, found);
   throw new HoldfastError(
     "conflict",
     `${asked} does not belong to ${first}, whose IPv6 address is ${found}; give both addresses of one claim`,
   );
+}
+
+/** Docker gives a container one address of a family; published ports and the MAC go by the claim's first. */
+function notTheFirst(owner: string, asked: IpAddress, first: IpAddress): HoldfastError {
+  const text = `${owner} has ${first} as its first IP${familyOf(first)} address, which is the one that Docker can give; ask for that, not ${asked}`;
+  return new HoldfastError("conflict", text, { details: { address: first } });
 }
 
 /** Whether an address that Docker gives back is none of an endpoint: a gateway, or one that is set aside. */

@@ -3,12 +3,13 @@ import { cidrField, nameField } from "../fields.ts";
 import { networkPatchSchema, networkSchema, newNetworkSchema } from "../network.ts";
 import { networkParams, pageOf, pageQuery, selectorField, tenantParams } from "../page.ts";
 import { route } from "../route.ts";
-import { newSubnetSchema, subnetDrainSchema, subnetSchema } from "../subnet.ts";
+import { groupRangesSchema, newSubnetSchema, subnetDrainSchema, subnetSchema } from "../subnet.ts";
 import { networkUsageSchema, subnetUsageSchema } from "../usage.ts";
 
 export const networkPageSchema = pageOf(networkSchema, "NetworkPage");
 
 const subnetParams = z.strictObject({ tenant: nameField, network: nameField, prefix: cidrField });
+const groupParams = z.strictObject({ tenant: nameField, network: nameField, prefix: cidrField, group: nameField });
 
 export const networkRoutes = {
   createNetwork: route({
@@ -131,6 +132,31 @@ export const networkRoutes = {
     status: 200,
     conditional: true,
     errors: ["not_found", "conflict", "precondition_failed"],
+  }),
+  setGroupRanges: route({
+    id: "setGroupRanges",
+    method: "PUT",
+    path: "/v1/tenants/{tenant}/networks/{network}/subnets/{prefix}/groups/{group}",
+    summary: "Set ranges of a subnet aside for a group, in place of those that it has there; what is in use stays so.",
+    tag: "subnet",
+    params: groupParams,
+    body: groupRangesSchema,
+    reply: networkSchema,
+    status: 200,
+    conditional: true,
+    errors: ["not_found", "conflict", "precondition_failed"],
+  }),
+  removeGroupRanges: route({
+    id: "removeGroupRanges",
+    method: "DELETE",
+    path: "/v1/tenants/{tenant}/networks/{network}/subnets/{prefix}/groups/{group}",
+    summary: "Give a group's ranges of a subnet back to everybody; its claims keep their addresses.",
+    tag: "subnet",
+    params: groupParams,
+    reply: networkSchema,
+    status: 200,
+    conditional: true,
+    errors: ["not_found", "precondition_failed"],
   }),
   listSubnets: route({
     id: "listSubnets",

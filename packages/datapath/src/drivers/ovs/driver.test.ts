@@ -34,7 +34,7 @@ class FakeMachine implements AsyncDisposable {
     return machine;
   }
 
-  async open(): Promise<DatapathDriver> {
+  async open(outside: { readonly uplink?: string } = { uplink: "eth1" }): Promise<DatapathDriver> {
     const base = { logger: silentLogger, clock: systemClock };
     const signal = AbortSignal.timeout(5000);
     const options = { path: this.database.path, database: "Open_vSwitch", monitors: OPEN_VSWITCH_MONITORS, signal };
@@ -43,7 +43,7 @@ class FakeMachine implements AsyncDisposable {
     const following = this.#followInternalPorts(ovsdb);
     this.#undo.defer(() => following);
     const settings = readSettings(
-      { node: "node-1", uplink: "eth1", datapathType: "netdev", runDirectory: "/none", spares: 4 },
+      { node: "node-1", ...outside, datapathType: "netdev", runDirectory: "/none", spares: 4 },
       "netdev",
     );
     const host: HostTools = {
@@ -149,6 +149,23 @@ describe("the Open vSwitch driver", () => {
     expect(String(machine.switch("hf-int"))).not.toBe(before);
     await driver.detach("a", signal);
     expect(String(machine.switch("hf-int"))).toBe(before);
+    await driver.close();
+  });
+
+  test("lets all addresses of an endpoint pass, and publishes ports on the first of each family", async () => {
+    await using machine = await FakeMachine.start();
+    // Without an uplink the machine is the gateway, and leads its ports to the addresses themselves.
+    const driver = await machine.open({});
+    driver.setNetwork(network("n7", "vxlan", 4711));
+    await driver.synced(signal);
+    const several = ["10.20.0.5", "10.20.0.6", "fd00:20::5", "fd00:20::6"];
+    const ports = [{ protocol: "tcp", hostPort: 8080, containerPort: 80 }] as const;
+    await driver.attach(wiring("many", "n7", several, { ports }), signal);
+    const flows = String(machine.switch("hf-int"));
+    for (const address of several) expect(flows).toMatch(new RegExp(`(nw_src|ipv6_src)=${address}[ ,]`));
+    for (const address of several.slice(0, 2)) expect(flows).toContain(`arp_tpa=${address}`);
+    const published = () => several.filter((address) => machine.scripts.join("\n").includes(`${address} . 80`));
+    await expect.poll(published).toEqual(["10.20.0.5", "fd00:20::5"]);
     await driver.close();
   });
 

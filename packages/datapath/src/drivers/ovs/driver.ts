@@ -1,4 +1,4 @@
-import { Cidr, errorText, HoldfastError, type IpAddress } from "@holdfast/core";
+import { Cidr, errorText, HoldfastError, IpAddress } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 import type {
@@ -210,7 +210,8 @@ class OvsDriver implements DatapathDriver {
       row: { table: "links", key: link.name },
     };
     const touched = plan.setLocal(member);
-    const ports = wiring.ports.flatMap((port) => wiring.addresses.map((address) => ({ ...port, address })));
+    const reached = firstOfEachFamily(wiring.addresses);
+    const ports = wiring.ports.flatMap((port) => reached.map((address) => ({ ...port, address })));
     const published = ports.length === 0 ? undefined : { network: wiring.network, member, ports };
     await Promise.all([flows.settled(touched, signal), machine.setPorts(wiring.id, published, signal)]);
   }
@@ -269,3 +270,9 @@ class OvsDriver implements DatapathDriver {
 
 /** Milliseconds that a failed attachment waits for its own removal. */
 const UNDO_LIMIT = 2000;
+
+/** Those that a runtime gives to the container's interface: a published port leads to one address of a family. */
+function firstOfEachFamily(addresses: readonly IpAddress[]): readonly IpAddress[] {
+  const families = addresses.map((address) => IpAddress.family(address));
+  return addresses.filter((_, index) => families.indexOf(families[index] ?? "v4") === index);
+}
