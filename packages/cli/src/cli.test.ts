@@ -236,6 +236,25 @@ describe("holdfast claim", () => {
     expect(seen[0]?.request).toBe("GET /v1/tenants/blue/networks/web/claims/redis-0");
   });
 
+  test("create with a selector says which network it is", async () => {
+    const { run, seen, screen } = terminal({ "POST /v1/tenants/default/claims": { status: 201, body: claim } });
+    expect(await run("claim create redis-0 --selector env=prod")).toBe(0);
+    expect(seen[0]?.body).toMatchObject({ identity: "redis-0", selector: "env=prod" });
+    expect(screen.out).toBe("redis-0  10.20.0.7  02:64:0a:14:00:07  web\n");
+    for (const line of ["claim create a", "claim create a -n web -s b=c", "claim create a b -s b=c"]) {
+      expect(await run(line)).toBe(1);
+    }
+    expect(seen).toHaveLength(1);
+  });
+
+  test("transfer passes the claim on", async () => {
+    const path = "POST /v1/tenants/default/networks/web/claims/redis-0/transfer";
+    const { run, seen, screen } = terminal({ [path]: { body: { ...claim, identity: "cache-0" } } });
+    expect(await run("claim transfer redis-0 cache-0 -n web --reason renamed")).toBe(0);
+    expect(seen[0]).toMatchObject({ request: path, body: { identity: "cache-0", reason: "renamed" } });
+    expect(screen.out).toContain("identity:   cache-0\n");
+  });
+
   test("create says how many addresses, and out of what", async () => {
     const { run, seen } = terminal({ "POST /v1/tenants/default/networks/web/claims": { status: 201, body: claim } });
     expect(await run("claim create lb-0 -n web --count 4 --range 10.20.1.0-10.20.1.63 --group db")).toBe(0);

@@ -2,10 +2,12 @@ import type { Clock } from "@holdfast/core";
 import type { DifferenceKind } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import { type Blocks, createBlocks } from "./blocks/blocks.ts";
+import { type ClaimsAnywhere, createClaimsAnywhere } from "./claims/anywhere.ts";
 import { type BulkClaims, createBulkClaims } from "./claims/bulk.ts";
 import { createClaimDrafts } from "./claims/claim-drafts.ts";
 import { type Claims, createClaims } from "./claims/claims.ts";
 import { createExpiry, type Expiry } from "./claims/expiry.ts";
+import { createTransfers, type Transfers } from "./claims/transfer.ts";
 import { createExplainer, type Explainer } from "./ledger/explain.ts";
 import { createLedger, type Ledger } from "./ledger/ledger.ts";
 import { createMoments } from "./ledger/moments.ts";
@@ -39,6 +41,8 @@ export interface Nouns {
   readonly usage: Usage;
   readonly claims: Claims;
   readonly bulk: BulkClaims;
+  readonly anywhere: ClaimsAnywhere;
+  readonly transfers: Transfers;
   readonly endpoints: Endpoints;
   readonly reservations: Reservations;
   readonly reports: Reports;
@@ -99,6 +103,8 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     usage: createUsage(platform),
     claims: createClaims(platform, drafts),
     bulk: createBulkClaims(platform, drafts),
+    anywhere: createClaimsAnywhere(platform, drafts),
+    transfers: createTransfers(platform, ledger),
     endpoints: createEndpoints(platform, drafts),
     reservations: createReservations(platform, drafts, ledger),
     reports: createReports(platform, drafts, ledger),

@@ -10,6 +10,7 @@ import {
   revisionField,
   timeField,
 } from "./fields.ts";
+import { selectorField } from "./page.ts";
 import { rangeSchema } from "./subnet.ts";
 
 /** How many addresses a claim may have, of both families together. */
@@ -100,3 +101,22 @@ export const claimMoveSchema = z
   })
   .meta({ id: "ClaimMove" });
 export type ClaimMove = z.output<typeof claimMoveSchema>;
+
+/** Passes a claim on: everything but the identity stays. */
+export const claimTransferSchema = z
+  .strictObject({
+    /** Who has it from then on. Must have no claim in the network. */
+    identity: identityField,
+    /** Why, for the record. */
+    reason: z.string().max(500).optional(),
+  })
+  .meta({ id: "ClaimTransfer" });
+export type ClaimTransfer = z.output<typeof claimTransferSchema>;
+
+export const newTenantClaimSchema = newClaimSchema
+  .extend({
+    /** Labels that the network must have. Absent: any network of the tenant. */
+    selector: selectorField,
+  })
+  .meta({ id: "NewTenantClaim" });
+export type NewTenantClaim = z.output<typeof newTenantClaimSchema>;

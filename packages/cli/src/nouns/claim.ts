@@ -23,6 +23,16 @@ export function parseRetention(value: string): Retention {
   throw new HoldfastError("invalid_argument", `--retention ${value} is none of reserved, sticky:TIME, ephemeral`);
 }
 
+/** @throws HoldfastError `invalid_argument`. */
+function checkPlace(network: string | undefined, selector: string | undefined, single: boolean): void {
+  const fail = (reason: string): never => {
+    throw new HoldfastError("invalid_argument", reason);
+  };
+  if (network === undefined && selector === undefined) fail("say where: --network NAME, or --selector LABELS");
+  if (network !== undefined && selector !== undefined) fail("--network and --selector do not go together");
+  if (selector !== undefined && !single) fail("--selector is for one claim at a time");
+}
+
 function details({ io }: Context, claim: Claim): string {
   return formatDetails([
     ["identity", claim.identity],
@@ -55,7 +65,8 @@ export const claimCommands: readonly CommandDefinition[] = [
     summary: "Claim addresses for identities, before any container exists.",
     args: [["[identities...]", "Stable names of workloads, e.g. redis-0 or prod/mysql-1.", "none"]],
     options: [
-      ofNetwork,
+      ["-n, --network <name>", "Name of the network.", "network"],
+      ["-s, --selector <labels>", "Instead of a network: the first with all these labels that has room."],
       ["-a, --address <address...>", "Exact addresses. Absent: the next free ones of every family."],
       ["--count <number>", "How many addresses of each family. Absent: 1."],
       ["--range <first-last>", "Take the addresses from this part of a subnet."],
@@ -72,6 +83,7 @@ export const claimCommands: readonly CommandDefinition[] = [
       "claim create job-17 --network web --retention sticky:1h",
       "claim create lb-0 --network web --count 4 --range 10.20.1.0-10.20.1.63",
       "claim create mysql-1 --network web --group db",
+      "claim create web-7 --selector env=prod",
       "claim create redis --network web --replicas 3",
       "claim create -f identities.yaml --network web --mode each --dry-run",
     ],
@@ -91,7 +103,10 @@ export const claimCommands: readonly CommandDefinition[] = [
         labels: parseLabels(texts(options, "label")),
       };
       const { client, tenant, call, io, output } = context;
-      const params = { tenant, network: text(options, "network") ?? "" };
+      const network = text(options, "network");
+      const selector = text(options, "selector");
+      checkPlace(network, selector, isSingle(identities, options));
+      const params = { tenant, network: network ?? "" };
       if (!isSingle(identities, options)) {
         const items = await namedItems(context, replicasOf(identities, options), options);
         const wishes = items.map((item) => ({ ...wanted, ...item }));
@@ -103,8 +118,12 @@ export const claimCommands: readonly CommandDefinition[] = [
       }
       const [identity = ""] = identities;
       const body = { identity, ...wanted };
-      const claim = await client.call(routes.createClaim, { params, body }, call);
-      printObject(io, output, claim, `${claim.identity}  ${claim.addresses.join("  ")}  ${claim.mac}\n`);
+      const claim =
+        selector === undefined
+          ? await client.call(routes.createClaim, { params, body }, call)
+          : await client.call(routes.createTenantClaim, { params: { tenant }, body: { ...body, selector } }, call);
+      const where = selector === undefined ? "" : `  ${claim.network}`;
+      printObject(io, output, claim, `${claim.identity}  ${claim.addresses.join("  ")}  ${claim.mac}${where}\n`);
     },
   },
   {
@@ -191,6 +210,31 @@ export const claimCommands: readonly CommandDefinition[] = [
       };
       const params = { tenant, network: text(options, "network") ?? "", identity };
       const claim = await client.call(routes.moveClaim, { params, body }, call);
+      printObject(io, output, claim, details(context, claim));
+    },
+  },
+  {
+    name: "transfer",
+    summary:
+      "Pass a claim that no endpoint has on to another identity: addresses, MAC and epoch go on; this is recorded.",
+    args: [byIdentity, ["<to>", "Who has it from then on; must have no claim in the network.", "none"]],
+    options: [
+      ofNetwork,
+      ["--revision <number>", "Only when the claim still has this revision."],
+      ["--reason <text>", "Why, for the record."],
+    ],
+    examples: [
+      "claim transfer redis-0 cache-0 --network web",
+      "claim transfer redis-0 cache-0 --network web --reason 'renamed' --revision 42",
+    ],
+    async run(context, [identity = "", to = ""], options) {
+      const { client, tenant, call, io, output } = context;
+      const reason = text(options, "reason");
+      const revision = text(options, "revision");
+      const params = { tenant, network: text(options, "network") ?? "", identity };
+      const body = { identity: to, ...(reason === undefined ? {} : { reason }) };
+      const conditional = revision === undefined ? call : { ...call, ifMatch: Number(revision) };
+      const claim = await client.call(routes.transferClaim, { params, body }, conditional);
       printObject(io, output, claim, details(context, claim));
     },
   },

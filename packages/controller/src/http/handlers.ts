@@ -100,6 +100,8 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
     },
     getClaim: ({ params }) => claims.get(params),
     updateClaim: ({ params, body }, caller) => claims.update(params, body, caller),
+    transferClaim: ({ params, body }, caller) => nouns.transfers.transfer(params, body, caller),
+    createTenantClaim: ({ params, body }, caller) => nouns.anywhere.create(params.tenant, body, caller),
     moveClaim: ({ params, body }, caller) => claims.move(params, body, caller),
     releaseClaim: ({ params }, caller) => claims.release(params, caller),
     listClaims: ({ query }) => {

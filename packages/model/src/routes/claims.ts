@@ -1,8 +1,15 @@
 import { z } from "zod";
-import { claimMoveSchema, claimPatchSchema, claimSchema, newClaimSchema } from "../claim.ts";
+import {
+  claimMoveSchema,
+  claimPatchSchema,
+  claimSchema,
+  claimTransferSchema,
+  newClaimSchema,
+  newTenantClaimSchema,
+} from "../claim.ts";
 import { addressField, identityField, momentField, nameField } from "../fields.ts";
 import { addressStorySchema } from "../ledger.ts";
-import { networkParams, pageOf, pageQuery, selectorField } from "../page.ts";
+import { networkParams, pageOf, pageQuery, selectorField, tenantParams } from "../page.ts";
 import { route } from "../route.ts";
 import { verificationMessageSchema } from "../verification.ts";
 
@@ -83,6 +90,42 @@ export const claimRoutes = {
     reply: claimSchema,
     status: 200,
     errors: ["not_found", "claim_bound"],
+  }),
+  transferClaim: route({
+    id: "transferClaim",
+    method: "POST",
+    path: "/v1/tenants/{tenant}/networks/{network}/claims/{identity}/transfer",
+    summary: "Pass a claim that no endpoint has on to another identity: addresses, MAC and epoch go on; recorded.",
+    tag: "claim",
+    params: claimParams,
+    body: claimTransferSchema,
+    reply: claimSchema,
+    status: 200,
+    idempotent: true,
+    conditional: true,
+    errors: ["not_found", "claim_bound", "already_exists", "precondition_failed", "conflict"],
+  }),
+  createTenantClaim: route({
+    id: "createTenantClaim",
+    method: "POST",
+    path: "/v1/tenants/{tenant}/claims",
+    summary:
+      "Claim addresses in the first network of the tenant that has room: by its label holdfast.priority, the least first, then the oldest, then by name.",
+    tag: "claim",
+    params: tenantParams,
+    body: newTenantClaimSchema,
+    reply: claimSchema,
+    status: 201,
+    idempotent: true,
+    errors: [
+      "not_found",
+      "already_exists",
+      "conflict",
+      "address_in_use",
+      "address_out_of_range",
+      "pool_exhausted",
+      "quota_exceeded",
+    ],
   }),
   releaseClaim: route({
     id: "releaseClaim",
