@@ -46,9 +46,23 @@ describe("a claim that is transferred", () => {
     expect((await refusal(second.claim("web", "e", { addresses: ["fd00:20::2"] }))).details.identity).toBe("b");
   });
 
+  test("stays in use in whatever order the two claims of the commit are taken in", async () => {
+    await using harness = await releasedOnce();
+    const former = harness.getClaim("web", "a");
+    const claim = await transfer(harness, "a", "b");
+    const { pools, state } = harness.engine.platform;
+    pools.follow([
+      { kind: "claim", before: undefined, after: claim },
+      { kind: "claim", before: former, after: undefined },
+    ]);
+    const network = state.network(claim.tenant, claim.network);
+    for (const address of claim.addresses) expect(network && pools.stateOf(network, address)).toBe("used");
+  });
+
   test("is in the ledger under both identities", async () => {
     await using harness = await releasedOnce();
     await transfer(harness, "a", "b");
+    for (const { value } of (await harness.store.list("addresses/")).entries) expect(value).toBe('{"identity":"b"}');
     for (const address of ["10.20.0.2", "fd00:20::2"]) {
       const [story] = await harness.engine.nouns.explainer.explain(IpAddress.parse(address), {});
       expect(story).toMatchObject({ identity: "b", state: "claimed" });
