@@ -133,10 +133,8 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     for (const address of claim?.addresses ?? []) {
       settle(network, address);
       const inPool = pool.stateOf(address, now());
-      if (change.after === undefined) {
-        // What was passed on to another identity in the same commit stays in use.
-        if (!network.addresses.has(address)) pool.release(address, releaseTime(network, address, now()));
-      } else if (inPool !== "used" && inPool !== "outside") pool.restore(address);
+      if (change.after === undefined) pool.release(address, releaseTime(network, address, now()));
+      else if (inPool !== "used" && inPool !== "outside") pool.restore(address);
     }
   }
 
@@ -237,7 +235,10 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
       for (const change of changes) {
         if (change.kind === "network" && change.after !== undefined) followNetwork(change.before, change.after);
       }
-      for (const change of changes) if (change.kind === "claim") followClaim(change);
+      // What one claim loses in a commit another may get in it.
+      const claims = changes.filter((change) => change.kind === "claim");
+      for (const change of claims) if (change.after === undefined) followClaim(change);
+      for (const change of claims) if (change.after !== undefined) followClaim(change);
       for (const change of changes) if (change.kind === "block") followBlock(change);
     },
   };
