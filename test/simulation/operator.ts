@@ -28,8 +28,13 @@ export class Operator {
 
   /** Makes the network that everything happens in; repeats it until it is there. */
   async prepare(): Promise<void> {
-    const subnets = [{ prefix: "10.20.0.0/28" }, { prefix: "fd00:20::/124" }];
-    const body = { name: NETWORK, kind: "vxlan" as const, segment: 10_000, cooldownSeconds: 5, subnets };
+    // In some worlds nodes give addresses by themselves.
+    const blocks = this.#scheduler.chance(0.4);
+    const subnets = blocks
+      ? [{ prefix: "10.20.0.0/26" }, { prefix: "fd00:20::/122" }]
+      : [{ prefix: "10.20.0.0/28" }, { prefix: "fd00:20::/124" }];
+    const nodeBlocks = blocks ? { nodeBlocks: { size: 4 } } : {};
+    const body = { name: NETWORK, kind: "vxlan" as const, segment: 10_000, cooldownSeconds: 5, subnets, ...nodeBlocks };
     for (let made = false; !made; ) {
       await this.#ask(routes.createNetwork, { params: { tenant: TENANT }, body }).catch(() => undefined);
       made = await this.#ask(routes.getNetwork, { params: { tenant: TENANT, network: NETWORK } }).then(

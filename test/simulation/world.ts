@@ -65,7 +65,8 @@ export class World {
     else if (what < 19) {
       const node = scheduler.chance(0.5) ? scheduler.pick(this.machines)?.name : undefined;
       void operator.move(identity, node, scheduler.chance(0.5));
-    } else {
+    } else if (scheduler.chance(0.3)) void this.#verify();
+    else {
       const endpoint = scheduler.pick(this.machines.flatMap(({ driver }) => [...driver.attached.keys()]));
       if (endpoint !== undefined && scheduler.chance(0.3)) void operator.cutOff(endpoint);
     }
@@ -118,6 +119,19 @@ export class World {
     for (const machine of this.machines) {
       machine.way.cut = false;
       if (machine.process === undefined) machine.startAgent();
+    }
+  }
+
+  /** A controller compares the book with the world, and repairs what is proven. */
+  async #verify(): Promise<void> {
+    const { engine, process } = this.scheduler.pick(this.controllers) ?? {};
+    if (engine === undefined || process === undefined) return;
+    const how = { fix: true, actor: "operator", share: 1, signal: process.end };
+    try {
+      for await (const message of engine.nouns.verifier.round({}, how))
+        this.scheduler.note(`verify: ${JSON.stringify(message)}`);
+    } catch {
+      // It was cut short.
     }
   }
 

@@ -53,7 +53,7 @@ export class ClaimClients {
     await Promise.all(this.#running);
   }
 
-  /** @throws when no answer comes. */
+  /** Comes again when it is told to. @throws when no answer comes. */
   async ask(
     method: string,
     path: string,
@@ -63,6 +63,11 @@ export class ClaimClients {
       body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } };
     const answer = await this.#fetch(this.#base + path, { method, ...init });
     const text = await answer.text();
+    if (answer.status === 429) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (this.#paused) throw new Error("told to come again, and has no time left");
+      return await this.ask(method, path, body);
+    }
     return { status: answer.status, json: text === "" ? undefined : JSON.parse(text) };
   }
 
