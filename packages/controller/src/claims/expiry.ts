@@ -44,8 +44,8 @@ const AT_ONCE = 256;
 const RETRY_MILLISECONDS = 10_000;
 /** How often it is looked whether a silent node has returned. */
 const RETURN_MILLISECONDS = 3_600_000;
-/** A longer sleep than timers can hold ends early, and goes on. */
-const LONGEST_SLEEP = 3_600_000;
+/** Claims end by the wall clock, and sleep is measured by another: a wall clock that was set forward is noticed after this at the latest. */
+const LONGEST_SLEEP = 60_000;
 
 /** Most tasks are of claims and resting addresses; the others are few, and keep what has no codec as it is. */
 function taskFields() {
