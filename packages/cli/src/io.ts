@@ -10,6 +10,8 @@ export interface CliIo {
   readFile(path: string): Promise<string>;
   readonly fetch: FetchLike;
   now(): Date;
+  /** Resolves after this many milliseconds; rejects when the person interrupts. */
+  wait(milliseconds: number): Promise<void>;
   /** Aborted when the person interrupts. */
   readonly signal: AbortSignal;
 }

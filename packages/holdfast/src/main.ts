@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
+import { setTimeout } from "node:timers/promises";
 import { type CliIo, runCli } from "@holdfast/cli";
 import { createNodeFetch } from "@holdfast/http";
 import { addPrograms } from "./programs/commands.ts";
@@ -12,6 +13,7 @@ const io: CliIo = {
   readFile: (path) => (path === "-" ? readAll(process.stdin) : readFile(path, "utf8")),
   fetch: createNodeFetch(),
   now: () => new Date(),
+  wait: (milliseconds) => setTimeout(milliseconds, undefined, { signal: interrupted.signal }),
   signal: interrupted.signal,
 };
 

@@ -13,6 +13,7 @@ import {
 } from "@holdfast/model";
 import { type CommitResult, type Operation, openMemoryStore, type Store, type Transaction } from "@holdfast/store";
 import { type Agent, type AgentSettings, startAgent } from "../agent.ts";
+import type { Sandboxes } from "../sandboxes.ts";
 import { FakeDriver } from "./fake-driver.ts";
 import { FaultyLink } from "./faulty-link.ts";
 
@@ -26,6 +27,8 @@ export class Host {
   readonly link = new FaultyLink();
   book: Store = openMemoryStore({ clock: systemClock });
   driver = new FakeDriver();
+  /** Absent: its sandboxes cannot be seen. */
+  sandboxes: Sandboxes | undefined;
   #agent: Agent | undefined;
   #closeBook = (): void => undefined;
   readonly #server: () => string;
@@ -48,9 +51,10 @@ export class Host {
     const client = createClient({ fetch: this.link.fetch }, { server: this.#server(), token: TOKEN });
     const store = this.#openBook();
     const dependencies = { store, client, driver: this.driver, clock: systemClock, logger: silentLogger };
+    const seen = this.sandboxes === undefined ? {} : { sandboxes: this.sandboxes };
     const times = { beatMilliseconds: 100, reservationTimeoutMilliseconds: 60_000 };
     const report = { version: "test", labels: {} };
-    this.#agent = await startAgent(dependencies, { node: this.name, report, ...times, ...settings });
+    this.#agent = await startAgent({ ...dependencies, ...seen }, { node: this.name, report, ...times, ...settings });
   }
 
   /** The process ends; what is wired stays wired. */
@@ -97,9 +101,11 @@ export class Cluster implements AsyncDisposable {
   readonly signal: AbortSignal;
   #controller: Controller | undefined;
   #port = 0;
+  readonly #flags: Readonly<Record<string, string>>;
 
-  private constructor(signal: AbortSignal) {
+  private constructor(signal: AbortSignal, flags: Readonly<Record<string, string>>) {
     this.signal = signal;
+    this.#flags = flags;
   }
 
   /** With one network, `10.20.0.0/24`, that all hosts know, and no rest for released addresses, unless `network` says otherwise. */
@@ -107,8 +113,9 @@ export class Cluster implements AsyncDisposable {
     hosts: readonly string[],
     signal = AbortSignal.timeout(20_000),
     network: { readonly nodeBlocks?: { readonly size: number }; readonly cooldownSeconds?: number } = {},
+    flags: Readonly<Record<string, string>> = {},
   ): Promise<Cluster> {
-    const cluster = new Cluster(signal);
+    const cluster = new Cluster(signal, flags);
     await cluster.startController();
     const body = { name: NETWORK, kind: "vlan" as const, segment: 100, cooldownSeconds: 0, ...network };
     await cluster.client.call(
@@ -149,7 +156,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   async startController(nodeTimeout = "60s"): Promise<void> {
-    const flags = { listen: `127.0.0.1:${this.#port}`, token: TOKEN, nodeTimeout };
+    const flags = { listen: `127.0.0.1:${this.#port}`, token: TOKEN, nodeTimeout, ...this.#flags };
     const options = readOptions("controller", controllerOptions, { flags });
     this.#controller = createController({ store: this.store, clock: systemClock, logger: silentLogger }, options);
     await this.#controller.start();

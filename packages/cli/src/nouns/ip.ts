@@ -4,6 +4,7 @@ import { momentText, parseMoment } from "../moment.ts";
 import { machineText } from "../output/print.ts";
 import { storyText } from "../output/story.ts";
 import { ipImportCommand } from "./ip-import.ts";
+import { verifyCommand } from "./verify.ts";
 
 export const ipCommands: readonly CommandDefinition[] = [
   {
@@ -35,4 +36,5 @@ export const ipCommands: readonly CommandDefinition[] = [
     },
   },
   ipImportCommand,
+  verifyCommand,
 ];

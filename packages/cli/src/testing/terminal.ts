@@ -31,6 +31,7 @@ export function terminal(
       return Promise.resolve(status === 204 ? new Response(null, { status }) : Response.json(body, { status }));
     }) as typeof fetch,
     now: () => new Date("2026-11-20T10:05:12.000Z"),
+    wait: () => Promise.resolve(),
     signal: new AbortController().signal,
   };
   return {
