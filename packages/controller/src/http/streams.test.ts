@@ -1,5 +1,11 @@
 import { ManualClock } from "@holdfast/core/testing";
-import { type NodeFeedMessage, nodeFeedMessageSchema, type WatchEvent, watchEventSchema } from "@holdfast/model";
+import {
+  type NodeFeedMessage,
+  nodeFeedMessageSchema,
+  verificationMessageSchema,
+  type WatchEvent,
+  watchEventSchema,
+} from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
 import { type ServerHarness, startServer } from "../testing/server-harness.ts";
@@ -11,10 +17,10 @@ async function follow<T>(
   server: ServerHarness,
   path: string,
   parse: (value: unknown) => T,
-  accept = "application/x-ndjson",
+  { accept = "application/x-ndjson", method = "GET" }: { readonly accept?: string; readonly method?: string } = {},
 ) {
   const ended = new AbortController();
-  const response = await fetch(server.base + path, { signal: ended.signal, headers: { accept } });
+  const response = await fetch(server.base + path, { method, signal: ended.signal, headers: { accept } });
   expect(response.status).toBe(200);
   const reader = (response.body ?? new ReadableStream<Uint8Array>()).pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -40,7 +46,14 @@ async function follow<T>(
 }
 
 const watch = (server: ServerHarness, query = "", accept?: string) =>
-  follow<WatchEvent>(server, `/v1/watch${query}`, (value) => watchEventSchema.parse(value), accept);
+  follow<WatchEvent>(
+    server,
+    `/v1/watch${query}`,
+    (value) => watchEventSchema.parse(value),
+    accept === undefined ? {} : { accept },
+  );
+const verification = (server: ServerHarness, query = "") =>
+  follow(server, `/v1/ip/verify${query}`, (value) => verificationMessageSchema.parse(value), { method: "POST" });
 const feed = (server: ServerHarness, node: string) =>
   follow<NodeFeedMessage>(server, `/v1/nodes/${node}/feed`, (value) => nodeFeedMessageSchema.parse(value));
 
@@ -154,5 +167,41 @@ describe("a node feed over HTTP", () => {
   test("of a node that has not registered is not found", async () => {
     await using server = await startServer();
     expect((await server.call("GET", "/v1/nodes/h1/feed")).json.code).toBe("not_found");
+  });
+});
+
+describe("a verification", () => {
+  test("tells how far it is, names differences, and ends", async () => {
+    await using server = await startServer();
+    await server.call("POST", NETWORKS, { name: "web", kind: "vlan", subnets: [{ prefix: "10.20.0.0/24" }] });
+    await server.call("POST", `${NETWORKS}/web/claims`, { identity: "a" });
+    await server.store.commit({
+      conditions: [],
+      operations: [{ kind: "delete", key: "addresses/default/web/10.20.0.2" }],
+    });
+    using stream = await verification(server, "?tenant=default&network=web&fix=true");
+    const messages = await stream.until(({ kind }) => kind === "end");
+    expect(messages.map((message) => (message.kind === "progress" ? message.stage : message.kind))).toEqual([
+      ...["waiting", "nodes", "endpoints", "claims", "difference", "addresses", "history", "end"],
+    ]);
+    expect(messages.at(-1)).toMatchObject({ differences: 1, repaired: 0, again: 60, checked: { claims: 1 } });
+  });
+
+  test("of what is not there, or with a field that is wrong, is refused like any request", async () => {
+    await using server = await startServer();
+    const unknown = await server.call("POST", "/v1/ip/verify?tenant=default&network=db");
+    expect(unknown).toMatchObject({ status: 404, json: { code: "not_found" } });
+    const wrong = await server.call("POST", "/v1/ip/verify?fix=yes");
+    expect(wrong).toMatchObject({ status: 400, json: { code: "invalid_argument", field: "fix" } });
+  });
+
+  test("goes on with the next when somebody leaves", async () => {
+    await using server = await startServer();
+    for (let count = 0; count < 3; count++) {
+      using stream = await verification(server);
+      await stream.until(({ kind }) => kind === "progress");
+    }
+    using stream = await verification(server);
+    expect((await stream.until(({ kind }) => kind === "end")).at(-1)).toMatchObject({ differences: 0 });
   });
 });

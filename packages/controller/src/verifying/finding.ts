@@ -69,6 +69,14 @@ export type Repair =
       readonly tenant: Name;
       readonly network: Name;
       readonly address: IpAddress;
+      /** When the newest event was; and who had the address by it, when somebody had. */
       readonly newest: string;
+      readonly heldBy: Identity | undefined;
     }
   | { readonly kind: "settle"; readonly node: Name; readonly endpoint: string; readonly revision: number };
+
+/** For records: who does it, and which observations prove it. */
+export interface Why {
+  readonly actor: string;
+  readonly proof: string;
+}

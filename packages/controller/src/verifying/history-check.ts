@@ -33,6 +33,6 @@ export function checkHistory(
     world: `its history: ${said}`,
     remedy: "an entry that says what the book says is added",
     evidence: `${owner?.revision ?? 0} ${newest.event} ${newest.at}`,
-    repair: { kind: "note", tenant, network, address, newest: newest.at },
+    repair: { kind: "note", tenant, network, address, newest: newest.at, heldBy },
   };
 }

@@ -1,0 +1,247 @@
+import type { Name } from "@holdfast/core";
+import type { Claim, LedgerEntry, VerificationCounts, VerificationMessage } from "@holdfast/model";
+import type { Entry } from "@holdfast/store";
+import { readLedgerEntry } from "../ledger/ledger.ts";
+import type { Inventories } from "../nodes/inventories.ts";
+import type { Platform } from "../platform.ts";
+import { named } from "../state/keys.ts";
+import { claimOf, createBookCheck, unservedFinding } from "./book-check.ts";
+import type { Extent, Stage } from "./extent.ts";
+import { checkHistory, tellsOwner } from "./history-check.ts";
+import type { Judge } from "./judge.ts";
+import { checkNode, type Losses } from "./node-check.ts";
+import { idsOf } from "./node-knowledge.ts";
+import { createPace, type Pace } from "./pace.ts";
+
+export interface RoundDependencies {
+  readonly platform: Platform;
+  readonly inventories: Inventories;
+  readonly judge: Judge;
+}
+
+export interface RoundOptions {
+  readonly extent: Extent;
+  /** Of this process's time, that the round takes at the most, in (0, 1]. */
+  readonly share: number;
+  readonly signal: AbortSignal;
+}
+
+const PAGE = 200;
+/** Nodes that are asked at the same time. */
+const NODES_AT_ONCE = 32;
+/** Claims whose nodes are asked about their endpoints one by one. */
+const MOST_UNSERVED = 10_000;
+const PROGRESS_STEP = 5000;
+
+/** One walk over nodes and book. What it finds goes to the judge. */
+export class Round {
+  readonly #dependencies: RoundDependencies;
+  readonly #options: RoundOptions;
+  readonly #pace: Pace;
+  readonly #counts = { nodes: 0, endpoints: 0, claims: 0, addresses: 0, history: 0 } satisfies VerificationCounts;
+  readonly #unproven = new Set<Name>();
+
+  constructor(dependencies: RoundDependencies, options: RoundOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+    const { share, signal } = options;
+    this.#pace = createPace({ clock: dependencies.platform.clock, share, signal });
+  }
+
+  async *run(): AsyncIterable<VerificationMessage> {
+    yield* this.#nodes();
+    yield* this.#endpoints();
+    if (this.#options.extent.nodesOnly !== true) yield* this.#book();
+    yield { kind: "end", checked: { ...this.#counts }, ...this.#dependencies.judge.close() };
+  }
+
+  async *#book(): AsyncIterable<VerificationMessage> {
+    yield* this.#claims();
+    if (this.#options.extent.node !== undefined) return;
+    yield* this.#locks();
+    yield* this.#history();
+  }
+
+  async *#nodes(): AsyncIterable<VerificationMessage> {
+    const { state } = this.#dependencies.platform;
+    const { node } = this.#options.extent;
+    const nodes = [...state.nodes.keys()].filter((name) => node === undefined || name === node).sort();
+    const losses = this.#lossesByNode();
+    for (let from = 0; from < nodes.length; from += NODES_AT_ONCE) {
+      yield progress("nodes", from, nodes.length);
+      const some = nodes.slice(from, from + NODES_AT_ONCE);
+      const asked = some.map((name) => ({ name, answer: this.#ask(name) }));
+      await Promise.allSettled(asked.map(({ answer }) => answer));
+      for (const { name, answer } of asked) {
+        const said = await answer;
+        this.#counts.nodes++;
+        if ("reason" in said) yield* this.#unheard(name, said.reason);
+        else yield* this.#dependencies.judge.hear([...checkNode(state, name, said, losses.get(name) ?? new Map())]);
+      }
+    }
+    yield progress("nodes", nodes.length, nodes.length);
+  }
+
+  #ask(node: Name) {
+    return this.#dependencies.inventories.ask(node, this.#options.signal);
+  }
+
+  *#unheard(node: Name, reason: string): Iterable<VerificationMessage> {
+    if (this.#unproven.has(node)) return;
+    this.#unproven.add(node);
+    const { endpointsOfNode } = this.#dependencies.platform.state;
+    const served = endpointsOfNode.get(node)?.size ?? 0;
+    yield { kind: "unproven", node, reason: `${reason}; its ${served} endpoints are left alone` };
+  }
+
+  #lossesByNode(): ReadonlyMap<Name, Losses> {
+    const found = new Map<Name, Map<string, number>>();
+    for (const [key, { revision }] of this.#dependencies.platform.state.superseded) {
+      const { node, endpoint } = named.superseded(`superseded/${key}`);
+      const losses = found.get(node) ?? new Map<string, number>();
+      found.set(node, losses.set(endpoint, revision));
+    }
+    return found;
+  }
+
+  async *#endpoints(): AsyncIterable<VerificationMessage> {
+    const { state } = this.#dependencies.platform;
+    const book = createBookCheck(this.#dependencies.platform);
+    const { node } = this.#options.extent;
+    const total = node === undefined ? state.endpoints.size : (state.endpointsOfNode.get(node)?.size ?? 0);
+    for (const [name, ids] of state.endpointsOfNode) {
+      if (node !== undefined && name !== node) continue;
+      for (const id of ids) {
+        const endpoint = state.endpoints.get(id);
+        const finding = endpoint === undefined ? undefined : book.endpoint(endpoint);
+        if (finding !== undefined) yield* this.#dependencies.judge.hear([finding]);
+        if (++this.#counts.endpoints % PROGRESS_STEP === 0) yield progress("endpoints", this.#counts.endpoints, total);
+        await this.#pace.breathe();
+      }
+    }
+    yield progress("endpoints", this.#counts.endpoints, total);
+  }
+
+  async *#claims(): AsyncIterable<VerificationMessage> {
+    const { state } = this.#dependencies.platform;
+    const book = createBookCheck(this.#dependencies.platform);
+    const unserved: Claim[] = [];
+    const total = this.#inExtent().reduce((sum, { claims }) => sum + claims.size, 0);
+    for await (const entry of this.#entries("claims/")) {
+      yield* this.#dependencies.judge.hear(book.claim(entry));
+      const claim = claimOf(entry);
+      const isUnserved = claim.binding !== undefined && !state.endpoints.has(claim.binding.endpoint);
+      if (isUnserved && unserved.length < MOST_UNSERVED) unserved.push(claim);
+      if (++this.#counts.claims % PROGRESS_STEP === 0) yield progress("claims", this.#counts.claims, total);
+    }
+    yield progress("claims", this.#counts.claims, total);
+    for (const claim of unserved) yield* this.#unserved(claim);
+  }
+
+  /** Its node may have the endpoint, and its container run: only the node's word that it has not makes the claim free. */
+  async *#unserved(claim: Claim): AsyncIterable<VerificationMessage> {
+    const { state } = this.#dependencies.platform;
+    const { binding } = claim;
+    if (binding === undefined || state.endpoints.has(binding.endpoint)) return;
+    const { node, endpoint } = binding;
+    if (!state.nodes.has(node))
+      return yield* this.#dependencies.judge.hear([unservedFinding(claim, `node ${node} was deleted`)]);
+    const said = await this.#ask(node);
+    if ("reason" in said) {
+      yield* this.#unheard(node, said.reason);
+      const { repair: _, ...finding } = unservedFinding(claim, `node ${node} does not say whether it has it`);
+      const waiting = { ...finding, remedy: `nothing as long as nothing is known of node ${node}` };
+      return yield* this.#dependencies.judge.hear([{ ...waiting, evidence: `${finding.evidence} unheard` }]);
+    }
+    // What the node has is recorded again, as an endpoint that the book does not have.
+    if (idsOf(said).has(endpoint) || claim.revision > said.revision) return;
+    const finding = unservedFinding(claim, `node ${node} does not have it either`);
+    yield* this.#dependencies.judge.hear([{ ...finding, evidence: `${finding.evidence} ${said.run}` }]);
+  }
+
+  async *#locks(): AsyncIterable<VerificationMessage> {
+    const book = createBookCheck(this.#dependencies.platform);
+    const networks = this.#inExtent();
+    const total = networks.reduce((sum, { addresses }) => sum + addresses.size, 0);
+    const right = new Map<string, number>();
+    for await (const entry of this.#entries("addresses/")) {
+      const finding = await book.lock(entry);
+      if (finding !== undefined) yield* this.#dependencies.judge.hear([finding]);
+      else {
+        const { tenant, network } = named.address(entry.key);
+        const key = `${tenant}/${network}`;
+        right.set(key, (right.get(key) ?? 0) + 1);
+      }
+      if (++this.#counts.addresses % PROGRESS_STEP === 0) yield progress("addresses", this.#counts.addresses, total);
+    }
+    for (const { tenant, name, addresses, claims } of networks) {
+      // As many right locks as there are addresses in claims: each has its own.
+      if ((right.get(`${tenant}/${name}`) ?? 0) === addresses.size) continue;
+      for (const identity of [...claims.keys()]) {
+        const claim = claims.get(identity);
+        if (claim !== undefined) yield* this.#dependencies.judge.hear(await book.locksOf(claim));
+        await this.#pace.breathe();
+      }
+    }
+    yield progress("addresses", this.#counts.addresses, total);
+  }
+
+  async *#history(): AsyncIterable<VerificationMessage> {
+    let newest: LedgerEntry | undefined;
+    for await (const entry of this.#entries("ledger/")) {
+      const event = readLedgerEntry(entry);
+      if (newest !== undefined && !isSameAddress(newest, event)) {
+        yield* this.#judgeHistory(newest);
+        newest = undefined;
+      }
+      // The newest comes first.
+      if (newest === undefined && tellsOwner(event)) newest = event;
+      if (++this.#counts.history % PROGRESS_STEP === 0) yield progress("history", this.#counts.history);
+    }
+    if (newest !== undefined) yield* this.#judgeHistory(newest);
+    yield progress("history", this.#counts.history, this.#counts.history);
+  }
+
+  async *#judgeHistory(newest: LedgerEntry): AsyncIterable<VerificationMessage> {
+    const network = this.#dependencies.platform.state.network(newest.tenant, newest.network);
+    const identity = network?.addresses.get(newest.address);
+    const owner = identity === undefined ? undefined : network?.claims.get(identity);
+    const finding = checkHistory(newest, newest, owner);
+    if (finding !== undefined) yield* this.#dependencies.judge.hear([finding]);
+  }
+
+  #inExtent() {
+    const { tenant, network } = this.#options.extent;
+    return [...this.#dependencies.platform.state.networks.values()]
+      .flatMap((ofTenant) => [...ofTenant.values()])
+      .filter(
+        (each) => (tenant === undefined || each.tenant === tenant) && (network === undefined || each.name === network),
+      );
+  }
+
+  /** Page by page, as they are in the store. */
+  async *#entries(collection: string): AsyncIterable<Entry> {
+    const { store } = this.#dependencies.platform;
+    const { tenant, network } = this.#options.extent;
+    const within = tenant === undefined ? "" : `${tenant}/${network === undefined ? "" : `${network}/`}`;
+    const prefix = `${collection}${within}`;
+    let after: string | undefined;
+    for (;;) {
+      const page = await store.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+      for (const entry of page.entries) {
+        yield entry;
+        await this.#pace.breathe();
+      }
+      after = page.entries.at(-1)?.key;
+      if (!page.more) return;
+    }
+  }
+}
+
+export function progress(stage: Stage, done: number, total?: number): VerificationMessage {
+  return { kind: "progress", stage, done, ...(total === undefined ? {} : { total }) };
+}
+
+function isSameAddress(a: LedgerEntry, b: LedgerEntry): boolean {
+  return a.address === b.address && a.network === b.network && a.tenant === b.tenant;
+}
