@@ -33,7 +33,7 @@ async function inventory(
   meanwhile: (put: (endpoint: LocalEndpoint) => Promise<void>) => Promise<void> = () => Promise.resolve(),
 ): Promise<NodeInventory> {
   const clock = new ManualClock(new Date(START));
-  const book = await openBook(openMemoryStore({ clock }), () => "book-1");
+  const book = await openBook(openMemoryStore({ clock }), () => "book-1", clock);
   for (const each of endpoints) await book.putEndpoint(each);
   const sightings = createRuntimeSightings({ clock });
   const { listed, sandbox } = machine;

@@ -25,6 +25,7 @@ async function stage(files: Readonly<Record<string, string>>) {
     readFile: (path) => Promise.resolve(files[path] ?? ""),
     fetch,
     now: () => new Date(),
+    wait: () => Promise.resolve(),
     signal: new AbortController().signal,
   };
   const run = async (line: string) => {
