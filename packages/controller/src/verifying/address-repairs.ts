@@ -25,7 +25,6 @@ export function createAddressRepairs(
     const { tenant, network: name, address, identity, revision } = repair;
     const network = state.network(tenant, name);
     const claim = network?.claims.get(identity);
-    if (claim?.addresses.includes(address) === true) throw new Changed(`${identity} has it by now`);
     const key = keys.address(tenant, name, address);
     draft.expect(keys.claim(tenant, name, identity), claim?.revision ?? 0);
     draft.expect(key, revision);

@@ -10,8 +10,10 @@ import type { Finding, SeenClaim } from "./finding.ts";
 /** The book against itself: what no crash and no race may ever leave, and damage can. */
 export interface BookCheck {
   /** Of a claim as the store has it. Says nothing about its locks: those are looked at from their own side. */
-  claim(entry: Entry): Iterable<Finding>;
-  /** Of an address's lock. Undefined: it is as it must be. */
+  claim(claim: Claim): Iterable<Finding>;
+  /** Whether an address's lock is as it must be, as far as the copy in memory tells. */
+  isLockRight(entry: Entry): boolean;
+  /** Of an address's lock that seems wrong; asks the store. Undefined: it is as it must be. */
   lock(entry: Entry): Promise<Finding | undefined>;
   /** Of every lock that a claim must have, one by one. */
   locksOf(claim: Claim): Promise<readonly Finding[]>;
@@ -85,11 +87,16 @@ export function createBookCheck({ state, store, pools }: BookCheckDependencies):
     }
   }
 
+  function isLockRight({ key, value }: Entry): boolean {
+    const { tenant, network, address } = named.address(key);
+    return (
+      state.network(tenant, network)?.addresses.get(address) === (JSON.parse(value) as { identity: Identity }).identity
+    );
+  }
+
   async function lock({ key, value, revision }: Entry): Promise<Finding | undefined> {
     const { tenant, network: name, address } = named.address(key);
     const { identity } = JSON.parse(value) as { identity: Identity };
-    const cached = state.network(tenant, name)?.claims.get(identity);
-    if (cached?.addresses.includes(address) === true) return undefined;
     // The copy in memory may be behind or ahead of the page.
     const entry = await store.get(keys.claim(tenant, name, identity));
     const claim = entry === undefined ? undefined : (JSON.parse(entry.value) as Claim);
@@ -178,7 +185,7 @@ export function createBookCheck({ state, store, pools }: BookCheckDependencies):
     };
   }
 
-  return { claim: (entry) => claimFindings(claimOf(entry)), lock, locksOf, endpoint: endpointFinding };
+  return { claim: claimFindings, isLockRight, lock, locksOf, endpoint: endpointFinding };
 }
 
 /** The node was deleted, which is done only to silent ones that serve nothing: this endpoint was made in the same moment. */

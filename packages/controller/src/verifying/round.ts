@@ -7,6 +7,7 @@ import type { Platform } from "../platform.ts";
 import { named } from "../state/keys.ts";
 import { claimOf, createBookCheck, unservedFinding } from "./book-check.ts";
 import type { Extent, Stage } from "./extent.ts";
+import type { Finding } from "./finding.ts";
 import { checkHistory, tellsOwner } from "./history-check.ts";
 import type { Judge } from "./judge.ts";
 import { checkNode, type Losses } from "./node-check.ts";
@@ -127,12 +128,14 @@ export class Round {
     const book = createBookCheck(this.#dependencies.platform);
     const unserved: Claim[] = [];
     const total = this.#inExtent().reduce((sum, { claims }) => sum + claims.size, 0);
-    for await (const entry of this.#entries("claims/")) {
-      yield* this.#dependencies.judge.hear(book.claim(entry));
-      const claim = claimOf(entry);
-      const isUnserved = claim.binding !== undefined && !state.endpoints.has(claim.binding.endpoint);
-      if (isUnserved && unserved.length < MOST_UNSERVED) unserved.push(claim);
-      if (++this.#counts.claims % PROGRESS_STEP === 0) yield progress("claims", this.#counts.claims, total);
+    for await (const page of this.#pages("claims/")) {
+      const claims = page.map(claimOf);
+      const findings = claims.flatMap((claim) => [...book.claim(claim)]);
+      yield* this.#dependencies.judge.hear(findings);
+      const lost = claims.filter(({ binding }) => binding !== undefined && !state.endpoints.has(binding.endpoint));
+      if (unserved.length < MOST_UNSERVED) unserved.push(...lost);
+      this.#counts.claims += page.length;
+      if (this.#counts.claims % PROGRESS_STEP === 0) yield progress("claims", this.#counts.claims, total);
     }
     yield progress("claims", this.#counts.claims, total);
     for (const claim of unserved) yield* this.#unserved(claim);
@@ -150,8 +153,8 @@ export class Round {
     if ("reason" in said) {
       yield* this.#unheard(node, said.reason);
       const { repair: _, ...finding } = unservedFinding(claim, `node ${node} does not say whether it has it`);
-      const waiting = { ...finding, remedy: `nothing as long as nothing is known of node ${node}` };
-      return yield* this.#dependencies.judge.hear([{ ...waiting, evidence: `${finding.evidence} unheard` }]);
+      const remedy = `nothing as long as nothing is known of node ${node}`;
+      return yield* this.#dependencies.judge.hear([{ ...finding, remedy }]);
     }
     // What the node has is recorded again, as an endpoint that the book does not have.
     if (idsOf(said).has(endpoint) || claim.revision > said.revision) return;
@@ -164,15 +167,14 @@ export class Round {
     const networks = this.#inExtent();
     const total = networks.reduce((sum, { addresses }) => sum + addresses.size, 0);
     const right = new Map<string, number>();
-    for await (const entry of this.#entries("addresses/")) {
-      const finding = await book.lock(entry);
-      if (finding !== undefined) yield* this.#dependencies.judge.hear([finding]);
-      else {
-        const { tenant, network } = named.address(entry.key);
-        const key = `${tenant}/${network}`;
-        right.set(key, (right.get(key) ?? 0) + 1);
+    for await (const page of this.#pages("addresses/")) {
+      for (const entry of page) {
+        const finding = book.isLockRight(entry) ? undefined : await book.lock(entry);
+        if (finding === undefined) countUp(right, entry.key);
+        else yield* this.#dependencies.judge.hear([finding]);
       }
-      if (++this.#counts.addresses % PROGRESS_STEP === 0) yield progress("addresses", this.#counts.addresses, total);
+      this.#counts.addresses += page.length;
+      if (this.#counts.addresses % PROGRESS_STEP === 0) yield progress("addresses", this.#counts.addresses, total);
     }
     for (const { tenant, name, addresses, claims } of networks) {
       // As many right locks as there are addresses in claims: each has its own.
@@ -188,26 +190,31 @@ export class Round {
 
   async *#history(): AsyncIterable<VerificationMessage> {
     let newest: LedgerEntry | undefined;
-    for await (const entry of this.#entries("ledger/")) {
-      const event = readLedgerEntry(entry);
-      if (newest !== undefined && !isSameAddress(newest, event)) {
-        yield* this.#judgeHistory(newest);
-        newest = undefined;
+    for await (const page of this.#pages("ledger/")) {
+      const findings: Finding[] = [];
+      for (const entry of page) {
+        const event = readLedgerEntry(entry);
+        if (newest !== undefined && !isSameAddress(newest, event)) {
+          findings.push(...this.#historyFindings(newest));
+          newest = undefined;
+        }
+        // The newest comes first.
+        if (newest === undefined && tellsOwner(event)) newest = event;
       }
-      // The newest comes first.
-      if (newest === undefined && tellsOwner(event)) newest = event;
-      if (++this.#counts.history % PROGRESS_STEP === 0) yield progress("history", this.#counts.history);
+      yield* this.#dependencies.judge.hear(findings);
+      this.#counts.history += page.length;
+      if (this.#counts.history % PROGRESS_STEP === 0) yield progress("history", this.#counts.history);
     }
-    if (newest !== undefined) yield* this.#judgeHistory(newest);
+    if (newest !== undefined) yield* this.#dependencies.judge.hear(this.#historyFindings(newest));
     yield progress("history", this.#counts.history, this.#counts.history);
   }
 
-  async *#judgeHistory(newest: LedgerEntry): AsyncIterable<VerificationMessage> {
+  *#historyFindings(newest: LedgerEntry): Iterable<Finding> {
     const network = this.#dependencies.platform.state.network(newest.tenant, newest.network);
     const identity = network?.addresses.get(newest.address);
     const owner = identity === undefined ? undefined : network?.claims.get(identity);
     const finding = checkHistory(newest, newest, owner);
-    if (finding !== undefined) yield* this.#dependencies.judge.hear([finding]);
+    if (finding !== undefined) yield finding;
   }
 
   #inExtent() {
@@ -219,8 +226,8 @@ export class Round {
       );
   }
 
-  /** Page by page, as they are in the store. */
-  async *#entries(collection: string): AsyncIterable<Entry> {
+  /** Page by page, as they are in the store. What is done with a page is done in one stretch. */
+  async *#pages(collection: string): AsyncIterable<readonly Entry[]> {
     const { store } = this.#dependencies.platform;
     const { tenant, network } = this.#options.extent;
     const within = tenant === undefined ? "" : `${tenant}/${network === undefined ? "" : `${network}/`}`;
@@ -228,10 +235,8 @@ export class Round {
     let after: string | undefined;
     for (;;) {
       const page = await store.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-      for (const entry of page.entries) {
-        yield entry;
-        await this.#pace.breathe();
-      }
+      yield page.entries;
+      await this.#pace.breathe();
       after = page.entries.at(-1)?.key;
       if (!page.more) return;
     }
@@ -244,4 +249,10 @@ export function progress(stage: Stage, done: number, total?: number): Verificati
 
 function isSameAddress(a: LedgerEntry, b: LedgerEntry): boolean {
   return a.address === b.address && a.network === b.network && a.tenant === b.tenant;
+}
+
+/** Counts a lock for its network. */
+function countUp(counts: Map<string, number>, key: string): void {
+  const { tenant, network } = named.network(key.slice(0, key.lastIndexOf("/")));
+  counts.set(`${tenant}/${network}`, (counts.get(`${tenant}/${network}`) ?? 0) + 1);
 }

@@ -233,7 +233,10 @@ describe("an endpoint that its node does not have", () => {
     expect((await verify(harness, { fix: true })).differences).toMatchObject([{ proven: false, observations: 1 }]);
   });
 
-  test("is left alone when its claim changes at the moment of the repair", async () => {
+  test.each([
+    ["its claim changes", "left alone: the claim of a has changed since"],
+    ["it does itself", "left alone: endpoint e1 has changed since"],
+  ])("is left alone when %s at the moment of the repair", async (what, detail) => {
     await using world_ = await world();
     const { harness } = world_;
     await leak(harness, "a");
@@ -244,7 +247,8 @@ describe("an endpoint that its node does not have", () => {
     // Somebody else is first: after the look, before the decision.
     let overtake = async (): Promise<void> => {
       overtake = () => Promise.resolve();
-      await nouns.claims.update(claimName("web", "a"), { labels: { env: "prod" } }, OPERATOR);
+      if (what === "it does itself") await harness.report("h1", "e1", 1, ["binding"]);
+      else await nouns.claims.update(claimName("web", "a"), { labels: { env: "prod" } }, OPERATOR);
     };
     Object.assign(platform.changer, {
       change: async (...request: Parameters<typeof change>) => {
@@ -253,7 +257,7 @@ describe("an endpoint that its node does not have", () => {
       },
     });
     const [seen] = (await verify(harness, { fix: true })).differences;
-    expect(seen?.outcome).toEqual({ repaired: false, detail: "left alone: the claim of a has changed since" });
+    expect(seen?.outcome).toEqual({ repaired: false, detail });
     expect(harness.getClaim("web", "a").binding?.endpoint).toBe("e1");
   });
 
@@ -446,6 +450,34 @@ describe("an endpoint that only its node has", () => {
     expect(harness.engine.platform.state.endpoints.size).toBe(0);
   });
 
+  test("and that runs with an address that is locked for somebody waits until that is settled", async () => {
+    await using world_ = await world();
+    const { harness, h1 } = world_;
+    await damage(harness, { put: ["addresses/default/web/10.20.0.9", { identity: "ghost" }] });
+    h1.has("e7", running("10.20.0.9"));
+    const found = await repair(harness);
+    expect(found.map(({ kind, outcome }) => `${kind} ${outcome?.repaired}`)).toEqual([
+      "endpoint-unknown false",
+      "address-without-claim true",
+    ]);
+    expect(kinds(await repair(harness))).toEqual(["endpoint-unknown endpoint e7"]);
+    expect(harness.getClaim("web", "redis-0").addresses).toEqual(["10.20.0.9"]);
+  });
+
+  test("and that runs with an address of another node's block is only named", async () => {
+    await using world_ = await world();
+    const { harness, h1 } = world_;
+    const h2 = await ReportingNode.start(harness, "h2");
+    await harness.network("blocks", { subnets: [{ prefix: "10.40.0.0/24" }], nodeBlocks: { size: 16 } });
+    const { network } = claimName("blocks", "x");
+    const request = { tenant: TENANT, network, family: "v4" as const, held: [] };
+    const { ranges } = await harness.engine.nouns.blocks.lease(h2.name, request);
+    h1.has("e7", running(ranges[0]?.first ?? "", { network: "blocks" }));
+    const [seen] = await repair(harness);
+    expect(seen).toMatchObject({ kind: "endpoint-unknown", repairable: false });
+    expect(seen?.book).toContain("whose node h2 reports by itself what it gives");
+  });
+
   test("and that is not on the wire is taken down there", async () => {
     await using world_ = await world();
     const { harness, h1 } = world_;
@@ -553,8 +585,19 @@ describe("a claim whose endpoint is not there", () => {
       harness.engine.platform.state.endpoints.get("e1") ?? {};
     await damage(harness, { delete: "endpoints/e1" });
     h1.has("e1", { tenant, network, identity, epoch, addresses, mac, workload, since });
-    expect(kinds(await repair(harness))).toEqual(["endpoint-unknown endpoint e1"]);
+    expect(kinds((await verify(harness)).differences)).toEqual(["endpoint-unknown endpoint e1"]);
+    await pass(harness);
+    expect(kinds(await repair(harness))).toEqual([]);
     expect(harness.engine.platform.state.endpoints.get("e1")).toMatchObject({ node: "h1", epoch: 1, phase: "active" });
+    expect(harness.getClaim("web", "a").binding?.endpoint).toBe("e1");
+  });
+
+  test("stays as it is while its node is about to have the endpoint", async () => {
+    await using world_ = await world();
+    const { harness, h1 } = world_;
+    await lose(harness);
+    h1.awaited = ["e1"];
+    expect(await repair(harness)).toEqual([]);
     expect(harness.getClaim("web", "a").binding?.endpoint).toBe("e1");
   });
 
@@ -607,6 +650,26 @@ describe("locks", () => {
     expect((await history(harness, "10.20.0.50")).at(-1)).toMatchObject({ event: "reclaimed" });
     await pass(harness);
     expect((await harness.claim("web", "c", { addresses: ["10.20.0.50"] })).addresses).toEqual(["10.20.0.50"]);
+  });
+
+  test("an address that is locked anew at the moment of the repair is left alone", async () => {
+    await using world_ = await world();
+    const { harness } = world_;
+    const key = "addresses/default/web/10.20.0.50";
+    await damage(harness, { put: [key, { identity: "ghost" }] });
+    await verify(harness, { fix: true });
+    await pass(harness);
+    const { changer } = harness.engine.platform;
+    const { change } = changer;
+    Object.assign(changer, {
+      change: async (...request: Parameters<typeof change>) => {
+        await damage(harness, { put: [key, { identity: "other" }] });
+        return await change(...request);
+      },
+    });
+    const [seen] = (await verify(harness, { fix: true })).differences;
+    expect(seen?.outcome?.repaired).toBe(false);
+    expect(await stored(harness, key)).toEqual({ identity: "other" });
   });
 
   test("an address that is claimed between the two looks is left alone", async () => {
