@@ -81,11 +81,12 @@ describe("an inventory", () => {
     ]);
   });
 
-  test("leaves out what is released, names what takes another's place, and interfaces of nobody", async () => {
+  test("answers for what is released and not told yet, names what takes another's place, and interfaces of nobody", async () => {
     const interfaces = [{ endpoint: "ghost", interface: "hfp9", state: "down" as const }];
     const next = endpoint("b", { known: false, replaces: "a", replacesAlso: ["a2"] });
     const found = await inventory([next, endpoint("c", { phase: "released" })], { interfaces });
     expect(found.endpoints).toMatchObject([{ id: "b", replaces: ["a", "a2"] }]);
+    expect(found.awaited).toEqual(["e-awaited", "c"]);
     expect(found.strays).toEqual([{ endpoint: "ghost", interface: "hfp9" }]);
   });
 

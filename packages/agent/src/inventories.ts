@@ -53,11 +53,13 @@ export function createInventories(dependencies: InventoriesDependencies, node: N
     const look = { at, interfaces, sandboxes: states };
     const links = new Map(interfaces.map((each) => [each.endpoint, each]));
     const here = [...book.endpoints.values()].filter(({ phase }) => phase !== "released");
+    // What is released and not told yet may be gone on with: its report settles it, nobody else.
+    const untold = [...book.endpoints.values()].filter(({ phase }) => phase === "released").map(({ id }) => id);
     return {
       run,
       revision,
       endpoints: here.map((endpoint) => entryOf(endpoint, look, links.get(endpoint.id))),
-      awaited: [...awaited()],
+      awaited: [...awaited(), ...untold],
       strays: interfaces
         .filter(({ endpoint }) => !book.endpoints.has(endpoint))
         .map((stray) => ({ endpoint: stray.endpoint, interface: stray.interface })),

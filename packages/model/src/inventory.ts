@@ -46,7 +46,7 @@ export const nodeInventorySchema = z
     /** The node has been told of every change up to this revision before it looked. */
     revision: revisionField,
     endpoints: z.array(inventoryEndpointSchema).max(10_000),
-    /** Endpoints that it is about to have: it has asked for them, and the answer is on the way. */
+    /** Endpoints that it is about to have, the answer being on the way; and those that it has released and not told of yet. */
     awaited: z.array(endpointIdField).max(10_000),
     /** Interfaces of endpoints that its book does not have. */
     strays: z.array(z.strictObject({ endpoint: endpointIdField, interface: z.string().max(15) })).max(10_000),

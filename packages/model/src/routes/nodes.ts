@@ -15,6 +15,9 @@ const endpointParams = z.strictObject({ endpoint: endpointIdField });
 export const nodePageSchema = pageOf(nodeRecordSchema, "NodePage");
 export const endpointPageSchema = pageOf(endpointSchema, "EndpointPage");
 
+/** Bytes; half a KiB for each of the endpoints that an inventory may have. */
+const LARGEST_INVENTORY = 8 * 1024 * 1024;
+
 export const nodeRoutes = {
   listNodes: route({
     id: "listNodes",
@@ -113,6 +116,7 @@ export const nodeRoutes = {
     tag: "node",
     params: nodeParams,
     body: nodeInventorySchema,
+    maxBodyBytes: LARGEST_INVENTORY,
     status: 204,
     errors: ["not_found"],
   }),
