@@ -235,7 +235,7 @@ export class Round {
     let after: string | undefined;
     for (;;) {
       const page = await store.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
-      yield page.entries;
+      if (page.entries.length > 0) yield page.entries;
       await this.#pace.breathe();
       after = page.entries.at(-1)?.key;
       if (!page.more) return;
