@@ -1,4 +1,5 @@
 import { errorText, type IpAddress } from "@holdfast/core";
+import { routes } from "@holdfast/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Cluster, type Host, NETWORK, TENANT } from "./testing/cluster.ts";
 
@@ -173,4 +174,37 @@ describe("a machine that gets another name", () => {
     await h2.stop();
     await h1.start({ node: h2.name });
   });
+});
+
+test("of two containers that start without a controller, one goes on with the address that was freed", async () => {
+  const any = (requester: string) =>
+    h1.workloads.reserve({ tenant: TENANT, network: NETWORK, runtime: "docker", requester }, cluster.signal);
+  const { addresses } = await any("pool-1");
+  const [address] = addresses;
+  if (address === undefined) throw new Error("a reservation without an address");
+  const container = { ...named, address, addresses, runtime: "docker", runtimeEndpoint: "d1" } as const;
+  await h1.workloads.attach(container, cluster.signal);
+  await phaseIs("wired");
+  h1.link.cut();
+  await detach(h1, "d1");
+  await h1.workloads.unreserve({ ...named, address }, cluster.signal);
+  const tries = await Promise.allSettled([any("pool-1"), any("pool-2")]);
+  expect(tries.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+});
+
+test("an answer that never comes about an endpoint that a node does not have holds nothing up", async () => {
+  await h1.stop();
+  await cluster.client.call(
+    routes.reserve,
+    {
+      params: { node: "h1" },
+      body: { endpoint: "e-lost", tenant: TENANT, network: NETWORK, workload: { runtime: "docker" } },
+    },
+    { signal: cluster.signal },
+  );
+  h1.link.swallow(/endpoints\/e-lost/);
+  await h1.start({ feedSilenceMilliseconds: 200 });
+  await cluster.until(() => h1.link.swallowed > 0);
+  h1.link.mend();
+  await cluster.until(async () => (await cluster.endpoints()).length === 0);
 });

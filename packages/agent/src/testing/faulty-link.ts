@@ -4,9 +4,12 @@ import type { FetchLike, ResponseLike } from "@holdfast/client";
 export class FaultyLink {
   /** Feeds that were opened while they were mute. */
   muteFeeds = 0;
+  /** Requests that were swallowed. */
+  swallowed = 0;
   #isDown = false;
   #isMute = false;
   #loses: (request: string) => boolean = () => false;
+  #swallows: (request: string) => boolean = () => false;
   #holds: (request: string) => Promise<void> | undefined = () => undefined;
   #cut = new AbortController();
 
@@ -30,6 +33,7 @@ export class FaultyLink {
     this.#isDown = false;
     this.#isMute = false;
     this.#loses = () => false;
+    this.#swallows = () => false;
   }
 
   /** Requests whose path and body match arrive, and their answers do not. */
@@ -49,6 +53,11 @@ export class FaultyLink {
     };
   }
 
+  /** Requests whose path and body match are never answered, nor broken off. */
+  swallow(match: RegExp): void {
+    this.#swallows = (request) => match.test(request);
+  }
+
   /** Feeds are opened and never say a word, as when the controller's machine has died. */
   mute(): void {
     this.#isMute = true;
@@ -58,12 +67,18 @@ export class FaultyLink {
     if (this.#isDown) throw refused();
     const signal = AbortSignal.any([options.signal, this.#cut.signal]);
     await this.#holds(`${url} ${options.body ?? ""}`);
+    if (this.#swallows(`${url} ${options.body ?? ""}`)) return await this.#never(signal);
     const response = await fetch(url, { ...options, signal });
     if (this.#isMute && url.endsWith("/feed")) return await this.#silent(response, signal);
     if (!this.#loses(`${url} ${options.body ?? ""}`)) return response;
     await response.body?.cancel();
     throw new TypeError("connection reset");
   };
+
+  #never(signal: AbortSignal): Promise<ResponseLike> {
+    this.swallowed += 1;
+    return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+  }
 
   async #silent(response: Response, signal: AbortSignal): Promise<ResponseLike> {
     this.muteFeeds += 1;
