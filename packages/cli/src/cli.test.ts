@@ -367,6 +367,42 @@ metadata: { name: web, labels: { env: prod } }
 spec: { kind: vlan, segment: 100, subnets: [{ prefix: 10.20.0.0/16 }] }
 `;
 
+describe("holdfast operation", () => {
+  const operation = {
+    id: "op-1",
+    operation: "createClaim",
+    tenant: "default",
+    path: "/v1/tenants/default/networks/web/claims",
+    state: "pending",
+    actor: "operator",
+    createdAt: "2026-11-20T10:05:00.000Z",
+    revision: 4,
+  };
+
+  test("claim create --async prints the operation and how to wait for it", async () => {
+    const path = "POST /v1/tenants/default/networks/web/claims";
+    const { run, screen, seen } = terminal({ [path]: { status: 202, body: operation } });
+    expect(await run("claim create redis-0 --network web --async")).toBe(0);
+    expect(screen.out).toBe("operation op-1 accepted; its end: holdfast operation wait op-1\n");
+    expect(seen).toHaveLength(1);
+  });
+
+  test("wait ends with the operation, and fails when that has failed", async () => {
+    const problem = { type: "", title: "", status: 409, detail: "taken", code: "address_in_use", retryable: false };
+    const failed = { ...operation, state: "failed", finishedAt: "2026-11-20T10:05:09.000Z", problem };
+    const { run, screen } = terminal({ "GET /v1/operations/op-1": { body: failed } });
+    expect(await run("operation wait op-1")).toBe(1);
+    expect(screen.out).toContain("problem:    address_in_use: taken\n");
+    expect(screen.err).toBe("holdfast: operation op-1 is failed\n");
+  });
+
+  test("list says what to do when there is none", async () => {
+    const { run, screen } = terminal({ "GET /v1/operations": { body: { items: [], revision: 1 } } });
+    await run("operation list");
+    expect(screen.out).toBe("no operations; make one: holdfast claim create redis-0 --network web --async\n");
+  });
+});
+
 describe("holdfast subnet", () => {
   const path = "/v1/tenants/default/networks/web/subnets";
 

@@ -112,6 +112,8 @@ async function namesOf(kind: Completes, context: Context, network: string | unde
       return pick(listAll(client, routes.listClaims, { query: { tenant, network } }, call), (item) => item.identity);
     case "endpoint":
       return pick(listAll(client, routes.listEndpoints, { query: { tenant } }, call), (item) => item.id);
+    case "operation":
+      return pick(listAll(client, routes.listOperations, { query: { tenant } }, call), (item) => item.id);
     case "node":
       return pick(listAll(client, routes.listNodes, {}, call), (item) => item.name);
     case "file":

@@ -1,10 +1,11 @@
 import { Command } from "commander";
 import { type Context, contextOf } from "./context.ts";
 import type { CliIo } from "./io.ts";
+import { runLater } from "./later.ts";
 import { outputFormats } from "./output/print.ts";
 
 /** Names that the shell completes from the controller. */
-export type Completes = "tenant" | "network" | "subnet" | "claim" | "endpoint" | "node" | "file" | "none";
+export type Completes = "tenant" | "network" | "subnet" | "claim" | "endpoint" | "node" | "operation" | "file" | "none";
 
 /** One command as data. */
 export interface CommandDefinition {
@@ -15,6 +16,8 @@ export interface CommandDefinition {
   readonly args?: readonly (readonly [syntax: string, description: string, completes: Completes])[];
   /** `["--network <name>", "…", "network"]`; a `!` before the dashes makes it mandatory; one that ends in `...` may be repeated. */
   readonly options?: readonly (readonly [flags: string, description: string, completes?: Completes])[];
+  /** Takes `--async`: its one request may be done later. */
+  readonly async?: true;
   /** Lines after `Examples:`. */
   readonly examples: readonly string[];
   /** What `--output` may be. Absent: table, json and yaml. */
@@ -46,11 +49,14 @@ export function createCommand(definition: CommandDefinition, io: CliIo): Command
     else command.option(flags, description);
     completes[/--[a-z-]+/.exec(flags)?.[0] ?? ""] = kind ?? "none";
   }
+  if (definition.async === true) command.option("--async", "Do not wait: print the operation that does it.");
   completions.set(command, completes);
   command.addHelpText("after", `\nExamples:\n${definition.examples.map((line) => `  holdfast ${line}\n`).join("")}`);
   command.action(async () => {
     checkFormat(command, definition.formats ?? outputFormats);
-    await definition.run(contextOf(command, io), command.args, command.opts());
+    const context = contextOf(command, io);
+    const run = (within: Context) => definition.run(within, command.args, command.opts());
+    await (flag(command.opts(), "async") === true ? runLater(context, run) : run(context));
   });
   return command;
 }

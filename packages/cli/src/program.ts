@@ -10,6 +10,7 @@ import { ipCommands } from "./nouns/ip.ts";
 import { ledgerCommands } from "./nouns/ledger.ts";
 import { networkCommands } from "./nouns/network.ts";
 import { nodeCommands } from "./nouns/node.ts";
+import { operationCommands } from "./nouns/operation.ts";
 import { subnetCommands } from "./nouns/subnet.ts";
 import { tenantCommands } from "./nouns/tenant.ts";
 import { exportFormats, outputFormats } from "./output/print.ts";
@@ -70,6 +71,7 @@ const NOUNS = [
   ["claim", "Identities and their addresses.", claimCommands],
   ["endpoint", "Attachments of containers.", endpointCommands],
   ["node", "Machines that run an agent.", nodeCommands],
+  ["operation", "What is done later.", operationCommands],
   ["ip", "What is known of an address.", ipCommands],
   ["ledger", "What happened to addresses.", ledgerCommands],
 ] as const;

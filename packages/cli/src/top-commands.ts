@@ -28,7 +28,7 @@ export const applyCommand: CommandDefinition = {
 export const watchCommand: CommandDefinition = {
   name: "watch",
   summary: "Print every change as it happens, until interrupted.",
-  args: [["[kinds]", "Of tenant, network, claim, endpoint, node, joined by commas. Absent: all.", "none"]],
+  args: [["[kinds]", "Of tenant, network, claim, endpoint, node, operation, joined by commas. Absent: all.", "none"]],
   options: [["--revision <number>", "Changes after this revision. Absent: from now on."]],
   examples: ["watch", "watch claim,endpoint -o json"],
   async run(context, [kinds], options) {
@@ -58,6 +58,10 @@ function objectName(event: Extract<WatchEvent, { type: "put" }>): string {
     case "tenant":
     case "node":
       return event.object.name;
+    case "operation": {
+      const { id, operation, path, state } = event.object;
+      return `${id}  ${operation}  ${path}  ${state}`;
+    }
     case "network":
       return `${event.object.tenant}/${event.object.name}`;
     case "claim": {

@@ -1,5 +1,14 @@
 import { type Clock, errorText, HoldfastError, isErrorCode, isHoldfastError, systemClock } from "@holdfast/core";
-import { fillPath, problemSchema, problemToError, type Route, type RouteInput, type RouteReply } from "@holdfast/model";
+import {
+  fillPath,
+  type Operation,
+  operationSchema,
+  problemSchema,
+  problemToError,
+  type Route,
+  type RouteInput,
+  type RouteReply,
+} from "@holdfast/model";
 import { linesOf } from "./lines.ts";
 
 /** The part of web `fetch` that is used; the platform's own fits, too. */
@@ -53,6 +62,12 @@ export interface Client {
    * `details.sent` is false; `too_many_requests` when it was sent away too often, and nothing was done.
    */
   call<R extends Route>(route: R, input: RouteInput<R>, options: CallOptions): Promise<RouteReply<R>>;
+  /**
+   * Has it done later: answers with the operation that does it, as soon as it is durable.
+   *
+   * @throws like `call`.
+   */
+  accept<R extends Route>(route: R, input: RouteInput<R>, options: CallOptions): Promise<Operation>;
   /** The objects of a streaming operation until the signal is aborted. @throws like `call`, also when the stream breaks. */
   stream<R extends Route>(
     route: R,
@@ -65,11 +80,16 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
   const { clock = systemClock, random = Math.random } = dependencies;
   const base = options.server.replace(/\/+$/, "");
 
-  async function send(route: Route, input: AnyInput, call: CallOptions): Promise<ResponseLike> {
+  async function send(
+    route: Route,
+    input: AnyInput,
+    call: CallOptions,
+    more: Record<string, string> = {},
+  ): Promise<ResponseLike> {
     const url = base + fillPath(route.path, input.params) + queryText(input.query);
     const request = {
       method: route.method,
-      headers: headersOf(route, input, call, options.token),
+      headers: { ...headersOf(route, input, call, options.token), ...more },
       signal: call.signal,
     };
     const body = input.body === undefined ? {} : { body: JSON.stringify(input.body) };
@@ -88,6 +108,11 @@ export function createClient(dependencies: ClientDependencies, options: ClientOp
       const text = await reach(() => response.text(), base, call.signal);
       if (route.reply === undefined || text === "") return undefined as RouteReply<typeof route>;
       return route.reply.parse(JSON.parse(text)) as RouteReply<typeof route>;
+    },
+
+    async accept(route, input, call) {
+      const response = await send(route, input as AnyInput, call, { prefer: "respond-async" });
+      return operationSchema.parse(JSON.parse(await reach(() => response.text(), base, call.signal)));
     },
 
     async *stream(route, input, call) {

@@ -8,6 +8,7 @@ import { checkExposure, createAuthentication } from "./http/auth.ts";
 import { docsPage } from "./http/docs-page.ts";
 import { createFairQueue, type FairQueue } from "./http/fair-queue.ts";
 import { createHandlers } from "./http/handlers.ts";
+import { performWith } from "./http/later.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import { createStreams } from "./http/streams.ts";
 import { setUsageMetrics } from "./networks/usage-metrics.ts";
@@ -47,8 +48,15 @@ export function createController(dependencies: ControllerDependencies, options: 
     rate: options.tenantRate,
   });
   const tenants: ReadonlyMap<string, unknown> = platform.state.tenants;
+  const handlers = createHandlers(platform, nouns);
   const app = createApp({
-    handlers: createHandlers(platform, nouns),
+    handlers,
+    acceptLater: ({ id }, { path, ...request }, caller) => {
+      const { actor, requestId, ifMatch, idempotency } = caller;
+      const once = idempotency && { ...idempotency, route: `${id}, later` };
+      const stored = { route: id, request, caller: { actor, requestId, ifMatch }, path };
+      return nouns.operations.accept(stored, { ...caller, ifMatch: undefined, idempotency: once });
+    },
     streams: createStreams(platform, nouns, { beat: options.beat, metrics, signal: stopping.signal }),
     pages: createPages(engine, queue),
     authenticate: createAuthentication(options.token),
@@ -57,6 +65,7 @@ export function createController(dependencies: ControllerDependencies, options: 
     metrics,
     logger,
   });
+  let operations: Promise<void> = Promise.resolve();
   let address: ListenAddress = options.listen;
 
   async function stop(): Promise<void> {
@@ -64,6 +73,7 @@ export function createController(dependencies: ControllerDependencies, options: 
     stopping.abort();
     nouns.feeds.close();
     await app.close();
+    await operations;
     await engine.stop();
   }
 
@@ -77,6 +87,7 @@ export function createController(dependencies: ControllerDependencies, options: 
       checkExposure({ host: listen.host, token, insecure });
       try {
         await engine.start();
+        operations = nouns.operations.run(performWith(handlers), stopping.signal);
         address = await listenOn(app, listen);
       } catch (error) {
         await stop();

@@ -27,6 +27,7 @@ import { createNodeFeeds, type NodeFeeds } from "./nodes/node-feeds.ts";
 import { createNodes, type Nodes } from "./nodes/nodes.ts";
 import { createReports, type Reports } from "./nodes/reports.ts";
 import { createReservations, type Reservations } from "./nodes/reservations.ts";
+import { createOperations, type Operations } from "./operations/operations.ts";
 import type { Platform } from "./platform.ts";
 import { createRepairs } from "./verifying/repairs.ts";
 import { createVerifier, type Verifier } from "./verifying/verifier.ts";
@@ -39,6 +40,7 @@ export interface Nouns {
   readonly draining: Draining;
   readonly groupRanges: GroupRanges;
   readonly usage: Usage;
+  readonly operations: Operations;
   readonly claims: Claims;
   readonly bulk: BulkClaims;
   readonly anywhere: ClaimsAnywhere;
@@ -101,6 +103,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     draining: createDraining(platform),
     groupRanges: createGroupRanges(platform),
     usage: createUsage(platform),
+    operations: createOperations(platform, options.nonce),
     claims: createClaims(platform, drafts),
     bulk: createBulkClaims(platform, drafts),
     anywhere: createClaimsAnywhere(platform, drafts),

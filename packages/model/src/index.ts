@@ -107,6 +107,13 @@ export {
   reservationRequestSchema,
   reservationSchema,
 } from "./node-work.ts";
+export {
+  type Operation,
+  type OperationState,
+  operationIdField,
+  operationSchema,
+  operationStateSchema,
+} from "./operation.ts";
 export { checkPhaseChange, isOnWire, type Phase, phaseMayFollow, phaseSchema } from "./phase.ts";
 export { type Problem, problemSchema, problemToError } from "./problem.ts";
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";

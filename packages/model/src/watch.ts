@@ -4,11 +4,12 @@ import { endpointSchema } from "./endpoint.ts";
 import { revisionField } from "./fields.ts";
 import { networkSchema } from "./network.ts";
 import { nodeRecordSchema } from "./node-record.ts";
+import { operationSchema } from "./operation.ts";
 import { problemSchema } from "./problem.ts";
 import { tenantSchema } from "./tenant.ts";
 
 export const resourceKindSchema = z
-  .enum(["tenant", "network", "claim", "endpoint", "node"])
+  .enum(["tenant", "network", "claim", "endpoint", "node", "operation"])
   .meta({ id: "ResourceKind" });
 export type ResourceKind = z.output<typeof resourceKindSchema>;
 
@@ -22,6 +23,7 @@ const putEventSchema = z.discriminatedUnion("kind", [
   putEvent("claim", claimSchema),
   putEvent("endpoint", endpointSchema),
   putEvent("node", nodeRecordSchema),
+  putEvent("operation", operationSchema),
 ]);
 
 /**

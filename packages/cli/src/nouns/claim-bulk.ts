@@ -94,6 +94,9 @@ export async function runBulk<T>(
 ): Promise<void> {
   const mode = modeOf(options);
   const dryRun = flag(options, "dryRun") ?? false;
+  if (flag(options, "async") === true && items.length > MOST_BULK_ITEMS) {
+    throw new HoldfastError("invalid_argument", `--async is for at most ${MOST_BULK_ITEMS} items, not ${items.length}`);
+  }
   const results: BulkResult[] = [];
   const step = mode === "all" ? items.length : MOST_BULK_ITEMS;
   for (let from = 0; from < items.length; from += step) {

@@ -63,6 +63,7 @@ export const claimCommands: readonly CommandDefinition[] = [
   {
     name: "create",
     summary: "Claim addresses for identities, before any container exists.",
+    async: true,
     args: [["[identities...]", "Stable names of workloads, e.g. redis-0 or prod/mysql-1.", "none"]],
     options: [
       ["-n, --network <name>", "Name of the network.", "network"],

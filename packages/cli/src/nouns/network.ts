@@ -74,6 +74,7 @@ export const networkCommands: readonly CommandDefinition[] = [
   {
     name: "create",
     summary: "Create a network.",
+    async: true,
     args: [["<name>", "Name of the network, a DNS label.", "none"]],
     options: [
       ["!--kind <kind>", "vlan: on the company's VLANs; vxlan: an overlay."],

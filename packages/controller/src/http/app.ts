@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
-import { type Route, routes } from "@holdfast/model";
+import { type Operation, type Route, routes } from "@holdfast/model";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Metrics } from "../metrics.ts";
 import { problemOf } from "../problems.ts";
@@ -9,6 +9,7 @@ import { type AdmissionDependencies, createAdmission } from "./admission.ts";
 import type { Authenticate } from "./auth.ts";
 import { BODY_LIMIT_BYTES, httpError } from "./errors.ts";
 import type { HandledRoute, Handlers } from "./handlers.ts";
+import { type AcceptLater, isForLater, sendAccepted } from "./later.ts";
 import { callerOf, type ParsedRequest, parseRequest } from "./request.ts";
 import { checkRequestId, createRequestIds, REQUEST_ID } from "./request-id.ts";
 
@@ -18,6 +19,7 @@ export interface AppDependencies {
   readonly pages: Pages;
   readonly authenticate: Authenticate;
   readonly admission: AdmissionDependencies;
+  readonly acceptLater: AcceptLater;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Aborted when no more requests are to come. */
@@ -54,7 +56,7 @@ const REQUEST_MILLISECONDS = 30_000;
 const MAX_PARAM_LENGTH = 2000;
 
 export function createApp(dependencies: AppDependencies): FastifyInstance {
-  const { logger, authenticate, handlers, streams, pages, stopping } = dependencies;
+  const { logger, authenticate, handlers, streams, pages } = dependencies;
   const app = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     exposeHeadRoutes: false,
@@ -79,7 +81,9 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
   for (const [id, route] of Object.entries(routes) as [keyof typeof routes, Route][]) {
     const stream = route.stream === true ? streams[id as keyof Streams] : undefined;
     const handle =
-      stream === undefined ? answer(route, handlers[id as HandledRoute] as Handler, stopping) : follow(route, stream);
+      stream === undefined
+        ? answer(route, handlers[id as HandledRoute] as Handler, dependencies)
+        : follow(route, stream);
     const admit = createAdmission(route, dependencies.admission);
     app.route({
       method: route.method,
@@ -99,8 +103,12 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
   return app;
 }
 
-function answer(route: Route, handler: Handler, stopping: AbortSignal) {
+function answer(route: Route, handler: Handler, { stopping, acceptLater }: AppDependencies) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (isForLater(route, request)) {
+      const later: Handler = (parsed, caller) => acceptLater(route, { ...parsed, path: pathOf(request) }, caller);
+      return sendAccepted(reply, (await handled(route, later, request)) as Operation);
+    }
     const result = await handled(route, handler, request);
     reply.code(route.status);
     // A connection that was busy when the server was closed would else be kept for the next request.
@@ -110,6 +118,11 @@ function answer(route: Route, handler: Handler, stopping: AbortSignal) {
     if (revision !== undefined) reply.header("etag", `"${revision}"`);
     reply.header("content-type", "application/json; charset=utf-8").send(JSON.stringify(result));
   };
+}
+
+function pathOf({ url }: FastifyRequest): string {
+  const [path = ""] = url.split("?");
+  return path;
 }
 
 /** Gives the request's place up when the work is done, also when the client has gone. */

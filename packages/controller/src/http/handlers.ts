@@ -4,6 +4,7 @@ import {
   type Endpoint,
   type Network,
   type NodeBlock,
+  type Operation,
   problemToError,
   type RouteReply,
   type RouteRequest,
@@ -172,6 +173,19 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         state.revision,
       );
     },
+
+    listOperations: ({ query: { tenant, state: wanted, ...query } }) =>
+      pageOfPrefix(
+        store,
+        "operations/",
+        query,
+        kept(
+          (entry) => objectOf<Operation>(entry),
+          (one) => (tenant === undefined || one.tenant === tenant) && (wanted === undefined || one.state === wanted),
+        ),
+      ),
+    getOperation: ({ params, query }) => nouns.operations.wait(params.operation, query.wait * 1000),
+    cancelOperation: ({ params }) => nouns.operations.cancel(params.operation),
 
     listNodes: ({ query }) => {
       const read = (entry: Entry) => nodes.withLife(objectOf<StoredNode>(entry));

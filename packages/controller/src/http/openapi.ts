@@ -1,5 +1,5 @@
 import { type ErrorCode, httpStatus } from "@holdfast/core";
-import { problemSchema, type Route, routes } from "@holdfast/model";
+import { operationSchema, problemSchema, type Route, routes } from "@holdfast/model";
 import { z } from "zod";
 
 type Json = Readonly<Record<string, unknown>>;
@@ -82,7 +82,11 @@ function operationOf(route: Route, schemas: Schemas): Operation {
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: true, content: { "application/json": { schema: schemas.of(route.body) } } } }),
-    responses: { [route.status]: successOf(route, schemas), ...failuresOf(route) },
+    responses: {
+      [route.status]: successOf(route, schemas),
+      ...(route.idempotent === true ? { 202: acceptedWith(schemas) } : {}),
+      ...failuresOf(route),
+    },
   };
 }
 
@@ -111,7 +115,10 @@ function headersOf({ idempotent, conditional }: Route): Parameter[] {
   });
   return [
     ...(idempotent === true
-      ? [header("Idempotency-Key", "The same key and body give the same answer for 24 hours.")]
+      ? [
+          header("Idempotency-Key", "The same key and body give the same answer for 24 hours."),
+          header("Prefer", "`respond-async`: answer at once with 202 and an operation that does it."),
+        ]
       : []),
     ...(conditional === true ? [header("If-Match", "Only when the object still has this revision.")] : []),
   ];
@@ -125,6 +132,13 @@ function successOf(route: Route, schemas: Schemas): Json {
   return {
     description: "One object per line, without end.",
     content: { "application/x-ndjson": { schema }, ...events },
+  };
+}
+
+function acceptedWith(schemas: Schemas): Json {
+  return {
+    description: "Accepted to be done later, as asked for with `Prefer: respond-async`; `Location` is the operation.",
+    content: { "application/json": { schema: schemas.of(operationSchema) } },
   };
 }
 

@@ -29,6 +29,7 @@ const KIND_OF: Readonly<Record<string, ResourceKind>> = {
   claims: "claim",
   endpoints: "endpoint",
   nodes: "node",
+  operations: "operation",
 };
 const PARTS: Readonly<Record<ResourceKind, readonly string[]>> = {
   tenant: ["tenant"],
@@ -36,6 +37,7 @@ const PARTS: Readonly<Record<ResourceKind, readonly string[]>> = {
   claim: ["tenant", "network", "identity"],
   endpoint: ["endpoint"],
   node: ["node"],
+  operation: ["operation"],
 };
 
 /**
@@ -99,10 +101,10 @@ function eventOf(change: Change, request: WatchRequest, nodes: Nodes, revision: 
   return `${head}${objectText(kind, change.entry.value, revision, nodes)}}`;
 }
 
-/** Nodes belong to no tenant; an endpoint's key does not say whose it is. */
+/** Nodes belong to no tenant; the keys of endpoints and operations do not say whose they are. */
 function concernsTenant(change: Change, kind: ResourceKind, parts: readonly string[], tenant: Name): boolean {
   if (kind === "node") return false;
-  if (kind !== "endpoint") return parts[1] === tenant;
+  if (kind !== "endpoint" && kind !== "operation") return parts[1] === tenant;
   return change.kind === "delete" || change.entry.value.includes(`"tenant":"${tenant}"`);
 }
 

@@ -49,6 +49,10 @@ export const keys = {
   takenIn: (endpoint: string) => `idempotency/made/${endpoint}`,
   /** The answer to a request that carried an Idempotency-Key; on a lease. */
   idempotency: (route: string, key: string) => `idempotency/${route}/${key}`,
+  /** {@link Operation}: what was accepted to be done later; on a lease when it has ended. Not in memory. */
+  operation: (id: string) => `operations/${id}`,
+  /** What it is to do, until it has ended. */
+  operationRequest: (id: string) => `operation-requests/${id}`,
 } as const;
 
 /** All ledger entries of one address. */

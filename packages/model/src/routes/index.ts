@@ -5,6 +5,7 @@ import { claimRoutes } from "./claims.ts";
 import { ledgerRoutes } from "./ledger.ts";
 import { networkRoutes } from "./networks.ts";
 import { endpointRoutes, nodeRoutes, watchRoutes } from "./nodes.ts";
+import { operationRoutes } from "./operations.ts";
 import { tenantRoutes } from "./tenants.ts";
 
 /** Every REST operation under `/v1`, by its id. */
@@ -17,6 +18,7 @@ export const routes = {
   ...endpointRoutes,
   ...nodeRoutes,
   ...blockRoutes,
+  ...operationRoutes,
   ...watchRoutes,
 } as const satisfies Record<string, Route>;
 export type Routes = typeof routes;
