@@ -59,7 +59,7 @@ describe("the next address of a node's blocks", () => {
     expect(node.next()).toBe(at(128));
     for (const last of [128, 129, 130, 131]) await node.use(last);
     expect(node.next()).toBeUndefined();
-    for (const last of [130, 129, 131]) {
+    for (const last of [131, 129, 130]) {
       await node.release(last);
       node.clock.advance(100);
     }
@@ -67,9 +67,10 @@ describe("the next address of a node's blocks", () => {
     node.clock.advance(699);
     expect(node.next()).toBeUndefined();
     node.clock.advance(1);
-    expect(node.next()).toBe(at(130));
+    expect(node.next()).toBe(at(131));
     node.clock.advance(10_000);
-    await node.use(130);
+    expect(node.next()).toBe(at(131));
+    await node.use(131);
     expect(node.next()).toBe(at(129));
   });
 

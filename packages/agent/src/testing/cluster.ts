@@ -50,7 +50,7 @@ export class Host {
   async start(settings: Partial<AgentSettings> = {}): Promise<void> {
     const client = createClient({ fetch: this.link.fetch }, { server: this.#server(), token: TOKEN });
     const store = this.#openBook();
-    const dependencies = { store, client, driver: this.driver, clock: systemClock, logger: silentLogger };
+    const dependencies = { store, client, driver: this.driver.ofProcess(), clock: systemClock, logger: silentLogger };
     const seen = this.sandboxes === undefined ? {} : { sandboxes: this.sandboxes };
     const times = { beatMilliseconds: 100, reservationTimeoutMilliseconds: 60_000 };
     const report = { version: "test", labels: {} };

@@ -14,6 +14,8 @@ export class FakeDriver implements DatapathDriver {
   before: (what: "attach" | "detach", endpoint: string) => Promise<void> = () => Promise.resolve();
   /** What this life of the agent has asked for; the rest is pruned when it is in step. */
   readonly #desired = new Set<string>();
+  /** How many processes have ended. */
+  #life = 0;
   #failNext: string | undefined;
   readonly #followers = new Set<(event: PortEvent) => void>();
 
@@ -22,8 +24,21 @@ export class FakeDriver implements DatapathDriver {
     this.#failNext = message;
   }
 
+  /** As one process has it: what that does after it has ended changes nothing any more. */
+  ofProcess(): DatapathDriver {
+    const life = this.#life;
+    const own: Partial<DatapathDriver> = {
+      attach: (endpoint) => this.#attach(endpoint, life),
+      detach: (endpointId) => this.#detach(endpointId, life),
+    };
+    return new Proxy<DatapathDriver>(this, {
+      get: (driver, name: keyof DatapathDriver) => own[name] ?? driver[name].bind(driver),
+    });
+  }
+
   /** The agent's process has ended: what is wired stays, and is no longer asked for. */
   outliveAgent(): void {
+    this.#life += 1;
     this.#desired.clear();
     this.before = () => Promise.resolve();
   }
@@ -46,7 +61,14 @@ export class FakeDriver implements DatapathDriver {
     this.remotes.delete(id);
   }
 
-  async attach(endpoint: EndpointWiring): Promise<AttachedPort> {
+  attach(endpoint: EndpointWiring): Promise<AttachedPort> {
+    return this.#attach(endpoint, this.#life);
+  }
+  detach(endpointId: string): Promise<void> {
+    return this.#detach(endpointId, this.#life);
+  }
+
+  async #attach(endpoint: EndpointWiring, life: number): Promise<AttachedPort> {
     const failure = this.#failNext;
     this.#failNext = undefined;
     if (failure !== undefined) throw new HoldfastError("switch_rejected", failure);
@@ -57,13 +79,15 @@ export class FakeDriver implements DatapathDriver {
       );
     }
     await this.before("attach", endpoint.id);
+    this.#checkAlive(life);
     this.attached.set(endpoint.id, endpoint);
     this.#desired.add(endpoint.id);
     this.journal.push(`attach ${endpoint.id} ${endpoint.addresses.join(",")}`);
     return { hostInterface: `h${endpoint.id}`, containerInterface: `c${endpoint.id}`, mtu: 1500 };
   }
-  async detach(endpointId: string): Promise<void> {
+  async #detach(endpointId: string, life: number): Promise<void> {
     await this.before("detach", endpointId);
+    this.#checkAlive(life);
     this.#desired.delete(endpointId);
     if (this.attached.delete(endpointId)) this.journal.push(`detach ${endpointId}`);
   }
@@ -118,5 +142,9 @@ export class FakeDriver implements DatapathDriver {
   }
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  #checkAlive(life: number): void {
+    if (life !== this.#life) throw new HoldfastError("unavailable", "the agent's process has ended");
   }
 }

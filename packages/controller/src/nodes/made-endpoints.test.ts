@@ -146,10 +146,25 @@ describe("an endpoint that its node made by itself", () => {
     ]);
   });
 
-  test("stays lost when it was cut off before", async () => {
+  test("ends as its node says, when the end comes with what has the address next", async () => {
+    await using harness = await withBlock();
+    const first = harness.clock.now().toISOString();
+    await reportMade(harness, "h1", "m1", ADDRESS);
+    await harness.advance(1000);
+    const end = madeReport("m1", ADDRESS, first, ["reserved", "released"]);
+    const transitions = end.transitions.map((one) => ({ ...one, reason: "its container is gone" }));
+    const next = madeReport("m2", ADDRESS, harness.clock.now().toISOString());
+    const results = await harness.reports("h1", [next, { ...end, transitions }]);
+    expect(results.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
+    const [story] = await harness.engine.nouns.explainer.explain(IpAddress.parse(ADDRESS), {});
+    expect(story?.history.find(({ event }) => event === "released")?.reason).toBe("its container is gone");
+  });
+
+  test("stays lost when it was cut off before, also when nobody knows any more that it was taken in", async () => {
     await using harness = await withBlock();
     await reportMade(harness, "h1", "m1", ADDRESS, ["reserved", "binding"]);
     await harness.engine.nouns.endpoints.delete("m1", OPERATOR);
+    await harness.store.commit({ conditions: [], operations: [{ kind: "delete", key: "idempotency/made/m1" }] });
     expect(await reportMade(harness, "h1", "m1", ADDRESS, ["reserved", "binding"])).toBe(
       "superseded: deleted by operator",
     );

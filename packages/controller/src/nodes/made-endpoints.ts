@@ -57,10 +57,8 @@ export function createMadeEndpoints(platform: Platform, drafts: ClaimDrafts, led
 
   function whyLost(node: Name, network: NetworkState, address: IpAddress): string | undefined {
     if (network.addresses.has(address)) return `${address} belongs to ${ownerOf(network, address).text}`;
-    const block = network.blocks.givenFrom(address);
-    if (block !== undefined && block.node !== node) return `${address} is set aside for node ${block.node}`;
     const resting = network.cooling.get(address);
-    if (block !== undefined || resting === undefined || resting.node === node) return undefined;
+    if (resting === undefined || resting.node === node) return undefined;
     if (Date.parse(resting.until) <= clock.now().getTime()) return undefined;
     return `${address} belonged to ${resting.identity} and rests until ${resting.until}`;
   }

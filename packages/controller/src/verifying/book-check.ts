@@ -74,7 +74,7 @@ export function createBookCheck({ state, store, pools }: BookCheckDependencies):
       };
     }
     const pooled = pools.stateOf(network, address);
-    if ((pooled === "unused" || pooled === "cooling") && network.addresses.has(address)) {
+    if (pooled !== "used" && pooled !== "outside" && network.addresses.has(address)) {
       yield {
         ...base,
         kind: "pool-differs",

@@ -23,6 +23,8 @@ export function* checkNode(state: State, node: Name, inventory: NodeInventory, l
   for (const found of inventory.endpoints) {
     // The report that tells of it and of whose place it takes is on its way.
     if (found.replaces.some((former) => state.endpoints.has(former))) continue;
+    // The node gives these addresses by itself: so is the report of what it gave.
+    if (isOfOwnBlocks(state, node, found)) continue;
     if (!state.endpoints.has(found.id)) yield unknown(state, node, found, { inventory, losses });
   }
   for (const stray of inventory.strays) {
@@ -53,6 +55,15 @@ export function* checkNode(state: State, node: Name, inventory: NodeInventory, l
       repair: { kind: "settle", node, endpoint, revision },
     };
   }
+}
+
+/** Whether an endpoint without a record has addresses that its node may give, which nobody else has. */
+function isOfOwnBlocks(state: State, node: Name, { id, tenant, network: name, addresses }: InventoryEndpoint): boolean {
+  const network = state.network(tenant, name);
+  if (network === undefined || state.endpoints.has(id)) return false;
+  return addresses.every(
+    (address) => !network.addresses.has(address) && network.blocks.givenFrom(address)?.node === node,
+  );
 }
 
 /** The runtime does not have it, or the kernel has taken its interface; and in both cases nobody lives in its sandbox. */

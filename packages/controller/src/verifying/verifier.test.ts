@@ -1,8 +1,9 @@
-import { IpAddress, MacAddress } from "@holdfast/core";
+import { IpAddress, MacAddress, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import type { Difference, VerificationMessage } from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
+import { lease } from "../testing/block-harness.ts";
 import { claimName, dump, type EngineHarness, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
 import { ReportingNode } from "../testing/reporting-node.ts";
@@ -484,6 +485,20 @@ describe("an endpoint that only its node has", () => {
     h1.has("e7", running("10.20.0.9", { phase: "failed" }));
     await repair(harness);
     expect(h1.toldGone).toEqual(["e7"]);
+  });
+
+  test("and that has an address of its node's block is left alone: its report is on the way", async () => {
+    await using world_ = await world();
+    const { harness, h1 } = world_;
+    const network = Name.parse("web");
+    await harness.engine.nouns.networks.update(TENANT, network, { nodeBlocks: { size: 16 } }, OPERATOR);
+    const { prefix } = await lease(harness, "h1");
+    const [first = ""] = prefix.split("/");
+    for (const phase of ["reserved", "active"]) {
+      h1.has("e7", running(first, { phase, identity: "ephemeral/e7" }));
+      expect(kinds(await repair(harness))).toEqual([]);
+    }
+    expect(h1.toldGone).toEqual([]);
   });
 
   test("and that it has lost is taken down there, though it runs", async () => {
