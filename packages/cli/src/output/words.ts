@@ -44,5 +44,6 @@ export const usageColumns: readonly Column<AddressUsage>[] = [
   { title: "USED", text: (usage) => usage.used },
   { title: "HELD", text: (usage) => usage.held },
   { title: "COOLING", text: (usage) => usage.cooling },
+  { title: "SET ASIDE", text: (usage) => usage.setAside },
   { title: "FREE", text: (usage) => usage.free },
 ];

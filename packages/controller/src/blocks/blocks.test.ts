@@ -141,6 +141,8 @@ describe("an address in a node's block", () => {
       harness.engine.platform.state.network(TENANT, WEB) ?? expect.fail(),
     );
     expect(usage).toMatchObject({ used: 1, setAside: 15 });
+    const [subnet] = harness.engine.nouns.subnets.list(TENANT, WEB).items;
+    expect(subnet?.usage).toMatchObject({ capacity: "253", used: "1", setAside: "15", free: "237" });
     const [block] = harness.engine.platform.state.blocksOfNode.get(Name.parse("h1")) ?? [];
     expect(harness.engine.nouns.blocks.withUsage(block ?? expect.fail())).toMatchObject({ capacity: 16, used: 1 });
   });

@@ -6,7 +6,7 @@ import { sumOf, usageOfSubnets } from "./usage.ts";
 const MOST_NETWORKS = 500;
 const MOST_TENANTS = 500;
 const FAMILIES = ["v4", "v6"] as const;
-const STATES = ["capacity", "used", "held", "cooling", "free"] as const;
+const STATES = ["capacity", "used", "held", "cooling", "setAside", "free"] as const;
 
 /** Sets the gauges of how full networks are and how near tenants are to their quotas. */
 export function setUsageMetrics(metrics: Metrics, platform: Pick<Platform, "state" | "pools" | "counts">): void {
@@ -26,7 +26,7 @@ function networkSeries({ state, pools, counts }: Pick<Platform, "state" | "pools
       const usage = sumOf(subnets, family);
       if (usage.capacity === "0" && usage.used === "0") return [];
       const labels = `tenant="${network.tenant}",network="${network.name}",family="${family}"`;
-      return STATES.map((one) => [`${labels},state="${one}"`, Number(usage[one])]);
+      return STATES.map((one) => [`${labels},state="${one === "setAside" ? "set_aside" : one}"`, Number(usage[one])]);
     });
   });
 }

@@ -51,7 +51,7 @@ export function usageOfSubnets(
 ): readonly SubnetUsage[] {
   const inPool = new Map(pools.utilisation(network).map((one) => [one.subnet, one]));
   return (network.record?.subnets ?? []).map(({ prefix, draining }) => {
-    const { allocatable = 0n, cooling = 0, free = 0n, own = [] } = inPool.get(prefix) ?? {};
+    const { allocatable = 0n, cooling = 0, setAside = 0, free = 0n, own = [] } = inPool.get(prefix) ?? {};
     const { used, held } = counts.ofSubnet(network, prefix);
     return {
       prefix,
@@ -59,6 +59,7 @@ export function usageOfSubnets(
       used: String(used),
       held: String(held),
       cooling: String(cooling),
+      setAside: String(setAside),
       free: draining === undefined ? String(own.reduce((sum, one) => sum + one.free, free)) : "0",
       ...(draining === undefined ? {} : { drainingSince: draining.since }),
     };
@@ -74,6 +75,7 @@ export function sumOf(subnets: readonly SubnetUsage[], family: Family): AddressU
     used: sum("used"),
     held: sum("held"),
     cooling: sum("cooling"),
+    setAside: sum("setAside"),
     free: sum("free"),
   };
 }
