@@ -6,6 +6,7 @@ import type { LabHost } from "@holdfast/lab";
 export interface Engine {
   post(path: string, body?: unknown): Promise<unknown>;
   get(path: string): Promise<unknown>;
+  delete(path: string): Promise<unknown>;
 }
 
 export function engineOf(host: LabHost): Engine {
@@ -19,5 +20,9 @@ export function engineOf(host: LabHost): Engine {
     if (!response.ok) throw new HoldfastError("internal", `docker ${method} ${path}: ${response.status} ${text}`);
     return text === "" ? undefined : JSON.parse(text);
   };
-  return { post: (path, body) => call("POST", path, body), get: (path) => call("GET", path) };
+  return {
+    post: (path, body) => call("POST", path, body),
+    get: (path) => call("GET", path),
+    delete: (path) => call("DELETE", path),
+  };
 }
