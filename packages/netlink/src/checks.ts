@@ -41,12 +41,14 @@ export function checkLinkChange(name: string, change: LinkChange): void {
   }
 }
 
-export function checkAddress({ link, address, length }: InterfaceAddress): void {
+export function checkAddress({ link, address, length, scope }: InterfaceAddress): void {
   checkLinkName(link);
   const bits = IpAddress.family(address) === "v4" ? 32 : 128;
   if (!Number.isInteger(length) || length < 0 || length > bits) {
     throw invalid(`prefix length ${length} of ${address} is not in 0 to ${bits}`);
   }
+  if (scope !== undefined && bits !== 32)
+    throw invalid(`the scope of ${address} is what the address says: leave it out`);
 }
 
 export function checkRoute(route: Route): void {

@@ -73,7 +73,8 @@ export class EventReader {
     const row = decodeAddress(body);
     const link = row === undefined ? undefined : this.#name(row.index);
     if (row === undefined || link === undefined) return [];
-    return [{ kind: "address", address: { link, address: row.address, length: row.length }, gone }];
+    const { index: _, ...address } = row;
+    return [{ kind: "address", address: { link, ...address }, gone }];
   }
 
   #readRoute(body: Uint8Array, gone: boolean): KernelEvent[] {

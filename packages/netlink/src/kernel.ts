@@ -17,7 +17,10 @@ export interface Kernel {
 
   /** Of a link that is absent: none. */
   listAddresses(link?: string): Promise<readonly InterfaceAddress[]>;
-  /** In IPv6 another length of the same address is replaced, and there is no duplicate address detection; in IPv4 both stay. */
+  /**
+   * In IPv6 another length of the same address is replaced, and there is no duplicate address detection; in IPv4 both stay. One that is there keeps
+   * its scope.
+   */
   replaceAddress(address: InterfaceAddress): Promise<void>;
   deleteAddress(address: InterfaceAddress): Promise<void>;
 
@@ -103,6 +106,8 @@ export interface InterfaceAddress {
   readonly address: IpAddress;
   /** Prefix length in bits. */
   readonly length: number;
+  /** IPv4 only: `link` is taken as the source of nothing that leaves through other links. Absent, also in lists: valid everywhere. */
+  readonly scope?: "link";
 }
 
 export interface Route {

@@ -33,13 +33,14 @@ export function listAddresses(socket: NetlinkSocket, link?: string): InterfaceAd
   const rows = listOfLink(socket, link, (index) =>
     socket.dump("list addresses", listAddressesRequest(index), decodeAddress),
   );
-  return withLinkNames(socket, rows, ({ address, length }, link) => ({ link, address, length }));
+  return withLinkNames(socket, rows, ({ index: _, ...row }, link) => ({ link, ...row }));
 }
 
 export function replaceAddress(socket: NetlinkSocket, address: InterfaceAddress): void {
   checkAddress(address);
   const task = `add address ${address.address}/${address.length} to ${address.link}`;
-  const record = { address: address.address, length: address.length, index: requireLink(socket, address.link, task) };
+  const { link, ...row } = address;
+  const record = { ...row, index: requireLink(socket, link, task) };
   if (transactOne(socket, task, createAddressRequest(record), [Errno.EEXIST])) return;
   const stale = sameAddressOtherLength(socket, record);
   if (stale === undefined) return;

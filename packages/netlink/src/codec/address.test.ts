@@ -19,6 +19,15 @@ describe("addresses", () => {
     );
   });
 
+  test("of IPv4 may be valid on their link only", () => {
+    const record = { index: 3, address: ip("169.254.1.1"), length: 32, scope: "link" } as const;
+    const encoded = concatenate(createAddressRequest(record).body);
+    expect(encoded.slice(0, 8)).toEqual(
+      bytes("02 AF_INET", "20 length", "00 flags", "fd RT_SCOPE_LINK", "03000000 index"),
+    );
+    expect(decodeAddress(encoded)).toEqual(record);
+  });
+
   test("of IPv6 are not checked for duplicates", () => {
     const encoded = concatenate(createAddressRequest({ index: 3, address: ip("fd00::2"), length: 64 }).body);
     expect(encoded.slice(-8)).toEqual(bytes("0800 length 8", "0800 IFA_FLAGS", "02000000 IFA_F_NODAD"));

@@ -8,6 +8,8 @@ import { Flag, MessageType, type Request } from "./message.ts";
 const Attribute = { address: 1, local: 2, flags: 8 } as const;
 /** No duplicate address detection: the address works at once, and who has it is the controller's to know. */
 const IFA_F_NODAD = 0x2;
+/** rt_scope_t of linux/rtnetlink.h. */
+const Scope = { universe: 0, link: 253 } as const;
 const IFADDR_LENGTH = 8;
 
 /** An address on a link known by index. */
@@ -15,11 +17,12 @@ export interface AddressRecord {
   readonly index: number;
   readonly address: IpAddress;
   readonly length: number;
+  readonly scope?: "link";
 }
 
 /** struct ifaddrmsg: family u8, prefix length u8, flags u8, scope u8, link index u32. */
-function ifaddr(family: number, length: number, index: number): Uint8Array {
-  const bytes = Uint8Array.of(family, length, 0, 0, 0, 0, 0, 0);
+function ifaddr(family: number, length: number, index: number, scope: number = Scope.universe): Uint8Array {
+  const bytes = Uint8Array.of(family, length, 0, scope, 0, 0, 0, 0);
   viewOf(bytes).setUint32(4, index, LITTLE_ENDIAN);
   return bytes;
 }
@@ -46,17 +49,19 @@ export function decodeAddress(body: Uint8Array): AddressRecord | undefined {
   const attributes = parseAttributes(body, IFADDR_LENGTH);
   const bytes = attributes.get(Attribute.local) ?? attributes.get(Attribute.address);
   if (bytes === undefined || (bytes.length !== 4 && bytes.length !== 16)) return undefined;
+  const isOfLink = bytes.length === 4 && viewOf(body).getUint8(3) === Scope.link;
   return {
     index: viewOf(body).getUint32(4, LITTLE_ENDIAN),
     address: IpAddress.fromBytes(bytes),
     length: viewOf(body).getUint8(1),
+    ...(isOfLink ? { scope: "link" } : {}),
   };
 }
 
 function addressBody(record: AddressRecord): Uint8Array[] {
   const bytes = IpAddress.toBytes(record.address);
   return [
-    ifaddr(familyNumber(record.address), record.length, record.index),
+    ifaddr(familyNumber(record.address), record.length, record.index, Scope[record.scope ?? "universe"]),
     attribute(Attribute.local, bytes),
     attribute(Attribute.address, bytes),
   ];

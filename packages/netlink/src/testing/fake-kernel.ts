@@ -130,7 +130,7 @@ export class FakeKernel implements Kernel {
     const known = this.#here.addresses.filter((row) => row.link === address.link && row.address === address.address);
     if (known.some((row) => row.length === address.length)) return;
     if (IpAddress.family(address.address) === "v6") for (const row of known) this.#here.removeAddress(row);
-    this.#here.addAddress({ link: address.link, address: address.address, length: address.length });
+    this.#here.addAddress({ ...address });
   }
 
   async deleteAddress(address: InterfaceAddress): Promise<void> {

@@ -11,7 +11,10 @@ export function printNamespace(namespace: FakeNamespace): string {
     ...links.flatMap(creation),
     ...links.flatMap(settings),
     ...namespace.addresses
-      .map(({ link, address, length }) => `ip addr add ${address}/${length} dev ${link}`)
+      .map(
+        ({ link, address, length, scope }) =>
+          `ip addr add ${address}/${length} dev ${link}${scope === undefined ? "" : ` scope ${scope}`}`,
+      )
       .toSorted(compare),
     ...namespace.routes
       .filter(({ protocol }) => protocol !== PROTOCOL_KERNEL)

@@ -32,6 +32,16 @@ export function addressesCompliance(name: string, subject: KernelUnderTest): voi
       await kernel.deleteAddress({ ...v4, link: "none" });
     });
 
+    test("of IPv4 may be valid on their link only", async () => {
+      await kernel.createVeth({ name: "h1", peer: "p1", mtu: MTU });
+      const gateway = { link: "h1", address: address("169.254.1.1"), length: 32, scope: "link" } as const;
+      await kernel.replaceAddress(gateway);
+      await kernel.replaceAddress(v4);
+      expect(await kernel.listAddresses("h1")).toEqual(expect.arrayContaining([gateway, v4]));
+      await kernel.deleteAddress(gateway);
+      expect(await kernel.listAddresses("h1")).toEqual([v4]);
+    });
+
     test("of IPv6 have one length", async () => {
       await kernel.createVeth({ name: "h1", peer: "p1", mtu: MTU });
       await kernel.replaceAddress(v6);
