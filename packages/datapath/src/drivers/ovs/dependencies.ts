@@ -2,7 +2,7 @@ import type { Clock, Logger } from "@holdfast/core";
 import type { Kernel } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { OpenVSwitch, OvsdbClient } from "@holdfast/ovsdb";
-import type { HostTools } from "./host-tools.ts";
+import type { HostTools } from "../../machine/host-tools.ts";
 
 /** Opens an OpenFlow connection to a bridge; calls back each time it stands. */
 export type ConnectSwitch = (bridge: string, onConnected: () => void) => OpenFlowSwitch;

@@ -6,10 +6,10 @@ import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OvsdbClien
 import { type FakeOvsdbServer, startFakeOvsdbServer } from "@holdfast/ovsdb/testing";
 import { describe, expect, test } from "vitest";
 import type { DatapathDriver } from "../../driver.ts";
+import type { HostTools } from "../../machine/host-tools.ts";
 import { driverCompliance } from "../../testing/driver-compliance.ts";
 import { network, wiring } from "../../testing/parties.ts";
 import { createOvsDriver } from "./driver.ts";
-import type { HostTools } from "./host-tools.ts";
 import { readSettings } from "./options.ts";
 
 /** A machine in memory, which outlives its drivers. */

@@ -1,5 +1,5 @@
-import type { RuleSet } from "./firewall.ts";
-import { type FirewallPort, portMaps, portTranslation } from "./firewall-ports.ts";
+import { type FirewallPort, portMaps, portTranslation } from "../../machine/firewall-ports.ts";
+import type { RuleSet } from "../../machine/rule-set.ts";
 
 export interface AccessState {
   /** E.g. `"hfg-"`. */

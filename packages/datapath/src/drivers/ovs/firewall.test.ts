@@ -1,8 +1,9 @@
 import { Cidr, IpAddress } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
-import { gatewayRules, ruleSetDigest, ruleSetScript, shieldRules } from "./firewall.ts";
+import type { FirewallPort } from "../../machine/firewall-ports.ts";
+import { ruleSetDigest, ruleSetScript } from "../../machine/rule-set.ts";
+import { gatewayRules, shieldRules } from "./firewall.ts";
 import { accessRules } from "./firewall-access.ts";
-import type { FirewallPort } from "./firewall-ports.ts";
 
 const STATE = {
   gatewayPrefix: "hfg-",

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { Cidr, type Family } from "@holdfast/core";
-import { type FirewallPort, portMaps, portTranslation } from "./firewall-ports.ts";
+import { Cidr } from "@holdfast/core";
+import { type FirewallPort, portMaps, portTranslation } from "../../machine/firewall-ports.ts";
+import type { RuleSet } from "../../machine/rule-set.ts";
 
 /** A network whose gateway this machine is. */
 export interface FirewallNetwork {
@@ -15,20 +16,6 @@ export interface FirewallState {
   readonly gatewayPrefix: string;
   readonly networks: readonly FirewallNetwork[];
   readonly ports: readonly FirewallPort[];
-}
-
-/** A piece of the firewall that is in force as a whole or not at all. */
-export interface RuleSet {
-  /** E.g. `"gateway"`. */
-  readonly name: string;
-  /** The nft tables that it is, e.g. `"inet holdfast"`: whatever is in them is ours. */
-  readonly tables: readonly [string, ...string[]];
-  /** Chains and sets by table. Empty: the tables are not there. */
-  readonly chains: ReadonlyMap<string, string>;
-  /** Families in which this machine must forward. */
-  readonly forwards: readonly Family[];
-  /** Links with names that begin so may be forwarded from and to, whatever other tables' default is. */
-  readonly admits?: string;
 }
 
 /** The rules of this machine as the gateway of its local networks. */
@@ -65,22 +52,6 @@ export function shieldRules(links: readonly string[]): RuleSet {
     ]),
     forwards: [],
   };
-}
-
-/** The mark in the first table's comment by which a restarted agent sees that these rules are in force already. */
-export function ruleSetDigest({ chains }: RuleSet): string {
-  return createHash("sha256")
-    .update(JSON.stringify([...chains]))
-    .digest("hex")
-    .slice(0, 16);
-}
-
-/** A script for nft(8) that replaces the tables in one transaction. */
-export function ruleSetScript(rules: RuleSet): string {
-  const reset = rules.tables.map((table) => `table ${table}\ndelete table ${table}\n`).join("");
-  const comment = `  comment "${ruleSetDigest(rules)}"\n`;
-  const tables = [...rules.chains].map(([table, chains]) => `table ${table} {\n${comment}${chains}}\n`);
-  return reset + tables.join("");
 }
 
 /** Chains of the table, as people write them. */

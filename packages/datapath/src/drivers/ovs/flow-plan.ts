@@ -1,7 +1,7 @@
 import type { IpAddress } from "@holdfast/core";
 import type { Flow } from "@holdfast/openflow";
+import { Contributions, type RowSink } from "../../reconcile/contributions.ts";
 import type { RowRef } from "../../reconcile/operations.ts";
-import { Contributions, type RowSink } from "./contributions.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
 import { classifyBase, classifyEndpoint, classifyGateway, classifyNetwork } from "./pipeline/classify.ts";
 import { destinationBase, destinationLocal, destinationNetwork, destinationRemote } from "./pipeline/destination.ts";

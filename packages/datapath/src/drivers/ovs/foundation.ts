@@ -2,11 +2,15 @@ import { HoldfastError, type Logger } from "@holdfast/core";
 import type { Kernel, KernelEvent } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { RowChange } from "@holdfast/ovsdb";
+import { linksByName } from "../../links/links-by-name.ts";
+import { PortWatch } from "../../links/port-watch.ts";
+import { firewallTable } from "../../machine/firewall-table.ts";
+import type { RuleSet } from "../../machine/rule-set.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { Announcer } from "./announcer.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
-import { type RuleSet, shieldRules } from "./firewall.ts";
+import { shieldRules } from "./firewall.ts";
 import { FlowPlan } from "./flow-plan.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
 import { HostAccess } from "./host-access.ts";
@@ -18,12 +22,10 @@ import type { OvsSettings } from "./options.ts";
 import { OWNER } from "./ownership.ts";
 import { cookieOf } from "./pipeline/layout.ts";
 import { uplinkRules } from "./pipeline/uplink-bridge.ts";
-import { PortWatch } from "./port-watch.ts";
 import { bridgeRows, bridgeTable } from "./tables/bridges.ts";
-import { firewallTable } from "./tables/firewall.ts";
 import { createFlowOperations, type FlowOperations, flowTable } from "./tables/flows.ts";
 import { gatewayTable } from "./tables/gateways.ts";
-import { type LinkRow, linksByName, linkTable } from "./tables/links.ts";
+import { type LinkRow, linkTable } from "./tables/links.ts";
 
 /** What is planned with, once the bridges stand. */
 export interface Parts {

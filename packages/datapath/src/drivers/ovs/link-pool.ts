@@ -2,12 +2,14 @@ import { type Clock, errorText, HoldfastError, type Logger, type MacAddress } fr
 import type { Kernel, Link } from "@holdfast/netlink";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { WiredInterface } from "../../driver.ts";
+import { endpointAlias, readAlias, SPARE_ALIAS } from "../../links/link-alias.ts";
+import { linksByName } from "../../links/links-by-name.ts";
 import type { Table } from "../../reconcile/table.ts";
 import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
-import { endpointAlias, OWNER_ENDPOINT, readAlias, SPARE_ALIAS } from "./ownership.ts";
+import { OWNER_ENDPOINT } from "./ownership.ts";
 import { QuietTime } from "./quiet-time.ts";
-import { DEFAULT_MTU, type LinkRow, linksByName } from "./tables/links.ts";
+import { DEFAULT_MTU, type LinkRow } from "./tables/links.ts";
 
 interface PoolDependencies {
   readonly kernel: Kernel;

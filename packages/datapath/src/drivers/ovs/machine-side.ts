@@ -1,6 +1,6 @@
 import type { WiredNetwork } from "@holdfast/model";
 import type { RowStatus } from "../../driver.ts";
-import type { FirewallPort } from "./firewall-ports.ts";
+import type { FirewallPort } from "../../machine/firewall-ports.ts";
 import type { LocalMember } from "./flow-plan.ts";
 
 /** Published ports of one endpoint. */

@@ -4,8 +4,8 @@ import { createKernel } from "@holdfast/netlink";
 import { connectOpenFlow } from "@holdfast/openflow";
 import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OpenVSwitch } from "@holdfast/ovsdb";
 import type { DatapathDriver } from "../../driver.ts";
+import { createHostTools } from "../../machine/host-tools.ts";
 import { createOvsDriver } from "./driver.ts";
-import { createHostTools } from "./host-tools.ts";
 import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
 
 export interface OpenOvsOptions extends OvsDriverOptions {

@@ -1,10 +1,11 @@
 import { type Clock, type Logger, systemClock } from "@holdfast/core";
 import { createKernel } from "@holdfast/netlink";
 import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS } from "@holdfast/ovsdb";
+import { readAlias } from "../../links/link-alias.ts";
+import { firewallTable } from "../../machine/firewall-table.ts";
+import { createHostTools } from "../../machine/host-tools.ts";
 import { gatewayRules, shieldRules } from "./firewall.ts";
-import { createHostTools } from "./host-tools.ts";
-import { OWNER, readAlias } from "./ownership.ts";
-import { firewallTable } from "./tables/firewall.ts";
+import { OWNER } from "./ownership.ts";
 
 export interface RemovalOptions {
   readonly runDirectory: string;

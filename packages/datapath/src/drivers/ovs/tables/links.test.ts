@@ -3,7 +3,7 @@ import { FakeKernel } from "@holdfast/netlink/testing";
 import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS } from "@holdfast/ovsdb";
 import { startFakeOvsdbServer } from "@holdfast/ovsdb/testing";
 import { expect, test } from "vitest";
-import type { HostTools } from "../host-tools.ts";
+import type { HostTools } from "../../../machine/host-tools.ts";
 import { readSettings } from "../options.ts";
 import { linkTable } from "./links.ts";
 

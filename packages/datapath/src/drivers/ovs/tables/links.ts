@@ -1,11 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 import { HoldfastError } from "@holdfast/core";
-import type { Kernel, Link } from "@holdfast/netlink";
+import type { Kernel } from "@holdfast/netlink";
 import type { OpenVSwitch, PortOptions } from "@holdfast/ovsdb";
+import { readAlias, SPARE_ALIAS } from "../../../links/link-alias.ts";
+import { linksByName } from "../../../links/links-by-name.ts";
+import type { HostTools } from "../../../machine/host-tools.ts";
 import type { TableDefinition } from "../../../reconcile/operations.ts";
-import type { HostTools } from "../host-tools.ts";
 import type { OvsSettings } from "../options.ts";
-import { OWNER, OWNER_ENDPOINT, readAlias, SPARE_ALIAS } from "../ownership.ts";
+import { OWNER, OWNER_ENDPOINT } from "../ownership.ts";
 
 /** A veth whose one end is a port of the integration bridge. Its alias says whose it is; its name has its OpenFlow port. */
 export interface LinkRow {
@@ -114,8 +116,4 @@ export function linkTable(
       },
     },
   };
-}
-
-export async function linksByName(kernel: Kernel): Promise<ReadonlyMap<string, Link>> {
-  return new Map((await kernel.listLinks()).map((link) => [link.name, link]));
 }

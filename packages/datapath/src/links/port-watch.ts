@@ -1,5 +1,5 @@
 import type { KernelEvent, Link } from "@holdfast/netlink";
-import type { PortEvent } from "../../driver.ts";
+import type { PortEvent } from "../driver.ts";
 import { Channel } from "./channel.ts";
 
 /** What the kernel says of endpoints' links, for those who watch. */

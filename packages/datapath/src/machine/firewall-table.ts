@@ -1,7 +1,7 @@
 import { HoldfastError } from "@holdfast/core";
-import type { TableDefinition } from "../../../reconcile/operations.ts";
-import { type RuleSet, ruleSetDigest, ruleSetScript } from "../firewall.ts";
-import type { HostTools } from "../host-tools.ts";
+import type { TableDefinition } from "../reconcile/operations.ts";
+import type { HostTools } from "./host-tools.ts";
+import { type RuleSet, ruleSetDigest, ruleSetScript } from "./rule-set.ts";
 
 /**
  * nftables of this machine. Tables with the right digest in their comment are left alone.
