@@ -9,7 +9,7 @@ import type { KernelEvent } from "./kernel.ts";
 import { linkName } from "./link-names.ts";
 import { listLinks } from "./links.ts";
 import type { NetlinkSocket } from "./netlink-socket.ts";
-import { namedRoute } from "./tables.ts";
+import { namedAddress, namedRoute } from "./tables.ts";
 
 const AF_BRIDGE = 7;
 
@@ -73,8 +73,7 @@ export class EventReader {
     const row = decodeAddress(body);
     const link = row === undefined ? undefined : this.#name(row.index);
     if (row === undefined || link === undefined) return [];
-    const { index: _, ...address } = row;
-    return [{ kind: "address", address: { link, ...address }, gone }];
+    return [{ kind: "address", address: namedAddress(row, link), gone }];
   }
 
   #readRoute(body: Uint8Array, gone: boolean): KernelEvent[] {

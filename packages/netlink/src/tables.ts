@@ -33,7 +33,12 @@ export function listAddresses(socket: NetlinkSocket, link?: string): InterfaceAd
   const rows = listOfLink(socket, link, (index) =>
     socket.dump("list addresses", listAddressesRequest(index), decodeAddress),
   );
-  return withLinkNames(socket, rows, ({ index: _, ...row }, link) => ({ link, ...row }));
+  return withLinkNames(socket, rows, (row, link) => namedAddress(row, link));
+}
+
+export function namedAddress({ index, ...row }: AddressRecord, link: string): InterfaceAddress {
+  assert(index > 0, "the kernel counts links from 1");
+  return { link, ...row };
 }
 
 export function replaceAddress(socket: NetlinkSocket, address: InterfaceAddress): void {
