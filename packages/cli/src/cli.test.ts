@@ -379,12 +379,90 @@ describe("holdfast operation", () => {
     revision: 4,
   };
 
-  test("claim create --async prints the operation and how to wait for it", async () => {
+  test("claim create --detach prints the operation and how to wait for it", async () => {
     const path = "POST /v1/tenants/default/networks/web/claims";
     const { run, screen, seen } = terminal({ [path]: { status: 202, body: operation } });
-    expect(await run("claim create redis-0 --network web --async")).toBe(0);
+    expect(await run("claim create redis-0 --network web --detach")).toBe(0);
     expect(screen.out).toBe("operation op-1 accepted; its end: holdfast operation wait op-1\n");
     expect(seen).toHaveLength(1);
+  });
+
+  const bulk = "POST /v1/tenants/default/networks/web/bulk/claims";
+  const progress = (done: number, refused = 0) => ({ total: 2, done, refused, skipped: 0 });
+  const results = [
+    { outcome: "done", claim },
+    { outcome: "done", claim: { ...claim, identity: "redis-1", addresses: ["10.20.0.8"] } },
+  ];
+  const ended = {
+    ...{ ...operation, operation: "createClaims", state: "done", finishedAt: "2026-11-20T10:05:09.000Z", revision: 9 },
+    progress: progress(2),
+    result: { dryRun: false, done: 2, refused: 0, skipped: 0, results },
+  };
+
+  test("claim create --async tells of each step, waits for a controller that starts anew, and prints what was made", async () => {
+    const running = { ...operation, state: "running" };
+    const problem = { type: "", title: "", status: 503, detail: "stopping", code: "unavailable", retryable: true };
+    const { run, screen, seen } = terminal({
+      [bulk]: { status: 202, body: { ...operation, progress: progress(0) } },
+      "GET /v1/operations/op-1": [
+        { body: { ...running, revision: 5, progress: progress(0) } },
+        { body: { ...running, revision: 6, progress: progress(1) } },
+        { body: { ...running, revision: 6, progress: progress(1) } },
+        { status: 503, body: problem },
+        { body: ended },
+      ],
+    });
+    expect(await run("claim create redis-0 redis-1 --network web --async")).toBe(0);
+    expect(screen.err).toBe(
+      "operation op-1 accepted\noperation op-1: 0 of 2 done\noperation op-1: 1 of 2 done\noperation op-1: 2 of 2 done\n",
+    );
+    expect(screen.out).toContain("redis-1   10.20.0.8  02:64:0a:14:00:07  claimed\n");
+    expect(seen.slice(1).map(({ query }) => query)).toEqual(
+      [0, 5, 6, 6, 6].map((revision) => `wait=30&after=${revision}`),
+    );
+  });
+
+  test("claim create --async fails as the request would have", async () => {
+    const problem = { type: "", title: "", status: 409, detail: "taken", code: "address_in_use", retryable: false };
+    const failed = { ...operation, state: "failed", finishedAt: "2026-11-20T10:05:09.000Z", problem };
+    const path = "POST /v1/tenants/default/networks/web/claims";
+    const { run, screen } = terminal({
+      [path]: { status: 202, body: operation },
+      "GET /v1/operations/op-1": { body: failed },
+    });
+    expect(await run("claim create redis-0 --network web --async")).toBe(1);
+    expect(screen.err).toBe("operation op-1 accepted\nholdfast: taken\n");
+  });
+
+  test("what is interrupted says how to take it up again", async () => {
+    const stop = new AbortController();
+    const { io, screen } = terminal({ "GET /v1/operations/op-1": { body: operation } });
+    const fetch: typeof io.fetch = (url, init) => {
+      if (url.includes("after=4")) stop.abort(new Error("interrupted"));
+      return stop.signal.aborted ? Promise.reject(stop.signal.reason) : io.fetch(url, init);
+    };
+    expect(await runCli(["operation", "wait", "op-1"], { ...io, fetch, signal: stop.signal })).toBe(1);
+    expect(screen.err).toBe("operation op-1 goes on; take it up again: holdfast operation wait op-1\n");
+  });
+
+  test("results shows what has become of each, page by page, and how far that is", async () => {
+    const running = { ...ended, state: "running", finishedAt: undefined, progress: { ...progress(2), total: 3 } };
+    const { run, screen, seen } = terminal({
+      "GET /v1/operations/op-1": { body: running },
+      "GET /v1/operations/op-1/results": [
+        { body: { items: results.slice(0, 1), continue: "1" } },
+        { body: { items: results.slice(1), continue: "2" } },
+        { body: { items: [], continue: "2" } },
+      ],
+    });
+    expect(await run("operation results op-1")).toBe(0);
+    expect(screen.out).toBe(
+      "IDENTITY  ADDRESS    MAC                OUTCOME\n" +
+        "redis-0   10.20.0.7  02:64:0a:14:00:07  claimed\n" +
+        "redis-1   10.20.0.8  02:64:0a:14:00:07  claimed\n",
+    );
+    expect(screen.err).toBe("so far 2 of 3; the operation is running\n");
+    expect(seen.slice(1).map(({ query }) => query)).toEqual(["continue=0", "continue=1", "continue=2"]);
   });
 
   test("wait ends with the operation, and fails when that has failed", async () => {

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { type Context, contextOf } from "./context.ts";
 import type { CliIo } from "./io.ts";
-import { runLater } from "./later.ts";
+import { runDetached, runLater } from "./later.ts";
 import { outputFormats } from "./output/print.ts";
 
 /** Names that the shell completes from the controller. */
@@ -16,7 +16,7 @@ export interface CommandDefinition {
   readonly args?: readonly (readonly [syntax: string, description: string, completes: Completes])[];
   /** `["--network <name>", "…", "network"]`; a `!` before the dashes makes it mandatory; one that ends in `...` may be repeated. */
   readonly options?: readonly (readonly [flags: string, description: string, completes?: Completes])[];
-  /** Takes `--async`: its one request may be done later. */
+  /** Takes `--async` and `--detach`: what it asks for may be done later. */
   readonly async?: true;
   /** Lines after `Examples:`. */
   readonly examples: readonly string[];
@@ -49,14 +49,19 @@ export function createCommand(definition: CommandDefinition, io: CliIo): Command
     else command.option(flags, description);
     completes[/--[a-z-]+/.exec(flags)?.[0] ?? ""] = kind ?? "none";
   }
-  if (definition.async === true) command.option("--async", "Do not wait: print the operation that does it.");
+  if (definition.async === true) {
+    command.option("--async", "Have it done as an operation and follow that: interrupted, it goes on.");
+    command.option("--detach", "Have it done as an operation, print that and do not wait.");
+  }
   completions.set(command, completes);
   command.addHelpText("after", `\nExamples:\n${definition.examples.map((line) => `  holdfast ${line}\n`).join("")}`);
   command.action(async () => {
     checkFormat(command, definition.formats ?? outputFormats);
     const context = contextOf(command, io);
     const run = (within: Context) => definition.run(within, command.args, command.opts());
-    await (flag(command.opts(), "async") === true ? runLater(context, run) : run(context));
+    if (flag(command.opts(), "detach") === true) await runDetached(context, run);
+    else if (flag(command.opts(), "async") === true) await runLater(context, run);
+    else await run(context);
   });
   return command;
 }

@@ -5,6 +5,8 @@ import { problemSchema } from "./problem.ts";
 
 /** How many claims one request may make or release. */
 export const MOST_BULK_ITEMS = 10_000;
+/** How many addresses the claims of one request may have together: two for each. */
+export const MOST_BULK_ADDRESSES = 2 * MOST_BULK_ITEMS;
 /** What the body of such a request may have at most: 1.6 KiB for each of the items, labels included. */
 export const MOST_BULK_BYTES = 16 * 1024 * 1024;
 

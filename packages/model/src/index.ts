@@ -3,6 +3,7 @@ export {
   type BulkResults,
   bulkResultSchema,
   bulkResultsSchema,
+  MOST_BULK_ADDRESSES,
   MOST_BULK_BYTES,
   MOST_BULK_ITEMS,
   type NewClaims,
@@ -113,6 +114,8 @@ export {
   operationIdField,
   operationSchema,
   operationStateSchema,
+  type Progress,
+  progressSchema,
 } from "./operation.ts";
 export { checkPhaseChange, isOnWire, type Phase, phaseMayFollow, phaseSchema } from "./phase.ts";
 export { type Problem, problemSchema, problemToError } from "./problem.ts";

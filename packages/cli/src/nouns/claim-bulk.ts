@@ -94,8 +94,11 @@ export async function runBulk<T>(
 ): Promise<void> {
   const mode = modeOf(options);
   const dryRun = flag(options, "dryRun") ?? false;
-  if (flag(options, "async") === true && items.length > MOST_BULK_ITEMS) {
-    throw new HoldfastError("invalid_argument", `--async is for at most ${MOST_BULK_ITEMS} items, not ${items.length}`);
+  if (flag(options, "detach") === true && items.length > MOST_BULK_ITEMS) {
+    throw new HoldfastError(
+      "invalid_argument",
+      `--detach is for at most ${MOST_BULK_ITEMS} items, not ${items.length}`,
+    );
   }
   const results: BulkResult[] = [];
   const step = mode === "all" ? items.length : MOST_BULK_ITEMS;
@@ -103,12 +106,13 @@ export async function runBulk<T>(
     const answer = await send({ mode, dryRun, items: items.slice(from, from + step) });
     for (const result of answer.results) results.push(result);
   }
-  printList(io, output, results, { columns: columns(dryRun ? `would be ${done}` : done), empty: "nothing to do" });
+  printList(io, output, results, { columns: bulkColumns(dryRun ? `would be ${done}` : done), empty: "nothing to do" });
   const refused = results.filter(({ outcome }) => outcome === "refused").length;
   if (refused > 0) throw refusedError(refused, results.length, mode);
 }
 
-const columns = (done: string): readonly Column<BulkResult>[] => [
+/** `done` is the word for success, e.g. `"claimed"`. */
+export const bulkColumns = (done: string): readonly Column<BulkResult>[] => [
   { title: "IDENTITY", text: (one) => (one.outcome === "done" ? one.claim.identity : one.identity) },
   { title: "ADDRESS", text: (one) => (one.outcome === "done" ? one.claim.addresses.join(",") : "") },
   { title: "MAC", text: (one) => (one.outcome === "done" ? one.claim.mac : "") },

@@ -87,6 +87,7 @@ export const claimCommands: readonly CommandDefinition[] = [
       "claim create web-7 --selector env=prod",
       "claim create redis --network web --replicas 3",
       "claim create -f identities.yaml --network web --mode each --dry-run",
+      "claim create -f identities.yaml --network web --mode each --async",
     ],
     async run(context, identities, options) {
       const addresses = texts(options, "address");
@@ -218,6 +219,7 @@ export const claimCommands: readonly CommandDefinition[] = [
     name: "transfer",
     summary:
       "Pass a claim that no endpoint has on to another identity: addresses, MAC and epoch go on; this is recorded.",
+    async: true,
     args: [byIdentity, ["<to>", "Who has it from then on; must have no claim in the network.", "none"]],
     options: [
       ofNetwork,
@@ -243,6 +245,7 @@ export const claimCommands: readonly CommandDefinition[] = [
     name: "delete",
     aliases: ["rm", "release"],
     summary: "Release claims that no endpoint has: their addresses may go to others after the cool-down.",
+    async: true,
     args: [["[identities...]", "Names of the workloads.", "claim"]],
     options: [ofNetwork, ...bulkOptions],
     examples: [
@@ -253,7 +256,9 @@ export const claimCommands: readonly CommandDefinition[] = [
     async run(context, identities, options) {
       const { client, tenant, call, io } = context;
       const network = text(options, "network") ?? "";
-      if (!isSingle(identities, options)) {
+      // Only the bulk request can be done later.
+      const isLater = flag(options, "async") === true || flag(options, "detach") === true;
+      if (isLater || !isSingle(identities, options)) {
         const items = await namedItems(context, identities, options);
         return runBulk(context, items, options, {
           done: "released",

@@ -1,18 +1,18 @@
 import { listAll } from "@holdfast/client";
 import { HoldfastError } from "@holdfast/core";
-import { type Operation, routes } from "@holdfast/model";
+import { type BulkResult, type BulkResults, type Operation, routes } from "@holdfast/model";
 import type { Context } from "../context.ts";
 import { type CommandDefinition, text } from "../define-command.ts";
+import { followOperation, progressText } from "../later.ts";
 import { printList, printObject } from "../output/print.ts";
 import { formatDetails } from "../output/table.ts";
 import { ageText } from "../output/words.ts";
+import { bulkColumns } from "./claim-bulk.ts";
 
 const byId = ["<id>", "Id of the operation.", "operation"] as const;
-/** How long one request may wait for an operation's end; then it is asked again. */
-const WAIT_SECONDS = 30;
 
 function details({ io }: Context, operation: Operation): string {
-  const { id, path, state, actor, createdAt, startedAt, finishedAt, problem, result } = operation;
+  const { id, path, state, actor, createdAt, startedAt, finishedAt, progress, problem } = operation;
   return formatDetails([
     ["id", id],
     ["operation", `${operation.operation} ${path}`],
@@ -21,17 +21,35 @@ function details({ io }: Context, operation: Operation): string {
     ["age", ageText(createdAt, io.now())],
     ...(startedAt === undefined ? [] : [["started", startedAt] as const]),
     ...(finishedAt === undefined ? [] : [["finished", finishedAt] as const]),
+    ...(progress === undefined ? [] : [["progress", progressText(progress)] as const]),
     ...(problem === undefined ? [] : [["problem", `${problem.code}: ${problem.detail}`] as const]),
-    ...(result === undefined ? [] : [["result", JSON.stringify(result)] as const]),
+    ...resultLine(operation),
   ]);
 }
 
-async function untilEnd({ client, call }: Context, id: string): Promise<Operation> {
-  for (;;) {
-    const request = { params: { operation: id }, query: { wait: WAIT_SECONDS } };
-    const operation = await client.call(routes.getOperation, request, call);
-    if (operation.finishedAt !== undefined) return operation;
+function resultLine({ id, progress, result }: Operation): readonly (readonly [string, string])[] {
+  if (progress !== undefined) return [["results", `holdfast operation results ${id}`]];
+  return result === undefined ? [] : [["result", JSON.stringify(result)]];
+}
+
+/** All that there are so far. */
+async function resultsOf({ client, call }: Context, operation: string): Promise<readonly BulkResult[]> {
+  const found: BulkResult[] = [];
+  for (let position: string | undefined = "0"; position !== undefined; ) {
+    const query: { continue: string } = { continue: position };
+    const page = await client.call(routes.listOperationResults, { params: { operation }, query }, call);
+    found.push(...page.items);
+    position = page.continue === position ? undefined : page.continue;
   }
+  return found;
+}
+
+/** What is done to each item, for people. */
+const DONE: Readonly<Record<string, string>> = { createClaims: "claimed", releaseClaims: "released" };
+
+function doneText({ operation, result }: Operation): string {
+  const done = DONE[operation] ?? "done";
+  return (result as BulkResults | undefined)?.dryRun === true ? `would be ${done}` : done;
 }
 
 export const operationCommands: readonly CommandDefinition[] = [
@@ -52,6 +70,7 @@ export const operationCommands: readonly CommandDefinition[] = [
           { title: "OPERATION", text: ({ operation }) => operation },
           { title: "TENANT", text: ({ tenant }) => tenant ?? "" },
           { title: "STATE", text: ({ state }) => state },
+          { title: "PROGRESS", text: ({ progress }) => (progress === undefined ? "" : progressText(progress)) },
           { title: "AGE", text: ({ createdAt }) => ageText(createdAt, io.now()) },
         ],
       });
@@ -71,13 +90,28 @@ export const operationCommands: readonly CommandDefinition[] = [
   },
   {
     name: "wait",
-    summary: "Wait until an operation has ended; fails when it has failed.",
+    summary: "Follow an operation to its end, also where another command was interrupted; fails when it has failed.",
     args: [byId],
     examples: ["operation wait op-0mi2k7c9x-1f3a9c2e-000001"],
     async run(context, [id = ""]) {
-      const ended = await untilEnd(context, id);
+      const ended = await followOperation(context, id);
       printObject(context.io, context.output, ended, details(context, ended));
       if (ended.state !== "done") throw new HoldfastError("conflict", `operation ${id} is ${ended.state}`);
+    },
+  },
+  {
+    name: "results",
+    summary: "What has become of each item of a bulk operation, as far as it has got.",
+    args: [byId],
+    examples: ["operation results op-0mi2k7c9x-1f3a9c2e-000001"],
+    async run(context, [operation = ""]) {
+      const { client, call, io, output } = context;
+      const found = await client.call(routes.getOperation, { params: { operation } }, call);
+      const results = await resultsOf(context, operation);
+      const empty = found.progress === undefined ? "it has no items; see holdfast operation get" : "nothing yet";
+      printList(io, output, results, { empty, columns: bulkColumns(doneText(found)) });
+      const total = found.progress?.total ?? 0;
+      if (results.length < total) io.err(`so far ${results.length} of ${total}; the operation is ${found.state}\n`);
     },
   },
   {

@@ -25,6 +25,7 @@ export const subnetCommands: readonly CommandDefinition[] = [
     name: "create",
     aliases: ["add"],
     summary: "Add a subnet to a network that may be in use.",
+    async: true,
     args: [["<subnet>", "CIDR with ,gateway=A|none ,range=A-B ,exclude=A[-B] ,group=NAME:A-B.", "none"]],
     options: [ofNetwork],
     examples: ["subnet create 10.21.0.0/16 --network web"],

@@ -263,3 +263,38 @@ function forwarding(store: Store): Store {
     close: () => store.close(),
   };
 }
+
+describe("a request for too many addresses together", () => {
+  const many = Array.from({ length: 700 }, (_, index) => ({ identity: `m-${index}`, count: 16 }));
+
+  test("is refused before anything is done, counting what families and ranges make of it", async () => {
+    await using harness = await startEngine();
+    await harness.network("web", { subnets: [{ prefix: "10.20.0.0/16" }, { prefix: "fd00:20::/64" }] });
+    const before = await dump(harness.store);
+    for (const mode of ["all", "each"]) {
+      const refused = await refusal(create(harness, { mode, items: many }));
+      expect(refused).toMatchObject({ code: "invalid_argument", details: { field: "items" } });
+      expect(refused.message).toBe(
+        "the items ask for 22400 addresses together, and 20000 is the most for one request; make several",
+      );
+    }
+    const exact = many.map(({ identity }) => ({ identity, addresses: Array(32).fill("10.20.0.9") }));
+    expect((await refusal(create(harness, { mode: "each", items: exact }))).code).toBe("invalid_argument");
+    expect(await dump(harness.store)).toBe(before);
+    const narrow = many.map((item) => ({ ...item, subnet: "10.20.0.0/16" }));
+    expect(await create(harness, { items: narrow, dryRun: true })).toMatchObject({ done: 700 });
+  });
+
+  test("is refused, too, when they are to be given back", async () => {
+    await using harness = await startEngine();
+    await harness.network("web", { subnets: [{ prefix: "10.20.0.0/16" }, { prefix: "fd00:20::/64" }] });
+    await create(harness, { items: many.slice(0, 350) });
+    await create(harness, { items: many.slice(350) });
+    const before = await dump(harness.store);
+    const items = many.map(({ identity }) => ({ identity }));
+    const refused = await refusal(release(harness, { mode: "each", items }));
+    expect(refused.message).toContain("the claims have 22400 addresses together");
+    expect(await dump(harness.store)).toBe(before);
+    expect(await release(harness, { items: items.slice(0, 350) })).toMatchObject({ done: 350 });
+  });
+});

@@ -5,6 +5,7 @@ import type { Platform } from "../platform.ts";
 import { problemOf } from "../problems.ts";
 import { requireClaim, requireNetwork } from "../refusals.ts";
 import { type Caller, Draft } from "../state/change.ts";
+import { checkGivenBack, checkWanted } from "./bulk-size.ts";
 import type { ClaimDrafts } from "./claim-drafts.ts";
 import { rivalsAmong } from "./rivals.ts";
 
@@ -13,7 +14,7 @@ export interface BulkClaims {
   /**
    * Makes claims. Exact addresses are taken before any is chosen, so that no choice is in their way; else it goes in the order of the items.
    *
-   * @throws HoldfastError `not_found`: there is no such network.
+   * @throws HoldfastError `not_found`: there is no such network; `invalid_argument`: too many addresses for one request.
    */
   create(tenant: Name, network: Name, body: NewClaims, caller: Caller): Promise<BulkResults>;
   /** Releases claims. @throws likewise. */
@@ -47,25 +48,32 @@ export function createBulkClaims({ state, store, changer }: Platform, drafts: Cl
     // Reading, deciding, writing and answering take long for thousands of items: others get a turn in between.
     await nextTurn();
     const results = new Array<BulkResult>(tasks.length);
+    let counts = NONE;
     const step = mode === "all" || dryRun ? tasks.length : AT_ONCE;
     for (let from = 0; from < tasks.length; from += step) {
       const together = tasks.slice(from, from + step);
       const { result, revision } = await changer.change(
-        (draft) => decideTogether(draft, together, { mode, dryRun }),
+        (draft) => {
+          const decided = decideTogether(draft, together, { mode, dryRun });
+          if (decided.committed)
+            caller.progress?.(draft, { total: tasks.length, ...countsOf(decided.results, counts) });
+          return decided.results;
+        },
         callerOfPart(caller, from),
       );
+      counts = countsOf(result, counts);
       for (const [place, task] of together.entries()) {
         const outcome = result[place];
         if (outcome !== undefined) results[task.index] = made && !dryRun ? atRevision(outcome, revision) : outcome;
       }
     }
     await nextTurn();
-    return summaryOf(results, dryRun);
+    return { dryRun, ...counts, results };
   }
 
   return {
     async create(tenant, name, body, caller) {
-      requireNetwork(state, tenant, name);
+      checkWanted(requireNetwork(state, tenant, name).record, body.items);
       const rivals = rivalsAmong(body.items);
       const tasks = body.items.map((item, index) => ({
         index,
@@ -89,7 +97,7 @@ export function createBulkClaims({ state, store, changer }: Platform, drafts: Cl
     },
 
     async release(tenant, name, body, caller) {
-      requireNetwork(state, tenant, name);
+      checkGivenBack(requireNetwork(state, tenant, name).network, body.items);
       const rivals = rivalsAmong(body.items);
       const tasks = body.items.map(({ identity, revision }, index) => ({
         index,
@@ -106,12 +114,21 @@ export function createBulkClaims({ state, store, changer }: Platform, drafts: Cl
   };
 }
 
-function decideTogether(draft: Draft, tasks: readonly Task[], { mode, dryRun }: Terms): BulkResult[] {
+interface Decided {
+  readonly results: BulkResult[];
+  /** Whether the draft is to be committed. */
+  readonly committed: boolean;
+}
+
+function decideTogether(draft: Draft, tasks: readonly Task[], { mode, dryRun }: Terms): Decided {
   const results = tasks.map((task) => tryOut(draft, task));
   const spoilt = mode === "all" && results.some(({ outcome }) => outcome === "refused");
   if (spoilt || dryRun) draft.abandon();
-  if (!spoilt) return results;
-  return results.map((one) => (one.outcome === "done" ? { outcome: "skipped", identity: one.claim.identity } : one));
+  return { results: spoilt ? results.map(skipped) : results, committed: !spoilt && !dryRun };
+}
+
+function skipped(result: BulkResult): BulkResult {
+  return result.outcome === "done" ? { outcome: "skipped", identity: result.claim.identity } : result;
 }
 
 /** A refused item leaves nothing in the draft. */
@@ -147,8 +164,12 @@ function atRevision(result: BulkResult, revision: number): BulkResult {
   return result.outcome === "done" ? { ...result, claim: { ...result.claim, revision } } : result;
 }
 
-function summaryOf(results: readonly BulkResult[], dryRun: boolean): BulkResults {
-  const counts = { done: 0, refused: 0, skipped: 0 };
+type Counts = Record<BulkResult["outcome"], number>;
+
+const NONE: Counts = { done: 0, refused: 0, skipped: 0 };
+
+function countsOf(results: readonly BulkResult[], before: Counts): Counts {
+  const counts = { ...before };
   for (const { outcome } of results) counts[outcome]++;
-  return { dryRun, ...counts, results: [...results] };
+  return counts;
 }

@@ -184,7 +184,8 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
           (one) => (tenant === undefined || one.tenant === tenant) && (wanted === undefined || one.state === wanted),
         ),
       ),
-    getOperation: ({ params, query }) => nouns.operations.wait(params.operation, query.wait * 1000),
+    getOperation: ({ params, query }) => nouns.operations.wait(params.operation, query.wait * 1000, query.after),
+    listOperationResults: ({ params, query }) => nouns.operations.results(params.operation, query.continue),
     cancelOperation: ({ params }) => nouns.operations.cancel(params.operation),
 
     listNodes: ({ query }) => {

@@ -18,8 +18,8 @@ export interface StoredRequest {
 export interface OperationRecords {
   /** @throws HoldfastError `not_found`. */
   get(id: string): Promise<Operation>;
-  /** Undefined: it is finished. */
-  requestOf(id: string): Promise<StoredRequest | undefined>;
+  /** Undefined: it is finished. Its revision never changes. */
+  requestOf(id: string): Promise<(StoredRequest & { readonly revision: number }) | undefined>;
   /** Ids of those that are not finished, with their tenants, oldest first. */
   unfinished(): Promise<readonly { readonly id: string; readonly tenant: string }[]>;
   /**
@@ -39,7 +39,7 @@ export function createOperationRecords(store: Store, idempotency: Idempotency): 
 
     async requestOf(id) {
       const entry = await store.get(keys.operationRequest(id));
-      return entry === undefined ? undefined : (JSON.parse(entry.value) as StoredRequest);
+      return entry && { ...(JSON.parse(entry.value) as StoredRequest), revision: entry.revision };
     },
 
     async unfinished() {

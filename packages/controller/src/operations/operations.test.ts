@@ -1,6 +1,7 @@
 import { HoldfastError, Name } from "@holdfast/core";
-import { newClaimSchema, operationSchema } from "@holdfast/model";
+import { type BulkResults, newClaimSchema, newClaimsSchema, operationSchema } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
+import type { NoteProgress } from "../state/change.ts";
 import { type EngineHarness, OPERATOR, settled, startEngine, TENANT } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
 import { type ServerHarness, startServer } from "../testing/server-harness.ts";
@@ -62,6 +63,30 @@ describe("a request with Prefer: respond-async", () => {
     const { json } = await server.call("POST", path, { items }, LATER);
     const ended = await server.call("GET", `/v1/operations/${json.id}?wait=10`);
     expect(ended.json).toMatchObject({ state: "done", result: { done: 20 } });
+  });
+
+  test("that is tried out, or refused as a whole, says so in its progress and its results", async () => {
+    await using server = await withNetwork();
+    await server.call("POST", CLAIMS, { identity: "taken" });
+    const path = "/v1/tenants/default/networks/web/bulk/claims";
+    const items = [{ identity: "taken" }, { identity: "b" }];
+    for (const [terms, progress] of [
+      [
+        { mode: "each", dryRun: true },
+        { total: 2, done: 1, refused: 1, skipped: 0 },
+      ],
+      [{ mode: "all" }, { total: 2, done: 0, refused: 1, skipped: 1 }],
+    ] as const) {
+      const { json } = await server.call("POST", path, { ...terms, items }, LATER);
+      const ended = (await server.call("GET", `/v1/operations/${json.id}?wait=10`)).json;
+      expect(ended).toMatchObject({ state: "done", progress });
+      const results = await server.call("GET", `/v1/operations/${json.id}/results`);
+      expect(results.json).toEqual({ items: ended.result.results });
+    }
+    const { json } = await server.call("POST", CLAIMS, { identity: "one" }, LATER);
+    expect(json.progress).toBeUndefined();
+    expect((await server.call("GET", `/v1/operations/${json.id}/results`)).json).toEqual({ items: [] });
+    expect((await server.call("GET", "/v1/operations/op-none/results")).status).toBe(404);
   });
 
   test("is listed, as filtered, and watched", async () => {
@@ -155,6 +180,100 @@ describe("an operation", () => {
     expect(await records.change(pending, { ...pending, state: "running" })).toBeDefined();
     expect(await records.change(pending, { ...pending, state: "cancelled" })).toBeUndefined();
     expect(await records.get(pending.id)).toMatchObject({ state: "running" });
+  });
+
+  describe("with many items", () => {
+    const items = Array.from({ length: 1200 }, (_, index) => ({ identity: index === 7 ? "taken" : `b-${index}` }));
+    const body = newClaimsSchema.parse({ mode: "each", items });
+    const path = "/v1/tenants/default/networks/web/bulk/claims";
+    const stored: StoredRequest = {
+      route: "createClaims",
+      request: { params: { tenant: TENANT, network: "web" }, query: {}, body },
+      caller: OPERATOR,
+    };
+
+    async function accepted() {
+      const harness = await startEngine();
+      await harness.network("web", { subnets: [{ prefix: "10.20.0.0/16" }] });
+      await harness.claim("web", "taken");
+      const first = operationsOf(harness, "one");
+      const operation = await first.operations.accept({ ...stored, path }, OPERATOR);
+      const create: Perform = (_, caller) => harness.engine.nouns.bulk.create(TENANT, Name.parse("web"), body, caller);
+      return { harness, first, operation, create, [Symbol.asyncDispose]: () => harness[Symbol.asyncDispose]() };
+    }
+
+    /** The store is away from this many items on. */
+    const until = (create: Perform, most: number): Perform => {
+      return (request, caller) => {
+        const progress: NoteProgress = (draft, now) => {
+          if (now.done + now.refused > most) throw new HoldfastError("unavailable", "the store is away");
+          caller.progress?.(draft, now);
+        };
+        return create(request, { ...caller, progress });
+      };
+    };
+
+    test("says how far it has got, what has become of each so far, and goes on from there when its controller has died", async () => {
+      await using world = await accepted();
+      const { harness, first, operation, create } = world;
+      expect(operation.progress).toEqual({ total: 1200, done: 0, refused: 0, skipped: 0 });
+      expect(await first.operations.results(operation.id, 0)).toEqual({ items: [], continue: "0" });
+      await first.run(until(create, 500));
+      const halfway = await first.operations.get(operation.id);
+      expect(halfway).toMatchObject({ state: "running", progress: { total: 1200, done: 499, refused: 1, skipped: 0 } });
+      const some = await first.operations.results(operation.id, 0);
+      expect([some.items.length, some.continue]).toEqual([500, "500"]);
+      expect(await first.operations.results(operation.id, 500)).toEqual({ items: [], continue: "500" });
+      const second = operationsOf(harness, "two");
+      const stop = await second.run(create);
+      const ended = await second.operations.get(operation.id);
+      expect(ended).toMatchObject({ state: "done", progress: { total: 1200, done: 1199, refused: 1, skipped: 0 } });
+      const pages = [0, 500, 1000].map((from) => second.operations.results(operation.id, from));
+      const all = await Promise.all(pages);
+      expect(all.map((page) => page.continue)).toEqual(["500", "1000", undefined]);
+      expect(all.flatMap((page) => page.items)).toEqual((ended.result as BulkResults).results);
+      expect(all[0]?.items[0]).toMatchObject({ outcome: "done", claim: { revision: halfway.revision } });
+      await stop();
+    });
+
+    test("wakes who waits for news of it with each step, and who waits for its end only with that", async () => {
+      await using world = await accepted();
+      const { first, operation, create } = world;
+      const end = first.operations.wait(operation.id, 1000);
+      const steps = [operation];
+      const following = (async () => {
+        for (let now = operation; now.finishedAt === undefined; steps.push(now)) {
+          now = await first.operations.wait(operation.id, 1000, now.revision);
+        }
+      })();
+      const stop = await first.run(create);
+      await following;
+      const done = steps.map(({ progress }) => (progress?.done ?? 0) + (progress?.refused ?? 0));
+      expect(done).toEqual(done.toSorted((a, b) => a - b));
+      expect(new Set(done).size).toBeGreaterThan(2);
+      expect(await end).toMatchObject({ state: "done" });
+      await stop();
+    });
+
+    test("stays ended when another controller is still at it", async () => {
+      await using world = await accepted();
+      const { harness, first, operation, create } = world;
+      let late: NoteProgress | undefined;
+      const stop = await first.run((request, caller) => {
+        late = caller.progress;
+        return create(request, caller);
+      });
+      const ended = await first.operations.get(operation.id);
+      expect(ended.state).toBe("done");
+      const { changer } = harness.engine.platform;
+      const again = changer.change((draft) => {
+        late?.(draft, { total: 1200, done: 5, refused: 0, skipped: 0 });
+        return undefined;
+      });
+      expect((await refusal(again)).code).toBe("conflict");
+      expect(await first.operations.get(operation.id)).toEqual(ended);
+      await stop();
+    });
   });
 
   test("that is refused because another controller has just done it is done", async () => {

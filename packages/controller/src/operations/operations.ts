@@ -2,9 +2,10 @@ import { type Clock, errorText, HoldfastError, isHoldfastError, type Logger } fr
 import type { Operation } from "@holdfast/model";
 import { type Platform, timestamp } from "../platform.ts";
 import { problemOf } from "../problems.ts";
-import type { Caller } from "../state/change.ts";
+import type { Caller, NoteProgress } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import { createOperationRecords, type StoredRequest, tenantOf } from "./operation-records.ts";
+import { finalProgress, initialProgress, type OperationResults, onceFor, resultsOf } from "./progress.ts";
 import { TurnsOfTenants } from "./turns-of-tenants.ts";
 
 /** Does what a request asks for, and gives what it is to be answered with. */
@@ -20,8 +21,14 @@ export interface Operations {
   accept(request: StoredRequest & { readonly path: string }, caller: Caller): Promise<Operation>;
   /** @throws HoldfastError `not_found`. */
   get(id: string): Promise<Operation>;
-  /** Resolves when it has ended, or after these milliseconds, with what it is by then. @throws HoldfastError `not_found`. */
-  wait(id: string, milliseconds: number): Promise<Operation>;
+  /**
+   * Resolves when it has ended, when it is at a later revision than `after` says, or after these milliseconds, with what it is by then.
+   *
+   * @throws HoldfastError `not_found`.
+   */
+  wait(id: string, milliseconds: number, after?: number): Promise<Operation>;
+  /** What has become of the items of a bulk request, as far as it is durable, from that many on. @throws HoldfastError `not_found`. */
+  results(id: string, from: number): Promise<OperationResults>;
   /** Cancelling what is cancelled is no error. @throws HoldfastError `not_found`; `conflict`: it has begun. */
   cancel(id: string): Promise<Operation>;
   /** Works off what is accepted, beginning with what a controller before had not finished. Resolves when the signal is aborted and all is at rest. */
@@ -71,23 +78,37 @@ export function createOperations(platform: Platform, nonce: string): Operations 
   }
 
   /** Whoever begins it does it; what is running already is gone on with when it is ours: doing it twice does it once. */
-  async function begin(id: string): Promise<boolean> {
+  async function begin(id: string): Promise<Operation | undefined> {
     for (;;) {
       const operation = await records.get(id);
-      if (operation.state !== "pending") return operation.state === "running" && ours.has(id);
+      if (operation.state !== "pending") return operation.state === "running" && ours.has(id) ? operation : undefined;
       const begun = await records.change(operation, { ...operation, state: "running", startedAt: timestamp(clock) });
       if (begun === undefined) continue;
       ours.add(id);
-      return true;
+      return begun;
     }
   }
 
-  async function outcomeOf(id: string, request: StoredRequest, perform: Perform): Promise<Partial<Operation>> {
+  /** While it runs, nothing but its progress changes; its end takes the request away, and whoever is still at it then gets no further. */
+  function progressOf(operation: Operation, requestRevision: number): NoteProgress {
+    return (draft, progress) => {
+      draft.expect(keys.operationRequest(operation.id), requestRevision);
+      draft.put(keys.operation(operation.id), { ...operation, progress });
+    };
+  }
+
+  async function outcomeOf(
+    operation: Operation,
+    { revision, ...request }: StoredRequest & { readonly revision: number },
+    perform: Perform,
+  ): Promise<Partial<Operation>> {
+    const { id } = operation;
     // Kept in the commit that does the work: who comes after a crash finds it done.
-    const once = { route: "operation", key: id, fingerprint: id };
+    const once = onceFor(id);
     try {
-      const result = await perform(request, { ...request.caller, idempotency: once });
-      return { state: "done", ...(result === undefined ? {} : { result }) };
+      const progress = operation.progress && progressOf(operation, revision);
+      const result = await perform(request, { ...request.caller, idempotency: once, progress });
+      return { state: "done", ...(result === undefined ? {} : { result }), ...finalProgress(operation, result) };
     } catch (error) {
       if (isHoldfastError(error, "unavailable")) throw error;
       // Refused because it is done: another controller was at it, too.
@@ -113,8 +134,9 @@ export function createOperations(platform: Platform, nonce: string): Operations 
 
   async function work(id: string, perform: Perform): Promise<void> {
     const request = await records.requestOf(id);
-    if (request === undefined || !(await begin(id))) return;
-    await finish(id, await outcomeOf(id, request, perform));
+    if (request === undefined) return;
+    const operation = await begin(id);
+    if (operation !== undefined) await finish(id, await outcomeOf(operation, request, perform));
   }
 
   async function workUntilDone(id: string, perform: Perform, signal: AbortSignal): Promise<void> {
@@ -181,6 +203,7 @@ export function createOperations(platform: Platform, nonce: string): Operations 
           actor: caller.actor,
           ...(caller.requestId === undefined ? {} : { requestId: caller.requestId }),
           createdAt: timestamp(clock),
+          ...initialProgress(request.request.body),
         };
         draft.expect(keys.operation(operation.id), 0);
         draft.put(keys.operation(operation.id), operation);
@@ -193,7 +216,11 @@ export function createOperations(platform: Platform, nonce: string): Operations 
 
     get: records.get,
 
-    async wait(id, milliseconds) {
+    results: (id, from) => resultsOf({ records, idempotency }, id, from),
+
+    async wait(id, milliseconds, after) {
+      const isNews = ({ finishedAt, revision }: Operation) =>
+        finishedAt !== undefined || (after !== undefined && revision > after);
       const enough = new AbortController();
       void clock.wait(milliseconds, enough.signal).then(
         () => enough.abort(),
@@ -201,11 +228,11 @@ export function createOperations(platform: Platform, nonce: string): Operations 
       );
       try {
         let operation = await records.get(id);
-        if (operation.finishedAt !== undefined || milliseconds <= 0) return operation;
+        if (isNews(operation) || milliseconds <= 0) return operation;
         const changes = store.watch(keys.operation(id), { after: operation.revision, signal: enough.signal });
         for await (const _ of changes) {
           operation = await records.get(id);
-          if (operation.finishedAt !== undefined) return operation;
+          if (isNews(operation)) return operation;
         }
         return await records.get(id);
       } finally {

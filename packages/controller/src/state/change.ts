@@ -1,9 +1,13 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { HoldfastError } from "@holdfast/core";
+import type { Progress } from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
 import type { Idempotency, IdempotentRequest } from "./idempotency.ts";
 import { CACHED, collectionOf } from "./keys.ts";
 import type { State } from "./state.ts";
+
+/** Notes how far a request has got, in the commit that brings it there. */
+export type NoteProgress = (draft: Draft, progress: Progress) => void;
 
 /** Who asks for a change, and how the request was made conditional. */
 export interface Caller {
@@ -14,6 +18,8 @@ export interface Caller {
   /** Revision that the object must have. Absent: any. */
   readonly ifMatch?: number | undefined;
   readonly idempotency?: IdempotentRequest | undefined;
+  /** Absent: nobody follows the request. */
+  readonly progress?: NoteProgress | undefined;
 }
 
 interface Written {
