@@ -488,6 +488,29 @@ describe("starting from stored records", () => {
   });
 });
 
+describe("a cool-down that is changed", () => {
+  test("is for what is released from then on; what is cooling down goes on as it began, and nothing is forgotten", () => {
+    const pool = AddressPool.create([subnet("10.0.0.0/29")], { cooldownMilliseconds: 1000 });
+    const [first, second, third] = ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map(address);
+    for (let count = 0; count < 3; count++) pool.allocate({ family: "v4", now: 0 });
+    if (first === undefined || second === undefined || third === undefined) return expect.unreachable();
+    pool.release(first, 0);
+    pool.setCooldown(5000);
+    pool.release(second, 0);
+    pool.setCooldown(0);
+    pool.release(third, 0);
+    const states = (now: number) => [first, second, third].map((one) => pool.stateOf(one, now));
+    expect(states(0)).toEqual(["cooling", "cooling", "unused"]);
+    expect(states(1000)).toEqual(["unused", "cooling", "unused"]);
+    expect(states(5000)).toEqual(["unused", "unused", "unused"]);
+    expect(drain(pool, "v4", 1000)).toEqual(["10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.3", "10.0.0.1"]);
+  });
+
+  test("is a whole number from 0", () => {
+    expect(failure(() => AddressPool.create([]).setCooldown(-1)).code).toBe("invalid_argument");
+  });
+});
+
 describe("options", () => {
   test.each([-1, 1.5, Number.NaN])("a cool-down of %j ms is refused", (cooldownMilliseconds) => {
     expect(failure(() => AddressPool.create([], { cooldownMilliseconds })).code).toBe("invalid_argument");

@@ -28,7 +28,8 @@ export type AddressState = "unused" | "used" | "cooling" | "set-aside" | "outsid
  * `now` is the time in milliseconds since 1970 in all calls.
  */
 export class AddressPool {
-  readonly #options: Required<PoolOptions>;
+  /** Shared with the subnets. */
+  readonly #options: { -readonly [K in keyof Required<PoolOptions>]: Required<PoolOptions>[K] };
   /** In the order in which they were added, which is the order in which they are used up. */
   readonly #subnets = new Map<Cidr, SubnetPool>();
 
@@ -158,6 +159,11 @@ export class AddressPool {
     return this.#find(address)?.ownerOf(address);
   }
 
+  /** Whether the address is one that {@link allocate} gives, sooner or later: to everybody, or to this owner of ranges. */
+  isAllocatable(address: IpAddress, owner?: string): boolean {
+    return this.#find(address)?.isAllocatable(address, owner) ?? false;
+  }
+
   /**
    * Adds a subnet, or changes gateway, ranges and exclusions of the one with this prefix, and whose its ranges are. No address in use is disturbed, also when it
    * lies outside the ranges afterwards.
@@ -192,6 +198,12 @@ export class AddressPool {
       throw new HoldfastError("in_use", message, { details: { subnet: prefix, used } });
     }
     this.#subnets.delete(prefix);
+  }
+
+  /** For what is released from now on; what is cooling down goes on as it began. @throws HoldfastError `invalid_argument`. */
+  setCooldown(milliseconds: number): void {
+    checkCount("cooldownMilliseconds", milliseconds);
+    this.#options.cooldownMilliseconds = milliseconds;
   }
 
   stateOf(address: IpAddress, now: number): AddressState {

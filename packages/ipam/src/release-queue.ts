@@ -2,30 +2,29 @@ import type { Span } from "./subnet-layout.ts";
 
 interface Release {
   readonly offset: bigint;
-  readonly at: number;
+  readonly cooledAt: number;
   cooled: boolean;
 }
 
+/** Late arrivals that are put into their places one by one; of more, everything is sorted once. */
+const FEW = 64;
+
 /**
- * Released offsets in order of time, from which any can be taken out. An offset first cools down, then waits to be given again. Each
- * release is looked at once when it has cooled, so that counting costs nothing.
+ * Released offsets in order of the time when they have cooled down, from which any can be taken out. An offset first cools down, then waits to be
+ * given again. Each release is looked at once when it has cooled, so that counting costs nothing. One that comes late, because clocks differ or
+ * went back, costs as much as there are releases behind its place.
  */
 export class ReleaseQueue {
-  readonly #cooldown: number;
   readonly #current = new Map<bigint, Release>();
   /** In order of time, with releases in between that are no longer current. */
   #queue: Release[] = [];
+  /** Came after releases of a later time, and has no place in the queue yet. */
+  #late: Release[] = [];
   /** Before this place nothing is current. */
   #head = 0;
   /** Before this place everything has cooled. */
   #warm = 0;
   #cooled = 0;
-  #sorted = true;
-
-  /** `cooldown` in milliseconds. */
-  constructor(cooldown: number) {
-    this.#cooldown = cooldown;
-  }
 
   /** How many are cooling down, as of the last {@link advance}. */
   get cooling(): number {
@@ -41,20 +40,19 @@ export class ReleaseQueue {
     return this.#current.has(offset);
   }
 
-  /** When the offset will have cooled down, in the clock of {@link add}; undefined when it is not in the queue. */
+  /** When the offset will have cooled down, in milliseconds since 1970; undefined when it is not in the queue. */
   cooledAt(offset: bigint): number | undefined {
-    const release = this.#current.get(offset);
-    return release === undefined ? undefined : release.at + this.#cooldown;
+    return this.#current.get(offset)?.cooledAt;
   }
 
   /** Must not be in the queue yet. */
-  add(offset: bigint, at: number): void {
-    const release = { offset, at, cooled: false };
+  add(offset: bigint, cooledAt: number): void {
+    const release = { offset, cooledAt, cooled: false };
     const last = this.#queue.at(-1);
-    if (last !== undefined && last.at > at) this.#sorted = false;
     this.#current.set(offset, release);
-    this.#queue.push(release);
-    if (this.#queue.length > 2 * this.#current.size + 64) this.#tidy();
+    if (last !== undefined && last.cooledAt > cooledAt) this.#late.push(release);
+    else this.#queue.push(release);
+    if (this.#queue.length + this.#late.length > 2 * this.#current.size + 64) this.#tidy();
   }
 
   delete(offset: bigint): void {
@@ -64,10 +62,10 @@ export class ReleaseQueue {
 
   /** Notices what has cooled down by now. */
   advance(now: number): void {
-    if (!this.#sorted) this.#tidy();
+    this.#order();
     for (; this.#warm < this.#queue.length; this.#warm++) {
       const release = this.#queue[this.#warm];
-      if (release === undefined || release.at + this.#cooldown > now) return;
+      if (release === undefined || release.cooledAt > now) return;
       if (!this.#isCurrent(release)) continue;
       release.cooled = true;
       this.#cooled++;
@@ -76,12 +74,10 @@ export class ReleaseQueue {
 
   /** The offset released longest ago, with the time when it will have cooled down. */
   oldest(): { readonly offset: bigint; readonly cooledAt: number } | undefined {
-    if (!this.#sorted) this.#tidy();
+    this.#order();
     for (; this.#head < this.#queue.length; this.#head++) {
       const release = this.#queue[this.#head];
-      if (release !== undefined && this.#isCurrent(release)) {
-        return { offset: release.offset, cooledAt: release.at + this.#cooldown };
-      }
+      if (release !== undefined && this.#isCurrent(release)) return release;
     }
     return undefined;
   }
@@ -98,12 +94,12 @@ export class ReleaseQueue {
     for (const release of this.#within(first, last)) {
       if ((release.cooled || cooling) && (oldest === undefined || isBefore(release, oldest))) oldest = release;
     }
-    return oldest && { offset: oldest.offset, cooledAt: oldest.at + this.#cooldown };
+    return oldest;
   }
 
-  /** All of them with the times of their release, oldest first. */
-  *releases(): Generator<{ readonly offset: bigint; readonly at: number }> {
-    this.#tidy();
+  /** All of them with the times when they have cooled down, in this order. */
+  *releases(): Generator<{ readonly offset: bigint; readonly cooledAt: number }> {
+    this.#order();
     for (const release of this.#queue) if (this.#isCurrent(release)) yield release;
   }
 
@@ -122,13 +118,36 @@ export class ReleaseQueue {
     return this.#current.get(release.offset) === release;
   }
 
-  /** Drops what is no longer current, and puts the rest in order of time; equal times stay in order of arrival. */
+  /** Gives late arrivals their places; of equal times, the one that came last is the last. */
+  #order(): void {
+    if (this.#late.length > FEW) this.#tidy();
+    for (const release of this.#late.splice(0)) if (this.#isCurrent(release)) this.#insert(release);
+  }
+
+  #insert(release: Release): void {
+    let [low, high] = [this.#head, this.#queue.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#queue[middle]?.cooledAt ?? 0) <= release.cooledAt) low = middle + 1;
+      else high = middle;
+    }
+    this.#queue.splice(low, 0, release);
+    if (low >= this.#warm) return;
+    this.#warm++;
+    release.cooled = true;
+    this.#cooled++;
+  }
+
+  /** Drops what is no longer current, and puts the rest, with what came late, in order of time. */
   #tidy(): void {
-    const current = this.#queue.slice(this.#head).filter((release) => this.#isCurrent(release));
-    this.#queue = this.#sorted ? current : current.sort((a, b) => a.at - b.at);
-    this.#sorted = true;
+    const current = this.#queue
+      .slice(this.#head)
+      .concat(this.#late)
+      .filter((release) => this.#isCurrent(release));
+    this.#queue = this.#late.length === 0 ? current : current.sort((a, b) => a.cooledAt - b.cooledAt);
+    this.#late = [];
     this.#head = 0;
-    // What was added late may lie before what has cooled; each is noticed once, in any case.
+    // What came late may lie before what has cooled; each is noticed once, in any case.
     for (const release of this.#queue) release.cooled = false;
     this.#cooled = 0;
     this.#warm = 0;
@@ -137,5 +156,5 @@ export class ReleaseQueue {
 
 /** Of two that were released at the same time, the one with the lower offset. */
 function isBefore(one: Release, other: Release): boolean {
-  return one.at < other.at || (one.at === other.at && one.offset < other.offset);
+  return one.cooledAt < other.cooledAt || (one.cooledAt === other.cooledAt && one.offset < other.offset);
 }

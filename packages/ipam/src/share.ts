@@ -8,16 +8,14 @@ import { covers, type Span, sizeOf, spanFrom } from "./subnet-layout.ts";
  */
 export class Share {
   readonly spans: readonly Span[];
-  readonly released: ReleaseQueue;
+  readonly released = new ReleaseQueue();
   /** How many are not occupied. */
   unused: bigint;
   /** The offset that was given last. */
   cursor = -1n;
 
-  /** `cooldown` in milliseconds. */
-  constructor(spans: readonly Span[], cooldown: number) {
+  constructor(spans: readonly Span[]) {
     this.spans = spans;
-    this.released = new ReleaseQueue(cooldown);
     this.unused = sizeOf(spans);
   }
 

@@ -24,7 +24,7 @@ export class SubnetPool {
   /** What owners of ranges are given. */
   #own: ReadonlyMap<string, Share>;
   /** What was released and is only given to who asks for it: forgotten when it has cooled. */
-  readonly #releasedAside: ReleaseQueue;
+  readonly #releasedAside = new ReleaseQueue();
   /** What belongs to owners of ranges. */
   #ranges: SetAsides;
   readonly #setAsides = new SetAsides();
@@ -37,7 +37,6 @@ export class SubnetPool {
   constructor(layout: SubnetLayout, options: Required<PoolOptions>) {
     this.#layout = layout;
     this.#options = options;
-    this.#releasedAside = new ReleaseQueue(options.cooldownMilliseconds);
     this.#common = this.#shareWith(layout.allocatable);
     this.#own = this.#sharesOf(layout);
     this.#ranges = rangesOf(layout);
@@ -103,6 +102,12 @@ export class SubnetPool {
   ownerOf(address: IpAddress): string | undefined {
     const offset = this.#offsetOf(address);
     return (this.#setAsides.at(offset) ?? this.#ranges.at(offset))?.owner;
+  }
+
+  /** Whether it is given automatically, to everybody or to this owner of ranges. */
+  isAllocatable(address: IpAddress, owner?: string): boolean {
+    const share = owner === undefined ? this.#common : this.#own.get(owner);
+    return share?.has(this.#offsetOf(address)) ?? false;
   }
 
   /** Whether the owner has ranges here. */
@@ -192,7 +197,9 @@ export class SubnetPool {
       const address = this.#addressOf(gateway);
       if (this.isUsed(address)) throw this.#refusal(address, "used", "is in use and cannot become the gateway");
     }
-    const releases = [...this.#queues()].flatMap((queue) => [...queue.releases()]).sort((a, b) => a.at - b.at);
+    const releases = [...this.#queues()]
+      .flatMap((queue) => [...queue.releases()])
+      .sort((a, b) => a.cooledAt - b.cooledAt);
     for (const { offset } of releases) this.#releaseQueueOf(offset)?.delete(offset);
     const { cursor } = this.#common;
     const cursors = new Map(Array.from(this.#own, ([owner, share]) => [owner, share.cursor]));
@@ -200,7 +207,7 @@ export class SubnetPool {
     this.#common = this.#shareWith(layout.allocatable, cursor);
     this.#own = this.#sharesOf(layout, cursors);
     this.#ranges = rangesOf(layout);
-    for (const { offset, at } of releases) this.#cool(offset, at);
+    for (const { offset, cooledAt } of releases) this.#queueOf(offset).add(offset, cooledAt);
   }
 
   isUsed(address: IpAddress): boolean {
@@ -280,7 +287,7 @@ export class SubnetPool {
   }
 
   #cool(offset: bigint, at: number): void {
-    (this.#shareOf(offset)?.released ?? this.#releasedAside).add(offset, at);
+    this.#queueOf(offset).add(offset, at + this.#options.cooldownMilliseconds);
   }
 
   /** Without forgetting, addresses that come and go in a large subnet would pile up without end. */
@@ -299,8 +306,13 @@ export class SubnetPool {
   }
 
   #releaseQueueOf(offset: bigint): ReleaseQueue | undefined {
-    const queue = this.#shareOf(offset)?.released ?? this.#releasedAside;
+    const queue = this.#queueOf(offset);
     return queue.has(offset) ? queue : undefined;
+  }
+
+  /** The queue that the offset is in when it was released. */
+  #queueOf(offset: bigint): ReleaseQueue {
+    return this.#shareOf(offset)?.released ?? this.#releasedAside;
   }
 
   *#queues(): Generator<ReleaseQueue> {
@@ -316,7 +328,7 @@ export class SubnetPool {
   }
 
   #shareWith(spans: readonly Span[], cursor = -1n): Share {
-    const share = new Share(spans, this.#options.cooldownMilliseconds);
+    const share = new Share(spans);
     for (const { first, last } of spans) share.unused -= BigInt(this.#occupied.count(first, last));
     share.cursor = cursor;
     return share;
