@@ -61,7 +61,7 @@ export function takeAddresses(
   return plan.addresses;
 }
 
-/** Former addresses go first: whoever comes back gets what he had. */
+/** Former addresses go first: whoever comes back gets what he had, as far as it would be given to him today. */
 function choose(
   { pools }: Platform,
   draft: Draft,
@@ -77,7 +77,7 @@ function choose(
         IpAddress.family(address) === family &&
         (subnet === undefined || Cidr.contains(subnet, address)) &&
         (range === undefined || isWithin(range, address)) &&
-        pools.groupAt(network, address) === group &&
+        pools.isGiven(network, address, group) &&
         pools.stateOf(network, address) === "cooling" &&
         closedSubnetOf(network.record, address) === undefined,
     )

@@ -1,6 +1,7 @@
-import { IpAddress } from "@holdfast/core";
+import { Cidr, IpAddress, Name } from "@holdfast/core";
+import { newSubnetSchema } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
-import { claimName, OPERATOR, startEngine } from "../testing/engine-harness.ts";
+import { claimName, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
 
 describe("a claim", () => {
@@ -227,6 +228,39 @@ describe("a released address", () => {
     await harness.engine.nouns.claims.release(claimName("web", "a"), OPERATOR);
     await harness.claim("web", "b");
     expect((await harness.claim("web", "a")).addresses).toEqual([address]);
+  });
+
+  test.each([
+    ["the gateway", { gateway: "10.20.0.2" }],
+    ["excluded", { exclusions: [{ first: "10.20.0.2", last: "10.20.0.2" }] }],
+    ["not among the ranges", { ranges: [{ first: "10.20.0.10", last: "10.20.0.20" }] }],
+  ])("that is %s now goes back to nobody who does not name it", async (_, described) => {
+    await using harness = await startEngine();
+    await harness.network("web", { subnets: [{ prefix: "10.20.0.0/24", gateway: null }] });
+    await harness.claim("web", "other");
+    expect((await harness.claim("web", "a")).addresses).toEqual(["10.20.0.2"]);
+    for (const identity of ["other", "a"]) {
+      await harness.engine.nouns.claims.release(claimName("web", identity), OPERATOR);
+    }
+    const [name, prefix] = [Name.parse("web"), Cidr.parse("10.20.0.0/24")];
+    const { subnets } = harness.engine.nouns;
+    await subnets.remove(TENANT, name, prefix, OPERATOR);
+    await subnets.add(TENANT, name, newSubnetSchema.parse({ prefix, gateway: null, ...described }), OPERATOR);
+    const [address] = (await harness.claim("web", "a")).addresses;
+    expect(address).not.toBe("10.20.0.2");
+  });
+
+  test("keeps its place in the order when the network's rest is changed", async () => {
+    await using harness = await startEngine();
+    await harness.network("web", { cooldownSeconds: 0 });
+    for (const identity of ["a", "b"]) await harness.claim("web", identity);
+    await harness.engine.nouns.claims.release(claimName("web", "b"), OPERATOR);
+    const patch = { cooldownSeconds: 60 };
+    await harness.engine.nouns.networks.update(TENANT, Name.parse("web"), patch, OPERATOR);
+    expect((await harness.claim("web", "c")).addresses).toEqual(["10.20.0.4"]);
+    await harness.engine.nouns.claims.release(claimName("web", "c"), OPERATOR);
+    const explicit = await refusal(harness.claim("web", "d", { addresses: ["10.20.0.4"] }));
+    expect(explicit).toMatchObject({ code: "address_in_use", details: { reason: "cooling" } });
   });
 
   test("still rests after the controller has restarted", async () => {

@@ -1,4 +1,4 @@
-import { type Cidr, type Clock, type Family, type IpAddress, isHoldfastError, Name } from "@holdfast/core";
+import { type Cidr, type Clock, type Family, type IpAddress, isHoldfastError, type Name } from "@holdfast/core";
 import {
   AddressPool,
   type AddressState,
@@ -32,8 +32,8 @@ export interface Pools {
   take(draft: Draft, network: NetworkState, request: ExactAddress): void;
   /** Whether the group has ranges in subnets of the family. */
   hasRanges(network: NetworkState, group: Name, family: Family): boolean;
-  /** The group that the address belongs to; undefined: none. */
-  groupAt(network: NetworkState, address: IpAddress): Name | undefined;
+  /** Whether the address is one of those that are given to who names none: in a range of this group, or else to everybody. */
+  isGiven(network: NetworkState, address: IpAddress, group: Name | undefined): boolean;
   /** A block for the node; undefined: none is free. */
   lease(
     draft: Draft,
@@ -141,10 +141,11 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
   function followNetwork(before: StoredNetwork | undefined, after: StoredNetwork): void {
     const network = state.network(after.tenant, after.name);
     if (network === undefined) return;
-    if (before === undefined || before.cooldownSeconds !== after.cooldownSeconds) {
+    if (before === undefined) {
       pools.set(network, build(network));
       return;
     }
+    if (before.cooldownSeconds !== after.cooldownSeconds) poolOf(network).setCooldown(after.cooldownSeconds * 1000);
     const gone = before.subnets.filter(({ prefix }) => after.subnets.every((subnet) => subnet.prefix !== prefix));
     for (const subnet of after.subnets) {
       const former = before.subnets.find(({ prefix }) => prefix === subnet.prefix);
@@ -207,10 +208,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
 
     hasRanges: (network, group, family) => poolOf(network).hasOwner(groupName(group), family),
 
-    groupAt(network, address) {
-      const owner = poolOf(network).ownerOf(address);
-      return owner?.startsWith(GROUP) === true ? Name.parse(owner.slice(GROUP.length)) : undefined;
-    },
+    isGiven: (network, address, group) => poolOf(network).isAllocatable(address, group && groupName(group)),
 
     stateOf: (network, address) => poolOf(network).stateOf(address, now()),
     utilisation: (network) => poolOf(network).utilisation(now()),
@@ -253,11 +251,9 @@ function ownerName(node: Name): string {
   return `node ${node}`;
 }
 
-const GROUP = "group ";
-
 /** Likewise. */
 function groupName(group: Name): string {
-  return `${GROUP}${group}`;
+  return `group ${group}`;
 }
 
 function poolSubnet({ gateway, groupRanges = [], ...subnet }: Subnet): PoolSubnet {
