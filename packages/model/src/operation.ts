@@ -45,7 +45,7 @@ export const operationSchema = z
     progress: progressSchema.optional(),
     /** Kept for at least 24 hours after it. */
     finishedAt: timeField.optional(),
-    /** When it is done: what the request would have been answered with. */
+    /** When it is done: what the request would have been answered with. Not in lists and in the watch, for it may be large. */
     result: z.unknown().optional(),
     /** When it has failed: the error that the request would have been answered with. What `progress` says was done stays done. */
     problem: problemSchema.optional(),

@@ -2,7 +2,7 @@ import type { Name } from "@holdfast/core";
 import type { Operation } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import { notFound } from "../refusals.ts";
-import type { Caller } from "../state/change.ts";
+import type { Caller, Draft } from "../state/change.ts";
 import type { Idempotency } from "../state/idempotency.ts";
 import { keys } from "../state/keys.ts";
 
@@ -16,10 +16,12 @@ export interface StoredRequest {
 
 /** Operations on record. They are not in memory: what is finished is only read when somebody asks. */
 export interface OperationRecords {
-  /** @throws HoldfastError `not_found`. */
+  /** With what it has come to. @throws HoldfastError `not_found`. */
   get(id: string): Promise<Operation>;
   /** Undefined: it is finished. Its revision never changes. */
   requestOf(id: string): Promise<(StoredRequest & { readonly revision: number }) | undefined>;
+  /** Drafts what is accepted. */
+  add(draft: Draft, operation: Omit<Operation, "revision">, request: StoredRequest): void;
   /** Ids of those that are not finished, with their tenants, oldest first. */
   unfinished(): Promise<readonly { readonly id: string; readonly tenant: string }[]>;
   /**
@@ -30,11 +32,17 @@ export interface OperationRecords {
 }
 
 export function createOperationRecords(store: Store, idempotency: Idempotency): OperationRecords {
+  async function resultOf(id: string): Promise<{ readonly result?: unknown }> {
+    const entry = await store.get(keys.operationResult(id));
+    return entry === undefined ? {} : { result: JSON.parse(entry.value) as unknown };
+  }
+
   return {
     async get(id) {
       const entry = await store.get(keys.operation(id));
       if (entry === undefined) throw notFound(`operation ${id}`, "those that have ended are kept for a day");
-      return { ...(JSON.parse(entry.value) as Operation), revision: entry.revision };
+      const operation = { ...(JSON.parse(entry.value) as Operation), revision: entry.revision };
+      return operation.state === "done" ? { ...operation, ...(await resultOf(id)) } : operation;
     },
 
     async requestOf(id) {
@@ -43,26 +51,38 @@ export function createOperationRecords(store: Store, idempotency: Idempotency): 
     },
 
     async unfinished() {
-      const { entries } = await store.list(keys.operationRequest(""));
+      const { entries } = await store.list(keys.operationUnfinished(""));
       return entries.map(({ key, value }) => {
-        const { request } = JSON.parse(value) as StoredRequest;
-        return { id: key.slice(keys.operationRequest("").length), tenant: tenantOf(request.params) ?? "" };
+        const { tenant = "" } = JSON.parse(value) as { readonly tenant?: string };
+        return { id: key.slice(keys.operationUnfinished("").length), tenant };
       });
     },
 
-    async change(before, after) {
-      const key = keys.operation(before.id);
-      const value = JSON.stringify({ ...after, revision: undefined });
-      const ended = after.finishedAt !== undefined;
-      const lease = ended ? { lease: await idempotency.leaseOfThisHour() } : {};
-      const result = await store.commit({
-        conditions: [{ key, revision: before.revision }],
-        operations: [
-          { kind: "put", key, value, ...lease },
-          ...(ended ? [{ kind: "delete", key: keys.operationRequest(before.id) } as const] : []),
-        ],
+    add(draft, operation, request) {
+      const { id, tenant } = operation;
+      draft.expect(keys.operation(id), 0);
+      draft.put(keys.operation(id), operation);
+      draft.put(keys.operationRequest(id), request);
+      draft.put(keys.operationUnfinished(id), { tenant });
+    },
+
+    async change(before, { result, ...after }) {
+      const { id } = before;
+      const put = (key: string, value: object, lease?: string) =>
+        ({ kind: "put", key, value: JSON.stringify(value), ...(lease === undefined ? {} : { lease }) }) as const;
+      const record = { ...after, revision: undefined };
+      const ended = after.finishedAt === undefined ? undefined : await idempotency.leaseOfThisHour();
+      const atEnd = [
+        ...(result === undefined ? [] : [put(keys.operationResult(id), result as object, ended)]),
+        { kind: "delete", key: keys.operationRequest(id) } as const,
+        { kind: "delete", key: keys.operationUnfinished(id) } as const,
+      ];
+      const outcome = await store.commit({
+        conditions: [{ key: keys.operation(id), revision: before.revision }],
+        operations: [put(keys.operation(id), record, ended), ...(ended === undefined ? [] : atEnd)],
       });
-      return result.kind === "committed" ? { ...after, revision: result.revision } : undefined;
+      if (outcome.kind !== "committed") return undefined;
+      return { ...after, ...(result === undefined ? {} : { result }), revision: outcome.revision };
     },
   };
 }

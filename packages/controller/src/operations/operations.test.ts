@@ -29,7 +29,11 @@ describe("a request with Prefer: respond-async", () => {
     const ended = await server.call("GET", `/v1/operations/${operation.id}?wait=10`);
     expect(operationSchema.parse(ended.json)).toMatchObject({ state: "done", result: { addresses: ["10.20.0.2"] } });
     expect(ended.json.result).toEqual((await server.call("GET", `${CLAIMS}/a`)).json);
-    expect((await server.store.list("operation-requests/")).entries).toEqual([]);
+    for (const collection of ["operation-requests/", "operation-unfinished/"]) {
+      expect((await server.store.list(collection)).entries).toEqual([]);
+    }
+    await server.clock.advance(26 * 3_600_000);
+    await expect.poll(async () => (await server.store.list("operation-results/")).entries).toEqual([]);
   });
 
   test("that cannot be done fails with the problem that it would have been answered with", async () => {
@@ -95,6 +99,8 @@ describe("a request with Prefer: respond-async", () => {
     await server.call("GET", `/v1/operations/${json.id}?wait=10`);
     const listed = await server.call("GET", "/v1/operations?tenant=default&state=done");
     expect(listed.json.items).toMatchObject([{ id: json.id, state: "done" }]);
+    // It may be large.
+    expect(listed.json.items[0].result).toBeUndefined();
     expect((await server.call("GET", "/v1/operations?state=failed")).json.items).toEqual([]);
     expect((await server.call("GET", "/v1/operations/op-none")).status).toBe(404);
   });

@@ -205,9 +205,7 @@ export function createOperations(platform: Platform, nonce: string): Operations 
           createdAt: timestamp(clock),
           ...initialProgress(request.request.body),
         };
-        draft.expect(keys.operation(operation.id), 0);
-        draft.put(keys.operation(operation.id), operation);
-        draft.put(keys.operationRequest(operation.id), request);
+        records.add(draft, operation, request);
         return operation;
       }, caller);
       if (!(await isFinished(result.id))) enqueue(lineOf(tenant), result.id);

@@ -51,8 +51,12 @@ export const keys = {
   idempotency: (route: string, key: string) => `idempotency/${route}/${key}`,
   /** {@link Operation}: what was accepted to be done later; on a lease when it has ended. Not in memory. */
   operation: (id: string) => `operations/${id}`,
-  /** What it is to do, until it has ended. */
+  /** What it is to do, until it has ended. May be large. */
   operationRequest: (id: string) => `operation-requests/${id}`,
+  /** `{ tenant }` of one that has not ended: what is left to do is found without reading what was asked. */
+  operationUnfinished: (id: string) => `operation-unfinished/${id}`,
+  /** What it has come to; on the operation's lease. May be large, so that it is not part of what lists and watches show. */
+  operationResult: (id: string) => `operation-results/${id}`,
 } as const;
 
 /** All ledger entries of one address. */
