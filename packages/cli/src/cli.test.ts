@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { parseDocuments } from "./apply.ts";
 import { parseRetention } from "./nouns/claim.ts";
 import { parseSubnet } from "./nouns/subnet-text.ts";
 import { runCli } from "./program.ts";
@@ -356,17 +355,6 @@ describe("subnets on the command line", () => {
   });
 });
 
-const FILE = `
-apiVersion: holdfast/v1
-kind: Claim
-metadata: { name: redis-0, network: web }
----
-apiVersion: holdfast/v1
-kind: Network
-metadata: { name: web, labels: { env: prod } }
-spec: { kind: vlan, segment: 100, subnets: [{ prefix: 10.20.0.0/16 }] }
-`;
-
 describe("holdfast operation", () => {
   const operation = {
     id: "op-1",
@@ -512,50 +500,6 @@ describe("holdfast subnet", () => {
       10.20.0.0/16  10.20.0.1  -       draining, then removed  -       9         2     1     0        0          0
       "
     `);
-  });
-});
-
-describe("holdfast apply", () => {
-  test("makes networks before the claims on them", async () => {
-    const { run, seen, screen } = terminal(
-      {
-        "POST /v1/tenants/default/networks": { status: 201, body: network },
-        "POST /v1/tenants/default/networks/web/claims": { status: 201, body: claim },
-      },
-      { "platform.yaml": FILE },
-    );
-    expect(await run("apply -f platform.yaml")).toBe(0);
-    expect(seen.map(({ request }) => request).filter((request) => request.startsWith("POST"))).toEqual([
-      "POST /v1/tenants/default/networks",
-      "POST /v1/tenants/default/networks/web/claims",
-    ]);
-    expect(screen.out).toBe(
-      "DOCUMENT                   OUTCOME\nnetwork default/web        created\nclaim default/web/redis-0  created\n",
-    );
-  });
-
-  test("changes nothing that is right, and nothing at all on a dry run", async () => {
-    const there = {
-      "GET /v1/tenants/default/networks/web": { body: network },
-      "GET /v1/tenants/default/networks/web/claims/redis-0": { body: claim },
-    };
-    const again = terminal(there, { f: FILE });
-    await again.run("apply -f f");
-    expect(again.seen.every(({ request }) => request.startsWith("GET"))).toBe(true);
-    expect(again.screen.out).toContain("network default/web        unchanged\n");
-    const dry = terminal({}, { f: FILE });
-    await dry.run("apply -f f --dry-run");
-    expect(dry.seen.every(({ request }) => request.startsWith("GET"))).toBe(true);
-    expect(dry.screen.out).toContain("network default/web        created\n");
-  });
-
-  test("applies nothing of a file with an error, and names document and field", async () => {
-    const { run, seen, screen } = terminal({}, { f: FILE.replace("10.20.0.0/16", "10.20.0.9/16") });
-    expect(await run("apply -f f")).toBe(1);
-    expect(screen.err).toContain("holdfast: f, document 2: spec.subnets.0.prefix: host bits are set");
-    expect(seen).toEqual([]);
-    expect(() => parseDocuments("f", "kind: [")).toThrow("f, document 1:");
-    expect(() => parseDocuments("f", "# nothing\n")).toThrow("f holds no document");
   });
 });
 

@@ -1,14 +1,15 @@
 import { routes, type WatchEvent } from "@holdfast/model";
-import { applyText } from "./apply.ts";
+import { applyText } from "./apply/apply.ts";
 import { type CommandDefinition, flag, text } from "./define-command.ts";
 import { printList } from "./output/print.ts";
 
 export const applyCommand: CommandDefinition = {
   name: "apply",
-  summary: "Bring about what a file of one or several documents says.",
+  summary:
+    "Bring about what a file of one or several documents says; what it does not say stays. See docs/documents.md.",
   options: [
     ["!-f, --file <file>", "YAML or JSON file; - reads standard input.", "file"],
-    ["--dry-run", "Only say what would be done."],
+    ["--dry-run", "Only say what would be done, and what would be refused."],
   ],
   examples: ["apply -f platform.yaml", "apply -f platform.yaml --dry-run", "apply -f - < platform.yaml"],
   async run(context, _, options) {
@@ -20,6 +21,7 @@ export const applyCommand: CommandDefinition = {
       columns: [
         { title: "DOCUMENT", text: ({ document }) => document },
         { title: dryRun ? "WOULD BE" : "OUTCOME", text: ({ outcome }) => outcome },
+        { title: "CHANGES", text: ({ changes }) => changes.join("; ") },
       ],
     });
   },

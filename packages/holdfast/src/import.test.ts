@@ -1,45 +1,11 @@
-import { type CliIo, runCli } from "@holdfast/cli";
-import { controllerOptions, createController } from "@holdfast/controller";
-import { readOptions, silentLogger, systemClock } from "@holdfast/core";
-import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
+import { startStage } from "./testing/stage.ts";
 
-/** A controller with a network, and a terminal in front of it that reads these files. */
+/** A network, and these files. */
 async function stage(files: Readonly<Record<string, string>>) {
-  const store = openMemoryStore({ clock: systemClock });
-  const flags = { listen: "127.0.0.1:0" };
-  const controller = createController(
-    { store, clock: systemClock, logger: silentLogger },
-    readOptions("controller", controllerOptions, { flags }),
-  );
-  await controller.start();
-  let screen = "";
-  const io: CliIo = {
-    out: (text) => {
-      screen += text;
-    },
-    err: (text) => {
-      screen += text;
-    },
-    environment: { HOLDFAST_SERVER: `http://127.0.0.1:${controller.address.port}` },
-    readFile: (path) => Promise.resolve(files[path] ?? ""),
-    fetch,
-    now: () => new Date(),
-    wait: () => Promise.resolve(),
-    signal: new AbortController().signal,
-  };
-  const run = async (line: string) => {
-    screen = "";
-    const code = await runCli(line.split(" "), io);
-    return { code, screen };
-  };
-  await run("network create web --kind vlan --subnet 10.20.0.0/24 --subnet fd00:20::/64");
-  return {
-    run,
-    claims: async () => JSON.parse((await run("claim list -o json")).screen).items as Record<string, unknown>[],
-    entries: async () => (await store.list("")).entries.length,
-    [Symbol.asyncDispose]: () => controller.stop(),
-  };
+  const stage = await startStage(files);
+  await stage.run("network create web --kind vlan --subnet 10.20.0.0/24 --subnet fd00:20::/64");
+  return stage;
 }
 
 const HOSTS = `address,name,mac,description

@@ -2,18 +2,34 @@ import { z } from "zod";
 import { newClaimSchema } from "./claim.ts";
 import { identityField, labelsField, nameField } from "./fields.ts";
 import { newNetworkSchema } from "./network.ts";
+import { nodeBlocksSchema } from "./node-block.ts";
+import { selectorField } from "./page.ts";
+import { newSubnetSchema, subnetDrainSchema } from "./subnet.ts";
 import { quotasSchema } from "./tenant.ts";
 
 const apiVersion = z.literal("holdfast/v1");
 
-/** One document of a file for `holdfast apply -f`. */
+const documentSubnetSchema = newSubnetSchema.extend({
+  /** It is to give no new addresses. Null: it is to give addresses. */
+  draining: subnetDrainSchema.nullable().optional(),
+});
+
+const claimMetadata = z.strictObject({
+  name: identityField,
+  tenant: nameField.prefault("default"),
+  /** Absent with `spec.selector`. */
+  network: nameField.optional(),
+  labels: labelsField.default({}),
+});
+
+/** One document of a file for `holdfast apply -f`. What a document does not say stays as it is; what is not there yet is made with the defaults. */
 export const documentSchema = z
   .discriminatedUnion("kind", [
     z.strictObject({
       apiVersion,
       kind: z.literal("Tenant"),
       metadata: z.strictObject({ name: nameField, labels: labelsField.default({}) }),
-      /** Quotas that are not named are none; without `quotas`, those that are set stay. */
+      /** Of `quotas`, those that are not named are none. */
       spec: z.strictObject({ quotas: quotasSchema.optional() }).prefault({}),
     }),
     z.strictObject({
@@ -24,18 +40,22 @@ export const documentSchema = z
         tenant: nameField.prefault("default"),
         labels: labelsField.default({}),
       }),
-      spec: newNetworkSchema.omit({ name: true, labels: true }),
+      /** Subnets that are not named stay. */
+      spec: newNetworkSchema.omit({ name: true, labels: true }).extend({
+        subnets: z.array(documentSubnetSchema).max(64).default([]),
+        /** Null: none. */
+        nodeBlocks: nodeBlocksSchema.nullable().optional(),
+      }),
     }),
     z.strictObject({
       apiVersion,
       kind: z.literal("Claim"),
-      metadata: z.strictObject({
-        name: identityField,
-        tenant: nameField.prefault("default"),
-        network: nameField,
-        labels: labelsField.default({}),
-      }),
-      spec: newClaimSchema.omit({ identity: true, labels: true }).prefault({}),
+      metadata: claimMetadata,
+      spec: newClaimSchema
+        .omit({ identity: true, labels: true })
+        /** Labels of the network, when none is named: the first of these networks that has room. */
+        .extend({ selector: selectorField })
+        .prefault({}),
     }),
   ])
   .meta({ id: "Document" });
