@@ -86,7 +86,7 @@ describe("holdfast apply", () => {
   });
 
   test.for([
-    ["kind: Netwrok", "kind: Netwrok is unknown; there are Tenant, Network, Claim"],
+    ["kind: Netwrok", 'kind: "Netwrok" is unknown; there are Tenant, Network, Claim'],
     ["metadata: {}", "kind: is not there; there are Tenant, Network, Claim"],
     [
       "{ apiVersion: holdfast/v1, kind: Network, metadata: { name: web }, spec: { kind: vlan, cooldown: 5 } }",

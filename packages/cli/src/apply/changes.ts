@@ -15,14 +15,15 @@ export function isSame(a: unknown, b: unknown): boolean {
   return canonical(a) === canonical(b);
 }
 
-/** What cannot be changed is refused by its name, rather than passed over. */
-export function unchangeable(
-  object: string,
-  field: string,
-  is: unknown,
-  wanted: unknown,
-  remedy: string,
-): HoldfastError {
+/** A field that cannot be changed, and is not as a document says. */
+export interface Unlike {
+  readonly field: string;
+  readonly is: unknown;
+  readonly wanted: unknown;
+}
+
+/** It is refused by its name, rather than passed over. */
+export function unchangeable(object: string, { field, is, wanted }: Unlike, remedy: string): HoldfastError {
   const message = `${object}: ${field} is ${valueText(is)}, not ${valueText(wanted)}, and cannot change; ${remedy}`;
   return new HoldfastError("conflict", message, { details: { field } });
 }
@@ -30,10 +31,11 @@ export function unchangeable(
 function valueText(value: unknown): string {
   if (value === undefined || value === null) return "none";
   if (Array.isArray(value)) return value.length === 0 ? "none" : value.map(valueText).join(",");
-  if (!isRecord(value)) return String(value);
+  if (typeof value === "string") return value;
+  if (!isRecord(value)) return JSON.stringify(value);
   const { first, last, ...others } = value;
-  if (first !== undefined && Object.keys(others).length === 0) return `${String(first)}-${String(last)}`;
-  return JSON.stringify(value);
+  const isRange = first !== undefined && Object.keys(others).length === 0;
+  return isRange ? `${valueText(first)}-${valueText(last)}` : JSON.stringify(value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -85,7 +85,7 @@ function addressText({ addresses }: Claim): string {
 /** What an existing claim has must be what the document asks for. @throws HoldfastError `conflict`. */
 function checkFixed(object: string, claim: Claim, { document: { spec }, says }: Written<"Claim">): void {
   const fail = (field: string, is: unknown, wanted: unknown) =>
-    unchangeable(object, field, is, wanted, "release the claim first");
+    unchangeable(object, { field, is, wanted }, "release the claim first");
   if (spec.addresses !== undefined && !isSame(claim.addresses, spec.addresses)) {
     throw fail("addresses", claim.addresses, spec.addresses);
   }

@@ -50,14 +50,15 @@ interface Issue {
 
 function invalid(where: string, value: unknown, issue: Issue | undefined): HoldfastError {
   const kind = valueAt(value, ["kind"]);
-  if (!KINDS.some((known) => known === kind)) {
-    const said = kind === undefined ? "is not there" : `${String(kind)} is unknown`;
+  const known = KINDS.find((one) => one === kind);
+  if (known === undefined) {
+    const said = kind === undefined ? "is not there" : `${JSON.stringify(kind)} is unknown`;
     return new HoldfastError("invalid_argument", `${where}: kind: ${said}; there are ${KINDS.join(", ")}`);
   }
   const { path = [], message = "not a document", code, keys = [] } = issue ?? {};
   const [unknown] = code === "unrecognized_keys" ? keys : [];
   const field = [...path, ...(unknown === undefined ? [] : [unknown])].join(".");
-  const reason = unknown === undefined ? message : `there is no such field in a ${String(kind)}`;
+  const reason = unknown === undefined ? message : `there is no such field in a ${known}`;
   return new HoldfastError("invalid_argument", `${where}: ${field === "" ? "" : `${field}: `}${reason}`);
 }
 

@@ -1,4 +1,4 @@
-import { type Network, networkPatchSchema, routes } from "@holdfast/model";
+import { type Network, networkPatchSchema, newSubnetSchema, routes } from "@holdfast/model";
 import { differences, isSame, unchangeable } from "./changes.ts";
 import type { Written } from "./documents.ts";
 import { stepsOfSubnets } from "./subnets.ts";
@@ -22,7 +22,8 @@ async function create(target: Target, written: Written<"Network">, document: str
   const { metadata, spec } = written.document;
   target.made.add(`${metadata.tenant}/${metadata.name}`);
   const { nodeBlocks, ...rest } = spec;
-  const subnets = spec.subnets.map(({ draining: _, ...subnet }) => subnet);
+  // What drains is drained when it is there.
+  const subnets = spec.subnets.map((subnet) => newSubnetSchema.strip().parse(subnet));
   const blocks = nodeBlocks === null ? {} : { nodeBlocks };
   const body = { ...rest, ...blocks, subnets, name: metadata.name, labels: metadata.labels };
   if (!target.dryRun) {
@@ -42,7 +43,8 @@ async function carryOut({ call, dryRun }: Target, steps: readonly Step[], revisi
 function checkFixed(document: string, existing: Network, { document: { spec } }: Written<"Network">): void {
   for (const field of ["kind", "segment"] as const) {
     const wanted = spec[field] ?? existing[field];
-    if (wanted !== existing[field]) throw unchangeable(document, field, existing[field], wanted, "delete it first");
+    if (wanted === existing[field]) continue;
+    throw unchangeable(document, { field, is: existing[field], wanted }, "delete it first");
   }
 }
 

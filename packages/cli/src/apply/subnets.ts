@@ -42,7 +42,7 @@ function checkFixed({ params, says }: Place, present: Subnet, wanted: WantedSubn
   for (const field of ["gateway", "ranges", "exclusions"] as const) {
     if (!says(field) || isSame(present[field], wanted[field])) continue;
     const object = `subnet ${params.prefix} of network ${params.tenant}/${params.network}`;
-    throw unchangeable(object, field, present[field], wanted[field], remedy);
+    throw unchangeable(object, { field, is: present[field], wanted: wanted[field] }, remedy);
   }
 }
 

@@ -32,7 +32,7 @@ describe("a request with Prefer: respond-async", () => {
     for (const collection of ["operation-requests/", "operation-unfinished/"]) {
       expect((await server.store.list(collection)).entries).toEqual([]);
     }
-    await server.clock.advance(26 * 3_600_000);
+    server.clock.advance(26 * 3_600_000);
     await expect.poll(async () => (await server.store.list("operation-results/")).entries).toEqual([]);
   });
 
