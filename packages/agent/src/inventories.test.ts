@@ -5,7 +5,7 @@ import type { DatapathDriver, WiredInterface } from "@holdfast/datapath";
 import type { NodeInventory } from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
-import { openBook } from "./book.ts";
+import { type Book, openBook } from "./book.ts";
 import { createInventories } from "./inventories.ts";
 import type { LocalEndpoint } from "./local-endpoint.ts";
 import { createRuntimeSightings } from "./runtime-sightings.ts";
@@ -30,7 +30,7 @@ function endpoint(id: string, rest: Partial<LocalEndpoint> = {}): LocalEndpoint 
 async function inventory(
   endpoints: readonly LocalEndpoint[],
   machine: { interfaces?: readonly WiredInterface[]; sandbox?: SandboxState; listed?: readonly string[] | null } = {},
-  meanwhile: (put: (endpoint: LocalEndpoint) => Promise<void>) => Promise<void> = () => Promise.resolve(),
+  meanwhile: (book: Book, look: number) => Promise<readonly WiredInterface[] | void> = () => Promise.resolve(),
 ): Promise<NodeInventory> {
   const clock = new ManualClock(new Date(START));
   const book = await openBook(openMemoryStore({ clock }), () => "book-1", clock);
@@ -42,11 +42,9 @@ async function inventory(
   const client = {
     call: (_: unknown, { body }: { body: NodeInventory }) => Promise.resolve(told.resolve(body)),
   } as unknown as Client;
+  let looks = 0;
   const driver = {
-    inventory: async () => {
-      await meanwhile((changed) => book.putEndpoint(changed));
-      return machine.interfaces ?? [];
-    },
+    inventory: async () => (await meanwhile(book, ++looks)) ?? machine.interfaces ?? [],
   } as unknown as DatapathDriver;
   const sandboxes = { look: () => Promise.resolve(new Map(sandbox === undefined ? [] : [[SANDBOX, sandbox]])) };
   const common = { book, client, driver, sandboxes, sightings, clock, logger: silentLogger };
@@ -92,10 +90,19 @@ describe("an inventory", () => {
 
   test("does not judge by the machine what has changed while it looked", async () => {
     const interfaces = [{ endpoint: "a", interface: "hfp1", state: "gone" as const }];
-    const found = await inventory([endpoint("a")], { interfaces, sandbox: "gone", listed: [] }, (put) =>
-      put(endpoint("a", { since: START + 5 })),
+    const found = await inventory([endpoint("a")], { interfaces, sandbox: "gone", listed: [] }, (book) =>
+      book.putEndpoint(endpoint("a", { since: START + 5 })),
     );
     expect(found.endpoints).toMatchObject([{ link: "none", sandbox: "unknown", runtime: "unknown" }]);
+  });
+
+  test("does not take for a stray what has ended while it looked", async () => {
+    const found = await inventory([endpoint("a")], {}, async (book, look) => {
+      if (look > 1) return [];
+      await book.deleteEndpoint("a");
+      return [{ endpoint: "a", interface: "hfp1", state: "up" }];
+    });
+    expect(found).toMatchObject({ endpoints: [], strays: [] });
   });
 
   test.each([

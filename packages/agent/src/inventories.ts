@@ -32,6 +32,8 @@ export interface InventoriesDependencies {
 /** Milliseconds for one inventory, with the controller's answer. */
 const TELL_LIMIT = 10_000;
 
+type Strays = NodeInventory["strays"];
+
 /** What the machine says, and when it was asked, epoch milliseconds. */
 interface Look {
   readonly at: number;
@@ -60,11 +62,22 @@ export function createInventories(dependencies: InventoriesDependencies, node: N
       revision,
       endpoints: here.map((endpoint) => entryOf(endpoint, look, links.get(endpoint.id))),
       awaited: [...awaited(), ...untold],
-      strays: interfaces
-        .filter(({ endpoint }) => !book.endpoints.has(endpoint))
-        .map((stray) => ({ endpoint: stray.endpoint, interface: stray.interface })),
       runtimes: [...sightings.runtimes()],
+      // Last: what it waits for must not come between the others.
+      strays: await straysAmong(interfaces, signal),
     };
+  }
+
+  /**
+   * Interfaces of endpoints that the book does not have. What has ended since the first look had its interface taken before its record: it is a stray
+   * only when a look that began without the record still finds it.
+   */
+  async function straysAmong(interfaces: readonly WiredInterface[], signal: AbortSignal): Promise<Strays> {
+    const isUnknown = ({ endpoint }: WiredInterface) => !book.endpoints.has(endpoint);
+    const suspects = new Set(interfaces.filter(isUnknown).map(({ endpoint }) => endpoint));
+    if (suspects.size === 0) return [];
+    const still = (await driver.inventory(signal)).filter((each) => suspects.has(each.endpoint));
+    return still.map(({ endpoint, interface: name }) => ({ endpoint, interface: name }));
   }
 
   function entryOf(endpoint: LocalEndpoint, look: Look, link: WiredInterface | undefined): InventoryEndpoint {
