@@ -30,7 +30,8 @@ function endpoint(id: string, rest: Partial<LocalEndpoint> = {}): LocalEndpoint 
 async function inventory(
   endpoints: readonly LocalEndpoint[],
   machine: { interfaces?: readonly WiredInterface[]; sandbox?: SandboxState; listed?: readonly string[] | null } = {},
-  meanwhile: (book: Book, look: number) => Promise<readonly WiredInterface[] | void> = () => Promise.resolve(),
+  meanwhile: (book: Book, look: number) => Promise<readonly WiredInterface[] | undefined> = () =>
+    Promise.resolve(undefined),
 ): Promise<NodeInventory> {
   const clock = new ManualClock(new Date(START));
   const book = await openBook(openMemoryStore({ clock }), () => "book-1", clock);
@@ -90,9 +91,10 @@ describe("an inventory", () => {
 
   test("does not judge by the machine what has changed while it looked", async () => {
     const interfaces = [{ endpoint: "a", interface: "hfp1", state: "gone" as const }];
-    const found = await inventory([endpoint("a")], { interfaces, sandbox: "gone", listed: [] }, (book) =>
-      book.putEndpoint(endpoint("a", { since: START + 5 })),
-    );
+    const found = await inventory([endpoint("a")], { interfaces, sandbox: "gone", listed: [] }, async (book) => {
+      await book.putEndpoint(endpoint("a", { since: START + 5 }));
+      return undefined;
+    });
     expect(found.endpoints).toMatchObject([{ link: "none", sandbox: "unknown", runtime: "unknown" }]);
   });
 

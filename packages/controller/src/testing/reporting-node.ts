@@ -20,6 +20,8 @@ export class ReportingNode {
   answers = true;
   /** How often it was asked. */
   asked = 0;
+  /** Runs before it answers. */
+  whenAsked: (time: number) => void = () => undefined;
   /** Endpoints that it was told to take off the wire. */
   readonly toldGone: string[] = [];
   readonly #harness: EngineHarness;
@@ -67,7 +69,7 @@ export class ReportingNode {
   #hear(message: NodeFeedMessage): void {
     if (message.kind === "endpoint-gone") this.toldGone.push(message.id);
     if (message.kind !== "inventory-wanted") return;
-    this.asked++;
+    this.whenAsked(++this.asked);
     if (this.answers) this.tell(message.revision);
   }
 

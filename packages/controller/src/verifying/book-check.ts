@@ -101,6 +101,8 @@ export function createBookCheck({ state, store, pools }: BookCheckDependencies):
     const entry = await store.get(keys.claim(tenant, name, identity));
     const claim = entry === undefined ? undefined : (JSON.parse(entry.value) as Claim);
     if (claim?.addresses.includes(address) === true) return undefined;
+    // Released with its claim since the page was read, it is no lock any more.
+    if ((await store.get(key))?.revision !== revision) return undefined;
     const world = claim === undefined ? "there is no such claim" : `that claim has ${claim.addresses.join(" and ")}`;
     const owner = state.network(tenant, name)?.addresses.get(address);
     const other = owner === undefined ? "" : `, and ${owner} has it in its claim`;
@@ -123,6 +125,8 @@ export function createBookCheck({ state, store, pools }: BookCheckDependencies):
         const entry = await store.get(keys.address(tenant, network, address));
         const holder = entry === undefined ? undefined : (JSON.parse(entry.value) as { identity: Identity }).identity;
         if (holder === identity) return undefined;
+        // Released since, it needs no lock any more.
+        if ((await store.get(keys.claim(tenant, network, identity)))?.revision !== claim.revision) return undefined;
         const base = {
           kind: "claim-without-address" as const,
           object: `address ${tenant}/${network}/${address}`,

@@ -1,4 +1,7 @@
 import type { Claim, LedgerEntry } from "@holdfast/model";
+import { readLedgerEntry } from "../ledger/ledger.ts";
+import type { Platform } from "../platform.ts";
+import { ledgerPrefix } from "../state/keys.ts";
 import type { Finding } from "./finding.ts";
 
 /** Events after which somebody has the address; after {@link ENDS} nobody has. Others say nothing about that. */
@@ -10,17 +13,32 @@ export function tellsOwner({ event }: Pick<LedgerEntry, "event">): boolean {
   return HOLDS.has(event) || ENDS.has(event);
 }
 
-type AddressName = Pick<LedgerEntry, "tenant" | "network" | "address">;
+/** Entries; those that tell who has an address are among the newest few. */
+const LOOK = 100;
 
 /**
- * @param newest The newest event that {@link tellsOwner}. An address without any is not looked at: old history is forgotten.
- * @param owner Who has the address by the book.
+ * What the history of an address says otherwise than the book.
+ *
+ * @param newest The newest event that {@link tellsOwner}, of a page that is no newer than what is in memory. An address without any is not looked at: old
+ * history is forgotten.
  */
-export function checkHistory(
-  { tenant, network, address }: AddressName,
-  newest: Pick<LedgerEntry, "event" | "identity" | "at">,
-  owner: Claim | undefined,
-): Finding | undefined {
+export async function historyFindings(
+  { state, store }: Pick<Platform, "state" | "store">,
+  newest: LedgerEntry,
+): Promise<readonly Finding[]> {
+  const { tenant, network: name, address } = newest;
+  const network = state.network(tenant, name);
+  const identity = network?.addresses.get(address);
+  const finding = checkHistory(newest, identity === undefined ? undefined : network?.claims.get(identity));
+  if (finding === undefined) return [];
+  // The owner in memory may be a later one than that of the page.
+  const { entries } = await store.list(ledgerPrefix(tenant, name, address), { limit: LOOK });
+  const now = entries.map(readLedgerEntry).find(tellsOwner);
+  return now === undefined || now.id === newest.id ? [finding] : [];
+}
+
+function checkHistory(newest: LedgerEntry, owner: Claim | undefined): Finding | undefined {
+  const { tenant, network, address } = newest;
   const heldBy = HOLDS.has(newest.event) ? newest.identity : undefined;
   if (heldBy === owner?.identity) return undefined;
   const said = `the newest event is "${newest.event}" of ${newest.identity} at ${newest.at}`;

@@ -44,6 +44,8 @@ export function* checkNode(state: State, node: Name, inventory: NodeInventory, l
   }
   for (const [endpoint, revision] of losses) {
     if (known.has(endpoint) || revision > inventory.revision) continue;
+    // The node has said since then that it is down.
+    if (state.superseded.get(`${node}/${endpoint}`)?.revision !== revision) continue;
     yield {
       kind: "settled-loss",
       object: `lost endpoint ${endpoint} on ${node}`,

@@ -5,6 +5,8 @@ import type { Clock } from "@holdfast/core";
 export interface Pace {
   /** Between two pieces of work: returns at once while the slice is short, else lets others go on first. @throws the signal's reason. */
   breathe(): Promise<void>;
+  /** What has gone by since the last piece of work was waiting for others: nothing has to be made up for it. */
+  resume(): void;
 }
 
 /** Milliseconds of work between two pauses: what a request may have to wait for it. */
@@ -29,6 +31,9 @@ export function createPace({
       const rest = worked * (1 / share - 1);
       if (rest >= 1) await clock.wait(rest, signal);
       else await setImmediate();
+      begun = clock.monotonic();
+    },
+    resume() {
       begun = clock.monotonic();
     },
   };

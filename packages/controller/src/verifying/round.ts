@@ -1,5 +1,5 @@
 import type { Name } from "@holdfast/core";
-import type { Claim, LedgerEntry, VerificationCounts, VerificationMessage } from "@holdfast/model";
+import type { Claim, LedgerEntry, NodeInventory, VerificationCounts, VerificationMessage } from "@holdfast/model";
 import type { Entry } from "@holdfast/store";
 import { readLedgerEntry } from "../ledger/ledger.ts";
 import type { Inventories } from "../nodes/inventories.ts";
@@ -8,7 +8,7 @@ import { named } from "../state/keys.ts";
 import { claimOf, createBookCheck, unservedFinding } from "./book-check.ts";
 import type { Extent, Stage } from "./extent.ts";
 import type { Finding } from "./finding.ts";
-import { checkHistory, tellsOwner } from "./history-check.ts";
+import { historyFindings, tellsOwner } from "./history-check.ts";
 import type { Judge } from "./judge.ts";
 import { checkNode, type Losses } from "./node-check.ts";
 import { idsOf } from "./node-knowledge.ts";
@@ -77,14 +77,31 @@ export class Round {
         const said = await answer;
         this.#counts.nodes++;
         if ("reason" in said) yield* this.#unheard(name, said.reason);
-        else yield* this.#dependencies.judge.hear([...checkNode(state, name, said, losses.get(name) ?? new Map())]);
+        else yield* this.#node(name, said, losses.get(name) ?? new Map());
       }
     }
     yield progress("nodes", nodes.length, nodes.length);
   }
 
-  #ask(node: Name) {
-    return this.#dependencies.inventories.ask(node, this.#options.signal);
+  /**
+   * What the book does not have may have ended, and its record gone, after the node had looked: only what the node still has when it is asked again
+   * is unknown.
+   */
+  async *#node(node: Name, said: NodeInventory, losses: Losses): AsyncIterable<VerificationMessage> {
+    const { platform, judge } = this.#dependencies;
+    const findings = [...checkNode(platform.state, node, said, losses)];
+    const suspects = new Set(findings.filter(isUnknown).map(({ object }) => object));
+    if (suspects.size === 0) return yield* judge.hear(findings);
+    const again = await this.#ask(node);
+    if ("reason" in again) return yield* this.#unheard(node, again.reason);
+    const present = [...checkNode(platform.state, node, again, losses)];
+    yield* judge.hear(present.filter((finding) => !isUnknown(finding) || suspects.has(finding.object)));
+  }
+
+  async #ask(node: Name) {
+    const said = await this.#dependencies.inventories.ask(node, this.#options.signal);
+    this.#pace.resume();
+    return said;
   }
 
   *#unheard(node: Name, reason: string): Iterable<VerificationMessage> {
@@ -130,7 +147,10 @@ export class Round {
     const total = this.#inExtent().reduce((sum, { claims }) => sum + claims.size, 0);
     for await (const page of this.#pages("claims/")) {
       const claims = page.map(claimOf);
-      const findings = claims.flatMap((claim) => [...book.claim(claim)]);
+      const findings = claims.flatMap((claim) => {
+        const found = [...book.claim(claim)];
+        return found.length > 0 && this.#isCurrent(claim) ? found : [];
+      });
       yield* this.#dependencies.judge.hear(findings);
       const lost = claims.filter(({ binding }) => binding !== undefined && !state.endpoints.has(binding.endpoint));
       if (unserved.length < MOST_UNSERVED) unserved.push(...lost);
@@ -141,15 +161,21 @@ export class Round {
     for (const claim of unserved) yield* this.#unserved(claim);
   }
 
+  /** Whether the claim is as its page has it: what has changed since is looked at next time. */
+  #isCurrent({ tenant, network, identity, revision }: Claim): boolean {
+    return this.#dependencies.platform.state.network(tenant, network)?.claims.get(identity)?.revision === revision;
+  }
+
   /** Its node may have the endpoint, and its container run: only the node's word that it has not makes the claim free. */
   async *#unserved(claim: Claim): AsyncIterable<VerificationMessage> {
     const { state } = this.#dependencies.platform;
     const { binding } = claim;
-    if (binding === undefined || state.endpoints.has(binding.endpoint)) return;
+    if (binding === undefined || !this.#isCurrent(claim)) return;
     const { node, endpoint } = binding;
     if (!state.nodes.has(node))
       return yield* this.#dependencies.judge.hear([unservedFinding(claim, `node ${node} was deleted`)]);
     const said = await this.#ask(node);
+    if (!this.#isCurrent(claim)) return;
     if ("reason" in said) {
       yield* this.#unheard(node, said.reason);
       const { repair: _, ...finding } = unservedFinding(claim, `node ${node} does not say whether it has it`);
@@ -195,7 +221,7 @@ export class Round {
       for (const entry of page) {
         const event = readLedgerEntry(entry);
         if (newest !== undefined && !isSameAddress(newest, event)) {
-          findings.push(...this.#historyFindings(newest));
+          findings.push(...(await historyFindings(this.#dependencies.platform, newest)));
           newest = undefined;
         }
         // The newest comes first.
@@ -205,16 +231,9 @@ export class Round {
       this.#counts.history += page.length;
       if (this.#counts.history % PROGRESS_STEP === 0) yield progress("history", this.#counts.history);
     }
-    if (newest !== undefined) yield* this.#dependencies.judge.hear(this.#historyFindings(newest));
+    if (newest !== undefined)
+      yield* this.#dependencies.judge.hear(await historyFindings(this.#dependencies.platform, newest));
     yield progress("history", this.#counts.history, this.#counts.history);
-  }
-
-  *#historyFindings(newest: LedgerEntry): Iterable<Finding> {
-    const network = this.#dependencies.platform.state.network(newest.tenant, newest.network);
-    const identity = network?.addresses.get(newest.address);
-    const owner = identity === undefined ? undefined : network?.claims.get(identity);
-    const finding = checkHistory(newest, newest, owner);
-    if (finding !== undefined) yield finding;
   }
 
   #inExtent() {
@@ -226,7 +245,7 @@ export class Round {
       );
   }
 
-  /** Page by page, as they are in the store. What is done with a page is done in one stretch. */
+  /** Page by page, as they are in the store: a page is of one moment, and what is in memory may be newer. */
   async *#pages(collection: string): AsyncIterable<readonly Entry[]> {
     const { store } = this.#dependencies.platform;
     const { tenant, network } = this.#options.extent;
@@ -235,6 +254,8 @@ export class Round {
     let after: string | undefined;
     for (;;) {
       const page = await store.list(prefix, { limit: PAGE, ...(after === undefined ? {} : { after }) });
+      // What is in memory is then at least as new as the page.
+      await this.#dependencies.platform.state.reached(page.revision);
       if (page.entries.length > 0) yield page.entries;
       await this.#pace.breathe();
       after = page.entries.at(-1)?.key;
@@ -245,6 +266,10 @@ export class Round {
 
 export function progress(stage: Stage, done: number, total?: number): VerificationMessage {
   return { kind: "progress", stage, done, ...(total === undefined ? {} : { total }) };
+}
+
+function isUnknown({ kind }: Finding): boolean {
+  return kind === "endpoint-unknown";
 }
 
 function isSameAddress(a: LedgerEntry, b: LedgerEntry): boolean {

@@ -1,10 +1,11 @@
 import { IpAddress, MacAddress, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import type { Difference, VerificationMessage } from "@holdfast/model";
-import { openMemoryStore } from "@holdfast/store";
+import { openMemoryStore, type Store } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
 import { lease } from "../testing/block-harness.ts";
 import { claimName, dump, type EngineHarness, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
+import { heldBackStore } from "../testing/held-back-store.ts";
 import { refusal } from "../testing/refusal.ts";
 import { ReportingNode } from "../testing/reporting-node.ts";
 import type { Extent } from "./extent.ts";
@@ -22,8 +23,11 @@ async function world(parts: Parameters<typeof startEngine>[0] = {}) {
   return { harness, h1, [Symbol.asyncDispose]: () => harness[Symbol.asyncDispose]() };
 }
 
-async function verify(harness: EngineHarness, { fix = false, ...extent }: Extent & { fix?: boolean } = {}) {
-  const how = { fix, actor: "operator", share: 1, signal: AbortSignal.timeout(5000) };
+async function verify(
+  harness: EngineHarness,
+  { fix = false, share = 1, ...extent }: Extent & { fix?: boolean; share?: number } = {},
+) {
+  const how = { fix, actor: "operator", share, signal: AbortSignal.timeout(5000) };
   const messages = await Array.fromAsync(harness.engine.nouns.verifier.round(extent, how));
   const of = <K extends VerificationMessage["kind"]>(kind: K) =>
     messages.filter((message): message is Extract<VerificationMessage, { kind: K }> => message.kind === kind);
@@ -87,6 +91,134 @@ describe("a book that agrees with the world", () => {
     });
     expect(end.checked.history).toBeGreaterThanOrEqual(8);
     expect(await dump(harness.store)).toBe(before);
+  });
+});
+
+describe("what changes while it is looked at is no difference", () => {
+  /** A store that lets something happen once, behind the back of whoever reads there. */
+  function interruptedStore() {
+    const store = openMemoryStore({ clock: new ManualClock() });
+    const interruption: {
+      at?: { readonly read: string; readonly when: "before" | "after" };
+      work?: () => Promise<unknown>;
+    } = {};
+    async function read<T>(what: string, look: () => Promise<T>): Promise<T> {
+      const { at, work } = interruption;
+      if (at === undefined || work === undefined || !what.startsWith(at.read)) return await look();
+      delete interruption.at;
+      if (at.when === "before") await work();
+      const found = await look();
+      if (at.when === "after") await work();
+      return found;
+    }
+    const own: Partial<Store> = {
+      get: (key) => read(`get ${key}`, () => store.get(key)),
+      list: (prefix, options) => read(`list ${prefix}`, () => store.list(prefix, options)),
+    };
+    const wrapped = new Proxy(store, {
+      get: (target, name: keyof Store) => own[name] ?? target[name].bind(target),
+    });
+    return { store: wrapped, interruption };
+  }
+
+  test.each([
+    { read: "list claims/", when: "after" },
+    { read: "list addresses/", when: "after" },
+    { read: "list ledger/", when: "after" },
+    { read: "get addresses/default/web/10.20.0.4", when: "before" },
+  ] as const)("a release $when $read", async (at) => {
+    const { store, interruption } = interruptedStore();
+    await using world_ = await world({ store });
+    const { harness, h1 } = world_;
+    await harness.reserve("h1", { endpoint: "e1", network: "web" });
+    h1.has("e1");
+    // A lock too many, so that locks are looked for one by one.
+    await damage(harness, { put: ["addresses/default/web/10.20.0.99", { identity: "ghost" }] });
+    await damage(harness, { delete: "addresses/default/web/10.20.0.2" });
+    interruption.at = at;
+    interruption.work = async () => {
+      h1.endpoints.clear();
+      expect(await harness.report("h1", "e1", 1, ["released"])).toBe("done");
+    };
+    const { differences } = await verify(harness);
+    expect(interruption.at).toBeUndefined();
+    expect(h1.asked).toBe(1);
+    expect(kinds(differences)).toEqual([
+      "address-without-claim address default/web/10.20.0.99",
+      "claim-without-address address default/web/10.20.0.2",
+    ]);
+  });
+
+  test("a claim that goes with its network", async () => {
+    const { store, interruption } = interruptedStore();
+    await using world_ = await world({ store });
+    const { harness } = world_;
+    await harness.network("short", { subnets: [{ prefix: "10.30.0.0/24" }] });
+    await harness.claim("short", "c");
+    interruption.at = { read: "list claims/", when: "after" };
+    interruption.work = async () => {
+      await harness.engine.nouns.claims.release(claimName("short", "c"), OPERATOR);
+      await harness.engine.nouns.networks.delete(TENANT, Name.parse("short"), OPERATOR);
+    };
+    expect((await verify(harness)).differences).toEqual([]);
+  });
+
+  test("a claim without an endpoint that goes while its node is asked", async () => {
+    await using world_ = await world();
+    const { harness, h1 } = world_;
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await damage(harness, { delete: "endpoints/e1" });
+    h1.whenAsked = (time) => {
+      h1.answers = time === 1;
+    };
+    const round = verify(harness);
+    await expect.poll(() => h1.asked).toBe(2);
+    await harness.engine.nouns.claims.move(claimName("web", "a"), { force: true }, OPERATOR);
+    h1.tell(harness.engine.platform.state.revision);
+    expect((await round).differences).toEqual([]);
+  });
+
+  test("a claim that another controller releases, of which this one has not heard", async () => {
+    const shared = openMemoryStore({ clock: new ManualClock() });
+    const { store, hold, letGo } = heldBackStore(shared);
+    await using world_ = await world({ store });
+    await using other = await startEngine({ store: shared, clock: new ManualClock(new Date("2026-01-01T00:00:01Z")) });
+    hold();
+    await other.engine.nouns.claims.release(claimName("web", "b"), OPERATOR);
+    const round = verify(world_.harness);
+    await other.claim("web", "c");
+    letGo();
+    expect((await round).differences).toEqual([]);
+  });
+
+  test("an endpoint that ends after its node has looked", async () => {
+    await using world_ = await world();
+    const { harness, h1 } = world_;
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    const { tenant, network, identity, epoch, addresses, mac, workload } =
+      harness.engine.platform.state.endpoints.get("e1") ?? {};
+    h1.has("e1", { tenant, network, identity, epoch, addresses, mac, workload });
+    await harness.report("h1", "e1", 1, ["released"]);
+    h1.whenAsked = (time) => {
+      if (time === 1) return;
+      h1.endpoints.clear();
+      h1.has("e2", { tenant, network, identity, epoch, addresses, mac, workload });
+    };
+    expect((await verify(harness)).differences).toEqual([]);
+    expect(h1.asked).toBe(2);
+  });
+
+  test("a loss that its node confirms while it looks", async () => {
+    await using world_ = await world();
+    const { harness, h1 } = world_;
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "a" });
+    await harness.engine.nouns.endpoints.delete("e1", OPERATOR);
+    h1.answers = false;
+    const round = verify(harness);
+    await expect.poll(() => h1.asked).toBe(1);
+    expect(await harness.report("h1", "e1", 1, ["released"])).toBe("superseded");
+    h1.tell(harness.engine.platform.state.revision);
+    expect((await round).differences).toEqual([]);
   });
 });
 
@@ -325,6 +457,16 @@ describe("a node of which nothing is known", () => {
     await h1.disconnect();
     expect((await verify(harness)).unproven[0]?.reason).toContain("its feed is not connected");
     await left(harness);
+  });
+
+  test("because it does not answer, does not make the rest of the round slower", async () => {
+    await using world_ = await world();
+    const { harness, h1 } = world_;
+    h1.answers = false;
+    const round = verify(harness, { share: 0.01 });
+    await expect.poll(() => h1.asked).toBe(1);
+    await harness.advance(10_000);
+    expect((await round).unproven).toHaveLength(1);
   });
 
   test("because it falls silent between the look and the repair", async () => {
