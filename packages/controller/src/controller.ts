@@ -60,7 +60,7 @@ export function createController(dependencies: ControllerDependencies, options: 
     streams: createStreams(platform, nouns, { beat: options.beat, metrics, signal: stopping.signal }),
     pages: createPages(engine, queue),
     authenticate: createAuthentication(options.token),
-    admission: { queue, isTenant: (name) => tenants.has(name) },
+    admission: { queue, isTenant: (name) => tenants.has(name), clock: dependencies.clock, stopping: stopping.signal },
     stopping: stopping.signal,
     metrics,
     logger,

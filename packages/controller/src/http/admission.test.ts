@@ -36,6 +36,22 @@ function post(base: string, agent: Agent, path: string, body: object): Promise<R
   });
 }
 
+/** A request of which only the first half of the body is sent, until it is ended. */
+function slowPost(server: ServerHarness, body: object) {
+  const text = JSON.stringify(body);
+  const headers = { "content-type": "application/json", "content-length": text.length };
+  const sent = request(`${server.base}${claims("flood")}`, { method: "POST", headers });
+  const reply = new Promise<number>((resolve, reject) => {
+    sent.once("error", reject);
+    sent.once("response", (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+  });
+  sent.write(text.slice(0, 5));
+  return { reply, end: () => sent.end(text.slice(5)) };
+}
+
 const claims = (tenant: string) => `/v1/tenants/${tenant}/networks/web/claims`;
 
 describe("admission", () => {
@@ -89,6 +105,21 @@ describe("admission", () => {
     }
     await expect.poll(async () => (await server.call("GET", "/metrics")).text).toContain('requests{state="working"} 0');
     expect((await server.call("POST", claims("flood"), { identity: "a" })).status).toBe(201);
+  });
+
+  test("requests whose bodies do not come keep nobody waiting, and are served when they have come", async () => {
+    await using server = await withTenants({ requestsAtOnce: "4", requestsWaiting: "100" });
+    const slow = Array.from({ length: 4 }, (_, index) => slowPost(server, { identity: `s${index}` }));
+    await expect.poll(async () => (await server.call("GET", "/metrics")).text).toContain('requests{state="working"} 4');
+    const quick = server.call("POST", claims("quiet"), { identity: "a" });
+    await expect.poll(async () => (await server.call("GET", "/metrics")).text).toContain('requests{state="waiting"} 1');
+    server.clock.advance(500);
+    expect((await quick).status).toBe(201);
+    for (const { end } of slow) end();
+    expect(await Promise.all(slow.map(({ reply }) => reply))).toEqual([201, 201, 201, 201]);
+    const metrics = await server.call("GET", "/metrics");
+    expect(metrics.text).toContain('requests{state="working"} 0');
+    expect(metrics.text).toContain('requests{state="waiting"} 0');
   });
 
   test("agents are let in while tenants are sent away", async () => {

@@ -1,12 +1,18 @@
-import { HoldfastError, isHoldfastError } from "@holdfast/core";
+import { type Clock, HoldfastError, isHoldfastError } from "@holdfast/core";
 import type { Route } from "@holdfast/model";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FairQueue } from "./fair-queue.ts";
 
-/** A request's place at work; it may be left twice. */
+/** A request's place at work. */
 export interface Place {
-  /** From now on its handler gives the place up, and not the end of the connection: the work goes on when the client has gone. */
-  begun: boolean;
+  /**
+   * Its handler begins: from now on that gives the place up, and not the end of the connection, because the work goes on when the client has gone.
+   * Undefined: it has the place; else it had to stand aside, and waits for another turn.
+   *
+   * @throws HoldfastError (rejects) `too_many_requests`; `unavailable` when the client has gone.
+   */
+  begin(): Promise<void> | undefined;
+  /** Leaving twice is no error. */
   leave(): void;
 }
 
@@ -23,46 +29,121 @@ export interface AdmissionDependencies {
   readonly queue: FairQueue;
   /** Whether there is such a tenant: others share one line, so that made-up names cost nothing. */
   readonly isTenant: (name: string) => boolean;
+  readonly clock: Clock;
+  /** Aborted when no more requests are to come. */
+  readonly stopping: AbortSignal;
 }
 
 /**
- * What stands before the requests of an operation. Undefined: nothing, for what agents send and follow, so that no tenant can keep them
+ * How long a request may keep a place while others wait for one and its body does not come: its client may be dead, and so many of them would hold
+ * up everybody. Those that wait at the time of one look and are still without their bodies at the next one stand aside.
+ */
+const PATIENCE_MILLISECONDS = 500;
+
+/**
+ * What stands before the requests of each operation. Undefined: nothing, for what agents send and follow, so that no tenant can keep them
  * waiting, and for streams and long polls, which wait without working.
  */
-export function createAdmission(route: Route, { queue, isTenant }: AdmissionDependencies): Admit | undefined {
-  if (route.stream === true || route.waits === true || isOfAgents(route)) return undefined;
-  return (request, reply, done) => {
+export function createAdmission(dependencies: AdmissionDependencies): (route: Route) => Admit | undefined {
+  const { queue, isTenant, clock, stopping } = dependencies;
+  /** Those that have a place and not their whole body. */
+  const receiving = new Set<Receiver>();
+  let looking = false;
+
+  async function lookForDawdlers(): Promise<void> {
+    looking = true;
+    while (queue.waiting > 0 || receiving.size > 0) {
+      const before = [...receiving];
+      await clock.wait(PATIENCE_MILLISECONDS, stopping);
+      if (!queue.isFull) break;
+      for (const receiver of before) if (receiving.has(receiver)) receiver.standAside();
+    }
+  }
+
+  function noteFull(): void {
+    if (looking || !queue.isFull) return;
+    // Stopping ends it.
+    void lookForDawdlers()
+      .catch(() => undefined)
+      .finally(() => {
+        looking = false;
+      });
+  }
+
+  const admit: Admit = (request, reply, done) => {
     const given = tenantOf(request);
+    const tenant = given !== undefined && isTenant(given) ? given : "";
     try {
-      queue.enter(given !== undefined && isTenant(given) ? given : "", () => {
-        const place = placeIn(queue);
-        request.place = place;
+      queue.enter(tenant, () => {
+        const receiver = receiverIn(queue, receiving, { tenant, isGone: () => reply.raw.destroyed });
+        request.place = receiver;
         if (reply.raw.destroyed) {
-          place.leave();
-          return done(new HoldfastError("unavailable", "the client has gone while its request waited"));
+          receiver.leave();
+          return done(goneError());
         }
-        reply.raw.once("close", () => {
-          if (!place.begun) place.leave();
-        });
+        reply.raw.once("close", receiver.leaveUnlessBegun);
         done();
       });
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
       done(error);
+    } finally {
+      noteFull();
     }
   };
+
+  return (route) => (route.stream === true || route.waits === true || isOfAgents(route) ? undefined : admit);
 }
 
-function placeIn(queue: FairQueue): Place {
-  let left = false;
-  return {
-    begun: false,
-    leave() {
-      if (left) return;
-      left = true;
-      queue.leave();
+interface Receiver extends Place {
+  /** Gives the place to another one, until the body is there. */
+  standAside(): void;
+  readonly leaveUnlessBegun: () => void;
+}
+
+function receiverIn(
+  queue: FairQueue,
+  receiving: Set<Receiver>,
+  { tenant, isGone }: { readonly tenant: string; readonly isGone: () => boolean },
+): Receiver {
+  let [begun, held] = [false, true];
+
+  function leave(): void {
+    receiving.delete(receiver);
+    if (!held) return;
+    held = false;
+    queue.leave();
+  }
+
+  function anotherTurn(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      queue.enter(tenant, () => {
+        held = true;
+        if (!isGone()) return resolve();
+        leave();
+        reject(goneError());
+      });
+    });
+  }
+
+  const receiver: Receiver = {
+    begin() {
+      receiving.delete(receiver);
+      begun = true;
+      return held ? undefined : anotherTurn();
+    },
+    leave,
+    standAside: leave,
+    leaveUnlessBegun() {
+      if (!begun) leave();
     },
   };
+  receiving.add(receiver);
+  return receiver;
+}
+
+function goneError(): HoldfastError {
+  return new HoldfastError("unavailable", "the client has gone while its request waited");
 }
 
 function isOfAgents({ tag, method, path, id }: Route): boolean {

@@ -75,6 +75,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
     },
   });
   app.decorateRequest("place", null);
+  const admissionOf = createAdmission(dependencies.admission);
   acceptJsonOnly(app);
   app.setErrorHandler((error, request, reply) => sendError(reply, error, logger, request.routeOptions.url ?? ""));
   app.setNotFoundHandler((request, reply) => sendUnknown(request, reply));
@@ -84,7 +85,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
       stream === undefined
         ? answer(route, handlers[id as HandledRoute] as Handler, dependencies)
         : follow(route, stream);
-    const admit = createAdmission(route, dependencies.admission);
+    const admit = admissionOf(route);
     app.route({
       method: route.method,
       ...(route.maxBodyBytes === undefined ? {} : { bodyLimit: route.maxBodyBytes }),
@@ -128,8 +129,9 @@ function pathOf({ url }: FastifyRequest): string {
 /** Gives the request's place up when the work is done, also when the client has gone. */
 async function handled(route: Route, handler: Handler, request: FastifyRequest): Promise<unknown> {
   const { place } = request;
-  if (place !== null) place.begun = true;
   try {
+    const turn = place?.begin();
+    if (turn !== undefined) await turn;
     return await handler(parseRequest(route, request), callerOf(route, request));
   } finally {
     place?.leave();

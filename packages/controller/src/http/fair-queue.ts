@@ -23,6 +23,8 @@ export interface FairQueue {
   leave(): void;
   readonly working: number;
   readonly waiting: number;
+  /** Whether as many are at work as may be. */
+  readonly isFull: boolean;
 }
 
 /** What a tenant may do without waiting for its rate: fills up with time. */
@@ -107,6 +109,9 @@ export function createFairQueue({ clock }: { readonly clock: Clock }, options: F
     },
     get waiting() {
       return waiting;
+    },
+    get isFull() {
+      return working >= atOnce;
     },
   };
 }
