@@ -16,6 +16,32 @@ async function seen(server: ServerHarness): Promise<unknown[]> {
   return Promise.all(PATHS.map(async (path) => (await server.call("GET", path)).json));
 }
 
+describe("a controller whose book has come to harm", () => {
+  test("serves it when two claims have one address, and gives that to nobody else when one of them goes", async () => {
+    const clock = new ManualClock();
+    const store = openMemoryStore({ clock });
+    const first = await startServer({ store, clock });
+    await first.call("POST", NETWORKS, { name: "web", kind: "vlan", subnets: [{ prefix: "10.20.0.0/29" }] });
+    await first.call("POST", `${NETWORKS}/web/claims`, { identity: "a" });
+    await first.controller.stop();
+    const claim = await store.get("claims/default/web/a");
+    const value = JSON.stringify({ ...JSON.parse(claim?.value ?? ""), identity: "b" });
+    await store.commit({ conditions: [], operations: [{ kind: "put", key: "claims/default/web/b", value }] });
+
+    await using second = await startServer({ store, clock });
+    expect((await second.call("GET", `${NETWORKS}/web/claims/b`)).json.addresses).toEqual(["10.20.0.2"]);
+    expect((await second.call("GET", `${NETWORKS}/web/usage`)).json.v4).toMatchObject({ capacity: "5", free: "4" });
+    expect((await second.call("DELETE", `${NETWORKS}/web/claims/a`)).status).toBe(204);
+    clock.advance(3_600_000);
+    await expect.poll(async () => (await store.list("cooling/")).entries).toEqual([]);
+    const identities = ["c", "d", "e", "f", "g"];
+    const claims = identities.map((identity) => second.call("POST", `${NETWORKS}/web/claims`, { identity }));
+    const given = (await Promise.all(claims)).flatMap(({ json }) => json.addresses ?? []);
+    expect(given).toHaveLength(4);
+    expect(given).not.toContain("10.20.0.2");
+  });
+});
+
 describe("a controller on a SQLite file", () => {
   test("has everything again after a restart, and goes on where it was", async () => {
     const folder = await mkdtemp(join(tmpdir(), "holdfast-controller-"));

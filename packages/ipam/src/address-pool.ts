@@ -102,11 +102,14 @@ export class AddressPool {
    */
   restore(address: IpAddress): Allocation {
     const subnet = this.#subnetOf(address);
-    subnet.restoreUsed(IpAddress.toBigInt(address) - subnet.layout.start);
+    if (!subnet.restoreUsed(IpAddress.toBigInt(address) - subnet.layout.start)) {
+      const details = { address, subnet: subnet.layout.subnet.prefix, reason: "used" };
+      throw new HoldfastError("address_in_use", `${address} is on record twice`, { details });
+    }
     return { address, subnet: subnet.layout.subnet.prefix };
   }
 
-  /** {@link restore} for many. Those that lie in no subnet are left out. */
+  /** {@link restore} for many. Those that lie in no subnet are left out, and one that is there twice is in use once. */
   restoreAll(addresses: Iterable<IpAddress>): void {
     for (const address of addresses) {
       const value = IpAddress.toBigInt(address);

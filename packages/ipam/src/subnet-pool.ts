@@ -175,12 +175,13 @@ export class SubnetPool {
     return true;
   }
 
-  /** By its distance from the first address of the subnet. */
-  restoreUsed(offset: bigint): void {
-    if (this.#isUsed(offset)) throw this.#refusal(this.#addressOf(offset), "used", "is on record twice");
+  /** By its distance from the first address of the subnet. False when it is in use already. */
+  restoreUsed(offset: bigint): boolean {
+    if (this.#isUsed(offset)) return false;
     this.#use(offset);
     const share = this.#shareOf(offset);
     if (share !== undefined && offset > share.cursor) share.cursor = offset;
+    return true;
   }
 
   restoreReleased(address: IpAddress, at: number): void {

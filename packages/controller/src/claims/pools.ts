@@ -133,8 +133,10 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     for (const address of claim?.addresses ?? []) {
       settle(network, address);
       const inPool = pool.stateOf(address, now());
-      if (change.after === undefined) pool.release(address, releaseTime(network, address, now()));
-      else if (inPool !== "used" && inPool !== "outside") pool.restore(address);
+      if (change.after === undefined) {
+        // In a book that has come to harm, another claim may have it still.
+        if (!network.addresses.has(address)) pool.release(address, releaseTime(network, address, now()));
+      } else if (inPool !== "used" && inPool !== "outside") pool.restore(address);
     }
   }
 
