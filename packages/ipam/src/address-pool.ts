@@ -217,6 +217,14 @@ export class AddressPool {
     return subnet.isCooling(address, now) ? "cooling" : "unused";
   }
 
+  /**
+   * Addresses of a subnet that are in use, in no order; none of an unknown one. While they are read, others may come and go. With `mostLookedAt`, not
+   * all: released ones that are remembered lie between them, and are looked at, too.
+   */
+  usedOf(prefix: Cidr, mostLookedAt = Number.POSITIVE_INFINITY): Iterable<IpAddress> {
+    return this.#subnets.get(prefix)?.usedAddresses(mostLookedAt) ?? [];
+  }
+
   /** How full each subnet is, in the order in which they were added. */
   utilisation(now: number): readonly SubnetUtilisation[] {
     return [...this.#subnets.values()].map((subnet) => subnet.utilisation(now));

@@ -51,4 +51,12 @@ export class OffsetSet {
     }
     return count;
   }
+
+  /** As {@link SparseBitmap.values}. */
+  *values(): Generator<bigint, void> {
+    for (const [id, region] of this.#regions) {
+      const start = id << REGION_BITS;
+      for (const number of region.values()) yield start + BigInt(number);
+    }
+  }
 }

@@ -28,6 +28,7 @@ describe("a sparse bitmap", () => {
           else expect(set.delete(value)).toBe(model.delete(value));
           expect(set.has(value)).toBe(model.has(value));
         }
+        expect([...set.values()].sort((a, b) => a - b)).toEqual([...model].sort((a, b) => a - b));
         let absent = from;
         while (model.has(absent)) absent++;
         expect(set.nextAbsent(from)).toBe(absent);

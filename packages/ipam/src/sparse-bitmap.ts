@@ -71,6 +71,15 @@ export class SparseBitmap {
     return count;
   }
 
+  /** What is present, in no order; while it is read, numbers may come and go, and one that does both may be given twice. */
+  *values(): Generator<number, void> {
+    for (const [id, { words }] of this.#chunks) {
+      for (let word = 0; word < words.length; word++) {
+        for (let bits = words[word] ?? 0; bits !== 0; bits &= bits - 1) yield id * WIDTH + word * 32 + lowestBit(bits);
+      }
+    }
+  }
+
   #createChunk(id: number): Chunk {
     const chunk = { words: new Uint32Array(WIDTH / 32), count: 0 };
     this.#chunks.set(id, chunk);
@@ -89,8 +98,12 @@ function firstGap(chunk: Chunk | undefined, from: number): number {
   let mask = -1 << (from & 31);
   for (let word = from >>> 5; word < chunk.words.length; word++) {
     const gaps = ~(chunk.words[word] ?? 0) & mask;
-    if (gaps !== 0) return word * 32 + 31 - Math.clz32(gaps & -gaps);
+    if (gaps !== 0) return word * 32 + lowestBit(gaps);
     mask = -1;
   }
   return WIDTH;
+}
+
+function lowestBit(word: number): number {
+  return 31 - Math.clz32(word & -word);
 }

@@ -211,6 +211,14 @@ export class SubnetPool {
     for (const { offset, cooledAt } of releases) this.#queueOf(offset).add(offset, cooledAt);
   }
 
+  *usedAddresses(mostLookedAt: number): Generator<IpAddress, void> {
+    let left = mostLookedAt;
+    for (const offset of this.#occupied.values()) {
+      if (left-- <= 0) return;
+      if (this.#isUsed(offset)) yield this.#addressOf(offset);
+    }
+  }
+
   isUsed(address: IpAddress): boolean {
     return this.#isUsed(this.#offsetOf(address));
   }

@@ -42,6 +42,10 @@ export interface Pools {
   ): FreeBlock | undefined;
   stateOf(network: NetworkState, address: IpAddress): AddressState;
   utilisation(network: NetworkState): readonly SubnetUtilisation[];
+  /** Addresses of a subnet that are in use, as {@link AddressPool.usedOf}. */
+  usedOf(network: NetworkState, prefix: Cidr, mostLookedAt?: number): Iterable<IpAddress>;
+  /** Whether a request is about to have the address. */
+  isProposed(network: NetworkState, address: IpAddress): boolean;
   /** Brings one address in its pool to what the book says of it. */
   align(network: NetworkState, address: IpAddress): void;
   /** Builds every pool anew. */
@@ -170,6 +174,13 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     }
   }
 
+  /** What rests without that a claim had it: a repair wrote it. Of all others the pool knows already. */
+  function followRest({ tenant, network: name, address }: StateChange & { kind: "cooling" }): void {
+    const network = state.network(tenant, name);
+    if (network?.cooling.has(address) !== true) return;
+    poolOf(network).restoreReleased(address, releaseTime(network, address, now()));
+  }
+
   return {
     allocate(draft, network, request) {
       const address = allocateOpen(poolOf(network), network.record, {
@@ -214,6 +225,8 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
 
     stateOf: (network, address) => poolOf(network).stateOf(address, now()),
     utilisation: (network) => poolOf(network).utilisation(now()),
+    usedOf: (network, prefix, mostLookedAt) => poolOf(network).usedOf(prefix, mostLookedAt),
+    isProposed: (network, address) => proposals.get(network)?.has(address) === true,
 
     align(network, address) {
       const pool = poolOf(network);
@@ -222,6 +235,8 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
         if (inPool === "unused" || inPool === "cooling") pool.restore(address);
       } else if (inPool === "used" && proposals.get(network)?.has(address) !== true) {
         pool.release(address, releaseTime(network, address, now()));
+      } else if (inPool === "unused" && network.cooling.has(address)) {
+        pool.restoreReleased(address, releaseTime(network, address, now()));
       }
     },
 
@@ -240,6 +255,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
       for (const change of claims) if (change.after === undefined) followClaim(change);
       for (const change of claims) if (change.after !== undefined) followClaim(change);
       for (const change of changes) if (change.kind === "block") followBlock(change);
+      for (const change of changes) if (change.kind === "cooling" && change.after !== undefined) followRest(change);
     },
   };
 }

@@ -2,7 +2,7 @@ import { Cidr, isHoldfastError, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import { newSubnetSchema } from "@holdfast/model";
 import { openMemoryStore, type Transaction } from "@holdfast/store";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { giveBack, lease, reportMade, startWithBlocks } from "../testing/block-harness.ts";
 import { collidingStore, seededRandom } from "../testing/colliding-store.ts";
 import { claimName, type EngineHarness, OPERATOR, settled, startEngine, TENANT } from "../testing/engine-harness.ts";
@@ -286,6 +286,21 @@ describe("subnets that come and go under load", () => {
     for (const key of inOld) expect(allowed).toContain(key);
     await first.engine.platform.state.reached(await store.revision());
     expect(prefixes(first).includes(OLD)).toBe(inOld.length > 0);
+  });
+
+  test("a removal looks for used addresses in the subnet alone, however many the network has", async () => {
+    await using harness = await startEngine();
+    await harness.network("web", { subnets: SUBNETS });
+    await harness.claim("web", "here");
+    await harness.claim("web", "elsewhere", { subnet: "10.30.0.0/24" });
+    const network = harness.engine.platform.state.network(TENANT, WEB);
+    if (network === undefined) throw new Error("no network");
+    const all = vi.spyOn(network.addresses, "keys");
+    const lookedUp = vi.spyOn(network.addresses, "get");
+    const refused = await refusal(harness.engine.nouns.subnets.remove(TENANT, WEB, OLD, OPERATOR));
+    expect(refused.message).toContain("are claimed: 10.20.0.2 (here); release");
+    expect(all).not.toHaveBeenCalled();
+    expect(new Set(lookedUp.mock.calls.flat())).toEqual(new Set(["10.20.0.2"]));
   });
 
   test("a removal names the first addresses that are used, their owners, and how many there are", async () => {

@@ -1,6 +1,7 @@
-import { Cidr, HoldfastError, type Identity, type IpAddress, type Name } from "@holdfast/core";
+import { type Cidr, HoldfastError, type Identity, type IpAddress, type Name } from "@holdfast/core";
 import type { Network, NewSubnet, Subnet, SubnetUsage } from "@holdfast/model";
 import { refuseWithBlocks } from "../blocks/block-drafts.ts";
+import type { Pools } from "../claims/pools.ts";
 import type { Platform } from "../platform.ts";
 import { checkIfMatch, checkOpen, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
@@ -25,17 +26,17 @@ export interface Subnets {
 const MOST_SUBNETS = 64;
 
 export function createSubnets(platform: Platform): Subnets {
-  const { state, changer, counts } = platform;
+  const { state, changer, counts, pools } = platform;
 
   function refuseUsed(network: NetworkState, prefix: Cidr): void {
     const { used } = counts.ofSubnet(network, prefix);
     if (used === 0) return;
-    const some = someUsed(network, prefix);
+    const some = someUsed(pools, network, prefix);
     const names = some.map(({ address, identity }) => `${address} (${identity})`).join(", ");
     const more = used > some.length ? `${names} and ${used - some.length} more` : names;
     throw new HoldfastError(
       "in_use",
-      `${used} addresses of ${prefix} are claimed: ${more}; release them first, or drain the subnet`,
+      `${used} addresses of ${prefix} are claimed${some.length === 0 ? "" : `: ${more}`}; release them first, or drain the subnet`,
       { details: { claimed: used, addresses: some.map(({ address }) => address).join(",") } },
     );
   }
@@ -99,17 +100,15 @@ function pair(subnet: Subnet, usage: SubnetUsage | undefined): SubnetWithUsage[]
   return usage === undefined ? [] : [{ subnet, usage }];
 }
 
-/** How many are named, and how many claimed addresses of other subnets are passed over in the search for them. */
 const MOST_NAMED = 5;
-const MOST_PASSED_OVER = 100_000;
+/** Released ones may lie before them. */
+const MOST_LOOKED_AT = 20_000;
 
-function someUsed(network: NetworkState, prefix: Cidr) {
-  const found: { readonly address: IpAddress; readonly identity: Identity | undefined }[] = [];
-  let passed = 0;
-  for (const address of network.addresses.keys()) {
-    if (Cidr.contains(prefix, address)) found.push({ address, identity: network.addresses.get(address) });
-    else passed++;
-    if (found.length === MOST_NAMED || passed === MOST_PASSED_OVER) break;
+function someUsed(pools: Pools, network: NetworkState, prefix: Cidr) {
+  const found: { readonly address: IpAddress; readonly identity: Identity }[] = [];
+  for (const address of pools.usedOf(network, prefix, MOST_LOOKED_AT)) {
+    const identity = network.addresses.get(address);
+    if (identity !== undefined && found.push({ address, identity }) === MOST_NAMED) break;
   }
   return found;
 }

@@ -1,7 +1,10 @@
 import { Cidr, type Clock, type Identity, type IpAddress } from "@holdfast/core";
+import type { AddressState } from "@holdfast/ipam";
 import type { Claim, Endpoint } from "@holdfast/model";
 import type { Entry, Store } from "@holdfast/store";
 import type { Pools } from "../claims/pools.ts";
+import type { UsageCounts } from "../networks/usage-counts.ts";
+import type { Resting } from "../state/cooling-table.ts";
 import { keys, named } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { State } from "../state/state.ts";
@@ -17,6 +20,8 @@ export interface BookCheck {
   lock(entry: Entry): Promise<Finding | undefined>;
   /** Of every lock that a claim must have, one by one. */
   locksOf(claim: Claim): Promise<readonly Finding[]>;
+  /** Of what the pool of a network gives to nobody, or would give too early; undefined for each address that is as it must be. */
+  pool(network: NetworkState): Iterable<Finding | undefined>;
   /** Of an endpoint and its claim, and of its node. Undefined: they agree. */
   endpoint(endpoint: Endpoint): Finding | undefined;
 }
@@ -25,10 +30,11 @@ export interface BookCheckDependencies {
   readonly state: State;
   readonly store: Store;
   readonly pools: Pools;
+  readonly counts: UsageCounts;
   readonly clock: Clock;
 }
 
-export function createBookCheck({ state, store, pools }: BookCheckDependencies): BookCheck {
+export function createBookCheck({ state, store, pools, counts, clock }: BookCheckDependencies): BookCheck {
   function* claimFindings(claim: Claim): Iterable<Finding> {
     const { tenant, network: name, addresses, retention, binding, expiresAt } = claim;
     const network = state.network(tenant, name);
@@ -85,6 +91,45 @@ export function createBookCheck({ state, store, pools }: BookCheckDependencies):
         repair: { kind: "align", tenant, network: name, address },
       };
     }
+  }
+
+  function* poolFindings(network: NetworkState): Iterable<Finding | undefined> {
+    for (const { subnet: prefix, used } of pools.utilisation(network)) {
+      // Each claimed address was looked for in the pool: with as many used ones there can be no others.
+      if (used <= counts.ofSubnet(network, prefix).used) continue;
+      for (const address of pools.usedOf(network, prefix)) yield strayFinding(network, address);
+    }
+    for (const resting of network.cooling.values()) yield restFinding(network, resting);
+  }
+
+  function strayFinding(network: NetworkState, address: IpAddress): Finding | undefined {
+    if (network.addresses.has(address) || pools.isProposed(network, address)) return undefined;
+    const book = network.cooling.has(address) ? "it rests" : "nobody has it";
+    return misalignment(network, address, { book, pooled: "used", revision: 0 });
+  }
+
+  function restFinding(network: NetworkState, { address, until, identity, revision }: Resting): Finding | undefined {
+    const isOver = Date.parse(until) <= clock.now().getTime();
+    if (isOver || pools.stateOf(network, address) !== "unused") return undefined;
+    const book = `it rests until ${until}, since ${identity} released it`;
+    return misalignment(network, address, { book, pooled: "unused", revision });
+  }
+
+  function misalignment(
+    { tenant, name }: NetworkState,
+    address: IpAddress,
+    seen: { readonly book: string; readonly pooled: AddressState; readonly revision: number },
+  ): Finding {
+    return {
+      kind: "pool-differs",
+      object: `address ${tenant}/${name}/${address}`,
+      about: { tenant, network: name, addresses: [address] },
+      book: seen.book,
+      world: `the pool of the controller has it as ${seen.pooled}`,
+      remedy: "the pool follows the book",
+      evidence: `${seen.revision} ${seen.pooled}`,
+      repair: { kind: "align", tenant, network: name, address },
+    };
   }
 
   function isLockRight({ key, value }: Entry): boolean {
@@ -189,7 +234,7 @@ export function createBookCheck({ state, store, pools }: BookCheckDependencies):
     };
   }
 
-  return { claim: claimFindings, isLockRight, lock, locksOf, endpoint: endpointFinding };
+  return { claim: claimFindings, isLockRight, lock, locksOf, pool: poolFindings, endpoint: endpointFinding };
 }
 
 /** The node was deleted, which is done only to silent ones that serve nothing: this endpoint was made in the same moment. */

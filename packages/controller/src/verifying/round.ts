@@ -33,6 +33,8 @@ const NODES_AT_ONCE = 32;
 /** Claims whose nodes are asked about their endpoints one by one. */
 const MOST_UNSERVED = 10_000;
 const PROGRESS_STEP = 5000;
+/** Addresses of a pool that are looked at in one stretch. */
+const POOL_STEP = 64;
 
 /** One walk over nodes and book. What it finds goes to the judge. */
 export class Round {
@@ -60,6 +62,7 @@ export class Round {
     yield* this.#claims();
     if (this.#options.extent.node !== undefined) return;
     yield* this.#locks();
+    yield* this.#pools();
     yield* this.#history();
   }
 
@@ -212,6 +215,20 @@ export class Round {
       }
     }
     yield progress("addresses", this.#counts.addresses, total);
+  }
+
+  async *#pools(): AsyncIterable<VerificationMessage> {
+    const book = createBookCheck(this.#dependencies.platform);
+    const networks = this.#inExtent();
+    for (const [index, network] of networks.entries()) {
+      yield progress("pools", index, networks.length);
+      let lookedAt = 0;
+      for (const finding of book.pool(network)) {
+        if (finding !== undefined) yield* this.#dependencies.judge.hear([finding]);
+        if (++lookedAt % POOL_STEP === 0) await this.#pace.breathe();
+      }
+    }
+    yield progress("pools", networks.length, networks.length);
   }
 
   async *#history(): AsyncIterable<VerificationMessage> {

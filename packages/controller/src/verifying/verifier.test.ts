@@ -3,6 +3,7 @@ import { ManualClock } from "@holdfast/core/testing";
 import type { Difference, VerificationMessage } from "@holdfast/model";
 import { openMemoryStore, type Store } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
+import { Draft } from "../state/change.ts";
 import { lease } from "../testing/block-harness.ts";
 import { claimName, dump, type EngineHarness, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
 import { heldBackStore } from "../testing/held-back-store.ts";
@@ -887,6 +888,69 @@ test("a pool that would give a claimed address away follows the book again", asy
   expect(new Set(kinds(await repair(harness)))).toContain("pool-differs address default/web/10.20.0.2");
   expect(pools.stateOf(web, address)).toBe("used");
   expect((await verify(harness)).differences).toEqual([]);
+});
+
+describe("a pool that keeps back what nobody has", () => {
+  test("gives it again when that was seen twice", async () => {
+    await using world_ = await world();
+    const { harness } = world_;
+    const { pools, state } = harness.engine.platform;
+    const web = state.network(TENANT, claimName("web", "a").network);
+    if (web === undefined) throw new Error("no network");
+    const lost = harness.getClaim("web", "a");
+    const stray = { ...lost, addresses: [IpAddress.parse("10.20.0.77"), IpAddress.parse("fd00:20::77")] };
+    pools.follow([{ kind: "claim", before: undefined, after: stray }]);
+    const [first] = (await verify(harness, { fix: true })).differences;
+    expect(first).toMatchObject({ book: "nobody has it", world: "the pool of the controller has it as used" });
+    expect(pools.stateOf(web, IpAddress.parse("10.20.0.77"))).toBe("used");
+    await pass(harness);
+    expect(kinds((await verify(harness, { fix: true })).differences)).toEqual([
+      "pool-differs address default/web/10.20.0.77",
+      "pool-differs address default/web/fd00:20::77",
+    ]);
+    expect(pools.stateOf(web, IpAddress.parse("10.20.0.77"))).toBe("unused");
+    expect((await verify(harness)).differences).toEqual([]);
+  });
+
+  test("is not accused of what a request is about to have", async () => {
+    await using world_ = await world();
+    const { harness } = world_;
+    const { pools, state } = harness.engine.platform;
+    const web = state.network(TENANT, claimName("web", "a").network);
+    if (web === undefined) throw new Error("no network");
+    const draft = new Draft();
+    const address = pools.allocate(draft, web, { family: "v4" });
+    expect(await repair(harness)).toEqual([]);
+    expect(pools.stateOf(web, address)).toBe("used");
+    draft.abandon();
+  });
+});
+
+test("a pool that would give an address away before its rest is over follows the book again", async () => {
+  await using world_ = await world();
+  const { harness } = world_;
+  const { pools, state } = harness.engine.platform;
+  const web = state.network(TENANT, claimName("web", "a").network);
+  if (web === undefined) throw new Error("no network");
+  const address = IpAddress.parse("10.20.0.200");
+  const until = "2026-01-01T01:00:00.000Z";
+  // In the book, and the pool was not told.
+  web.cooling.set({ address, until, identity: claimName("web", "gone").identity, revision: 1 });
+  expect(pools.stateOf(web, address)).toBe("unused");
+  const [found] = await repair(harness);
+  expect(found).toMatchObject({ kind: "pool-differs", book: `it rests until ${until}, since gone released it` });
+  expect(pools.stateOf(web, address)).toBe("cooling");
+  expect((await verify(harness)).differences).toEqual([]);
+});
+
+test("what a repair lets rest, the pool does not give", async () => {
+  await using world_ = await world();
+  const { harness } = world_;
+  const { pools, state } = harness.engine.platform;
+  const web = state.network(TENANT, claimName("web", "a").network);
+  await damage(harness, { put: ["addresses/default/web/10.20.0.50", { identity: "ghost" }] });
+  expect(kinds(await repair(harness))).toEqual(["address-without-claim address default/web/10.20.0.50"]);
+  expect(web && pools.stateOf(web, IpAddress.parse("10.20.0.50"))).toBe("cooling");
 });
 
 describe("history", () => {
