@@ -59,6 +59,28 @@ AT                        EVENT     IDENTITY  NODE  BY        REASON            
     );
   });
 
+  test("says from whom an address was passed on, and so does the list", async () => {
+    const passed = entry("transferred", "2026-11-20T10:04:12.000Z", {
+      identity: "cache-0",
+      formerIdentity: "redis-0",
+      reason: "renamed",
+    });
+    const story = { ...STORY, state: "claimed", identity: "cache-0", formerIdentity: "redis-0", history: [passed] };
+    const page = { items: [passed], completeFrom: "2026-01-01T00:00:00.000Z" };
+    const { run, screen, seen } = terminal({
+      "GET /v1/ip/10.20.0.7": { body: { items: [story] } },
+      "GET /v1/ledger": { body: page },
+    });
+    await run("ip explain 10.20.0.7");
+    expect(screen.out).toContain("why:     transferred from redis-0 by operator: renamed\n");
+    expect(screen.out).toContain("before:  redis-0\n");
+    expect(screen.out).toMatch(/transferred +redis-0 -> cache-0 /);
+    screen.out = "";
+    await run("ledger list --identity redis-0");
+    expect(seen.at(-1)?.query).toContain("identity=redis-0");
+    expect(screen.out).toMatch(/transferred +default\/web +10.20.0.7 +redis-0 -> cache-0 /);
+  });
+
   test("as of a moment sends it in UTC, says how it was understood, and shows what came before and after", async () => {
     const at = "2026-11-19T12:00:00.000Z";
     const then = {

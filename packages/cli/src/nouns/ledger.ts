@@ -6,12 +6,13 @@ import { type CommandDefinition, type CommandOptions, text } from "../define-com
 import { momentText, parseMoment } from "../moment.ts";
 import { csvLine } from "../output/csv.ts";
 import { exportFormats, printList } from "../output/print.ts";
+import { ownersText } from "../output/words.ts";
 import { exportEntries } from "./ledger-export.ts";
 
 const filterOptions = [
   ["-n, --network <name>", "Only of this network.", "network"],
   ["--address <address>", "Only of this address."],
-  ["--identity <identity>", "Only of this workload.", "claim"],
+  ["--identity <identity>", "Only of this workload, also what was passed on from it or to it.", "claim"],
   ["--node <name>", "Only what happened on this node.", "node"],
   ["--event <event>", `Only ${ledgerEventSchema.options.join(", ")}.`],
 ] as const;
@@ -70,7 +71,7 @@ const COLUMNS = [
   { title: "EVENT", text: ({ event }: LedgerEntry) => event },
   { title: "NETWORK", text: ({ tenant, network }: LedgerEntry) => `${tenant}/${network}` },
   { title: "ADDRESS", text: ({ address }: LedgerEntry) => address },
-  { title: "IDENTITY", text: ({ identity }: LedgerEntry) => identity },
+  { title: "IDENTITY", text: ownersText },
   { title: "NODE", text: ({ node }: LedgerEntry) => node ?? "" },
   { title: "BY", text: ({ actor }: LedgerEntry) => actor },
   { title: "REASON", text: ({ reason }: LedgerEntry) => reason ?? "" },

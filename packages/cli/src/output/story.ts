@@ -1,6 +1,6 @@
 import type { AddressStory, LedgerEntry } from "@holdfast/model";
 import { formatDetails, formatTable } from "./table.ts";
-import { durationText } from "./words.ts";
+import { durationText, ownersText } from "./words.ts";
 
 /** Everything known of an address in one network, for people. */
 export function storyText(story: AddressStory, now: Date): string {
@@ -45,9 +45,10 @@ function freeFact({ state, until }: AddressStory, now: Date): readonly Fact[] {
   return [];
 }
 
-function causeText({ event, actor, requestId, reason }: LedgerEntry): string {
+function causeText({ event, actor, requestId, reason, formerIdentity }: LedgerEntry): string {
+  const from = formerIdentity === undefined ? "" : ` from ${formerIdentity}`;
   const request = requestId === undefined ? "" : ` (request ${requestId})`;
-  return `${event} by ${actor}${request}${reason === undefined ? "" : `: ${reason}`}`;
+  return `${event}${from} by ${actor}${request}${reason === undefined ? "" : `: ${reason}`}`;
 }
 
 function refusalText({ identity, actor, count = 1, at, reason }: LedgerEntry, now: Date): string {
@@ -81,7 +82,7 @@ function formatHistory(history: readonly LedgerEntry[]): string {
     [
       { title: "AT", text: ({ at }) => at },
       { title: "EVENT", text: ({ event }) => event },
-      { title: "IDENTITY", text: ({ identity }) => identity },
+      { title: "IDENTITY", text: ownersText },
       { title: "NODE", text: ({ node }) => node ?? "" },
       { title: "BY", text: ({ actor }) => actor },
       {

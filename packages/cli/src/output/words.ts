@@ -1,5 +1,5 @@
 import { formatDuration } from "@holdfast/core";
-import type { AddressUsage, Claim, Network, Retention } from "@holdfast/model";
+import type { AddressUsage, Claim, LedgerEntry, Network, Retention } from "@holdfast/model";
 import type { Column } from "./table.ts";
 
 /** `env=prod,team=web`. */
@@ -32,6 +32,11 @@ export function retentionText(retention: Retention): string {
 export function boundText(claim: Claim): string {
   if (claim.binding !== undefined) return claim.binding.node;
   return claim.heldFor === undefined ? "" : `(held for ${claim.heldFor})`;
+}
+
+/** Whom an entry of the ledger is about: `"redis-0"`; of an address that was passed on, `"redis-0 -> cache-0"`. */
+export function ownersText({ identity, formerIdentity }: LedgerEntry): string {
+  return formerIdentity === undefined ? identity : `${formerIdentity} -> ${identity}`;
 }
 
 export function subnetText(network: Network): string {

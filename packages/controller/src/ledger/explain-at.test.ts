@@ -1,7 +1,8 @@
-import { IpAddress, Name } from "@holdfast/core";
-import { addressStorySchema } from "@holdfast/model";
+import { Identity, IpAddress, Name } from "@holdfast/core";
+import { addressStorySchema, type LedgerEntry } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import { claimName, type EngineHarness, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
+import { formerOwner } from "./standing.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 3_600_000;
@@ -37,7 +38,44 @@ async function oneLife(harness: EngineHarness): Promise<Date[]> {
   return [...moments, harness.clock.now()];
 }
 
+test("who had an address before is known from what passed it on, when nothing older is left", () => {
+  const entry = (identity: string, more: object = {}) => ({ identity, event: "bound", ...more }) as LedgerEntry;
+  const passed = entry("b", { event: "transferred", formerIdentity: "a" });
+  expect(formerOwner([passed])).toBe("a");
+  expect(formerOwner([passed, entry("b")])).toBe("a");
+  expect(formerOwner([passed, entry("c")])).toBe("b");
+  expect(formerOwner([entry("a"), passed, entry("a", { event: "transferred", formerIdentity: "b" })])).toBe("b");
+  expect(formerOwner([entry("b"), entry("b")])).toBeUndefined();
+});
+
 describe("who had an address at a moment", () => {
+  test("that was passed on is told on both sides of it, and from whom", async () => {
+    await using harness = await startEngine();
+    await harness.network("web");
+    await harness.node("h1");
+    await harness.claim("web", "a", { addresses: [ADDRESS] });
+    await harness.advance(MINUTE);
+    const pass = async (from: string, to: string) => {
+      const at = harness.clock.now();
+      const body = { identity: Identity.parse(to), reason: "renamed" };
+      await harness.engine.nouns.transfers.transfer(claimName("web", from), body, OPERATOR);
+      await harness.advance(MINUTE);
+      return at;
+    };
+    const first = await pass("a", "b");
+    const second = await pass("b", "c");
+    await harness.reserve("h1", { endpoint: "e1", network: "web", identity: "c" });
+    const told = async (at: Date) => {
+      const { state, identity, formerIdentity } = await storyAt(harness, at);
+      return [state, identity, formerIdentity];
+    };
+    expect(await told(new Date(first.getTime() - 1))).toEqual(["claimed", "a", undefined]);
+    expect(await told(first)).toEqual(["claimed", "b", "a"]);
+    expect(await told(new Date(second.getTime() - 1))).toEqual(["claimed", "b", "a"]);
+    expect(await told(second)).toEqual(["claimed", "c", "b"]);
+    expect(await told(harness.clock.now())).toEqual(["bound", "c", "b"]);
+  });
+
   test("is told for every moment of its life", async () => {
     await using harness = await startEngine();
     const moments = await oneLife(harness);

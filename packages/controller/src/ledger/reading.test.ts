@@ -53,6 +53,24 @@ describe("the ledger as a list", () => {
     expect(between.length).toBeGreaterThan(5);
     expect((await server.call("GET", "/v1/ledger?continue=nonsense")).json).toMatchObject({ field: "after" });
   });
+
+  test("has an address that was passed on under both identities, and what each did with it", async () => {
+    await using server = await busy();
+    await server.call("POST", claimsOf("web"), { identity: "old", addresses: ["10.20.0.99"] });
+    await server.call("POST", `${claimsOf("web")}/old/transfer`, { identity: "new", reason: "renamed" });
+    await server.call("DELETE", `${claimsOf("web")}/new`);
+    const of = async (identity: string) =>
+      (await list(server, `identity=${identity}`)).items.map((entry) => [
+        entry.event,
+        entry.identity,
+        entry.formerIdentity,
+      ]);
+    const passed = ["transferred", "new", "old"];
+    expect(await of("old")).toEqual([["claimed", "old", undefined], passed]);
+    expect(await of("new")).toEqual([passed, ["released", "new", undefined]]);
+    const exported = await server.call("GET", "/v1/ledger/export?identity=old");
+    expect(exported.text).toContain('"formerIdentity":"old"');
+  });
 });
 
 describe("the ledger as an export", () => {

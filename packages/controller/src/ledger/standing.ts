@@ -49,11 +49,11 @@ export function standingAt(changes: readonly LedgerEntry[], time: number): Stand
   }
 }
 
-/** Who had the address before the one who had it last. */
+/** Who had the address before the one who had it last; by what passed it on, also when nothing older is left. */
 export function formerOwner(changes: readonly LedgerEntry[]): Identity | undefined {
-  const last = changes.at(-1);
-  if (last?.event === "transferred") return last.formerIdentity;
-  return changes.findLast(({ identity }) => identity !== last?.identity)?.identity;
+  const last = changes.at(-1)?.identity;
+  const change = changes.findLast(({ identity, formerIdentity }) => identity !== last || formerIdentity !== undefined);
+  return change?.identity === last ? change?.formerIdentity : change?.identity;
 }
 
 function place(node: Name | undefined, endpoint: string | undefined) {
