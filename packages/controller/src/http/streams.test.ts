@@ -182,7 +182,7 @@ describe("a verification", () => {
     using stream = await verification(server, "?tenant=default&network=web&fix=true");
     const messages = await stream.until(({ kind }) => kind === "end");
     expect(messages.map((message) => (message.kind === "progress" ? message.stage : message.kind))).toEqual([
-      ...["waiting", "nodes", "endpoints", "claims", "difference", "addresses", "history", "end"],
+      ...["waiting", "nodes", "endpoints", "claims", "difference", "addresses", "pools", "pools", "history", "end"],
     ]);
     expect(messages.at(-1)).toMatchObject({ differences: 1, repaired: 0, again: 60, checked: { claims: 1 } });
   });
