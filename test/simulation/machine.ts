@@ -92,6 +92,7 @@ function driverOf(process: SimulatedProcess, driver: FakeDriver, up: () => reado
     attach: (endpoint) => alive(() => driver.attach(endpoint)),
     detach: (endpoint) => alive(() => driver.detach(endpoint)),
     announce: (endpoint) => alive(() => driver.announce(endpoint)),
+    probe: (question) => alive(() => driver.probe(question)),
     synced: () => alive(() => driver.synced()),
     async *watch(signal) {
       for (const endpoint of up()) yield { endpoint, state: "up" };

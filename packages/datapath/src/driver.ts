@@ -32,6 +32,14 @@ export interface DatapathDriver {
   /** Tells the neighbours where the endpoint's addresses are now: gratuitous ARP and unsolicited neighbour advertisement. */
   announce(endpointId: string, signal: AbortSignal): Promise<void>;
 
+  /**
+   * Looks for machines outside that have addresses of a VLAN, before an endpoint has them: asks several times and hears who answers (RFC 5227, RFC
+   * 4862). Resolves with the first that does; empty: nobody has in that time.
+   *
+   * @throws HoldfastError `unavailable`: nobody can be asked, because there is no uplink or the switch does not answer.
+   */
+  probe(question: AddressQuestion, signal: AbortSignal): Promise<readonly AddressConflict[]>;
+
   /** The desired state is complete: from now on what is ours and not desired is removed. Resolves after the first full pass. */
   synced(signal: AbortSignal): Promise<void>;
 
@@ -61,6 +69,24 @@ export interface EndpointWiring {
   readonly mac: MacAddress;
   readonly epoch: number;
   readonly ports: readonly PublishedPort[];
+}
+
+export interface AddressQuestion {
+  /** Network id, e.g. `"n7"`. */
+  readonly network: string;
+  readonly addresses: readonly IpAddress[];
+  /** Of the endpoint that is to have them: when that answers, it is no other. */
+  readonly mac: MacAddress;
+  /** How often they are asked for. */
+  readonly probes: number;
+  /** How long it takes when nobody answers. */
+  readonly milliseconds: number;
+}
+
+/** Somebody outside who has an address. */
+export interface AddressConflict {
+  readonly address: IpAddress;
+  readonly mac: MacAddress;
 }
 
 export interface AttachedPort {

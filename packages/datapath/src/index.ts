@@ -1,4 +1,13 @@
-export type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, RowStatus, WiredInterface } from "./driver.ts";
+export type {
+  AddressConflict,
+  AddressQuestion,
+  AttachedPort,
+  DatapathDriver,
+  EndpointWiring,
+  PortEvent,
+  RowStatus,
+  WiredInterface,
+} from "./driver.ts";
 export type { ConnectSwitch, OvsDriverDependencies } from "./drivers/ovs/dependencies.ts";
 export { createOvsDriver } from "./drivers/ovs/driver.ts";
 export { type OpenOvsOptions, openOvsDriver } from "./drivers/ovs/open.ts";

@@ -1,4 +1,7 @@
+import { MacAddress } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
+import type { AddressQuestion } from "../src/driver.ts";
+import { ip } from "../src/testing/parties.ts";
 import { TwoHosts } from "./two-hosts.ts";
 
 /** The page's frame; the flows under each heading are what the switch prints. */
@@ -6,7 +9,7 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
   {
     heading: "Table 0: which network",
     table: 0,
-    text: "`reg0` becomes the number of the network, `reg1` where the frame comes from: 1 inside, 2 uplink, 3 tunnel. An endpoint's frames must be untagged. What belongs to no network of this node is dropped. What the machine sends to a publisher is translated.",
+    text: "`reg0` becomes the number of the network, `reg1` where the frame comes from: 1 inside, 2 uplink, 3 tunnel. An endpoint's frames must be untagged. What belongs to no network of this node is dropped. What the machine sends to a publisher is translated. While a new address is looked for in a VLAN (here 10.20.0.9 and fd00:20::9), what says that somebody has it comes to the agent as well.",
   },
   {
     heading: "Table 10: own addresses only",
@@ -46,6 +49,14 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
   },
 ];
 
+const LOOKED_FOR: AddressQuestion = {
+  network: "n7",
+  addresses: [ip("10.20.0.9"), ip("fd00:20::9")],
+  mac: MacAddress.parse("02:01:0a:14:00:09"),
+  probes: 3,
+  milliseconds: 20_000,
+};
+
 /** Without what differs from run to run. */
 function readable(dump: string): readonly string[] {
   return dump
@@ -65,7 +76,15 @@ describe("PIPELINE.md", () => {
     await world.publish("vxlan-a", 8081);
     await Promise.resolve();
     await expect.poll(() => world.driver(0).status()).toEqual([]);
+    const enough = new AbortController();
+    const looking = world
+      .driver(0)
+      .probe(LOOKED_FOR, enough.signal)
+      .catch(() => []);
+    await expect.poll(() => world.hosts[0].flows()).toContain("CONTROLLER");
     const flows = readable(await world.hosts[0].flows());
+    enough.abort();
+    await looking;
     const sections = PAGE.map(({ heading, table, text }) => {
       const own = flows.filter((line) => line.includes(`table=${table}, `));
       expect(own.length).toBeGreaterThan(0);
@@ -82,7 +101,7 @@ describe("PIPELINE.md", () => {
       "Written by `test/pipeline.test.ts` from `ovs-ofctl dump-flows`; `vitest -u` rewrites it. One endpoint in VLAN 100 (`n7`, port 1000),",
       "one in VXLAN 4711 (`n8`, port 1001), with a neighbour on node 192.168.50.12; `n9` is another tenant's with the addresses of `n8`.",
       "Both publish ports. Port 1 leads to the uplink, port 2 is the tunnel, port 3 is the machine's. The cookie is `HOLD`, what the flow is",
-      "for (0 base, 1 network, 2 endpoint, 3 remote, 4 gateway, 5 access), and the number of the network or port.",
+      "for (0 base, 1 network, 2 endpoint, 3 remote, 4 gateway, 5 access, 6 probe), and the number of the network or port.",
       "",
       sections.join("\n"),
       "## The bridge of the uplink",

@@ -6,6 +6,9 @@ import { ReservedPort } from "./protocol.ts";
 /** The bridge's own port (OFPP_LOCAL), as {@link SwitchPort} numbers and matches show it. */
 export const LOCAL_PORT = ReservedPort.local;
 
+/** The "port" that sends a frame to us (OFPP_CONTROLLER), whole. */
+export const CONTROLLER_PORT = ReservedPort.controller;
+
 const ETHERTYPE_ARP = 0x0806;
 const ETHERTYPE_IPV6 = 0x86dd;
 const ICMPV6 = 58;

@@ -4,9 +4,9 @@ import { commitBundle } from "./bundle.ts";
 import { Connection } from "./connection.ts";
 import { multipart, sendAndWait } from "./exchange.ts";
 import { flowStatsRequest, packetOut, portDescriptionRequest } from "./messages.ts";
-import { readFlowStats, readPorts } from "./replies.ts";
+import { readFlowStats, readPacketIn, readPorts } from "./replies.ts";
 import { sortFlows } from "./sort-flows.ts";
-import type { FlowChange, ObservedFlow, OpenFlowSwitch, SwitchPort } from "./switch.ts";
+import type { FlowChange, ObservedFlow, OpenFlowSwitch, PacketIn, SwitchPort } from "./switch.ts";
 
 /** Longest pause between tries to connect, in milliseconds: a local socket costs nothing to try. */
 const LONGEST_PAUSE = 1000;
@@ -53,6 +53,7 @@ class OpenFlowClient implements OpenFlowSwitch {
   /** The connection, or the try to get one. */
   #connection: Promise<Connection>;
   #connected = false;
+  #listener: ((packet: PacketIn) => void) | undefined;
 
   constructor({ clock, logger }: OpenFlowDependencies, options: OpenFlowOptions) {
     this.#clock = clock;
@@ -84,6 +85,17 @@ class OpenFlowClient implements OpenFlowSwitch {
 
   async packetOut(packet: Parameters<OpenFlowSwitch["packetOut"]>[0]): Promise<void> {
     await sendAndWait(await this.#connection, (xid) => packetOut(xid, packet));
+  }
+
+  listen(listener: (packet: PacketIn) => void): void {
+    const first = this.#listener === undefined;
+    this.#listener = listener;
+    // Of a connection that is only tried for now, nothing has been asked yet.
+    if (first) this.#connection.then((connection) => this.#askForPackets(connection)).catch(() => {});
+  }
+
+  #askForPackets(connection: Connection): void {
+    connection.wantPackets((body) => this.#listener?.(readPacketIn(body)));
   }
 
   async close(): Promise<void> {
@@ -142,7 +154,13 @@ class OpenFlowClient implements OpenFlowSwitch {
       () => {},
     );
     const connection = Connection.open(this.#options.path, this.#clock, AbortSignal.any([signal, limit.signal]));
-    const settled = connection.finally(() => done.abort(overdue));
+    // Before anything else is sent over it: flows must not send packets before they are wanted.
+    const settled = connection
+      .then((opened) => {
+        if (this.#listener !== undefined) this.#askForPackets(opened);
+        return opened;
+      })
+      .finally(() => done.abort(overdue));
     settled.catch(() => {});
     return settled;
   }

@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { type Clock, HoldfastError } from "@holdfast/core";
-import { echoReply, echoRequest, hello } from "./messages.ts";
+import { echoReply, echoRequest, hello, wantNothingElse, wantPackets } from "./messages.ts";
 import { MessageType, VERSION } from "./protocol.ts";
 import { Deframer, type Reply, readErrorName } from "./replies.ts";
 
@@ -27,6 +27,7 @@ export class Connection {
   readonly #closed = Promise.withResolvers<HoldfastError>();
   readonly #greeted = Promise.withResolvers<void>();
   #nextXid = 1;
+  #packetIn: ((body: Buffer) => void) | undefined;
   #heardAt: number;
 
   private constructor(socket: Socket, clock: Clock) {
@@ -84,6 +85,12 @@ export class Connection {
     for (let xid = first; xid < first + count; xid++) this.#listeners.delete(xid);
   }
 
+  /** Asks for the packets that flows send to the controller, and gives them to the listener. What is sent from now on comes after that. */
+  wantPackets(listener: (body: Buffer) => void): void {
+    this.#packetIn = listener;
+    this.send(wantNothingElse(this.takeXids(1)), wantPackets(this.takeXids(1)));
+  }
+
   send(...messages: readonly Buffer[]): void {
     if (this.open) this.#socket.write(messages.length === 1 ? (messages[0] ?? "") : Buffer.concat(messages));
   }
@@ -105,6 +112,7 @@ export class Connection {
     const listener = this.#listeners.get(reply.xid);
     if (reply.type === MessageType.hello) this.#greet(reply);
     else if (reply.type === MessageType.echoRequest) this.send(echoReply(reply.xid, reply.body));
+    else if (reply.type === MessageType.packetIn) this.#packetIn?.(reply.body);
     else if (listener !== undefined) listener.reply(reply);
     else if (reply.type === MessageType.error && readErrorName(reply.body) === "OFPHFC_INCOMPATIBLE") {
       this.#end(unavailable(WRONG_VERSION));

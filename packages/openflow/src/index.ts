@@ -1,6 +1,7 @@
 export {
   arpRequest,
   arpResponder,
+  CONTROLLER_PORT,
   LOCAL_PORT,
   neighborSolicitation,
   setAddress,
@@ -12,4 +13,4 @@ export { connectOpenFlow, type OpenFlowDependencies, type OpenFlowOptions } from
 export type { Action, FieldName, Flow, FlowKey, Masked, Match, RegisterName } from "./flow.ts";
 export { flowKey, formatActions, formatFlow } from "./format.ts";
 export { formatMatch } from "./format-match.ts";
-export type { FlowChange, ObservedFlow, OpenFlowSwitch, SwitchPort } from "./switch.ts";
+export type { FlowChange, ObservedFlow, OpenFlowSwitch, PacketIn, SwitchPort } from "./switch.ts";

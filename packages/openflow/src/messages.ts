@@ -2,10 +2,22 @@ import { HoldfastError } from "@holdfast/core";
 import { writeActions, writeInstructions } from "./action-codec.ts";
 import type { Action, Flow, FlowKey } from "./flow.ts";
 import { writeMatch } from "./match-codec.ts";
-import { ANY, BUNDLE_FLAGS, FlowCommand, LONGEST_MESSAGE, MessageType, Multipart, VERSION } from "./protocol.ts";
+import {
+  ANY,
+  AsyncEvents,
+  BUNDLE_FLAGS,
+  FlowCommand,
+  LONGEST_MESSAGE,
+  MessageType,
+  Multipart,
+  VERSION,
+} from "./protocol.ts";
 import { ByteWriter } from "./wire.ts";
 
 const NO_COOKIE = 0n;
+
+/** OFPCML_NO_BUFFER. */
+const WHOLE_PACKETS = 0xffff;
 
 /** Where the header has its transaction id. */
 const XID_OFFSET = 4;
@@ -50,6 +62,21 @@ export function echoRequest(xid: number): Buffer {
 
 export function echoReply(xid: number, payload: Buffer): Buffer {
   return message(MessageType.echoReply, xid, (writer) => void writer.bytes(payload));
+}
+
+/**
+ * Asks for packets that flows send to the controller: OFPT_SET_CONFIG (section 7.3.2). Open vSwitch sends a management connection nothing of itself
+ * unless its miss_send_len is not zero.
+ */
+export function wantPackets(xid: number): Buffer {
+  return message(MessageType.setConfig, xid, (writer) => void writer.u16(0).u16(WHOLE_PACKETS));
+}
+
+/** That is all: ports and flows are known without (OFPT_SET_ASYNC, section 7.3.10). */
+export function wantNothingElse(xid: number): Buffer {
+  return message(MessageType.setAsync, xid, (writer) => {
+    for (const property of Object.values(AsyncEvents)) writer.u16(property).u16(8).u32(0);
+  });
 }
 
 export function barrierRequest(xid: number): Buffer {

@@ -9,12 +9,15 @@ export const MessageType = {
   error: 1,
   echoRequest: 2,
   echoReply: 3,
+  setConfig: 9,
+  packetIn: 10,
   packetOut: 13,
   flowMod: 14,
   multipartRequest: 18,
   multipartReply: 19,
   barrierRequest: 20,
   barrierReply: 21,
+  setAsync: 28,
   bundleControl: 33,
   bundleAdd: 34,
 } as const;
@@ -33,6 +36,9 @@ export const BundleControl = {
 
 /** OFPBF_ATOMIC | OFPBF_ORDERED. */
 export const BUNDLE_FLAGS = 0b11;
+
+/** OFPACPT_*: section 7.3.10. */
+export const AsyncEvents = { portStatus: 3, flowRemoved: 5 } as const;
 
 /** OFPFC_*: section 7.3.4.1. */
 export const FlowCommand = { add: 0, deleteStrict: 4 } as const;

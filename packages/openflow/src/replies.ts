@@ -3,7 +3,7 @@ import { readInstructions } from "./action-codec.ts";
 import { niciraErrorName, standardErrorName } from "./error-names.ts";
 import { readMatch } from "./match-codec.ts";
 import { NICIRA, REPLY_MORE } from "./protocol.ts";
-import type { ObservedFlow, SwitchPort } from "./switch.ts";
+import type { ObservedFlow, PacketIn, SwitchPort } from "./switch.ts";
 import { ByteReader } from "./wire.ts";
 
 /** One message from the switch, cut at its header. */
@@ -89,6 +89,17 @@ export function readFlowStats(part: ByteReader): ObservedFlow[] {
     flows.push({ flow: { table, priority, match, cookie, actions: readInstructions(reader) }, packets, bytes });
   }
   return flows;
+}
+
+/** An OFPT_PACKET_IN (OpenFlow 1.4 section 7.4.1). */
+export function readPacketIn(body: Buffer): PacketIn {
+  const reader = new ByteReader(body);
+  reader.skip(4 + 2 + 1 + 1);
+  const cookie = reader.u64();
+  reader.skip(2);
+  const match = reader.u16();
+  reader.skip(match - 4 + (-match & 7) + 2);
+  return { cookie, frame: reader.bytes(reader.remaining) };
 }
 
 /** The `ofp_port` of one part (OpenFlow 1.4 section 7.2.1). */

@@ -24,8 +24,21 @@ export interface OpenFlowSwitch {
     readonly inPort?: number;
   }): Promise<void>;
 
+  /**
+   * Calls back for each frame that a flow sends to {@link CONTROLLER_PORT}, from now on and over all connections to come; there is one listener. What
+   * comes while there is no connection is lost.
+   */
+  listen(listener: (packet: PacketIn) => void): void;
+
   readonly connected: boolean;
   close(): Promise<void>;
+}
+
+/** A frame that a flow has sent to the controller (OFPT_PACKET_IN), as the actions before have left it. */
+export interface PacketIn {
+  /** Of the flow. */
+  readonly cookie: bigint;
+  readonly frame: Uint8Array;
 }
 
 export interface FlowChange {

@@ -1,5 +1,12 @@
 import { silentLogger, systemClock } from "@holdfast/core";
-import { connectOpenFlow, type Flow, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
+import {
+  CONTROLLER_PORT,
+  connectOpenFlow,
+  type Flow,
+  formatFlow,
+  type OpenFlowSwitch,
+  type PacketIn,
+} from "@holdfast/openflow";
 import { type RunningOvs, startOvs } from "@holdfast/ovsdb/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { connectToBridge } from "./bridge.ts";
@@ -59,6 +66,27 @@ describe("a connection to Open vSwitch", () => {
     expect(observed.map(({ flow: one }) => formatFlow(one))).toEqual(flows.toReversed().map(formatFlow));
     await openFlow.apply({ add: [], remove: flows }, signal);
     expect(await openFlow.dump()).toEqual([]);
+  });
+
+  test("frames that a flow sends to the controller come with its cookie, also after the switch was killed", async () => {
+    const heard: PacketIn[] = [];
+    openFlow.listen((packet) => heard.push(packet));
+    const asking = { ...flow(1, [{ kind: "output", port: CONTROLLER_PORT }]), table: 8, cookie: 0xabcn };
+    const frame = Uint8Array.from({ length: 60 }, (_, index) => index);
+    const ask = async (): Promise<void> => {
+      await openFlow.apply({ add: [asking], remove: [] }, signal);
+      await openFlow.packetOut({ frame, actions: [{ kind: "resubmit", table: 8 }] });
+    };
+    await ask();
+    await expect.poll(() => heard.length).toBe(1);
+    expect(heard[0]?.cookie).toBe(0xabcn);
+    expect(Buffer.from(heard[0]?.frame ?? []).equals(frame)).toBe(true);
+    const before = connections;
+    await ovs.restartSwitch("kill");
+    await expect.poll(() => connections, { timeout: 5000 }).toBe(before + 1);
+    await ask();
+    await expect.poll(() => heard.length).toBe(2);
+    await openFlow.apply({ add: [], remove: [asking] }, signal);
   });
 
   test("a killed switch makes work unavailable, and a new one is found again without its flows", async () => {

@@ -1,5 +1,13 @@
-import { HoldfastError } from "@holdfast/core";
-import type { AttachedPort, DatapathDriver, EndpointWiring, PortEvent, WiredInterface } from "@holdfast/datapath";
+import { HoldfastError, type IpAddress, type MacAddress } from "@holdfast/core";
+import type {
+  AddressConflict,
+  AddressQuestion,
+  AttachedPort,
+  DatapathDriver,
+  EndpointWiring,
+  PortEvent,
+  WiredInterface,
+} from "@holdfast/datapath";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 
 /** A data path made of memory. `journal` says what was done, in order, e.g. `"attach e-1 10.20.0.7"`. */
@@ -8,6 +16,10 @@ export class FakeDriver implements DatapathDriver {
   readonly networks = new Map<string, WiredNetwork>();
   readonly remotes = new Map<string, RemoteEndpoint>();
   readonly attached = new Map<string, EndpointWiring>();
+  /** Machines outside, by the address that they have. */
+  readonly outside = new Map<IpAddress, MacAddress>();
+  /** Looking for machines outside fails with this. */
+  probeFailure: Error | undefined;
   /** Of interfaces that are not up, for inventories. */
   readonly states = new Map<string, WiredInterface["state"]>();
   /** Runs before an endpoint is wired or taken off the wire, for tests that stop in the middle. */
@@ -91,6 +103,15 @@ export class FakeDriver implements DatapathDriver {
     this.#desired.delete(endpointId);
     if (this.attached.delete(endpointId)) this.journal.push(`detach ${endpointId}`);
   }
+  async probe({ addresses, mac }: AddressQuestion): Promise<readonly AddressConflict[]> {
+    this.journal.push(`probe ${addresses.join(",")}`);
+    if (this.probeFailure !== undefined) throw this.probeFailure;
+    return addresses.flatMap((address) => {
+      const other = this.outside.get(address);
+      return other === undefined || other === mac ? [] : [{ address, mac: other }];
+    });
+  }
+
   announce(endpointId: string): Promise<void> {
     this.journal.push(`announce ${endpointId}`);
     return Promise.resolve();

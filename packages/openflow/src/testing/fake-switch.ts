@@ -5,7 +5,7 @@ import { flowKey, formatActions, formatFlow } from "../format.ts";
 import { readMatch, writeMatch } from "../match-codec.ts";
 import { addFlow, deleteFlow } from "../messages.ts";
 import { sortFlows } from "../sort-flows.ts";
-import type { FlowChange, ObservedFlow, OpenFlowSwitch, SwitchPort } from "../switch.ts";
+import type { FlowChange, ObservedFlow, OpenFlowSwitch, PacketIn, SwitchPort } from "../switch.ts";
 import { ByteReader, ByteWriter } from "../wire.ts";
 import { refusal, refusedActions, refusedMatch, refusedTable } from "./rules.ts";
 
@@ -25,6 +25,7 @@ export class FakeSwitch implements OpenFlowSwitch {
   #flows = new Map<string, ObservedFlow>();
   #connected = true;
   #closed = false;
+  #listener: ((packet: PacketIn) => void) | undefined;
 
   constructor(ports: readonly SwitchPort[] = []) {
     this.#ports = [...ports];
@@ -104,6 +105,15 @@ export class FakeSwitch implements OpenFlowSwitch {
     const error = refusedActions({}, packet.actions);
     if (error !== undefined) throw rejected(error, formatActions(packet.actions));
     this.sent.push({ frame: packet.frame, actions: formatActions(packet.actions) });
+  }
+
+  listen(listener: (packet: PacketIn) => void): void {
+    this.#listener = listener;
+  }
+
+  /** A flow with this cookie sends a frame to the controller. */
+  packetIn(packet: PacketIn): void {
+    if (this.connected) this.#listener?.(packet);
   }
 
   close(): Promise<void> {

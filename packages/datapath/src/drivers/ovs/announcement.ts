@@ -1,4 +1,5 @@
 import { IpAddress, MacAddress } from "@holdfast/core";
+import { arp, ethernet, icmpv6 } from "./neighbour-frames.ts";
 import { linkLocalOf } from "./pipeline/link-local.ts";
 
 /**
@@ -50,65 +51,22 @@ export function gatewayRequests(
 ): readonly Uint8Array[] {
   const [address] = addresses.filter((each) => IpAddress.family(each) === "v4");
   if (address === undefined) return [];
-  return gateways.filter((each) => IpAddress.family(each) === "v4").map((gateway) => arp(mac, address, 1, gateway));
+  return gateways
+    .filter((each) => IpAddress.family(each) === "v4")
+    .map((gateway) => arp(mac, address, { operation: 1, about: gateway }));
 }
 
-const BROADCAST = MacAddress.parse("ff:ff:ff:ff:ff:ff");
 const ALL_NODES = IpAddress.parse("ff02::1");
 const ALL_NODES_MAC = MacAddress.parse("33:33:00:00:00:01");
 
 function gratuitousArp(mac: MacAddress, address: IpAddress, operation: 1 | 2): Uint8Array {
-  return arp(mac, address, operation, address);
-}
-
-function arp(mac: MacAddress, address: IpAddress, operation: 1 | 2, about: IpAddress): Uint8Array {
-  const own = [...MacAddress.toBytes(mac), ...IpAddress.toBytes(address)];
-  const target = operation === 1 ? [0, 0, 0, 0, 0, 0] : MacAddress.toBytes(mac);
-  return Uint8Array.of(
-    ...ethernet(BROADCAST, mac, 0x0806),
-    ...[0, 1, 8, 0, 6, 4, 0, operation], // Ethernet, IPv4, address lengths.
-    ...own,
-    ...target,
-    ...IpAddress.toBytes(about),
-  );
+  return arp(mac, address, { operation, about: address });
 }
 
 function unsolicitedAdvertisement(mac: MacAddress, address: IpAddress): Uint8Array {
   const source = linkLocalOf(mac);
   const override = [0x20, 0, 0, 0];
   const option = [2, 1, ...MacAddress.toBytes(mac)];
-  const message = Uint8Array.of(136, 0, 0, 0, ...override, ...IpAddress.toBytes(address), ...option);
-  new DataView(message.buffer).setUint16(2, checksum(source, ALL_NODES, message));
-  return Uint8Array.of(
-    ...ethernet(ALL_NODES_MAC, mac, 0x86dd),
-    ...[0x60, 0, 0, 0, 0, message.length, 58, 255], // ICMPv6, hop limit 255.
-    ...IpAddress.toBytes(source),
-    ...IpAddress.toBytes(ALL_NODES),
-    ...message,
-  );
-}
-
-function ethernet(to: MacAddress, from: MacAddress, type: number): readonly number[] {
-  return [...MacAddress.toBytes(to), ...MacAddress.toBytes(from), type >> 8, type & 0xff];
-}
-
-/** Of ICMPv6 with its pseudo-header (RFC 8200 section 8.1). */
-function checksum(source: IpAddress, destination: IpAddress, message: Uint8Array): number {
-  const pseudo = [
-    ...IpAddress.toBytes(source),
-    ...IpAddress.toBytes(destination),
-    0,
-    0,
-    0,
-    message.length,
-    0,
-    0,
-    0,
-    58,
-  ];
-  const bytes = [...pseudo, ...message];
-  let sum = 0;
-  for (let index = 0; index < bytes.length; index += 2) sum += ((bytes[index] ?? 0) << 8) | (bytes[index + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >> 16);
-  return ~sum & 0xffff;
+  const message = [136, 0, 0, 0, ...override, ...IpAddress.toBytes(address), ...option];
+  return icmpv6({ to: ALL_NODES_MAC, from: mac, source, destination: ALL_NODES, message });
 }

@@ -2,6 +2,8 @@ import { Cidr, errorText, HoldfastError, IpAddress } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 import type {
+  AddressConflict,
+  AddressQuestion,
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
@@ -133,6 +135,13 @@ class OvsDriver implements DatapathDriver {
     const isStillHere = (): boolean => this.#attachments.get(endpointId)?.wiring === wiring;
     const gateways = this.#outsideGateways(wiring);
     await this.#parts.announcer.announce({ wiring, port: number, gateways, isStillHere });
+  }
+
+  async probe(question: AddressQuestion, signal: AbortSignal): Promise<readonly AddressConflict[]> {
+    signal.throwIfAborted();
+    const network = this.#networks.get(question.network);
+    if (network === undefined) throw new HoldfastError("not_found", `network ${question.network} is not known here`);
+    return await this.#parts.conflictProbe.ask(networkParty(network, this.#settings), question, signal);
   }
 
   /** Gateways that somebody else is: in a VLAN with an uplink, the company's router. */

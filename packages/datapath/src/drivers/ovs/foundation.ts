@@ -9,6 +9,8 @@ import type { RuleSet } from "../../machine/rule-set.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { Announcer } from "./announcer.ts";
+import { probingMac } from "./conflict-frames.ts";
+import { ConflictProbe } from "./conflict-probe.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import { shieldRules } from "./firewall.ts";
 import { FlowPlan } from "./flow-plan.ts";
@@ -34,6 +36,7 @@ export interface Parts {
   readonly plan: FlowPlan;
   readonly machine: MachineSide;
   readonly announcer: Announcer;
+  readonly conflictProbe: ConflictProbe;
 }
 
 /** What a driver stands on: its tables with what brings switch and kernel to them, and what it hears of both. */
@@ -97,13 +100,20 @@ export class Foundation {
       logger: this.logger,
       signal: this.#closing.signal,
     });
+    const conflictProbe = new ConflictProbe({
+      connection: integration.connection,
+      flows,
+      clock: this.#dependencies.clock,
+      random: Math.random,
+      mac: probingMac(this.settings.node),
+    });
     await this.pool.recover(links);
     this.#jobs.push(
       this.pool.run(this.#closing.signal),
       this.#followKernel(kernel.watch(this.#closing.signal)),
       this.#followDatabase(ovsdb.watch(this.#closing.signal)),
     );
-    return { integration, flows, plan, machine, announcer };
+    return { integration, flows, plan, machine, announcer, conflictProbe };
   }
 
   async close(): Promise<void> {

@@ -44,7 +44,7 @@ const MAGIC = 0x484f_4c44n;
 /** Finds our flows in a dump. */
 export const OUR_COOKIES = { cookie: MAGIC << 32n, mask: 0xffff_ffff_0000_0000n } as const;
 
-const PURPOSES = ["base", "network", "endpoint", "remote", "gateway", "access"] as const;
+const PURPOSES = ["base", "network", "endpoint", "remote", "gateway", "access", "probe"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** The cookie of a flow: magic, purpose (8 bits), number of the network or port (24 bits); for people who read dumps. */
