@@ -16,6 +16,7 @@ import { createNetworkWatch, type NetworkWatch } from "./network-watch.ts";
 import { createNodeSync, type NodeSync } from "./node-sync.ts";
 import { createOwnAddresses } from "./own-addresses.ts";
 import { watchPorts } from "./port-watch.ts";
+import { createRecovery } from "./recovery.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { expireReservations } from "./reservation-expiry.ts";
 import { createReservations, type Reservations } from "./reservations.ts";
@@ -168,10 +169,12 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
     { ...common, sandboxes, sightings, nonce, awaited: () => reservations.awaited() },
     node,
   );
+  const recovery = createRecovery({ ...common, attachments });
   const sync: NodeSync = createNodeSync(
     {
       ...common,
       blocks,
+      takeBack: recovery.takeBack,
       tellInventory: (revision) => inventories.tell(revision),
       networksChanged: () => networkWatch.changed(),
       arrived: (endpoint) => reservations.arrived(endpoint),

@@ -33,6 +33,8 @@ export interface NodeSyncDependencies {
   readonly arrived: (endpoint: string) => Promise<void>;
   /** Registers the node: a feed is only for nodes that the controller knows. */
   readonly register: (signal: AbortSignal) => Promise<void>;
+  /** What runs here, of what the controller has on this node, is in the book again. */
+  readonly takeBack: (endpoints: readonly string[], signal: AbortSignal) => Promise<void>;
   /** Milliseconds without a word after which the feed counts as lost: a controller whose machine has died does not say so. */
   readonly silence: number;
   /** A number in [0, 1): spreads the tries of many nodes. */
@@ -123,6 +125,8 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
       if (!seen.networks.has(id) && !used) await dropNetwork(id);
     }
     for (const endpoint of book.endpoints.values()) if (!seen.endpoints.has(endpoint.id)) reporter.notify(endpoint.id);
+    // Before anything is given back or pruned: a book that was lost must not cost containers their network.
+    if (!everInStep) await dependencies.takeBack([...seen.endpoints], timeLimit(clock, silence, signal));
     if (book.complete) await releaseStrangers([...seen.endpoints], { everWired: false }, signal);
     await book.setComplete();
     await driver.synced(signal);

@@ -138,6 +138,35 @@ describe("a machine that has lost power", () => {
   });
 });
 
+describe("a machine whose book was lost", () => {
+  test("goes on with what runs, and gives back the rest", async () => {
+    const { endpoint } = await run(h1, "d1");
+    await phaseIs("wired");
+    const { addresses } = await cluster.claim("other");
+    await h1.workloads.reserve(
+      { ...named, runtime: "docker", requester: "pool", address: addresses[0] ?? ADDRESS },
+      cluster.signal,
+    );
+    await cluster.until(async () => (await cluster.endpoints()).length === 2);
+    const { entries } = await h1.book.list("");
+    await h1.stop();
+    const lost = entries.filter(({ key }) => key !== "instance");
+    await h1.book.commit({ conditions: [], operations: lost.map(({ key }) => ({ kind: "delete", key })) });
+    h1.driver.journal.length = 0;
+    await h1.start();
+    await cluster.until(async () => (await cluster.endpoints()).length === 1);
+    expect(await cluster.endpoints()).toMatchObject([{ id: endpoint, phase: "wired" }]);
+    expect([...(await h1.onDisk()).keys()]).toEqual([endpoint]);
+    expect([...h1.driver.attached.keys()]).toEqual([endpoint]);
+    expect(h1.driver.journal.filter((line) => /^(detach|prune)/.test(line))).toEqual([]);
+    h1.driver.emit({ endpoint, state: "up" });
+    await phaseIs("active");
+    await detach(h1, "d1");
+    await unreserve(h1);
+    await phaseIs("");
+  });
+});
+
 describe("two machines of one name", () => {
   test("the second is refused as long as the first is heard of, and takes nothing from it", async () => {
     const { endpoint } = await run(h1, "d1");
