@@ -139,12 +139,35 @@ describe("an agent and its controller", () => {
     const operations = lost.map(({ key }) => ({ kind: "delete" as const, key }));
     await cluster.store.commit({ conditions: [], operations });
     await cluster.startController();
-    await cluster.until(isInStep);
-    expect(await cluster.claims()).toEqual([]);
-    const found = await repair();
-    expect(kinds(found)).toEqual(["endpoint-unknown"]);
-    expect(found[0]?.outcome?.repaired).toBe(true);
+    // As soon as the node is connected, without waiting for two looks.
+    await cluster.until(async () => (await cluster.endpoints()).length === 1);
     expect(await cluster.endpoints()).toMatchObject([{ id: endpoint, node: "h1", addresses: [ADDRESS] }]);
+    expect([...h1.driver.attached.keys()]).toEqual([endpoint]);
+    expect(await verify()).toEqual([]);
+  });
+
+  test("keep the network of what runs when the book was restored from before it, with another owner in its place", async () => {
+    await run("d1");
+    await cluster.stopController();
+    const { entries } = await cluster.store.list("");
+    await cluster.startController();
+    await cluster.until(isInStep);
+    await h1.workloads.detach({ runtimeEndpoint: "d1" }, cluster.signal);
+    await h1.workloads.unreserve({ tenant: TENANT, network: NETWORK, address: ADDRESS }, cluster.signal);
+    await cluster.until(async () => (await cluster.endpoints()).length === 0);
+    const endpoint = await run("d2");
+    await cluster.stopController();
+    const present = (await cluster.store.list("")).entries.map(({ key }) => ({ kind: "delete" as const, key }));
+    const before = entries.map(({ key, value }) => ({ kind: "put" as const, key, value }));
+    await cluster.store.commit({ conditions: [], operations: present });
+    await cluster.store.commit({ conditions: [], operations: before });
+    await cluster.startController();
+    await cluster.until(isInStep);
+    for (const kind of ["endpoint-missing", "endpoint-unknown"]) {
+      const done = (await repair()).flatMap((found) => (found.outcome?.repaired === true ? found.kind : []));
+      expect(done).toEqual([kind]);
+    }
+    expect(await cluster.endpoints()).toMatchObject([{ id: endpoint, addresses: [ADDRESS] }]);
     expect([...h1.driver.attached.keys()]).toEqual([endpoint]);
   });
 

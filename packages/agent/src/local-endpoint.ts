@@ -46,6 +46,8 @@ export const localEndpointSchema = z.strictObject({
   unreported: z.array(transitionSchema),
   /** Whether the controller knows the endpoint at all. */
   known: z.boolean(),
+  /** Of an endpoint that a controller made: when, RFC 3339, by its clock. */
+  reservedAt: z.iso.datetime().optional(),
   /** Of an endpoint that this node made by itself, with addresses of its blocks: when, RFC 3339. */
   made: z.iso.datetime().optional(),
   /** Of an endpoint made while no controller answered: whose claim it goes on with. */

@@ -43,9 +43,9 @@ export function createRecovery(dependencies: RecoveryDependencies): Recovery {
   }
 
   function localEndpoint(found: Endpoint, rest: Pick<LocalEndpoint, "networkId" | "ephemeral">): LocalEndpoint {
-    const { id, tenant, network, identity, epoch, addresses, mac, phase, workload } = found;
+    const { id, tenant, network, identity, epoch, addresses, mac, phase, workload, createdAt } = found;
     return {
-      ...{ id, tenant, network, identity, epoch, addresses, mac, phase, workload, ...rest },
+      ...{ id, tenant, network, identity, epoch, addresses, mac, phase, workload, reservedAt: createdAt, ...rest },
       since: clock.now().getTime(),
       requester: workload.endpoint ?? id,
       grants: 1,

@@ -279,6 +279,7 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     network,
     identity,
     addresses,
+    reservedAt,
     made,
     phase,
   } = endpoint;
@@ -289,6 +290,7 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     workload,
     claim: { tenant, network, identity },
     addresses,
+    ...(reservedAt === undefined ? {} : { reservedAt }),
     ...(made === undefined ? {} : { made: { at: made, phase } }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(replaces === undefined || replacesAlso.length === 0 ? {} : { replacesAlso }),

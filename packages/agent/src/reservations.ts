@@ -182,6 +182,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       epoch: endpoint.epoch,
       addresses: endpoint.addresses,
       mac: endpoint.mac,
+      reservedAt: endpoint.createdAt,
       phase: "reserved",
       since: clock.now().getTime(),
       workload: endpoint.workload,

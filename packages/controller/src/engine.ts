@@ -126,6 +126,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
       startJob("refusals", nouns.refusals.run);
       startJob("ledger order", nouns.order.run);
       startJob("ledger retention", nouns.retention.run);
+      startJob("adoption", nouns.adoption.run);
       if (options.gc === true) startJob("gc", collector.run);
       broken = undefined;
     },

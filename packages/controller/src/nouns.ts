@@ -29,6 +29,7 @@ import { createReports, type Reports } from "./nodes/reports.ts";
 import { createReservations, type Reservations } from "./nodes/reservations.ts";
 import { createOperations, type Operations } from "./operations/operations.ts";
 import type { Platform } from "./platform.ts";
+import { type Adoption, createAdoption } from "./verifying/adoption.ts";
 import { createRepairs } from "./verifying/repairs.ts";
 import { createVerifier, type Verifier } from "./verifying/verifier.ts";
 
@@ -60,6 +61,7 @@ export interface Nouns {
   readonly expiry: Expiry;
   readonly inventories: Inventories;
   readonly verifier: Verifier;
+  readonly adoption: Adoption;
 }
 
 export interface NounOptions extends RetentionOptions {
@@ -91,11 +93,17 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     { state, clock },
     { beat: options.beat, mostWaiting: MOST_WAITING, dropped: options.feedDropped },
   );
-  const inventories = createInventories(platform, { send: feeds.askInventory, patience: INVENTORY_PATIENCE });
   const repairs = createRepairs({ platform, drafts, ledger, tellGone: feeds.tellGone });
+  const adoption = createAdoption({ platform, repairs, inventories: () => inventories });
+  const inventories: Inventories = createInventories(platform, {
+    send: feeds.askInventory,
+    patience: INVENTORY_PATIENCE,
+    connected: adoption.connected,
+  });
   const verifying = { platform, inventories, repairs, count: options.differences };
   return {
     inventories,
+    adoption,
     verifier: createVerifier(verifying, { grace: options.grace }),
     tenants: createTenants(platform),
     networks: createNetworks(platform),

@@ -43,6 +43,11 @@ export const endpointReportSchema = z
     /** The addresses that it has on its node. */
     addresses: z.array(addressField).max(MOST_CLAIM_ADDRESSES).optional(),
     /**
+     * When a controller made the endpoint. A controller that does not have it, and whose owner of the claim or an address has been bound for longer, has
+     * an older copy of the book: the owner's time was over by then.
+     */
+    reservedAt: timeField.optional(),
+    /**
      * The node made this endpoint by itself while no controller could be reached: it takes over the claim from an endpoint of the same
      * node. Accepted only when that one still has the claim at the same epoch, else refused with `claim_bound`.
      */

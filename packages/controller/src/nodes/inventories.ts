@@ -25,6 +25,8 @@ export interface InventoriesOptions {
   readonly send: (node: Name, revision: number) => boolean;
   /** Milliseconds that a node has for its answer. */
   readonly patience: number;
+  /** A node that has connected has said for the first time what it has. */
+  readonly connected: (node: Name, inventory: NodeInventory) => void;
 }
 
 interface Question {
@@ -72,6 +74,7 @@ export function createInventories(
 
   return {
     take(node, inventory) {
+      if (!able.has(node)) options.connected(node, inventory);
       able.add(node);
       for (const { revision, answer } of questions.get(node) ?? [])
         if (inventory.revision >= revision) answer(inventory);

@@ -146,6 +146,42 @@ describe("a report", () => {
     });
   });
 
+  describe("of an endpoint that was made after what the book has, as in one restored from an older copy", () => {
+    const LATER = "2026-01-01T01:00:00.000Z";
+    const about = (identity: string, epoch: number) => ({
+      ...report("e-new", epoch, []),
+      claim: claimName("web", identity),
+      addresses: [IpAddress.parse("10.20.0.2")],
+    });
+
+    test.each([
+      { case: "its claim went on from another node", sent: about("a", 2) },
+      { case: "it got the address after another", sent: about("ephemeral/e-new", 1) },
+    ])("is unknown, not superseded: $case", async ({ sent }) => {
+      await using harness = await withEndpoint();
+      expect(await harness.reports("h2", [{ ...sent, reservedAt: LATER }])).toMatchObject([{ outcome: "unknown" }]);
+      const { createdAt } = harness.engine.platform.state.endpoints.get("e1") ?? {};
+      expect(await harness.reports("h2", [{ ...sent, reservedAt: createdAt }])).toMatchObject([
+        { outcome: "superseded" },
+      ]);
+    });
+
+    test("is superseded all the same when the present owner is not bound: it may have got the address in any way", async () => {
+      await using harness = await withEndpoint();
+      const { addresses } = await harness.claim("web", "b");
+      const sent = { ...about("ephemeral/e-new", 1), addresses, reservedAt: LATER };
+      expect(await harness.reports("h2", [sent])).toMatchObject([{ outcome: "superseded" }]);
+    });
+  });
+
+  test("of an endpoint whose record alone is lost is unknown: its claim is still its own", async () => {
+    await using harness = await withEndpoint();
+    await harness.store.commit({ conditions: [], operations: [{ kind: "delete", key: "endpoints/e1" }] });
+    await harness.advance(1);
+    const sent = { ...report("e1", 1, []), claim: claimName("web", "a") };
+    expect(await harness.reports("h1", [sent])).toMatchObject([{ outcome: "unknown" }]);
+  });
+
   test("of many endpoints answers each in order", async () => {
     await using harness = await withEndpoint();
     for (let index = 0; index < 50; index++) await harness.reserve("h1", { endpoint: `x${index}`, network: "web" });

@@ -1,5 +1,6 @@
 import { HoldfastError, isHoldfastError, type Name } from "@holdfast/core";
 import {
+  type Claim,
   checkPhaseChange,
   type Endpoint,
   type EndpointReport,
@@ -88,19 +89,28 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
 
   /**
    * Whose the claim or an address of an endpoint is that has no record here: what was said of its end is forgotten after a while, and with its
-   * node; a node that returns after that must still not keep what others have.
+   * node; a node that returns after that must still not keep what others have. In a book that was restored from an older copy, others only seem to have
+   * it: they were bound before the endpoint was made, so their time was over by then.
    */
-  function whyTaken({ endpoint: id, epoch, claim: name, addresses = [] }: EndpointReport): string | undefined {
+  function whyTaken({ endpoint: id, epoch, claim: name, addresses = [], reservedAt }: EndpointReport) {
     if (name === undefined) return undefined;
     const network = state.network(name.tenant, name.network);
     const claim = network?.claims.get(name.identity);
-    const { binding } = claim ?? {};
-    if (binding !== undefined && binding.endpoint !== id) {
-      return `${name.identity} is bound by ${binding.endpoint} on node ${binding.node}`;
+    const isOver = (owner: Claim | undefined): boolean =>
+      reservedAt !== undefined && owner?.binding !== undefined && owner.binding.since < reservedAt;
+    if (claim !== undefined && !isOver(claim)) {
+      const { binding } = claim;
+      if (binding !== undefined && binding.endpoint !== id) {
+        return `${name.identity} is bound by ${binding.endpoint} on node ${binding.node}`;
+      }
+      if (binding === undefined && claim.epoch >= epoch)
+        return `${name.identity} was taken off it, epoch ${epoch} is over`;
     }
-    if (claim !== undefined && claim.epoch >= epoch) return `${name.identity} was taken off it, epoch ${epoch} is over`;
-    const foreign = addresses.find((address) => (network?.addresses.get(address) ?? name.identity) !== name.identity);
-    return foreign === undefined ? undefined : `${foreign} belongs to ${network?.addresses.get(foreign)}`;
+    for (const address of addresses) {
+      const owner = network?.addresses.get(address) ?? name.identity;
+      if (owner !== name.identity && !isOver(network?.claims.get(owner))) return `${address} belongs to ${owner}`;
+    }
+    return undefined;
   }
 
   /** The node carried on by itself: the new endpoint takes the place of the old one, on the same node and at the same epoch. */
