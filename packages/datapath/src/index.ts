@@ -8,6 +8,8 @@ export type {
   RowStatus,
   WiredInterface,
 } from "./driver.ts";
+export { createKernelDriver, type KernelDriverDependencies } from "./drivers/kernel/driver.ts";
+export { type OpenKernelOptions, openKernelDriver } from "./drivers/kernel/open.ts";
 export type { ConnectSwitch, OvsDriverDependencies } from "./drivers/ovs/dependencies.ts";
 export { createOvsDriver } from "./drivers/ovs/driver.ts";
 export { type OpenOvsOptions, openOvsDriver } from "./drivers/ovs/open.ts";

@@ -1,20 +1,36 @@
+import { Name } from "@holdfast/core";
+import type { WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AttachedPort, DatapathDriver, PortEvent } from "../driver.ts";
-import { asRemote, network, wiring } from "./parties.ts";
+import { asRemote, wiring } from "./parties.ts";
+
+/** What a driver is tried with. */
+export interface DriverTraits {
+  readonly networks: {
+    readonly first: WiredNetwork;
+    /** Of another tenant, with an MTU of 1450 and the prefix 10.30.0.0/24. */
+    readonly other: WiredNetwork;
+    /** A third tenant's with the prefix of `other`. Absent: the driver refuses such a network. */
+    readonly twin?: WiredNetwork;
+  };
+}
 
 /** A machine of its own, empty at first. */
 export interface DriverEnvironment extends AsyncDisposable {
   readonly kernel: Kernel;
   /** Opens a driver on the machine; again after `close`: as a restarted agent does. */
   open(): Promise<DatapathDriver>;
+  /** What published ports add to the machine. */
+  openings(): Promise<readonly unknown[]>;
 }
 
-const NET = network("n7", "vlan", 100);
-const OTHER = network("n8", "vxlan", 4711, { prefixes: ["10.30.0.0/24"], tenant: "rival" });
-
 /** What every driver must do, whatever it carries frames with. */
-export function driverCompliance(name: string, start: () => Promise<DriverEnvironment>): void {
+export function driverCompliance(
+  name: string,
+  { networks: { first: NET, other: OTHER, twin } }: DriverTraits,
+  start: () => Promise<DriverEnvironment>,
+): void {
   describe(`${name} as a data path driver`, () => {
     let machine: DriverEnvironment;
     let driver: DatapathDriver;
@@ -182,40 +198,43 @@ export function driverCompliance(name: string, start: () => Promise<DriverEnviro
         { ...a, ports: tcp(8080) },
         { ...c, ports: tcp(8081) },
         // Another tenant's, at the same address.
-        wiring("twin", "n9", ["10.30.0.5"], { ports: tcp(8082) }),
+        ...(twin === undefined ? [] : [wiring("twin", twin.id, ["10.30.0.5"], { ports: tcp(8082) })]),
       ];
-      const twins = network("n9", "vxlan", 4712, { prefixes: ["10.30.0.0/24"], tenant: "third" });
-      const ownAddresses = async () => {
-        const addresses = await machine.kernel.listAddresses();
-        return addresses.filter(({ address }) => !address.startsWith("fe80:"));
-      };
+      const openings = () => machine.openings();
 
       test("are taken over by a restarted driver, and leave nothing when the last is gone", async () => {
-        driver.setNetwork(twins);
+        if (twin !== undefined) driver.setNetwork(twin);
         await driver.synced(signal);
-        const before = await ownAddresses();
+        const before = await openings();
         for (const each of publishers) await driver.attach(each, signal);
-        const open = await ownAddresses();
+        const open = await openings();
         expect(open).not.toEqual(before);
         await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
         await restart();
-        driver.setNetwork(twins);
+        if (twin !== undefined) driver.setNetwork(twin);
         for (const each of publishers.toReversed()) await driver.attach(each, signal);
-        expect(await ownAddresses()).toEqual(open);
+        expect(await openings()).toEqual(open);
         await driver.synced(signal);
         await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
-        expect(await ownAddresses()).toEqual(open);
+        expect(await openings()).toEqual(open);
         for (const each of publishers) await driver.detach(each.id, signal);
-        await expect.poll(ownAddresses, { timeout: 5000 }).toEqual(before);
+        await expect.poll(openings, { timeout: 5000 }).toEqual(before);
         await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
       });
+    });
 
-      test("of an endpoint that could not answer are named in the status", async () => {
-        driver.setNetwork({ ...twins, subnets: twins.subnets.map(({ prefix }) => ({ prefix })) });
+    describe.runIf(twin === undefined)("a network with the prefix of another one", () => {
+      const overlapping = { ...OTHER, id: "n9", name: Name.parse("copy"), tenant: Name.parse("third") };
+
+      test("is named in the status, and its endpoints are refused with both names", async () => {
+        driver.setNetwork(overlapping);
         await driver.synced(signal);
-        await driver.attach(wiring("twin", "n9", ["10.30.0.5"], { ports: tcp(8082) }), signal);
-        const status = [{ row: "ports twin", error: expect.stringContaining("has no gateway") }];
-        await expect.poll(() => driver.status(), { timeout: 5000 }).toMatchObject(status);
+        const error = expect.stringContaining("third/copy overlaps 10.30.0.0/24 of rival/");
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toMatchObject([{ row: "networks n9", error }]);
+        const refused = driver.attach({ ...c, id: "d", network: "n9" }, signal);
+        await expect(refused).rejects.toMatchObject({ code: "conflict", message: error });
+        driver.removeNetwork("n9");
+        await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
       });
     });
 

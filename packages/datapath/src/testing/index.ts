@@ -1,2 +1,2 @@
-export { type DriverEnvironment, driverCompliance } from "./driver-compliance.ts";
-export { asRemote, ip, network, on, wiring } from "./parties.ts";
+export { type DriverEnvironment, type DriverTraits, driverCompliance } from "./driver-compliance.ts";
+export { asRemote, ip, network, on, ownAddresses, TENANTS_NETWORKS, wiring } from "./parties.ts";

@@ -1,5 +1,6 @@
 import { Cidr, IpAddress, MacAddress, Name } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { InterfaceAddress, Kernel } from "@holdfast/netlink";
 import type { EndpointWiring } from "../driver.ts";
 
 /** Parties of tests, from texts that are easy to read. */
@@ -59,4 +60,16 @@ export function wiring(
 export function asRemote(endpoint: EndpointWiring, tunnelAddress: string): RemoteEndpoint {
   const { id, network, addresses, mac, epoch } = endpoint;
   return { id, network, addresses: [...addresses], mac, epoch, tunnelAddress: ip(tunnelAddress) };
+}
+
+/** Two networks with other tenants' prefixes apart, and a third with the prefix of the second. */
+export const TENANTS_NETWORKS = {
+  first: network("n7", "vlan", 100),
+  other: network("n8", "vxlan", 4711, { prefixes: ["10.30.0.0/24"], tenant: "rival" }),
+  twin: network("n9", "vxlan", 4712, { prefixes: ["10.30.0.0/24"], tenant: "third" }),
+} as const;
+
+/** The machine's addresses, but those that the kernel gives to links by itself. */
+export async function ownAddresses(kernel: Kernel): Promise<readonly InterfaceAddress[]> {
+  return (await kernel.listAddresses()).filter(({ address }) => !address.startsWith("fe80:"));
 }

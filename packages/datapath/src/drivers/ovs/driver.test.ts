@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 import type { DatapathDriver } from "../../driver.ts";
 import type { HostTools } from "../../machine/host-tools.ts";
 import { driverCompliance } from "../../testing/driver-compliance.ts";
-import { network, wiring } from "../../testing/parties.ts";
+import { network, ownAddresses, TENANTS_NETWORKS, wiring } from "../../testing/parties.ts";
 import { createOvsDriver } from "./driver.ts";
 import { readSettings } from "./options.ts";
 
@@ -69,6 +69,10 @@ class FakeMachine implements AsyncDisposable {
     );
   }
 
+  openings(): Promise<readonly unknown[]> {
+    return ownAddresses(this.kernel);
+  }
+
   switch(bridge: string): FakeSwitch {
     const fake = this.switches.get(bridge) ?? new FakeSwitch();
     this.switches.set(bridge, fake);
@@ -103,11 +107,24 @@ function bound(target: object, name: string | symbol): unknown {
   return typeof value === "function" ? value.bind(target) : value;
 }
 
-driverCompliance("Open vSwitch in memory", () => FakeMachine.start());
+driverCompliance("Open vSwitch in memory", { networks: TENANTS_NETWORKS }, () => FakeMachine.start());
 
 describe("the Open vSwitch driver", () => {
   const signal = AbortSignal.timeout(60_000);
   const a = wiring("a", "n7", ["10.20.0.5"]);
+
+  test("names an endpoint whose ports cannot be published, for it could not answer", async () => {
+    await using machine = await FakeMachine.start();
+    const driver = await machine.open();
+    const { twin } = TENANTS_NETWORKS;
+    driver.setNetwork({ ...twin, subnets: twin.subnets.map(({ prefix }) => ({ prefix })) });
+    await driver.synced(signal);
+    const ports = [{ protocol: "tcp" as const, hostPort: 8082, containerPort: 80 }];
+    await driver.attach(wiring("twin", "n9", ["10.30.0.5"], { ports }), signal);
+    const status = [{ row: "ports twin", error: expect.stringContaining("has no gateway") }];
+    await expect.poll(() => driver.status(), { timeout: 5000 }).toMatchObject(status);
+    await driver.close();
+  });
 
   test.each([
     { name: "the link cannot be named", break: (machine: FakeMachine) => machine.kernel.failNext("setLink", "EBUSY") },

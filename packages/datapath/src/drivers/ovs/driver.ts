@@ -1,4 +1,4 @@
-import { Cidr, errorText, HoldfastError, IpAddress } from "@holdfast/core";
+import { Cidr, errorText, HoldfastError, type IpAddress } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 import type {
@@ -11,6 +11,7 @@ import type {
   RowStatus,
   WiredInterface,
 } from "../../driver.ts";
+import { firstOfEachFamily } from "../../links/first-addresses.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { LocalMember } from "./flow-plan.ts";
 import { Foundation, type Parts } from "./foundation.ts";
@@ -279,9 +280,3 @@ class OvsDriver implements DatapathDriver {
 
 /** Milliseconds that a failed attachment waits for its own removal. */
 const UNDO_LIMIT = 2000;
-
-/** Those that a runtime gives to the container's interface: a published port leads to one address of a family. */
-function firstOfEachFamily(addresses: readonly IpAddress[]): readonly IpAddress[] {
-  const families = addresses.map((address) => IpAddress.family(address));
-  return addresses.filter((_, index) => families.indexOf(families[index] ?? "v4") === index);
-}

@@ -1,5 +1,6 @@
 import type { IpAddress } from "@holdfast/core";
 import type { Flow } from "@holdfast/openflow";
+import type { PublishedPorts } from "../../machine/machine-side.ts";
 import { Contributions, type RowSink } from "../../reconcile/contributions.ts";
 import type { RowRef } from "../../reconcile/operations.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
@@ -32,6 +33,11 @@ interface Member {
 export interface LocalMember extends Member, PortParty {
   /** The row of its port, which must be there first. */
   readonly row: RowRef;
+}
+
+/** Published ports of an endpoint that is a port of the switch. */
+export interface MemberPorts extends PublishedPorts {
+  readonly member: LocalMember;
 }
 
 export interface RemoteMember extends Member, RemoteParty {}

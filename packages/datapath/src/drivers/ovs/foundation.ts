@@ -3,8 +3,10 @@ import type { Kernel, KernelEvent } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { RowChange } from "@holdfast/ovsdb";
 import { linksByName } from "../../links/links-by-name.ts";
+import { Numbers } from "../../links/numbers.ts";
 import { PortWatch } from "../../links/port-watch.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
+import type { MachineSide } from "../../machine/machine-side.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
@@ -13,16 +15,15 @@ import { probingMac } from "./conflict-frames.ts";
 import { ConflictProbe } from "./conflict-probe.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import { shieldRules } from "./firewall.ts";
+import type { MemberPorts } from "./flow-plan.ts";
 import { FlowPlan } from "./flow-plan.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
 import { HostAccess } from "./host-access.ts";
 import { LinkPool } from "./link-pool.ts";
 import { LocalGateways } from "./local-gateways.ts";
-import type { MachineSide } from "./machine-side.ts";
-import { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
 import { OWNER } from "./ownership.ts";
-import { cookieOf } from "./pipeline/layout.ts";
+import { cookieOf, FIRST_NUMBER, LAST_NUMBER } from "./pipeline/layout.ts";
 import { uplinkRules } from "./pipeline/uplink-bridge.ts";
 import { bridgeRows, bridgeTable } from "./tables/bridges.ts";
 import { createFlowOperations, type FlowOperations, flowTable } from "./tables/flows.ts";
@@ -34,7 +35,7 @@ export interface Parts {
   readonly integration: { readonly connection: OpenFlowSwitch; readonly operations: FlowOperations };
   readonly flows: Table<FlowRow>;
   readonly plan: FlowPlan;
-  readonly machine: MachineSide;
+  readonly machine: MachineSide<MemberPorts>;
   readonly announcer: Announcer;
   readonly conflictProbe: ConflictProbe;
 }
@@ -48,7 +49,7 @@ export class Foundation {
   readonly #dependencies: OvsDriverDependencies;
   readonly settings: OvsSettings;
   readonly #closing = new AbortController();
-  readonly #numbers = new Numbers();
+  readonly #numbers = new Numbers({ first: FIRST_NUMBER, last: LAST_NUMBER });
   readonly #jobs: Promise<void>[] = [];
   readonly #switches: { readonly connection: OpenFlowSwitch; readonly operations: FlowOperations }[] = [];
 

@@ -2,12 +2,14 @@ import { Cidr, IpAddress } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
 import type { Flow } from "@holdfast/openflow";
 import type { RowStatus } from "../../driver.ts";
+import { MACHINE_RULES } from "../../machine/machine-side.ts";
+import { PlannedSide, type PlanOutcome, refusedPorts } from "../../machine/planned-side.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
 import { Contributions } from "../../reconcile/contributions.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { accessRules } from "./firewall-access.ts";
+import type { MemberPorts } from "./flow-plan.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
-import { MACHINE_RULES, type PublishedPorts } from "./machine-side.ts";
 import { networkParty } from "./network-party.ts";
 import type { OvsSettings } from "./options.ts";
 import { GATEWAY_MAC } from "./ownership.ts";
@@ -21,7 +23,6 @@ import {
   readStandIns,
 } from "./pipeline/host-access.ts";
 import { cookieOf, FixedPort } from "./pipeline/layout.ts";
-import { PlannedSide, type PlanOutcome, refusedPorts } from "./planned-side.ts";
 import { StandIns } from "./stand-ins.ts";
 import type { GatewayRow } from "./tables/gateways.ts";
 import { DEFAULT_MTU } from "./tables/links.ts";
@@ -35,7 +36,7 @@ interface AccessDependencies {
 }
 
 /** An endpoint whose ports can be published. */
-interface Publisher extends PublishedPorts {
+interface Publisher extends MemberPorts {
   readonly wired: WiredNetwork;
   readonly address: IpAddress;
   readonly gateway: IpAddress;
@@ -51,7 +52,7 @@ interface Served extends Publisher {
  * The way from this machine to published ports of networks behind its uplink: one port of the machine's own among its containers, there
  * while any of them publishes.
  */
-export class HostAccess extends PlannedSide {
+export class HostAccess extends PlannedSide<MemberPorts> {
   readonly #dependencies: AccessDependencies;
   readonly #settings: OvsSettings;
   readonly #rows: Contributions<FlowRow>;
@@ -106,7 +107,7 @@ export class HostAccess extends PlannedSide {
   }
 
   /** Or the reason why its ports cannot be published. */
-  #choose(published: PublishedPorts): Publisher | string {
+  #choose(published: MemberPorts): Publisher | string {
     const { member, network, ports } = published;
     const wired = this.networks.get(network);
     if (wired === undefined) return `network ${network} is not known here`;

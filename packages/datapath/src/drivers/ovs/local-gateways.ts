@@ -2,16 +2,16 @@ import { Cidr } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { RowStatus } from "../../driver.ts";
+import type { Numbers } from "../../links/numbers.ts";
+import { MACHINE_RULES } from "../../machine/machine-side.ts";
+import { PlannedSide, type PlanOutcome, refusedPorts } from "../../machine/planned-side.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { gatewayRules } from "./firewall.ts";
-import type { FlowPlan } from "./flow-plan.ts";
-import { MACHINE_RULES } from "./machine-side.ts";
+import type { FlowPlan, MemberPorts } from "./flow-plan.ts";
 import { networkNumber } from "./network-party.ts";
-import type { Numbers } from "./numbers.ts";
 import type { OvsSettings } from "./options.ts";
 import { GATEWAY_MAC } from "./ownership.ts";
-import { PlannedSide, type PlanOutcome, refusedPorts } from "./planned-side.ts";
 import type { GatewayRow } from "./tables/gateways.ts";
 
 interface GatewayDependencies {
@@ -23,7 +23,7 @@ interface GatewayDependencies {
 }
 
 /** This machine as the gateway of its local networks. */
-export class LocalGateways extends PlannedSide {
+export class LocalGateways extends PlannedSide<MemberPorts> {
   readonly #dependencies: GatewayDependencies;
   readonly #settings: OvsSettings;
   readonly #served = new Map<string, number>();

@@ -5,6 +5,7 @@ import { connectOpenFlow } from "@holdfast/openflow";
 import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OpenVSwitch } from "@holdfast/ovsdb";
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
+import { withCleanup } from "../../machine/with-cleanup.ts";
 import { createOvsDriver } from "./driver.ts";
 import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
 
@@ -54,16 +55,6 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
   );
   const opened = undo.move();
   return withCleanup(driver, () => opened.disposeAsync());
-}
-
-/** The same driver, which closes what was opened for it, too. */
-function withCleanup(driver: DatapathDriver, cleanup: () => Promise<void>): DatapathDriver {
-  const close = driver.close.bind(driver);
-  driver.close = async () => {
-    await close();
-    await cleanup();
-  };
-  return driver;
 }
 
 /** ovs-vswitchd lists `system` whether or not the kernel has the module, so that is looked up. */

@@ -1,5 +1,5 @@
 import type { WiredNetwork } from "@holdfast/model";
-import type { RowStatus } from "../../driver.ts";
+import type { RowStatus } from "../driver.ts";
 import type { MachineSide, PublishedPorts } from "./machine-side.ts";
 
 /** What one plan has come to. */
@@ -11,10 +11,10 @@ export interface PlanOutcome {
 }
 
 /** Keeps what is desired of the machine, and has it planned as a whole: not before it is complete, and once for all changes of a turn. */
-export abstract class PlannedSide implements MachineSide {
+export abstract class PlannedSide<Published extends PublishedPorts> implements MachineSide<Published> {
   protected readonly networks = new Map<string, WiredNetwork>();
   /** By endpoint. */
-  protected readonly ports = new Map<string, PublishedPorts>();
+  protected readonly ports = new Map<string, Published>();
   #refused: readonly RowStatus[] = [];
   #complete = false;
   #planned = false;
@@ -35,7 +35,7 @@ export abstract class PlannedSide implements MachineSide {
     if (this.networks.delete(id)) this.#planSoon();
   }
 
-  async setPorts(endpoint: string, published: PublishedPorts | undefined, signal: AbortSignal): Promise<void> {
+  async setPorts(endpoint: string, published: Published | undefined, signal: AbortSignal): Promise<void> {
     if (published === undefined && !this.ports.has(endpoint)) return;
     if (published === undefined) this.ports.delete(endpoint);
     else this.ports.set(endpoint, published);

@@ -1,0 +1,178 @@
+import { type Clock, HoldfastError, type Logger } from "@holdfast/core";
+import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { Kernel } from "@holdfast/netlink";
+import type {
+  AddressConflict,
+  AddressQuestion,
+  AttachedPort,
+  DatapathDriver,
+  EndpointWiring,
+  PortEvent,
+  RowStatus,
+  WiredInterface,
+} from "../../driver.ts";
+import { firstOfEachFamily } from "../../links/first-addresses.ts";
+import type { HostTools } from "../../machine/host-tools.ts";
+import { type Attachment, Attachments } from "./attachments.ts";
+import { Ground } from "./ground.ts";
+import { createLinkNames, type KernelDriverOptions } from "./options.ts";
+import { localRoutes, remoteRoutes } from "./tables/routes.ts";
+
+export interface KernelDriverDependencies {
+  readonly kernel: Kernel;
+  readonly host: HostTools;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/**
+ * Routes packets to endpoints with the plain kernel. See DESIGN.md of this package.
+ *
+ * Resolves when it is known what an earlier run has left.
+ *
+ * @throws the signal's reason; HoldfastError when the kernel cannot be read.
+ */
+export async function createKernelDriver(
+  dependencies: KernelDriverDependencies,
+  options: KernelDriverOptions,
+  signal: AbortSignal,
+): Promise<DatapathDriver> {
+  signal.throwIfAborted();
+  const ground = new Ground(dependencies, createLinkNames(options));
+  try {
+    await ground.recover();
+  } catch (error) {
+    await ground.close();
+    throw error;
+  }
+  return new KernelDriver(ground);
+}
+
+class KernelDriver implements DatapathDriver {
+  readonly #ground: Ground;
+  readonly #attachments: Attachments;
+  readonly #networks = new Map<string, WiredNetwork>();
+
+  constructor(ground: Ground) {
+    this.#ground = ground;
+    this.#attachments = new Attachments(ground);
+  }
+
+  setNetwork(network: WiredNetwork): void {
+    this.#networks.set(network.id, network);
+    this.#ground.side.setNetwork(network);
+  }
+
+  removeNetwork(id: string): void {
+    this.#networks.delete(id);
+    this.#ground.side.removeNetwork(id);
+    if (this.#ground.isComplete && this.#networks.size === 0) this.#ground.lower();
+  }
+
+  setRemote(remote: RemoteEndpoint): void {
+    this.#ground.places.replace(`remote ${remote.id}`, remoteRoutes(remote), 2 * remote.epoch);
+  }
+
+  removeRemote(id: string): void {
+    this.#ground.places.remove(`remote ${id}`);
+  }
+
+  async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
+    signal.throwIfAborted();
+    const network = this.#routable(wiring);
+    const before = this.#attachments.get(wiring.id);
+    const attachment = before ?? this.#attachments.begin(wiring, network);
+    attachment.wiring = wiring;
+    try {
+      const row = await attachment.row;
+      await this.#wire(attachment, signal);
+      return { hostInterface: row.name, containerInterface: row.peer, mtu: network.mtu };
+    } catch (error) {
+      if (before === undefined && this.#attachments.get(wiring.id) === attachment) {
+        await this.#attachments.giveUp(wiring.id);
+      }
+      throw error;
+    }
+  }
+
+  async detach(endpointId: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await this.#attachments.end(endpointId, signal);
+  }
+
+  /** Nobody is to be told: routes say where an endpoint is, and the machine knows its MAC. */
+  async announce(endpointId: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (this.#attachments.get(endpointId) !== undefined) return;
+    throw new HoldfastError("not_found", `endpoint ${endpointId} is not attached here`);
+  }
+
+  async probe({ network }: AddressQuestion): Promise<readonly AddressConflict[]> {
+    throw new HoldfastError("unavailable", `nobody outside can be asked for addresses of network ${network}: it is routed`);
+  }
+
+  async synced(signal: AbortSignal): Promise<void> {
+    if (this.#networks.size > 0) this.#ground.raise();
+    await this.#ground.complete(signal);
+    this.#attachments.forgetUnclaimed();
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<PortEvent> {
+    return this.#ground.watch.watch(AbortSignal.any([signal, this.#ground.closing]));
+  }
+
+  async inventory(signal: AbortSignal): Promise<readonly WiredInterface[]> {
+    signal.throwIfAborted();
+    return await this.#attachments.inventory();
+  }
+
+  status(): readonly RowStatus[] {
+    return [...this.#ground.reconciler.status(), ...this.#ground.side.status()];
+  }
+
+  async close(): Promise<void> {
+    await this.#ground.close();
+  }
+
+  #routable({ id, network: networkId }: EndpointWiring): WiredNetwork {
+    const network = this.#networks.get(networkId);
+    if (network === undefined) {
+      throw new HoldfastError("not_found", `endpoint ${id} is in network ${networkId}, which is not known here`);
+    }
+    const conflict = this.#ground.side.conflict(network);
+    if (conflict !== undefined) throw new HoldfastError("conflict", `endpoint ${id} is not attached: ${conflict}`);
+    return network;
+  }
+
+  /** Everything at once; what needs the link waits for it by itself. */
+  async #wire(attachment: Attachment, signal: AbortSignal): Promise<void> {
+    const { wiring } = attachment;
+    const row = await attachment.row;
+    if (this.#attachments.get(wiring.id) !== attachment) {
+      throw new HoldfastError("conflict", `endpoint ${wiring.id} was detached while it was attached`);
+    }
+    const { veths, places, routes, side } = this.#ground;
+    this.#ground.watch.add(row.name, wiring.id);
+    const raised = this.#ground.raise();
+    veths.set(row);
+    // Of two nodes that both claim an endpoint of the same epoch, this one has it before its eyes.
+    const touched = places.replace(wiring.id, localRoutes(wiring, row.name), 2 * wiring.epoch + 1);
+    const known = this.#attachments.setNeighbours(attachment, row.name);
+    await Promise.all([
+      raised(signal),
+      veths.settled([row.name], signal),
+      routes.settled(touched, signal),
+      known(signal),
+      side.setPorts(wiring.id, publishedPorts(wiring), signal),
+    ]);
+    this.#attachments.wired(attachment, row);
+  }
+}
+
+function publishedPorts({ network, addresses, ports }: EndpointWiring) {
+  if (ports.length === 0) return undefined;
+  return {
+    network,
+    ports: ports.flatMap((port) => firstOfEachFamily(addresses).map((address) => ({ ...port, address }))),
+  };
+}

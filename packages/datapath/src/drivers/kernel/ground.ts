@@ -1,0 +1,155 @@
+import { HoldfastError, type Logger } from "@holdfast/core";
+import type { InterfaceAddress, Kernel, KernelEvent, Neighbour } from "@holdfast/netlink";
+import { readAlias } from "../../links/link-alias.ts";
+import { linksByName } from "../../links/links-by-name.ts";
+import { Numbers } from "../../links/numbers.ts";
+import { PortWatch } from "../../links/port-watch.ts";
+import { firewallTable } from "../../machine/firewall-table.ts";
+import type { RuleSet } from "../../machine/rule-set.ts";
+import { Contributions } from "../../reconcile/contributions.ts";
+import type { ObservedTable } from "../../reconcile/observed-table.ts";
+import { Reconciler } from "../../reconcile/reconciler.ts";
+import type { Table } from "../../reconcile/table.ts";
+import type { KernelDriverDependencies } from "./driver.ts";
+import { guardRules } from "./guard.ts";
+import type { LinkNames } from "./options.ts";
+import { RoutedSide } from "./routed-side.ts";
+import { GATEWAY_ROW, gatewayTable } from "./tables/gateways.ts";
+import { neighbourTable } from "./tables/neighbours.ts";
+import { type RouteRow, routeRow, routeTable } from "./tables/routes.ts";
+import { type VethRow, vethTable } from "./tables/veths.ts";
+
+/** What the driver stands on: its tables with what brings the kernel to them, and what it hears of the kernel. */
+export class Ground {
+  readonly kernel: Kernel;
+  readonly logger: Logger;
+  readonly names: LinkNames;
+  readonly numbers = new Numbers({ first: 1, last: 999_999_999 });
+  readonly watch = new PortWatch();
+  readonly reconciler: Reconciler;
+  readonly veths: Table<VethRow>;
+  readonly routes: Table<RouteRow>;
+  readonly neighbours: Table<Neighbour>;
+  /** Which of several places of an address counts: while an endpoint moves, two nodes say that they have it. */
+  readonly places: Contributions<RouteRow>;
+  readonly side: RoutedSide;
+  /** Names of links by endpoint that an earlier run has attached and nobody has attached again yet. */
+  readonly unclaimed = new Map<string, string>();
+  /** Names of links that may be made. */
+  readonly creatable = new Set<string>();
+  readonly routesOfKernel: ObservedTable<RouteRow>;
+  readonly #neighboursOfKernel: ObservedTable<Neighbour>;
+  readonly #gatewaysOfKernel: ObservedTable<InterfaceAddress>;
+  readonly #gateways: Table<InterfaceAddress>;
+  readonly #firewall: Table<RuleSet>;
+  readonly #guard: RuleSet;
+  readonly #closing = new AbortController();
+  readonly #jobs: Promise<void>[] = [];
+  #complete = false;
+
+  constructor({ kernel, host, clock, logger }: KernelDriverDependencies, names: LinkNames) {
+    this.kernel = kernel;
+    this.names = names;
+    this.logger = logger.child({ component: "datapath" });
+    this.reconciler = new Reconciler({ clock, logger });
+    const mayCreate = ({ name }: VethRow): boolean => this.creatable.has(name);
+    this.routesOfKernel = routeTable(kernel, names);
+    this.#neighboursOfKernel = neighbourTable(kernel, names);
+    this.#gatewaysOfKernel = gatewayTable(kernel);
+    this.veths = this.reconciler.table(vethTable({ kernel, host, mayCreate }, names));
+    this.#gateways = this.reconciler.table(this.#gatewaysOfKernel.definition);
+    this.routes = this.reconciler.table(this.routesOfKernel.definition);
+    this.neighbours = this.reconciler.table(this.#neighboursOfKernel.definition);
+    this.#firewall = this.reconciler.table(firewallTable(host));
+    this.#guard = guardRules(names.linkPrefix);
+    this.places = new Contributions(this.routes);
+    this.side = new RoutedSide(this.#firewall, names.linkPrefix);
+  }
+
+  /** Ends when the driver is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** The desired state is complete. */
+  get isComplete(): boolean {
+    return this.#complete;
+  }
+
+  /** Reads what an earlier run has left, and follows the kernel from then on. */
+  async recover(): Promise<void> {
+    // First: what happens while it is read is heard, too.
+    const events = this.kernel.watch(this.#closing.signal);
+    await this.#observe();
+    for (const { name, alias } of await this.kernel.listLinks()) {
+      const number = this.names.linkNumber(name);
+      const owner = readAlias(alias);
+      if (number === undefined) continue;
+      this.numbers.reserve(number);
+      if (owner?.kind === "endpoint") this.unclaimed.set(owner.endpoint, name);
+    }
+    this.#jobs.push(this.#follow(events));
+  }
+
+  /** What every endpoint's link needs of the machine. Gives what waits for it to be in force. */
+  raise(): (signal: AbortSignal) => Promise<void> {
+    this.#firewall.set(this.#guard);
+    this.#gateways.set(GATEWAY_ROW);
+    return async (signal) => {
+      await Promise.all([
+        this.#firewall.settled([this.#guard.name], signal),
+        this.#gateways.settled([GATEWAY_ROW.address], signal),
+      ]);
+    };
+  }
+
+  /** No network is left: the machine keeps nothing for endpoints. */
+  lower(): void {
+    this.#firewall.delete(this.#guard.name);
+    this.#gateways.delete(GATEWAY_ROW.address);
+  }
+
+  /** Removes what is ours and not desired. */
+  async complete(signal: AbortSignal): Promise<void> {
+    this.#complete = true;
+    this.side.complete();
+    await this.reconciler.synced(signal);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new HoldfastError("unavailable", "the data path driver was closed"));
+    await this.reconciler.close();
+    await Promise.all(this.#jobs);
+  }
+
+  async #observe(): Promise<void> {
+    await Promise.all(
+      [this.routesOfKernel, this.#neighboursOfKernel, this.#gatewaysOfKernel].map((table) => table.observe()),
+    );
+    this.watch.list(await linksByName(this.kernel));
+  }
+
+  async #follow(events: AsyncIterable<KernelEvent>): Promise<void> {
+    for await (const event of events) {
+      this.watch.see(event);
+      this.#repair(event);
+      if (event.kind !== "overrun") continue;
+      await this.#observe();
+      this.reconciler.refresh("veths", "gateways", "routes", "neighbours");
+    }
+  }
+
+  /** Somebody else has removed something of ours. */
+  #repair(event: KernelEvent): void {
+    if (event.kind === "route" && event.gone) {
+      const row = routeRow(event.route, this.names);
+      if (row !== undefined && this.routesOfKernel.lost(row)) this.reconciler.refresh("routes");
+    }
+    if (event.kind === "neighbour" && event.gone && this.#neighboursOfKernel.lost(event.neighbour)) {
+      this.reconciler.refresh("neighbours");
+    }
+    if (event.kind === "address" && event.gone && event.address.link === GATEWAY_ROW.link) {
+      if (this.#gatewaysOfKernel.lost(event.address)) this.reconciler.refresh("gateways");
+    }
+  }
+}

@@ -1,0 +1,75 @@
+import { HoldfastError, type MacAddress } from "@holdfast/core";
+import type { Kernel } from "@holdfast/netlink";
+import { endpointAlias, readAlias } from "../../../links/link-alias.ts";
+import type { HostTools } from "../../../machine/host-tools.ts";
+import type { TableDefinition } from "../../../reconcile/operations.ts";
+import { GATEWAY } from "../gateway.ts";
+import type { LinkNames } from "../options.ts";
+
+/** A veth of one endpoint. Its alias says whose it is. */
+export interface VethRow {
+  readonly name: string;
+  readonly peer: string;
+  readonly endpoint: string;
+  readonly mac: MacAddress;
+  /** Bytes, when it is made: what the sandbox has got is its own. */
+  readonly mtu: number;
+}
+
+interface VethDependencies {
+  readonly kernel: Kernel;
+  readonly host: HostTools;
+  /** Whether the interface may be made: one that has vanished is never made again, nobody would have the new one. */
+  readonly mayCreate: (row: VethRow) => boolean;
+}
+
+export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: LinkNames): TableDefinition<VethRow> {
+  const create = async ({ name, peer, endpoint, mac, mtu }: VethRow): Promise<void> => {
+    const alias = endpointAlias(endpoint);
+    await kernel.createVeth({ name, peer, peerMac: mac, mtu, alias, up: true });
+    try {
+      // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
+      await host.setSysctl(`net.ipv4.conf.${name}.rp_filter`, "1");
+      // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
+      await host.setSysctl(`net.ipv4.conf.${name}.route_localnet`, "1");
+      await ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0"));
+      await ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 }));
+    } catch (error) {
+      await kernel.deleteLink(name);
+      throw error;
+    }
+  };
+  return {
+    name: "veths",
+    key: (row) => row.name,
+    same: (a, b) => a.endpoint === b.endpoint && a.mac === b.mac,
+    operations: {
+      async update(rows) {
+        for (const row of rows) {
+          const link = await kernel.getLink(row.name);
+          if (link !== undefined) continue;
+          if (!mayCreate(row)) {
+            const text = `interface ${row.name} of endpoint ${row.endpoint} is gone; detach the endpoint`;
+            throw new HoldfastError("not_found", text);
+          }
+          await create(row);
+        }
+      },
+      async remove(rows) {
+        await Promise.all(rows.map(({ name }) => kernel.deleteLink(name)));
+      },
+      async prune(desired) {
+        const wanted = new Set(desired.map(({ name }) => name));
+        const ours = (await kernel.listLinks()).filter(
+          ({ name, alias }) => names.linkNumber(name) !== undefined && readAlias(alias) !== undefined,
+        );
+        await Promise.all(ours.filter(({ name }) => !wanted.has(name)).map(({ name }) => kernel.deleteLink(name)));
+      },
+    },
+  };
+}
+
+/** A kernel without IPv6 has no such settings and takes no such address; endpoints with IPv6 addresses are refused by their routes. */
+async function ignoringAbsence(step: Promise<void>): Promise<void> {
+  await step.catch(() => undefined);
+}

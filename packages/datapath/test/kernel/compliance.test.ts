@@ -1,0 +1,15 @@
+import { driverCompliance } from "../../src/testing/driver-compliance.ts";
+import { TENANTS_NETWORKS } from "../../src/testing/parties.ts";
+import { Machine } from "./machine.ts";
+
+const { first, other } = TENANTS_NETWORKS;
+
+driverCompliance("the plain kernel", { networks: { first, other } }, async () => {
+  const machine = await Machine.start();
+  return {
+    kernel: machine.kernel,
+    open: () => machine.open(),
+    openings: async () => (await machine.rules()).match(/elements = \{ tcp[^}]*\}/g) ?? [],
+    [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose](),
+  };
+});
