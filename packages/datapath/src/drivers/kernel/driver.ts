@@ -108,7 +108,10 @@ class KernelDriver implements DatapathDriver {
   }
 
   async probe({ network }: AddressQuestion): Promise<readonly AddressConflict[]> {
-    throw new HoldfastError("unavailable", `nobody outside can be asked for addresses of network ${network}: it is routed`);
+    throw new HoldfastError(
+      "unavailable",
+      `nobody outside can be asked for addresses of network ${network}: it is routed`,
+    );
   }
 
   async synced(signal: AbortSignal): Promise<void> {
