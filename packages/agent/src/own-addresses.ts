@@ -6,7 +6,7 @@ import { mayGive } from "./held-block.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { Reporter } from "./reporter.ts";
 
-/** Addresses that this node gives by itself, from its blocks, whether a controller answers or not (decision 0006). */
+/** Addresses that this node gives by itself, from its blocks, whether a controller answers or not (decision 0007). */
 export interface OwnAddresses {
   /** Whether the request is for an address of a block of this node. */
   covers(request: ReserveRequest): boolean;

@@ -10,7 +10,9 @@ import type { OvsdbClient, RowChange } from "./ovsdb.ts";
 import { type FakeOvsdbOptions, type FakeOvsdbServer, startFakeOvsdbServer } from "./testing/fake-ovsdb-server.ts";
 import { FAKE_SCHEMA } from "./testing/fake-schema.ts";
 
-const soon = (): AbortSignal => AbortSignal.timeout(4000);
+/** What is waited for comes in milliseconds, or after long on a machine that has something else to do; never is what has to be told from it. */
+const soon = (): AbortSignal => AbortSignal.timeout(50_000);
+const PATIENCE = { timeout: 60_000 };
 
 async function connect(path: string, options: Partial<OvsdbOptions> = {}): Promise<OvsdbClient> {
   const defaults = { database: "Open_vSwitch", monitors: OPEN_VSWITCH_MONITORS, signal: soon() };
@@ -66,7 +68,7 @@ const nextCfg = (kind: string, value: number): unknown => ({
   Open_vSwitch: { [ROOT]: { [kind]: { next_cfg: value } } },
 });
 
-describe("a client of an OVSDB server", () => {
+describe("a client of an OVSDB server", PATIENCE, () => {
   test("waits for a server that is not there yet", async () => {
     const path = `\0hf-ovsdb-${randomUUID()}`;
     const connecting = connect(path);

@@ -10,7 +10,10 @@ import { commit, put } from "./testing/store-operations.ts";
 
 const START = { survives: "power-loss", keepRevisions: 100 } as const;
 
-describe("a thread of its own for the records", () => {
+/** A thread starts in a tenth of a second, and in many on a machine that has something else to do. */
+const PATIENCE = { timeout: 60_000 };
+
+describe("a thread of its own for the records", PATIENCE, () => {
   test("what hinders it from opening is told here, with the remedy", async () => {
     using folder = disposable();
     const path = join(folder.path, "absent", "store.db");

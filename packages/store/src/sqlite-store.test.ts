@@ -9,7 +9,7 @@ import { scratchFolder } from "./testing/scratch-folder.ts";
 describe.each([
   { name: "the SQLite store", thread: "this", programs: 50 },
   { name: "the SQLite store in a thread of its own", thread: "own", programs: 10 },
-] as const)("$name", ({ name, thread, programs }) => {
+] as const)("$name", { timeout: 60_000 }, ({ name, thread, programs }) => {
   storeCompliance(
     name,
     async () => {

@@ -57,15 +57,20 @@ function print(what: string, figure: string): void {
   process.stdout.write(`${what.padEnd(36)} ${figure}\n`);
 }
 
-const scratch = scratchFolder();
-try {
-  const path = join(scratch.path, "store.db");
-  const store = await openSqliteStore({ clock: systemClock, logger: silentLogger }, { path });
-  await measure("sqlite", store);
+async function measureFile(name: string, path: string, thread: "this" | "own"): Promise<void> {
+  const open = () => openSqliteStore({ clock: systemClock, logger: silentLogger }, { path, thread });
+  const store = await open();
+  await measure(name, store);
   await store.close();
   const start = performance.now();
-  await (await openSqliteStore({ clock: systemClock, logger: silentLogger }, { path })).close();
-  print("sqlite, opening 140,000 entries", `${(performance.now() - start).toFixed(0)} ms`);
+  await (await open()).close();
+  print(`${name}, opening 140,000 entries`, `${(performance.now() - start).toFixed(0)} ms`);
+}
+
+const scratch = scratchFolder();
+try {
+  await measureFile("sqlite", join(scratch.path, "store.db"), "this");
+  await measureFile("with a thread", join(scratch.path, "threaded.db"), "own");
   await measure("memory", openMemoryStore({ clock: systemClock }));
 } finally {
   scratch.remove();
