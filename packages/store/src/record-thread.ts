@@ -68,10 +68,12 @@ export async function recordThread(start: ThreadStart, program = PROGRAM): Promi
     }
   }
 
-  const opened = await whenOpened(worker);
+  // What a thread says last and its end may be told in one turn: who listens for the end only then waits for ever.
+  const exited = once(worker, "exit").then(() => undefined);
+  const opened = await whenOpened(worker, exited, start.path);
   worker.on("message", hear);
   worker.on("error", (error) => end(lost(start.path, errorText(error))));
-  worker.on("exit", () => end(lost(start.path, "it ended")));
+  void exited.catch(() => undefined).then(() => end(lost(start.path, "it ended")));
   return {
     opened,
     handOver: HAND_OVER,
@@ -86,17 +88,18 @@ export async function recordThread(start: ThreadStart, program = PROGRAM): Promi
     },
     async close() {
       if (ended.signal.aborted) return;
-      const exited = once(worker, "exit");
       worker.postMessage({ kind: "close" } satisfies Question);
       await exited;
     },
   };
 }
 
-async function whenOpened(worker: Worker): Promise<OpenedRecords> {
-  const [answer] = (await once(worker, "message")) as [Answer];
-  if (answer.kind === "opened") return answer.records;
-  await once(worker, "exit");
+async function whenOpened(worker: Worker, exited: Promise<undefined>, path: string): Promise<OpenedRecords> {
+  const said = once(worker, "message").then(([first]) => first as Answer);
+  const answer = await Promise.race([said, exited]);
+  if (answer?.kind === "opened") return answer.records;
+  await exited;
+  if (answer === undefined) throw lost(path, "it ended");
   throw answer.kind === "not-opened" ? arrived(answer.error) : new TypeError("bug: answered before it opened");
 }
 
