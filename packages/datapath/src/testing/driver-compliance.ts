@@ -136,6 +136,19 @@ export function driverCompliance(
         await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
       });
 
+      test("that nobody waited for, and attach again leave one interface", async () => {
+        await driver.attach(a, signal);
+        const caller = new AbortController();
+        const first = driver.detach("a", caller.signal);
+        caller.abort(new TypeError("gave up"));
+        await first.catch(() => undefined);
+        const port = await driver.attach(a, signal);
+        const own = async () =>
+          (await machine.kernel.listLinks()).flatMap(({ name, alias }) => (alias?.endsWith(" a") ? [name] : []));
+        await expect.poll(own, { timeout: 5000 }).toEqual([port.hostInterface]);
+        expect((await driver.inventory(signal)).map((each) => each.interface)).toEqual([port.hostInterface]);
+      });
+
       test("and attach again give a working interface", async () => {
         await driver.attach(a, signal);
         await driver.detach("a", signal);

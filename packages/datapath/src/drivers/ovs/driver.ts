@@ -187,7 +187,9 @@ class OvsDriver implements DatapathDriver {
   }
 
   #begin(wiring: EndpointWiring, signal: AbortSignal): Attachment {
+    const leaving = this.#leaving.get(wiring.id);
     this.#leaving.delete(wiring.id);
+    if (leaving !== undefined) this.#abandon(leaving);
     const attachment: Attachment = { wiring, link: this.#findLink(wiring.id, signal) };
     this.#attachments.set(wiring.id, attachment);
     return attachment;
@@ -243,6 +245,21 @@ class OvsDriver implements DatapathDriver {
     ]);
     if (this.#leaving.get(id) === leaving) this.#leaving.delete(id);
     if (row !== undefined) this.#discard(leaving.attachment, row);
+  }
+
+  /** Nobody waits for it any more. Its link may be somebody else's only when no flow of it is left. */
+  #abandon({ attachment, flows }: Leaving): void {
+    const gone = async (): Promise<void> => {
+      const row = await attachment.link;
+      await this.#parts.flows.settled(flows, this.#foundation.closing);
+      this.#discard(attachment, row);
+    };
+    gone().catch((error: unknown) => {
+      this.#foundation.logger.debug("link stays until the next start", {
+        endpoint: attachment.wiring.id,
+        error: errorText(error),
+      });
+    });
   }
 
   #discard(attachment: Attachment, row: LinkRow): void {
