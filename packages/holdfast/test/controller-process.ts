@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -26,8 +26,8 @@ export class ControllerProcess implements AsyncDisposable {
   }
 
   /** Resolves when it answers requests. */
-  async start(): Promise<void> {
-    const flags = ["--listen", `127.0.0.1:${this.#port}`, "--data", this.data, "--log-level", "error"];
+  async start(more: readonly string[] = []): Promise<void> {
+    const flags = ["--listen", `127.0.0.1:${this.#port}`, "--data", this.data, "--log-level", "error", ...more];
     const child = spawn(PROGRAM, ["controller", ...flags], {
       stdio: ["ignore", "ignore", "inherit", "pipe"],
       env: { ...process.env, HOLDFAST_READY_FD: "3" },
@@ -40,6 +40,12 @@ export class ControllerProcess implements AsyncDisposable {
     });
     ended.catch(() => undefined);
     await Promise.race([once(ready, "data"), ended]);
+  }
+
+  /** Memory that it has resident, in MiB. */
+  get residentMib(): number {
+    const status = readFileSync(`/proc/${this.#child?.pid}/status`, "utf8");
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
   }
 
   /** At once, in the middle of whatever it does. */

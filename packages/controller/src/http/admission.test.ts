@@ -135,6 +135,31 @@ describe("admission", () => {
     await expect.poll(status).toBe(200);
   });
 
+  test("large requests are worked on a few at a time, by what they weigh together", async () => {
+    await using server = await withTenants({ requestsAtOnce: "128", requestsWaiting: "64" });
+    const bulk = `${server.base}/v1/tenants/flood/networks/web/bulk/claims`;
+    const send = (headers: Record<string, string | number>) => {
+      const sent = request(bulk, { method: "POST", headers: { "content-type": "application/json", ...headers } });
+      sent.on("error", () => {});
+      sent.write('{"items":');
+      return sent;
+    };
+    const MEBIBYTE = 1024 * 1024;
+    const all = Array.from({ length: 20 }, () => send({ "content-length": 8 * MEBIBYTE }));
+    const metrics = async () => (await server.call("GET", "/metrics")).text;
+    await expect.poll(metrics).toContain('requests{state="waiting"} 16');
+    expect(await metrics()).toContain('requests{state="working"} 4');
+    // Of what does not say how large it is, any may be the largest.
+    for (const sent of all.splice(0)) sent.destroy();
+    await expect.poll(metrics).toContain('requests{state="working"} 0');
+    all.push(...Array.from({ length: 5 }, () => send({ "transfer-encoding": "chunked" })));
+    await expect.poll(metrics).toContain('requests{state="waiting"} 3');
+    for (const sent of all) sent.destroy();
+    await expect.poll(metrics).toContain('requests{state="working"} 0');
+    const items = Array.from({ length: 20 }, (_, index) => ({ identity: `i${index}` }));
+    expect((await server.call("POST", bulk.slice(server.base.length), { items })).json).toMatchObject({ done: 20 });
+  });
+
   test("what is refused before its handler leaves no place taken", async () => {
     await using server = await withTenants({ requestsAtOnce: "1", requestsWaiting: "0" });
     for (const body of ["{", "[]", '{"identity":7}']) {

@@ -1,6 +1,7 @@
 import { type Clock, HoldfastError, isHoldfastError } from "@holdfast/core";
 import type { Route } from "@holdfast/model";
 import type { FastifyReply, FastifyRequest } from "fastify";
+import { BODY_LIMIT_BYTES } from "./errors.ts";
 import type { FairQueue } from "./fair-queue.ts";
 
 /** A request's place at work. */
@@ -27,6 +28,8 @@ export type Admit = (request: FastifyRequest, reply: FastifyReply, done: (error?
 
 export interface AdmissionDependencies {
   readonly queue: FairQueue;
+  /** How many requests may be at work at once. */
+  readonly atOnce: number;
   /** Whether there is such a tenant: others share one line, so that made-up names cost nothing. */
   readonly isTenant: (name: string) => boolean;
   readonly clock: Clock;
@@ -40,12 +43,15 @@ export interface AdmissionDependencies {
  */
 const PATIENCE_MILLISECONDS = 500;
 
+/** Of bodies that are at work together, when they are large; each costs some ten times as much memory until it is answered. */
+const LARGE_BODIES_BYTES = 32 * BODY_LIMIT_BYTES;
+
 /**
  * What stands before the requests of each operation. Undefined: nothing, for what agents send and follow, so that no tenant can keep them
  * waiting, and for streams and long polls, which wait without working.
  */
 export function createAdmission(dependencies: AdmissionDependencies): (route: Route) => Admit | undefined {
-  const { queue, isTenant, clock, stopping } = dependencies;
+  const { queue, atOnce, isTenant, clock, stopping } = dependencies;
   /** Those that have a place and not their whole body. */
   const receiving = new Set<Receiver>();
   let looking = false;
@@ -70,20 +76,32 @@ export function createAdmission(dependencies: AdmissionDependencies): (route: Ro
       });
   }
 
+  /** Places that a request takes: one, unless it is larger than most operations allow. */
+  function weightOf({ headers, routeOptions }: FastifyRequest): number {
+    const { bodyLimit } = routeOptions;
+    const given = headers["content-length"];
+    // What does not say how large it is may be as large as may be.
+    const bytes = given === undefined && headers["transfer-encoding"] !== undefined ? bodyLimit : Number(given ?? 0);
+    return bytes <= BODY_LIMIT_BYTES ? 1 : Math.ceil((Math.min(bytes, bodyLimit) * atOnce) / LARGE_BODIES_BYTES);
+  }
+
   const admit: Admit = (request, reply, done) => {
     const given = tenantOf(request);
     const tenant = given !== undefined && isTenant(given) ? given : "";
+    const weight = weightOf(request);
+    const begin = (): void => {
+      const receiver = receiverIn(queue, receiving, { tenant, weight, isGone: () => reply.raw.destroyed });
+      request.place = receiver;
+      if (reply.raw.destroyed) {
+        receiver.leave();
+        done(goneError());
+        return;
+      }
+      reply.raw.once("close", receiver.leaveUnlessBegun);
+      done();
+    };
     try {
-      queue.enter(tenant, () => {
-        const receiver = receiverIn(queue, receiving, { tenant, isGone: () => reply.raw.destroyed });
-        request.place = receiver;
-        if (reply.raw.destroyed) {
-          receiver.leave();
-          return done(goneError());
-        }
-        reply.raw.once("close", receiver.leaveUnlessBegun);
-        done();
-      });
+      queue.enter(tenant, begin, weight);
     } catch (error) {
       if (!isHoldfastError(error)) throw error;
       done(error);
@@ -104,7 +122,7 @@ interface Receiver extends Place {
 function receiverIn(
   queue: FairQueue,
   receiving: Set<Receiver>,
-  { tenant, isGone }: { readonly tenant: string; readonly isGone: () => boolean },
+  { tenant, weight, isGone }: { readonly tenant: string; readonly weight: number; readonly isGone: () => boolean },
 ): Receiver {
   let [begun, held] = [false, true];
 
@@ -112,17 +130,21 @@ function receiverIn(
     receiving.delete(receiver);
     if (!held) return;
     held = false;
-    queue.leave();
+    queue.leave(weight);
   }
 
   function anotherTurn(): Promise<void> {
     return new Promise((resolve, reject) => {
-      queue.enter(tenant, () => {
+      const proceed = (): void => {
         held = true;
-        if (!isGone()) return resolve();
+        if (!isGone()) {
+          resolve();
+          return;
+        }
         leave();
         reject(goneError());
-      });
+      };
+      queue.enter(tenant, proceed, weight);
     });
   }
 

@@ -40,6 +40,33 @@ describe("a fair queue", () => {
     expect(begun).toEqual(["flood", "quiet", "flood", "quiet", "flood", "quiet", "flood", "flood"]);
   });
 
+  test("lets who needs much room have it in turn, and nobody past it who needs little", async () => {
+    const { queue, begun } = queueOf({ atOnce: 4 });
+    const enter = (tenant: string, weight: number) =>
+      queue.enter(tenant, () => begun.push(`${tenant}${weight}`), weight);
+    enter("a", 3);
+    enter("b", 3);
+    enter("c", 1);
+    enter("d", 99);
+    expect([begun, queue.working, queue.waiting, queue.isFull]).toEqual([["a3"], 1, 3, true]);
+    queue.leave(3);
+    await turns();
+    expect(begun).toEqual(["a3", "b3", "c1"]);
+    queue.leave(1);
+    await turns();
+    expect([queue.working, queue.waiting]).toEqual([1, 1]);
+    queue.leave(3);
+    await turns();
+    // More than there is counts as all of it.
+    expect(begun.at(-1)).toBe("d99");
+    enter("a", 1);
+    expect(queue.waiting).toBe(1);
+    queue.leave(99);
+    await turns();
+    queue.leave(1);
+    expect([begun.at(-1), queue.working, queue.waiting, queue.isFull]).toEqual(["a1", 0, 0, false]);
+  });
+
   test("sends away who is one too many of its tenant, and nobody of another", async () => {
     const { begun, enter, refused } = queueOf({ mostWaiting: 3 });
     for (let index = 0; index < 5; index++) enter("flood");

@@ -15,15 +15,16 @@ export interface FairQueueOptions {
  */
 export interface FairQueue {
   /**
-   * Calls `begin` when it is the tenant's turn, at once when there is room. Each call is followed by one {@link leave}.
+   * Calls `begin` when it is the tenant's turn, at once when there is room. Each call is followed by one {@link leave} of the same weight.
    *
+   * @param weight how many places it takes; more than there are counts as all of them. Absent: 1.
    * @throws HoldfastError `too_many_requests` with `retryAfterSeconds` in the details.
    */
-  enter(tenant: string, begin: () => void): void;
-  leave(): void;
+  enter(tenant: string, begin: () => void, weight?: number): void;
+  leave(weight?: number): void;
   readonly working: number;
   readonly waiting: number;
-  /** Whether as many are at work as may be. */
+  /** Whether as many are at work as may be, or as the next one leaves room for. */
   readonly isFull: boolean;
 }
 
@@ -46,6 +47,34 @@ export function createFairQueue({ clock }: { readonly clock: Clock }, options: F
   const speed = new Speed(clock);
   let working = 0;
   let waiting = 0;
+  /** Places that are taken. */
+  let taken = 0;
+
+  const placesOf = (weight: number): number => Math.min(weight, atOnce);
+
+  function start(places: number): void {
+    working++;
+    taken += places;
+  }
+
+  /** Those whose turn it is, as far as there is room. Who needs much of it is not overtaken by who needs little. */
+  function startNext(): void {
+    for (;;) {
+      const next = queues.entries().next().value;
+      if (next === undefined) return;
+      const [tenant, line] = next;
+      const first = line.first;
+      if (first === undefined || taken + first.places > atOnce) return;
+      line.shift();
+      // To the end of the round, or out of it.
+      queues.delete(tenant);
+      if (line.length > 0) queues.set(tenant, line);
+      waiting--;
+      start(first.places);
+      // Not from here: who is done at once would have the next one begin inside of this one, and so on.
+      queueMicrotask(first.begin);
+    }
+  }
 
   /** Takes a token. @throws HoldfastError `too_many_requests` when there is none. */
   function checkRate(tenant: string): void {
@@ -64,44 +93,35 @@ export function createFairQueue({ clock }: { readonly clock: Clock }, options: F
     bucket.tokens--;
   }
 
-  function wait(tenant: string, begin: () => void): void {
+  function wait(tenant: string, waiter: Waiter): void {
     if (waiting === 0) speed.restart();
     const line = queues.get(tenant) ?? new Line();
     const seconds = ((line.length + 1) * Math.max(queues.size, 1)) / speed.perSecond();
     if (line.length >= mostWaiting || seconds > MOST_PATIENCE_SECONDS) {
       throw tooMany(tenant, `${line.length} of its requests wait already`, seconds);
     }
-    line.push(begin);
+    line.push(waiter);
     queues.set(tenant, line);
     waiting++;
   }
 
   return {
-    enter(tenant, begin) {
+    enter(tenant, begin, weight = 1) {
       if (rate > 0) checkRate(tenant);
-      if (working >= atOnce) {
-        wait(tenant, begin);
+      const places = placesOf(weight);
+      if (waiting > 0 || taken + places > atOnce) {
+        wait(tenant, { begin, places });
         return;
       }
-      working++;
+      start(places);
       begin();
     },
 
-    leave() {
+    leave(weight = 1) {
       speed.count();
-      const next = queues.entries().next().value;
-      if (next === undefined) {
-        working--;
-        return;
-      }
-      const [tenant, line] = next;
-      const begin = line.shift();
-      // To the end of the round, or out of it.
-      queues.delete(tenant);
-      if (line.length > 0) queues.set(tenant, line);
-      waiting--;
-      // Not from here: who is done at once would have the next one begin inside of this one, and so on.
-      if (begin !== undefined) queueMicrotask(begin);
+      working--;
+      taken -= placesOf(weight);
+      startNext();
     },
 
     get working() {
@@ -111,31 +131,39 @@ export function createFairQueue({ clock }: { readonly clock: Clock }, options: F
       return waiting;
     },
     get isFull() {
-      return working >= atOnce;
+      return waiting > 0 || taken >= atOnce;
     },
   };
 }
 
+interface Waiter {
+  readonly begin: () => void;
+  readonly places: number;
+}
+
 /** First in, first out, at a cost that does not grow with its length. */
 class Line {
-  #items: (() => void)[] = [];
+  #items: Waiter[] = [];
   #head = 0;
 
   get length(): number {
     return this.#items.length - this.#head;
   }
 
-  push(item: () => void): void {
+  get first(): Waiter | undefined {
+    return this.#items[this.#head];
+  }
+
+  push(item: Waiter): void {
     this.#items.push(item);
   }
 
-  shift(): (() => void) | undefined {
-    const item = this.#items[this.#head++];
+  shift(): void {
+    this.#head++;
     if (this.#head > 64 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
-    return item;
   }
 }
 
