@@ -9,6 +9,7 @@ import { createBlockAddresses } from "./block-addresses.ts";
 import { type BlockKeeper, createBlockKeeper } from "./block-keeper.ts";
 import { type Book, openBook } from "./book.ts";
 import { createEndpointChanges } from "./endpoint-changes.ts";
+import { createFirstUse } from "./first-use.ts";
 import { createInventories, type Inventories } from "./inventories.ts";
 import { createLiveness } from "./liveness.ts";
 import { infoOf } from "./local-endpoint.ts";
@@ -163,7 +164,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
   const ownAddresses = createOwnAddresses({ ...common, addresses, newId, given: () => blocks.look() }, node);
   const checkAccepted = () => liveness.checkAccepted();
   const reservations = createReservations({ ...common, ownAddresses, newId, checkAccepted }, node);
-  const attachments = createAttachments({ ...common, reservations }, node);
+  const attachments = createAttachments({ ...common, reservations, firstUse: createFirstUse(common, node) }, node);
   const sightings = createRuntimeSightings(dependencies);
   const inventories = createInventories(
     { ...common, sandboxes, sightings, nonce, awaited: () => reservations.awaited() },

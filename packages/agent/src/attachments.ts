@@ -4,6 +4,7 @@ import type { AttachedPort, DatapathDriver, EndpointWiring } from "@holdfast/dat
 import type { AttachedInterface, AttachRequest, WiredNetwork } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
+import type { FirstUse } from "./first-use.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Reservations } from "./reservations.ts";
@@ -25,6 +26,7 @@ export interface AttachmentsDependencies {
   readonly driver: DatapathDriver;
   readonly changes: EndpointChanges;
   readonly takedown: Takedown;
+  readonly firstUse: FirstUse;
   readonly reservations: Reservations;
   readonly reporter: Reporter;
   readonly turns: Turns;
@@ -36,7 +38,7 @@ export interface AttachmentsDependencies {
 const UNDO_LIMIT = 10_000;
 
 export function createAttachments(dependencies: AttachmentsDependencies, node: Name): Attachments {
-  const { book, driver, changes, takedown, reservations, reporter, turns, clock, logger } = dependencies;
+  const { book, driver, changes, takedown, firstUse, reservations, reporter, turns, clock, logger } = dependencies;
 
   async function attachInTurn(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface> {
     signal.throwIfAborted();
@@ -46,7 +48,8 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     const endpoint = known === undefined || isOver ? await reservedFor(request, signal) : known;
     checkRequest(endpoint, request);
     const network = networkOf(endpoint);
-    const { binding, kept } = startBinding(endpoint.id, request);
+    const remark = await firstUse.check(endpoint, network, signal);
+    const { binding, kept } = startBinding(endpoint.id, request, remark);
     const wired = driver.attach(wiringOf(binding), signal);
     try {
       // On disk before it is answered: what the book does not have is pruned after a restart.
@@ -118,6 +121,7 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
   function startBinding(
     id: string,
     request: AttachRequest,
+    remark: string | undefined,
   ): { readonly binding: LocalEndpoint; readonly kept: Promise<unknown> } {
     const endpoint = book.endpoints.get(id);
     if (endpoint === undefined || takedown.isLost(id)) {
@@ -132,7 +136,10 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     }
     const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [] } = request;
     const workload = { runtime, endpoint: runtimeEndpoint, ...(container === undefined ? {} : { container }) };
-    const kept = changes.step(endpoint.id, "binding", { fields: { workload, ports: [...ports] } });
+    const kept = changes.step(endpoint.id, "binding", {
+      ...(remark === undefined ? {} : { reason: remark }),
+      fields: { workload, ports: [...ports], probeDue: false },
+    });
     return { binding: book.endpoints.get(endpoint.id) ?? endpoint, kept };
   }
 

@@ -32,7 +32,7 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
     const released = new Map(block.released.map(({ address, at }) => [address, at]));
     for (const address of addressesOf(block)) {
       const holder = book.holderOf(networkKey(block), address);
-      if (holder !== undefined && holder.phase !== "released") continue;
+      if (holder !== undefined && (holder.phase !== "released" || holder.conflicts !== undefined)) continue;
       const times = [released.get(address), holder?.since].filter((time) => time !== undefined);
       const usedUntil = times.length === 0 ? undefined : Math.max(...times);
       if (usedUntil === undefined || usedUntil + cooldown <= now()) yield { address, usedUntil };

@@ -2,7 +2,7 @@ import { type Clock, errorText, HoldfastError, type IpAddress, Name } from "@hol
 import { type RemoteEndpoint, remoteEndpointSchema, type WiredNetwork, wiredNetworkSchema } from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
 import { z } from "zod";
-import { type HeldBlock, heldBlockSchema, mayGive, noteRelease } from "./held-block.ts";
+import { type HeldBlock, heldBlockSchema, mayGive, noteRelease, withoutAddresses } from "./held-block.ts";
 import { type LocalEndpoint, localEndpointSchema, networkKey } from "./local-endpoint.ts";
 
 /**
@@ -113,7 +113,10 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
     return [...blocks.values()].flatMap((block) => {
       const ours = networkKey(block) === networkKey(endpoint);
       const addresses = ours ? endpoint.addresses.filter((address) => mayGive(block, address)) : [];
-      return addresses.length === 0 ? [] : noteRelease(block, { addresses, identity: endpoint.identity, at });
+      const found = endpoint.conflicts?.map(({ address }) => address) ?? [];
+      return addresses.length === 0
+        ? []
+        : withoutAddresses(noteRelease(block, { addresses, identity: endpoint.identity, at }), found);
     });
   }
 

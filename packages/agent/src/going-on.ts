@@ -48,7 +48,7 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
     if (request.address !== undefined) return undefined;
     const freed = [...book.endpoints.values()].filter((endpoint) => {
       // Of its own blocks' addresses this node decides otherwise.
-      if (endpoint.made !== undefined) return false;
+      if (endpoint.made !== undefined || endpoint.conflicts !== undefined) return false;
       if (endpoint.phase !== "released" || networkKey(endpoint) !== networkKey(request)) return false;
       return request.identity === undefined ? endpoint.ephemeral : endpoint.identity === request.identity;
     });

@@ -1,5 +1,5 @@
 import { Cidr, type Identity, IpAddress } from "@holdfast/core";
-import { addressField, identityField, type NodeBlock, nodeBlockSchema } from "@holdfast/model";
+import { addressField, identityField, type NodeBlock, nodeBlockSchema, type Range } from "@holdfast/model";
 import { z } from "zod";
 
 /** A block of this node as the node keeps it: what it may give, and what of it was in use. */
@@ -39,4 +39,22 @@ export function noteRelease(
   const newer = new Set(others.map(({ address }) => address));
   const noted = addresses.filter((address) => !newer.has(address)).map((address) => ({ address, identity, at }));
   return { ...block, released: [...others, ...noted] };
+}
+
+/** The block without addresses that machines outside have: the controller has been told, and its word on the block may come later than its answer. */
+export function withoutAddresses(block: HeldBlock, gone: readonly IpAddress[]): HeldBlock {
+  const ranges = block.ranges.flatMap((range) =>
+    gone.reduce((parts, one) => parts.flatMap((part) => around(part, one)), [range]),
+  );
+  return { ...block, ranges };
+}
+
+function around(range: Range, address: IpAddress): Range[] {
+  const [first, last, hole] = [range.first, range.last, address].map((each) => IpAddress.toBigInt(each));
+  if (first === undefined || last === undefined || hole === undefined || hole < first || hole > last) return [range];
+  const at = (value: bigint): IpAddress => IpAddress.fromBigInt(IpAddress.family(address), value);
+  return [
+    ...(first < hole ? [{ first: range.first, last: at(hole - 1n) }] : []),
+    ...(hole < last ? [{ first: at(hole + 1n), last: range.last }] : []),
+  ];
 }

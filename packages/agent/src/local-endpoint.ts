@@ -3,6 +3,7 @@ import {
   type AttachmentInfo,
   addressField,
   checkPhaseChange,
+  foundConflictSchema,
   identityField,
   macField,
   nameField,
@@ -42,6 +43,10 @@ export const localEndpointSchema = z.strictObject({
     }),
   ),
   sandbox: z.string().optional(),
+  /** Its addresses have not been on the wire as its own yet: they are looked for outside before they are. */
+  probeDue: z.boolean().optional(),
+  /** Machines outside that answered for its addresses: it never goes on the wire, and the controller is told. */
+  conflicts: z.array(foundConflictSchema).optional(),
   /** Oldest first; empty: the controller knows everything. */
   unreported: z.array(transitionSchema),
   /** Whether the controller knows the endpoint at all. */

@@ -55,6 +55,8 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
     if (address !== undefined) {
       if (!covers(request)) return undefined;
       const holder = book.holderOf(key, address);
+      // The controller has not heard yet of what was found, and knows what to say then.
+      if (holder?.conflicts !== undefined) return undefined;
       if (holder === undefined || holder.phase === "released") return [address];
       const message = `${address} of ${holder.identity} is in use on this node (${node}) by ${callName(holder)}; stop that first`;
       throw new HoldfastError("address_in_use", message, { details: { identity: holder.identity, node } });
@@ -101,6 +103,7 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
         ports: [],
         unreported: [{ phase: "reserved", at: made, actor: `node/${node}` }],
         known: false,
+        ...(network.conflictProbe === undefined ? {} : { probeDue: true }),
         made,
       };
       // In one stretch with the choice: nobody else finds the address free.

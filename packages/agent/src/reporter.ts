@@ -282,6 +282,7 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     reservedAt,
     made,
     phase,
+    conflicts,
   } = endpoint;
   return {
     endpoint: id,
@@ -292,6 +293,7 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     addresses,
     ...(reservedAt === undefined ? {} : { reservedAt }),
     ...(made === undefined ? {} : { made: { at: made, phase } }),
+    ...(conflicts === undefined ? {} : { conflicts }),
     ...(replaces === undefined ? {} : { replaces }),
     ...(replaces === undefined || replacesAlso.length === 0 ? {} : { replacesAlso }),
   };

@@ -118,7 +118,12 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     if (holder.phase !== "released") await takedown.release(holder.id, "its address is wanted again", signal);
     // Of its own blocks' addresses this node decides: nobody has to have heard of their end.
     if (!ownAddresses.covers(request)) await flushed(holder.id, signal);
-    return { former: book.endpoints.get(holder.id), owed: holder.phase === "released" ? 0 : holder.grants };
+    const former = book.endpoints.get(holder.id);
+    // Nobody goes on with addresses that a machine outside has.
+    return {
+      former: former?.conflicts === undefined ? former : undefined,
+      owed: holder.phase === "released" ? 0 : holder.grants,
+    };
   }
 
   /** Who has the address here; for an identity, its endpoint that is off the wire already: of the others, the controller knows more. */
@@ -191,6 +196,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       ports: [],
       unreported: [],
       known: true,
+      ...(claim.probeDue === true ? { probeDue: true } : {}),
     };
   }
 

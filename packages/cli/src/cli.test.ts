@@ -268,8 +268,16 @@ describe("holdfast claim", () => {
 });
 
 describe("holdfast tenant", () => {
-  const families = { capacity: "253", used: "2", held: "1", cooling: "0", setAside: "0", free: "251" };
-  const none = { capacity: "0", used: "0", held: "0", cooling: "0", setAside: "0", free: "0" };
+  const families = {
+    capacity: "253",
+    used: "2",
+    held: "1",
+    cooling: "0",
+    quarantined: "0",
+    setAside: "0",
+    free: "251",
+  };
+  const none = { capacity: "0", used: "0", held: "0", cooling: "0", quarantined: "0", setAside: "0", free: "0" };
 
   test("usage shows what there is and what may be", async () => {
     const usage = { tenant: "blue", networks: 1, claims: 2, addresses: 2, quotas: { addresses: 10 } };
@@ -282,9 +290,9 @@ describe("holdfast tenant", () => {
       claims     2     none
       addresses  2     10
 
-      FAMILY  CAPACITY  USED  HELD  COOLING  SET ASIDE  FREE
-      v4      253       2     1     0        0          251
-      v6      0         0     0     0        0          0
+      FAMILY  CAPACITY  USED  HELD  COOLING  QUARANTINED  SET ASIDE  FREE
+      v4      253       2     1     0        0            0          251
+      v6      0         0     0     0        0            0          0
       "
     `);
   });
@@ -489,6 +497,7 @@ describe("holdfast subnet", () => {
       used: "2",
       held: "1",
       cooling: "0",
+      quarantined: "0",
       setAside: "0",
       free: "0",
     };
@@ -496,8 +505,8 @@ describe("holdfast subnet", () => {
     const { run, screen } = terminal({ [`GET ${path}`]: { body: { items } } });
     await run("subnet list --network web");
     expect(screen.out).toMatchInlineSnapshot(`
-      "PREFIX        GATEWAY    RANGES  STATE                   GROUPS  CAPACITY  USED  HELD  COOLING  SET ASIDE  FREE
-      10.20.0.0/16  10.20.0.1  -       draining, then removed  -       9         2     1     0        0          0
+      "PREFIX        GATEWAY    RANGES  STATE                   GROUPS  CAPACITY  USED  HELD  COOLING  QUARANTINED  SET ASIDE  FREE
+      10.20.0.0/16  10.20.0.1  -       draining, then removed  -       9         2     1     0        0            0          0
       "
     `);
   });

@@ -7,6 +7,7 @@ import { type BulkClaims, createBulkClaims } from "./claims/bulk.ts";
 import { createClaimDrafts } from "./claims/claim-drafts.ts";
 import { type Claims, createClaims } from "./claims/claims.ts";
 import { createExpiry, type Expiry } from "./claims/expiry.ts";
+import { createQuarantine, type Quarantine } from "./claims/quarantine.ts";
 import { createTransfers, type Transfers } from "./claims/transfer.ts";
 import { createExplainer, type Explainer } from "./ledger/explain.ts";
 import { createLedger, type Ledger } from "./ledger/ledger.ts";
@@ -46,6 +47,7 @@ export interface Nouns {
   readonly bulk: BulkClaims;
   readonly anywhere: ClaimsAnywhere;
   readonly transfers: Transfers;
+  readonly quarantine: Quarantine;
   readonly endpoints: Endpoints;
   readonly reservations: Reservations;
   readonly reports: Reports;
@@ -89,6 +91,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
   const refusals = createRefusalLog({ ...platform, moments }, { dropped: options.refusalDropped });
   const order = createLedgerOrder({ ...platform, moments });
   const drafts = createClaimDrafts(platform, ledger);
+  const quarantine = createQuarantine(platform, ledger);
   const feeds = createNodeFeeds(
     { state, clock },
     { beat: options.beat, mostWaiting: MOST_WAITING, dropped: options.feedDropped },
@@ -116,9 +119,10 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     bulk: createBulkClaims(platform, drafts),
     anywhere: createClaimsAnywhere(platform, drafts),
     transfers: createTransfers(platform, ledger),
+    quarantine,
     endpoints: createEndpoints(platform, drafts),
     reservations: createReservations(platform, drafts, ledger),
-    reports: createReports(platform, drafts, ledger),
+    reports: createReports(platform, { drafts, ledger, quarantine }),
     blocks: createBlocks(platform, ledger, options),
     nodes: createNodes(platform, ledger),
     ledger,
@@ -128,6 +132,6 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     retention: createLedgerRetention({ ...platform, order }, options),
     explainer: createExplainer(platform, { ledger, order, refusals }),
     feeds,
-    expiry: createExpiry(platform, { drafts, ledger }, { remind: feeds.remind, expired: options.expired }),
+    expiry: createExpiry(platform, { drafts, ledger, quarantine }, { remind: feeds.remind, expired: options.expired }),
   };
 }

@@ -54,6 +54,8 @@ export const claimSchema = z
     epoch: z.int().min(0),
     /** Absent: no endpoint serves it. */
     binding: bindingSchema.optional(),
+    /** Its addresses have not been on the wire as its own yet: whoever binds it looks for them outside first. Absent: no. */
+    probeDue: z.literal(true).optional(),
     /** Only this node may bind it, after a move that named one. */
     heldFor: nameField.optional(),
     /** When a claim that no endpoint has goes: a sticky one after its detach, an ephemeral one that nobody has bound. */

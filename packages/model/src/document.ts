@@ -4,6 +4,7 @@ import { identityField, labelsField, nameField } from "./fields.ts";
 import { newNetworkSchema } from "./network.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
 import { selectorField } from "./page.ts";
+import { conflictProbeSchema } from "./quarantine.ts";
 import { newSubnetSchema, subnetDrainSchema } from "./subnet.ts";
 import { quotasSchema } from "./tenant.ts";
 
@@ -45,6 +46,8 @@ export const documentSchema = z
         subnets: z.array(documentSubnetSchema).max(64).default([]),
         /** Null: none. */
         nodeBlocks: nodeBlocksSchema.nullable().optional(),
+        /** Null: none. */
+        conflictProbe: conflictProbeSchema.nullable().optional(),
       }),
     }),
     z.strictObject({

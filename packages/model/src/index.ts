@@ -119,6 +119,14 @@ export {
 } from "./operation.ts";
 export { checkPhaseChange, isOnWire, type Phase, phaseMayFollow, phaseSchema } from "./phase.ts";
 export { type Problem, problemSchema, problemToError } from "./problem.ts";
+export {
+  type ConflictProbe,
+  conflictProbeSchema,
+  type FoundConflict,
+  foundConflictSchema,
+  type QuarantinedAddress,
+  quarantinedAddressSchema,
+} from "./quarantine.ts";
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
 export { type Routes, routes } from "./routes/index.ts";
 export {

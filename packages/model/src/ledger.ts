@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { addressField, identityField, nameField, revisionField, timeField } from "./fields.ts";
+import { addressField, identityField, macField, nameField, revisionField, timeField } from "./fields.ts";
 import { problemSchema } from "./problem.ts";
 
 /**
  * What can happen to an address. `released`, `expired` and `reclaimed` begin its rest, which `cooled` ends; `moved` takes it off an endpoint, or,
- * with `formerEndpoint`, on to the next one of the same node; `refused` is somebody who asked for it and did not get it.
+ * with `formerEndpoint`, on to the next one of the same node; `quarantined` says which MAC answered for it, and `cleared` ends that; `refused` is somebody who asked for it and did not get it.
  */
 export const ledgerEventSchema = z
   .enum([
@@ -20,6 +20,7 @@ export const ledgerEventSchema = z
     "cooled",
     "refused",
     "quarantined",
+    "cleared",
   ])
   .meta({ id: "LedgerEvent" });
 export type LedgerEvent = z.output<typeof ledgerEventSchema>;
@@ -114,7 +115,9 @@ export const addressStorySchema = z
     endpoint: z.string().optional(),
     /** Since when it stands like this. */
     since: timeField.optional(),
-    /** When it becomes free by itself: the end of its rest, or of a claim that runs out. */
+    /** Of an address in quarantine: who answered for it. */
+    mac: macField.optional(),
+    /** When it becomes free by itself: the end of its rest or quarantine, or of a claim that runs out. */
     until: timeField.optional(),
     /** Who had it before. */
     formerIdentity: identityField.optional(),

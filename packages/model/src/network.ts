@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { labelsField, mtuField, nameField, revisionField, timeField } from "./fields.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
+import { conflictProbeSchema } from "./quarantine.ts";
 import { newSubnetSchema, subnetSchema } from "./subnet.ts";
 
 /** How a network's frames travel between nodes. */
@@ -30,6 +31,8 @@ export const networkSchema = z
     cooldownSeconds: z.int().min(0).max(604_800),
     /** Absent: every address is asked of the controller. */
     nodeBlocks: nodeBlocksSchema.optional(),
+    /** Absent: nobody looks. */
+    conflictProbe: conflictProbeSchema.optional(),
     labels: labelsField,
     createdAt: timeField,
     revision: revisionField,
@@ -49,6 +52,8 @@ export const newNetworkSchema = z
     docker: z.boolean().default(true),
     cooldownSeconds: z.int().min(0).max(604_800).default(60),
     nodeBlocks: nodeBlocksSchema.optional(),
+    /** Only of kind `vlan`: in an overlay nobody is unknown. */
+    conflictProbe: conflictProbeSchema.optional(),
     labels: labelsField.default({}),
   })
   .meta({ id: "NewNetwork" });
@@ -62,6 +67,8 @@ export const networkPatchSchema = z
     cooldownSeconds: z.int().min(0).max(604_800).optional(),
     /** Null: none from now on; nodes give theirs back as they become empty. */
     nodeBlocks: nodeBlocksSchema.nullable().optional(),
+    /** Null: nobody looks from now on; what is in quarantine stays there. */
+    conflictProbe: conflictProbeSchema.nullable().optional(),
     labels: labelsField.optional(),
   })
   .meta({ id: "NetworkPatch" });

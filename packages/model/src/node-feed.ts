@@ -29,6 +29,8 @@ export const wiredNetworkSchema = z
     docker: z.boolean(),
     /** Present: nodes give ephemeral addresses by themselves, each rested for the cool-down, in seconds. */
     nodeBlocks: z.strictObject({ size: z.int(), cooldownSeconds: z.int() }).optional(),
+    /** Present: addresses are looked for outside before their claim uses them for the first time. */
+    conflictProbe: z.strictObject({ probes: z.int(), milliseconds: z.int() }).optional(),
   })
   .meta({ id: "WiredNetwork" });
 export type WiredNetwork = z.output<typeof wiredNetworkSchema>;

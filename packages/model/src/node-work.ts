@@ -4,6 +4,7 @@ import { endpointSchema, transitionSchema, workloadSchema } from "./endpoint.ts"
 import { addressField, endpointIdField, identityField, nameField, timeField } from "./fields.ts";
 import { wiredNetworkSchema } from "./node-feed.ts";
 import { phaseSchema } from "./phase.ts";
+import { foundConflictSchema } from "./quarantine.ts";
 
 /**
  * A node asks for addresses for an endpoint that it is about to make. With the same endpoint id the answer is the same.
@@ -42,6 +43,8 @@ export const endpointReportSchema = z
     claim: z.strictObject({ tenant: nameField, network: nameField, identity: identityField }).optional(),
     /** The addresses that it has on its node. */
     addresses: z.array(addressField).max(MOST_CLAIM_ADDRESSES).optional(),
+    /** Machines outside that answered for its addresses: it was not put on the wire, and these are to be given to nobody. */
+    conflicts: z.array(foundConflictSchema).max(MOST_CLAIM_ADDRESSES).optional(),
     /**
      * When a controller made the endpoint. A controller that does not have it, and whose owner of the claim or an address has been bound for longer, has
      * an older copy of the book: the owner's time was over by then.

@@ -14,6 +14,8 @@ const counts = {
   held: count,
   /** Released, and kept from everybody but their former owner. */
   cooling: count,
+  /** Given to nobody because a machine outside has them, and not claimed. */
+  quarantined: count,
   /** In blocks of nodes, which give them to containers by themselves, and not claimed as far as is known. */
   setAside: count,
   /** What would be handed out now. */

@@ -29,6 +29,8 @@ export const differenceKindSchema = z
     "claim-without-end",
     /** A claim in a network that is not there, or with an address outside its subnets. */
     "claim-outside",
+    /** An address is in quarantine in a network that is not there, or outside its subnets. */
+    "quarantine-outside",
     /** An address rests although a claim has it. */
     "rest-of-claimed",
     /** What the controller gives addresses from does not agree with the book. */

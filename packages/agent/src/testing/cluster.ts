@@ -8,6 +8,7 @@ import {
   type Endpoint,
   type NetworkPatch,
   type NewClaim,
+  type NewNetwork,
   type NodeBlockUsage,
   routes,
 } from "@holdfast/model";
@@ -112,7 +113,7 @@ export class Cluster implements AsyncDisposable {
   static async start(
     hosts: readonly string[],
     signal = AbortSignal.timeout(20_000),
-    network: { readonly nodeBlocks?: { readonly size: number }; readonly cooldownSeconds?: number } = {},
+    network: Partial<Pick<NewNetwork, "nodeBlocks" | "cooldownSeconds" | "conflictProbe">> = {},
     flags: Readonly<Record<string, string>> = {},
   ): Promise<Cluster> {
     const cluster = new Cluster(signal, flags);

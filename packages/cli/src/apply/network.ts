@@ -21,11 +21,11 @@ export async function applyNetwork(target: Target, written: Written<"Network">):
 async function create(target: Target, written: Written<"Network">, document: string): Promise<Applied> {
   const { metadata, spec } = written.document;
   target.made.add(`${metadata.tenant}/${metadata.name}`);
-  const { nodeBlocks, ...rest } = spec;
+  const { nodeBlocks, conflictProbe, ...rest } = spec;
   // What drains is drained when it is there.
   const subnets = spec.subnets.map((subnet) => newSubnetSchema.strip().parse(subnet));
-  const blocks = nodeBlocks === null ? {} : { nodeBlocks };
-  const body = { ...rest, ...blocks, subnets, name: metadata.name, labels: metadata.labels };
+  const options = { nodeBlocks: nodeBlocks ?? undefined, conflictProbe: conflictProbe ?? undefined };
+  const body = { ...rest, ...options, subnets, name: metadata.name, labels: metadata.labels };
   if (!target.dryRun) {
     const { client, call } = target;
     const made = await client.call(routes.createNetwork, { params: { tenant: metadata.tenant }, body }, call);

@@ -4,6 +4,7 @@ import { momentText, parseMoment } from "../moment.ts";
 import { machineText } from "../output/print.ts";
 import { storyText } from "../output/story.ts";
 import { ipImportCommand } from "./ip-import.ts";
+import { quarantineCommands } from "./quarantine.ts";
 import { verifyCommand } from "./verify.ts";
 
 export const ipCommands: readonly CommandDefinition[] = [
@@ -35,6 +36,7 @@ export const ipCommands: readonly CommandDefinition[] = [
       io.out(output === "table" ? stories.join("\n") : machineText(output, { items }));
     },
   },
+  ...quarantineCommands,
   ipImportCommand,
   verifyCommand,
 ];

@@ -6,6 +6,7 @@ import { type CommandDefinition, type CommandOptions, flag, text, texts } from "
 import { printList, printObject } from "../output/print.ts";
 import { type Column, formatDetails, formatTable } from "../output/table.ts";
 import { ageText, labelText, subnetText, usageColumns } from "../output/words.ts";
+import { conflictProbeOf, conflictProbeText, probeOptions } from "./conflict-probe.ts";
 import { labelChange, parseLabels } from "./labels.ts";
 import { networkBlockCommands, nodeBlocksOf } from "./node-blocks.ts";
 import { parseSubnet } from "./subnet-text.ts";
@@ -25,6 +26,7 @@ function details({ io }: Context, network: Network): string {
     ["docker network", network.docker ? "on every node" : "no"],
     ["cool-down", `${network.cooldownSeconds} s`],
     ["node blocks", network.nodeBlocks === undefined ? "no" : `of ${network.nodeBlocks.size} addresses`],
+    ["conflict probe", conflictProbeText(network)],
     ["labels", labelText(network.labels)],
     ["age", ageText(network.createdAt, io.now())],
   ]);
@@ -85,10 +87,12 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--no-docker", "Do not make a docker network of the same name on the nodes."],
       ["--cooldown <duration>", "How long a released address is given to nobody else. Absent: 60s."],
       ["--node-blocks <size>", NODE_BLOCKS_HELP],
+      ...probeOptions,
       ["-l, --label <key=value...>", "Labels."],
     ],
     examples: [
       "network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16",
+      "network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16 --conflict-probe",
       "network create blue --kind vxlan --subnet 10.30.0.0/24,range=10.30.0.50-10.30.0.99 --subnet fd00:30::/64",
     ],
     async run(context, [name = ""], options) {
@@ -103,6 +107,9 @@ export const networkCommands: readonly CommandDefinition[] = [
         ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
         ...(cooldown === undefined ? {} : { cooldownSeconds: Math.round(parseDuration(cooldown) / 1000) }),
         ...(options.nodeBlocks === undefined ? {} : { nodeBlocks: nodeBlocksOf(options).nodeBlocks ?? undefined }),
+        ...(options.conflictProbe === undefined && options.quarantine === undefined
+          ? {}
+          : { conflictProbe: conflictProbeOf(options).conflictProbe ?? undefined }),
         docker: flag(options, "docker") ?? true,
         labels: parseLabels(texts(options, "label")),
       };
@@ -159,6 +166,8 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--cooldown <duration>", "How long a released address is given to nobody else."],
       ["--node-blocks <size>", NODE_BLOCKS_HELP],
       ["--no-node-blocks", "Nodes ask for each address, and give their blocks back as they become empty."],
+      ...probeOptions,
+      ["--no-conflict-probe", "Do not ask; what is in quarantine stays there."],
       ["-l, --label <key=value...>", "Labels; they replace the former ones."],
     ],
     examples: ["network update web --cooldown 5m"],
@@ -171,6 +180,7 @@ export const networkCommands: readonly CommandDefinition[] = [
         ...(docker === undefined ? {} : { docker }),
         ...(cooldown === undefined ? {} : { cooldownSeconds: Math.round(parseDuration(cooldown) / 1000) }),
         ...nodeBlocksOf(options),
+        ...conflictProbeOf(options),
         ...labelChange(texts(options, "label")),
       };
       const { client, tenant, call, io, output } = context;

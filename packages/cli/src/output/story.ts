@@ -25,6 +25,7 @@ function factsOf(story: AddressStory, now: Date): readonly Fact[] {
     ...(story.node === undefined
       ? []
       : [["where", `node ${story.node}, endpoint ${story.endpoint ?? "unknown"}`] as const]),
+    ...(story.mac === undefined ? [] : [["answered", story.mac] as const]),
     ...(story.since === undefined ? [] : [["since", when(story.since)] as const]),
     ...(last === undefined ? [] : [["why", causeText(last)] as const]),
     ...(taken === undefined || taken === last

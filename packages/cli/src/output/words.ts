@@ -49,6 +49,7 @@ export const usageColumns: readonly Column<AddressUsage>[] = [
   { title: "USED", text: (usage) => usage.used },
   { title: "HELD", text: (usage) => usage.held },
   { title: "COOLING", text: (usage) => usage.cooling },
+  { title: "QUARANTINED", text: (usage) => usage.quarantined },
   { title: "SET ASIDE", text: (usage) => usage.setAside },
   { title: "FREE", text: (usage) => usage.free },
 ];

@@ -36,13 +36,20 @@ export function refuseSetAside(network: NetworkState, address: IpAddress): void 
  */
 export function withholdFromNodes(draft: Draft, network: NetworkState | undefined, claim: Claim): void {
   if (network === undefined || network.blocks.size === 0) return;
+  const kept = claim.addresses.filter((address) => {
+    const block = network.blocks.givenFrom(address);
+    return claim.retention.kind !== "ephemeral" || claim.binding?.node !== block?.node;
+  });
+  withholdAddresses(draft, network, kept);
+}
+
+/** Takes addresses out of the blocks that they lie in, for whatever reason. */
+export function withholdAddresses(draft: Draft, network: NetworkState, addresses: readonly IpAddress[]): void {
   const changed = new Map<Cidr, NodeBlock>();
-  for (const address of claim.addresses) {
+  for (const address of addresses) {
     const found = network.blocks.givenFrom(address);
-    if (found === undefined) continue;
-    if (claim.retention.kind === "ephemeral" && claim.binding?.node === found.node) continue;
-    const block = changed.get(found.prefix) ?? found;
-    changed.set(block.prefix, { ...block, ranges: withoutAddress(block, address) });
+    const block = found && (changed.get(found.prefix) ?? found);
+    if (block !== undefined) changed.set(block.prefix, { ...block, ranges: withoutAddress(block, address) });
   }
   for (const block of changed.values()) {
     draft.expect(keys.block(block.tenant, block.network, block.prefix), block.revision);

@@ -1,5 +1,6 @@
 import { Cidr, HoldfastError, type Name } from "@holdfast/core";
 import { addressesOf, type BlockRequest, type BlockReturn, type NodeBlock, type NodeBlockUsage } from "@holdfast/model";
+import { expectNoQuarantine } from "../claims/quarantine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { isCounted } from "../networks/quotas.ts";
 import { type Platform, timestamp } from "../platform.ts";
@@ -7,7 +8,7 @@ import { checkOpen, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
-import type { Cooling } from "../state/records.ts";
+import type { Cooling, StoredNetwork } from "../state/records.ts";
 import { takeBlockBack } from "./block-drafts.ts";
 
 /** Parts of a network's addresses that single nodes give out by themselves. */
@@ -45,9 +46,10 @@ export function createBlocks(platform: Platform, ledger: Ledger, options: { read
   }
 
   /** Everything in the block is free, and stays so until the commit. */
-  function expectFree(draft: Draft, network: NetworkState, block: NodeBlock): void {
+  function expectFree(draft: Draft, network: NetworkState, record: StoredNetwork, block: NodeBlock): void {
     const { tenant, name } = network;
     for (const address of addressesOf(block)) {
+      expectNoQuarantine(draft, network, record, address);
       draft.expect(keys.address(tenant, name, address), 0);
       const rested = network.cooling.get(address);
       draft.expect(keys.cooling(tenant, name, address), rested?.revision ?? 0);
@@ -91,7 +93,7 @@ export function createBlocks(platform: Platform, ledger: Ledger, options: { read
     };
     draft.expect(keys.network(tenant, name), record.revision);
     draft.expect(keys.block(tenant, name, prefix), 0);
-    expectFree(draft, network, block);
+    expectFree(draft, network, record, block);
     draft.put(keys.block(tenant, name, prefix), block);
     return block;
   }

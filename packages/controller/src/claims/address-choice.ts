@@ -6,6 +6,7 @@ import { invalidField, ownerOf } from "../refusals.ts";
 import type { Draft } from "../state/change.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import { closedSubnetOf } from "./open-subnets.ts";
+import { refuseQuarantined } from "./quarantine.ts";
 
 /** Which addresses are wanted, as in {@link NewClaim}. */
 export interface AddressWish {
@@ -99,6 +100,7 @@ function takeExactly(
       details: { address, ...owner.details },
     });
   }
+  refuseQuarantined(network, [address]);
   refuseSetAside(network, address);
   const resting = network.cooling.get(address);
   const formerOwner =

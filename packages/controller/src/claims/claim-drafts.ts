@@ -9,6 +9,7 @@ import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { Cooling, StoredNetwork } from "../state/records.ts";
 import { type AddressWish, planAddresses, sizeOfPlan, takeAddresses } from "./address-choice.ts";
+import { expectNoQuarantine } from "./quarantine.ts";
 
 /** What a new claim is to be. */
 export interface ClaimRequest extends AddressWish {
@@ -27,8 +28,8 @@ export interface ClaimDrafts {
   put(draft: Draft, claim: Claim): void;
   /** Drops a claim because somebody says so. @throws HoldfastError `precondition_failed`, `claim_bound`. */
   release(draft: Draft, claim: Claim, caller: Caller): void;
-  /** Deletes the claim; its addresses rest. */
-  drop(draft: Draft, claim: Claim, event: LedgerEvent): void;
+  /** Deletes the claim; its addresses rest, but for those in quarantine and the `restless` ones, which come into it. */
+  drop(draft: Draft, claim: Claim, event: LedgerEvent, restless?: ReadonlySet<IpAddress>): void;
   /**
    * Takes the claim off its endpoint, whose record goes. What becomes of the claim follows from its retention; undefined: it is gone.
    * When its node has not taken the endpoint down itself, `superseded` says why, for the node.
@@ -42,12 +43,14 @@ export interface Unbinding {
   readonly superseded?: string;
   /** The claim goes on to another endpoint: an ephemeral one stays. */
   readonly keep?: boolean;
+  /** Addresses that come into quarantine in the same commit. */
+  readonly restless?: ReadonlySet<IpAddress>;
 }
 
 export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDrafts {
   const { clock } = platform;
 
-  function drop(draft: Draft, claim: Claim, event: LedgerEvent): void {
+  function drop(draft: Draft, claim: Claim, event: LedgerEvent, restless?: ReadonlySet<IpAddress>): void {
     const { tenant, network, identity } = claim;
     draft.expect(keys.claim(tenant, network, identity), claim.revision);
     draft.delete(keys.claim(tenant, network, identity));
@@ -65,10 +68,26 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
       draft.delete(keys.address(tenant, network, address));
       // When an address of a block may be used again, its node decides.
       if (cooldown === 0 || from?.blocks.givenFrom(address) !== undefined) continue;
+      if (restless?.has(address) === true || from?.quarantine.has(address) === true) continue;
       rests = true;
       draft.put(keys.cooling(tenant, network, address), cooling);
     }
     ledger.record(draft, claim, rests ? { ...event, restsUntil: cooling.until } : event);
+    if (from !== undefined && from.quarantine.size > 0) goOn(draft, claim, from);
+  }
+
+  /** The last word on an address in quarantine is that it is. */
+  function goOn(draft: Draft, { tenant, network, identity, addresses }: Claim, from: NetworkState): void {
+    for (const address of addresses) {
+      const mac = from.quarantine.get(address)?.mac;
+      if (mac === undefined) continue;
+      const event = {
+        event: "quarantined",
+        actor: "controller",
+        reason: `it still is: ${mac} answered for it`,
+      } as const;
+      ledger.record(draft, { tenant, network, identity, addresses: [address] }, event);
+    }
   }
 
   /** An ephemeral claim goes with its endpoint; one that never gets an endpoint has as long as a reservation. Binding takes the end away. */
@@ -116,6 +135,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
       for (const address of addresses) {
         draft.expect(keys.address(tenant, name, address), 0);
         expectBlockUnchanged(draft, network, record, address);
+        expectNoQuarantine(draft, network, record, address);
         draft.put(keys.address(tenant, name, address), { identity });
         expectRest(draft, network, record, address);
       }
@@ -142,7 +162,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
 
     drop,
 
-    unbind(draft, claim, endpoint, { event, superseded, keep = false }) {
+    unbind(draft, claim, endpoint, { event, superseded, keep = false, restless }) {
       if (endpoint !== undefined) {
         draft.expect(keys.endpoint(endpoint.id), endpoint.revision);
         draft.delete(keys.endpoint(endpoint.id));
@@ -152,7 +172,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
         }
       }
       if (claim.retention.kind === "ephemeral" && !keep) {
-        drop(draft, claim, event);
+        drop(draft, claim, event, restless);
         return undefined;
       }
       const { binding: _, expiresAt: __, ...rest } = claim;

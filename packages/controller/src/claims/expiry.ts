@@ -11,6 +11,7 @@ import { keys, named } from "../state/keys.ts";
 import type { StateChange } from "../state/records.ts";
 import type { ClaimDrafts } from "./claim-drafts.ts";
 import { DueQueue } from "./due-queue.ts";
+import type { Quarantine } from "./quarantine.ts";
 
 /** Ends what has run out: detached sticky claims and the rest of released addresses; asks after reservations that nobody attached. */
 export interface Expiry {
@@ -31,6 +32,7 @@ export interface ExpiryOptions {
 type Task =
   | { readonly kind: "claim"; readonly name: ClaimName; readonly at: string }
   | { readonly kind: "rest"; readonly tenant: Name; readonly network: Name; readonly address: IpAddress }
+  | { readonly kind: "quarantine"; readonly tenant: Name; readonly network: Name; readonly address: IpAddress }
   | { readonly kind: "superseded"; readonly node: Name; readonly endpoint: string }
   | { readonly kind: "reservation"; readonly endpoint: string };
 
@@ -55,7 +57,11 @@ function taskFields() {
 
 export function createExpiry(
   platform: Platform,
-  { drafts, ledger }: { readonly drafts: ClaimDrafts; readonly ledger: Ledger },
+  {
+    drafts,
+    ledger,
+    quarantine,
+  }: { readonly drafts: ClaimDrafts; readonly ledger: Ledger; readonly quarantine: Pick<Quarantine, "end"> },
   options: ExpiryOptions,
 ): Expiry {
   const { state, changer, clock, logger, liveness, rules } = platform;
@@ -104,6 +110,18 @@ export function createExpiry(
     });
   }
 
+  async function endQuarantine(task: Task & { kind: "quarantine" }): Promise<void> {
+    await changer.change((draft) => {
+      const network = state.network(task.tenant, task.network);
+      const entry = network?.quarantine.get(task.address);
+      if (network === undefined || entry?.until === undefined) return undefined;
+      if (Date.parse(entry.until) > clock.now().getTime()) return undefined;
+      quarantine.end(draft, network, entry, { actor: "controller", reason: `in quarantine since ${entry.since}` });
+      options.expired("quarantine");
+      return undefined;
+    });
+  }
+
   /** Not heard of since this process started is no better than silent. */
   function mayHaveMissed(node: Name): boolean {
     return state.nodes.has(node) && (liveness.lastSeen(node) === undefined || liveness.isSilent(node));
@@ -140,6 +158,8 @@ export function createExpiry(
           return await expireClaim(task.name, task.at);
         case "rest":
           return await endRest(task);
+        case "quarantine":
+          return await endQuarantine(task);
         case "superseded":
           return await forgetSuperseded(task);
         case "reservation":
@@ -164,10 +184,13 @@ export function createExpiry(
   return {
     load() {
       for (const ofTenant of state.networks.values()) {
-        for (const { tenant, name, claims, cooling } of ofTenant.values()) {
+        for (const { tenant, name, claims, cooling, quarantine } of ofTenant.values()) {
           for (const claim of claims.expiring()) planClaim(claim);
           for (const { address, until } of cooling.values()) {
             plan(Date.parse(until), { kind: "rest", tenant, network: name, address });
+          }
+          for (const { address, until } of quarantine.values()) {
+            if (until !== undefined) plan(Date.parse(until), { kind: "quarantine", tenant, network: name, address });
           }
         }
       }
@@ -190,6 +213,10 @@ export function createExpiry(
         if (change.kind === "cooling") {
           const { tenant, network, address } = change;
           plan(Date.parse(change.after.until), { kind: "rest", tenant, network, address });
+        }
+        if (change.kind === "quarantine" && change.after.until !== undefined) {
+          const { tenant, network, address } = change;
+          plan(Date.parse(change.after.until), { kind: "quarantine", tenant, network, address });
         }
       }
     },

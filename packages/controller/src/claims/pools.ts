@@ -93,6 +93,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     for (const { address } of network.cooling.values())
       pool.restoreReleased(address, releaseTime(network, address, now()));
     for (const block of network.blocks.values()) setAside(pool, block);
+    for (const address of network.quarantine.keys()) withhold(pool, address);
     return pool;
   }
 
@@ -110,6 +111,13 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     // A request of this process may have been about to lease it to another node.
     for (const range of before === undefined ? after.ranges : []) pool.giveUp(range, 0);
     setAside(pool, after);
+  }
+
+  function followQuarantine({ tenant, network: name, address, after }: StateChange & { kind: "quarantine" }): void {
+    const network = state.network(tenant, name);
+    if (network === undefined) return;
+    if (after !== undefined) withhold(poolOf(network), address);
+    else poolOf(network).giveUp({ first: address, last: address }, releaseTime(network, address, now()));
   }
 
   function propose(draft: Draft, network: NetworkState, address: IpAddress): void {
@@ -235,6 +243,8 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
         if (inPool === "unused" || inPool === "cooling") pool.restore(address);
       } else if (inPool === "used" && proposals.get(network)?.has(address) !== true) {
         pool.release(address, releaseTime(network, address, now()));
+      } else if (network.quarantine.has(address)) {
+        withhold(pool, address);
       } else if (inPool === "unused" && network.cooling.has(address)) {
         pool.restoreReleased(address, releaseTime(network, address, now()));
       }
@@ -255,6 +265,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
       for (const change of claims) if (change.after === undefined) followClaim(change);
       for (const change of claims) if (change.after !== undefined) followClaim(change);
       for (const change of changes) if (change.kind === "block") followBlock(change);
+      for (const change of changes) if (change.kind === "quarantine") followQuarantine(change);
       for (const change of changes) if (change.kind === "cooling" && change.after !== undefined) followRest(change);
     },
   };
@@ -262,6 +273,16 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
 
 function setAside(pool: AddressPool, { ranges, node }: NodeBlock): void {
   for (const range of ranges) if (pool.stateOf(range.first, 0) !== "outside") pool.setAside(range, ownerName(node));
+}
+
+/** Nobody can name this owner. Its use, if it has one, goes on. */
+const QUARANTINE = "quarantine";
+
+function withhold(pool: AddressPool, address: IpAddress): void {
+  if (pool.stateOf(address, 0) === "outside") return;
+  const range = { first: address, last: address };
+  pool.giveUp(range, 0);
+  pool.setAside(range, QUARANTINE);
 }
 
 /** As it is said in refusals. */

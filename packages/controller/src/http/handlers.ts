@@ -6,6 +6,7 @@ import {
   type NodeBlock,
   type Operation,
   problemToError,
+  type QuarantinedAddress,
   type RouteReply,
   type RouteRequest,
   type Routes,
@@ -19,8 +20,8 @@ import type { Platform } from "../platform.ts";
 import { labelFilter, type Page, pageOfKnown, pageOfPrefix } from "../reading/lists.ts";
 import { notFound } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
-import { keys } from "../state/keys.ts";
-import { publicNetwork, type StoredNetwork, type StoredNode } from "../state/records.ts";
+import { keys, named } from "../state/keys.ts";
+import { publicNetwork, type Quarantined, type StoredNetwork, type StoredNode } from "../state/records.ts";
 
 type Streaming = "followNode" | "watch" | "exportLedger" | "verifyAddresses";
 export type HandledRoute = Exclude<keyof Routes, Streaming>;
@@ -214,6 +215,14 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         return block === undefined ? undefined : blocks.withUsage(block);
       });
     },
+    listQuarantine: ({ query }) => {
+      const { tenant, network } = query;
+      const within = tenant === undefined ? "" : `${tenant}/${network === undefined ? "" : `${network}/`}`;
+      const read = (entry: Entry) => ({ ...objectOf<Quarantined>(entry), ...named.address(entry.key) });
+      const wanted = (one: QuarantinedAddress) => network === undefined || one.network === network;
+      return pageOfPrefix(store, `quarantine/${within}`, query, kept(read, wanted));
+    },
+    releaseQuarantine: ({ params, body }, caller) => nouns.quarantine.release(params, body.reason, caller),
     tellInventory: async ({ params, body }) => {
       await heardOf(params.node);
       nouns.inventories.take(params.node, body);

@@ -1,9 +1,11 @@
 import { Cidr, type IpAddress, type Name } from "@holdfast/core";
 import type { AddressStory, LedgerEntry } from "@holdfast/model";
+import { releaseCommand } from "../claims/quarantine.ts";
 import { isAllocatable } from "../networks/subnet-check.ts";
 import type { Platform } from "../platform.ts";
 import { notFound } from "../refusals.ts";
 import type { NetworkState } from "../state/network-state.ts";
+import type { QuarantineEntry } from "../state/quarantine-table.ts";
 import type { AddressName, Ledger } from "./ledger.ts";
 import type { LedgerOrder } from "./order.ts";
 import type { RefusalLog } from "./refusal-log.ts";
@@ -58,6 +60,8 @@ export function createExplainer(
       ...(changes.length > MOST_HISTORY ? { more: true } : {}),
       ...(former === undefined ? {} : { formerIdentity: former }),
     };
+    const entry = network.quarantine.get(address);
+    if (entry !== undefined) return { ...about, ...quarantineStory(network, entry) };
     const identity = network.addresses.get(address);
     const claim = identity === undefined ? undefined : network.claims.get(identity);
     if (claim?.binding !== undefined) {
@@ -148,6 +152,26 @@ export function createExplainer(
       if (names.length === 0) throw notCovered(address);
       return Promise.all(names.map((name) => storyAt(name, at)));
     },
+  };
+}
+
+function quarantineStory(network: NetworkState, entry: QuarantineEntry) {
+  const { address, mac, node, endpoint, since, until } = entry;
+  const identity = network.addresses.get(address);
+  const owner = identity === undefined ? "it is given to nobody" : `${identity} keeps it and cannot use it`;
+  const end = until === undefined ? "it is released" : `${until}, or it is released`;
+  const summary =
+    `${address} is in quarantine: ${mac}, a machine outside, answered for it on node ${node} at ${since}, when ${entry.identity} was about to use it; ` +
+    `${owner} until ${end} (${releaseCommand(network, address)}).`;
+  return {
+    state: "quarantined" as const,
+    identity: identity ?? entry.identity,
+    mac,
+    node,
+    endpoint,
+    since,
+    ...(until === undefined ? {} : { until }),
+    summary,
   };
 }
 

@@ -43,6 +43,11 @@ export function standingAt(changes: readonly LedgerEntry[], time: number): Stand
         : { state: "cooling", identity, since, until: restsUntil };
     case "quarantined":
       return { state: "quarantined", identity, since };
+    case "cleared": {
+      // As it was before, but since then.
+      const before = changes.filter(({ event }) => event !== "quarantined" && event !== "cleared");
+      return { ...standingAt(before, time), since };
+    }
     case "cooled":
     case "refused":
       return { state: "free", identity, since };

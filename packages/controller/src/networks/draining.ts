@@ -1,6 +1,7 @@
 import { type Cidr, type Clock, errorText, type Logger, type Name } from "@holdfast/core";
 import type { Network, Subnet, SubnetDrain } from "@holdfast/model";
 import { askForBlocks, hasBlocks } from "../blocks/block-drafts.ts";
+import { quarantinedIn } from "../claims/quarantine.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkIfMatch, checkOpen, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
@@ -59,7 +60,8 @@ export function createDraining(platform: Platform): Draining {
   }
 
   function isEmpty(network: NetworkState, prefix: Cidr): boolean {
-    return counts.ofSubnet(network, prefix).used === 0 && !hasBlocks(network, prefix);
+    if (counts.ofSubnet(network, prefix).used > 0 || hasBlocks(network, prefix)) return false;
+    return quarantinedIn(network, prefix)[Symbol.iterator]().next().done === true;
   }
 
   function note(network: NetworkState): void {
@@ -117,6 +119,7 @@ export function createDraining(platform: Platform): Draining {
     follow(changes) {
       for (const change of changes) {
         if (change.kind === "network" && change.after !== undefined) noteOf(change.after.tenant, change.after.name);
+        if (change.kind === "quarantine" && change.after === undefined) noteOf(change.tenant, change.network);
         const gone = change.kind === "claim" || change.kind === "block" ? change.before : undefined;
         if (gone !== undefined) noteOf(gone.tenant, gone.network);
       }

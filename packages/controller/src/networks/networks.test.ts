@@ -180,7 +180,7 @@ describe("a subnet", () => {
     await harness.claim("web", "b");
     await harness.engine.nouns.claims.release(claimName("web", "b"), OPERATOR);
     const [item] = harness.engine.nouns.subnets.list(TENANT, WEB).items;
-    const use = { capacity: "243", used: "1", held: "1", cooling: "1", setAside: "0", free: "241" };
+    const use = { capacity: "243", used: "1", held: "1", cooling: "1", quarantined: "0", setAside: "0", free: "241" };
     expect(item?.usage).toEqual({ prefix: "10.20.0.0/24", ...use });
   });
 });

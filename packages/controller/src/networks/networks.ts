@@ -1,8 +1,9 @@
 import { type Cidr, HoldfastError, type Name } from "@holdfast/core";
 import type { Network, NetworkPatch, NewNetwork } from "@holdfast/model";
 import { refuseWithBlocks } from "../blocks/block-drafts.ts";
+import { refuseWithQuarantine } from "../claims/quarantine.ts";
 import { type Platform, timestamp } from "../platform.ts";
-import { checkIfMatch, notFound, requireNetwork } from "../refusals.ts";
+import { checkIfMatch, invalidField, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
@@ -35,6 +36,7 @@ export function createNetworks(platform: Platform): Networks {
         if (state.network(tenant, body.name)?.record !== undefined) {
           throw new HoldfastError("already_exists", `network ${body.name} exists already in tenant ${tenant}`);
         }
+        if (body.conflictProbe !== undefined) checkProbed(body);
         checkNetworkQuota(owner, networksOf(state, tenant));
         const subnets = body.subnets.map((subnet, index) => checkedSubnet(subnet, `subnets.${index}.`));
         const taken = prefixesOf(state, tenant);
@@ -54,6 +56,7 @@ export function createNetworks(platform: Platform): Networks {
           docker: body.docker,
           cooldownSeconds: body.cooldownSeconds,
           ...(body.nodeBlocks === undefined ? {} : { nodeBlocks: body.nodeBlocks }),
+          ...(body.conflictProbe === undefined ? {} : { conflictProbe: body.conflictProbe }),
           labels: body.labels,
           createdAt: timestamp(clock),
           revision: 0,
@@ -76,11 +79,14 @@ export function createNetworks(platform: Platform): Networks {
         const { record } = requireNetwork(state, tenant, name);
         checkIfMatch(caller, `network ${tenant}/${name}`, record.revision);
         draft.expect(keys.network(tenant, name), record.revision);
-        const { nodeBlocks: former, ...rest } = record;
+        if (patch.conflictProbe != null) checkProbed(record);
+        const { nodeBlocks: former, conflictProbe: formerProbe, ...rest } = record;
+        const conflictProbe = patch.conflictProbe === undefined ? formerProbe : (patch.conflictProbe ?? undefined);
         const nodeBlocks = patch.nodeBlocks === undefined ? former : (patch.nodeBlocks ?? undefined);
         const changed: StoredNetwork = {
           ...rest,
           ...(nodeBlocks === undefined ? {} : { nodeBlocks }),
+          ...(conflictProbe === undefined ? {} : { conflictProbe }),
           docker: patch.docker ?? record.docker,
           mtu: patch.mtu ?? record.mtu,
           cooldownSeconds: patch.cooldownSeconds ?? record.cooldownSeconds,
@@ -97,7 +103,7 @@ export function createNetworks(platform: Platform): Networks {
         check: (whole) => {
           const { claims } = whole;
           refuseWithBlocks(whole, `network ${tenant}/${name}`);
-          if (claims.size === 0) return;
+          if (claims.size === 0) return refuseWithQuarantine(whole, `network ${tenant}/${name}`);
           const [first] = claims.keys();
           throw new HoldfastError(
             "in_use",
@@ -125,6 +131,13 @@ export function createNetworks(platform: Platform): Networks {
       }
     },
   };
+}
+
+/** @throws HoldfastError `invalid_argument`: nobody can be asked there. */
+function checkProbed({ kind, name }: Pick<Network, "kind" | "name">): void {
+  if (kind === "vlan") return;
+  const text = `network ${name} is of kind ${kind}, in which there are no machines outside that could have an address; leave it out, or use kind vlan`;
+  throw invalidField("conflictProbe", text);
 }
 
 /** Every prefix of a tenant's networks. */

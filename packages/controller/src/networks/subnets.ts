@@ -2,6 +2,7 @@ import { type Cidr, HoldfastError, type Identity, type IpAddress, type Name } fr
 import type { Network, NewSubnet, Subnet, SubnetUsage } from "@holdfast/model";
 import { refuseWithBlocks } from "../blocks/block-drafts.ts";
 import type { Pools } from "../claims/pools.ts";
+import { refuseWithQuarantine } from "../claims/quarantine.ts";
 import type { Platform } from "../platform.ts";
 import { checkIfMatch, checkOpen, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
@@ -76,6 +77,7 @@ export function createSubnets(platform: Platform): Subnets {
           }
           refuseWithBlocks(network, `subnet ${prefix}`, prefix);
           refuseUsed(network, prefix);
+          refuseWithQuarantine(network, `subnet ${prefix}`, prefix);
         },
         finish: (draft, record) => {
           const changed = withoutSubnet(record, prefix);

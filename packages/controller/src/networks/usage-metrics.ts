@@ -6,7 +6,7 @@ import { sumOf, usageOfSubnets } from "./usage.ts";
 const MOST_NETWORKS = 500;
 const MOST_TENANTS = 500;
 const FAMILIES = ["v4", "v6"] as const;
-const STATES = ["capacity", "used", "held", "cooling", "setAside", "free"] as const;
+const STATES = ["capacity", "used", "held", "cooling", "quarantined", "setAside", "free"] as const;
 
 /** Sets the gauges of how full networks are and how near tenants are to their quotas. */
 export function setUsageMetrics(metrics: Metrics, platform: Pick<Platform, "state" | "pools" | "counts">): void {

@@ -27,6 +27,7 @@ function recount({ engine, clock }: EngineHarness) {
       used: String(used.length),
       held: String(held.length),
       cooling: String(cooling.length),
+      quarantined: "0",
       setAside: "0",
       free: String(hosts - BigInt(used.length + cooling.length)),
     };
@@ -97,12 +98,13 @@ describe("utilisation", () => {
       claims: 2,
       addresses: 3,
       quotas: { networks: 5 },
-      v4: { capacity: "506", used: "2", held: "2", cooling: "0", setAside: "0", free: "504" },
+      v4: { capacity: "506", used: "2", held: "2", cooling: "0", quarantined: "0", setAside: "0", free: "504" },
       v6: {
         capacity: String(2n ** 64n - 2n),
         used: "1",
         held: "1",
         cooling: "0",
+        quarantined: "0",
         setAside: "0",
         free: String(2n ** 64n - 3n),
       },

@@ -1,5 +1,6 @@
 import { Cidr, type Family, type Name } from "@holdfast/core";
 import type { AddressUsage, NetworkUsage, SubnetUsage, TenantUsage } from "@holdfast/model";
+import { quarantinedIn } from "../claims/quarantine.ts";
 import type { Platform } from "../platform.ts";
 import { notFound, requireNetwork } from "../refusals.ts";
 import type { NetworkState } from "../state/network-state.ts";
@@ -49,9 +50,11 @@ export function usageOfSubnets(
   { pools, counts }: Pick<Platform, "pools" | "counts">,
   network: NetworkState,
 ): readonly SubnetUsage[] {
+  const apart = [...quarantinedIn(network)].filter((address) => !network.addresses.has(address));
   const inPool = new Map(pools.utilisation(network).map((one) => [one.subnet, one]));
   return (network.record?.subnets ?? []).map(({ prefix, draining }) => {
     const { allocatable = 0n, cooling = 0, setAside = 0, free = 0n, own = [] } = inPool.get(prefix) ?? {};
+    const quarantined = apart.filter((address) => Cidr.contains(prefix, address)).length;
     const { used, held } = counts.ofSubnet(network, prefix);
     return {
       prefix,
@@ -59,7 +62,9 @@ export function usageOfSubnets(
       used: String(used),
       held: String(held),
       cooling: String(cooling),
-      setAside: String(setAside),
+      quarantined: String(quarantined),
+      // To the pool, both are addresses that not everybody may have.
+      setAside: String(setAside - quarantined),
       free: draining === undefined ? String(own.reduce((sum, one) => sum + one.free, free)) : "0",
       ...(draining === undefined ? {} : { drainingSince: draining.since }),
     };
@@ -75,6 +80,7 @@ export function sumOf(subnets: readonly SubnetUsage[], family: Family): AddressU
     used: sum("used"),
     held: sum("held"),
     cooling: sum("cooling"),
+    quarantined: sum("quarantined"),
     setAside: sum("setAside"),
     free: sum("free"),
   };

@@ -2,6 +2,7 @@ import { HoldfastError, type IpAddress, isHoldfastError, MacAddress, type Name }
 import type { Claim, Endpoint, EndpointReport, ReportResults } from "@holdfast/model";
 import { expectBlockUnchanged } from "../blocks/block-drafts.ts";
 import type { ClaimDrafts } from "../claims/claim-drafts.ts";
+import type { Quarantine } from "../claims/quarantine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Platform } from "../platform.ts";
 import { checkOpen, ownerOf } from "../refusals.ts";
@@ -33,7 +34,10 @@ export interface Beginning {
 
 const MOST_HISTORY = 32;
 
-export function createMadeEndpoints(platform: Platform, drafts: ClaimDrafts, ledger: Ledger): MadeEndpoints {
+export function createMadeEndpoints(
+  platform: Platform,
+  { drafts, ledger, quarantine }: { drafts: ClaimDrafts; ledger: Ledger; quarantine: Quarantine },
+): MadeEndpoints {
   const { state, store, changer, clock, pools, idempotency } = platform;
 
   /** A node gives an address again only when its former endpoint is over, whichever report comes first. */
@@ -57,6 +61,7 @@ export function createMadeEndpoints(platform: Platform, drafts: ClaimDrafts, led
 
   function whyLost(node: Name, network: NetworkState, address: IpAddress): string | undefined {
     if (network.addresses.has(address)) return `${address} belongs to ${ownerOf(network, address).text}`;
+    if (network.quarantine.has(address)) return `${address} is in quarantine`;
     const resting = network.cooling.get(address);
     if (resting === undefined || resting.node === node) return undefined;
     if (Date.parse(resting.until) <= clock.now().getTime()) return undefined;
@@ -127,7 +132,12 @@ export function createMadeEndpoints(platform: Platform, drafts: ClaimDrafts, led
       draft.expect(keys.takenIn(id), 0);
       recordLife(draft, node, claim, report);
       draft.put(keys.takenIn(id), {}, lease);
-      if (made.phase === "released") return { endpoint: id, outcome: "done" };
+      if (made.phase === "released") {
+        const own = addresses.filter((address) => !network.addresses.has(address));
+        const finder = { ...claim, addresses: own, node, endpoint: id, requestId: undefined };
+        quarantine.put(draft, finder, report.conflicts ?? []);
+        return { endpoint: id, outcome: "done" };
+      }
       checkOpen(record);
       draft.expect(keys.network(tenant, network.name), record.revision);
       draft.expect(keys.claim(tenant, network.name, claim.identity), 0);

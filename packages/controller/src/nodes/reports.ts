@@ -4,10 +4,12 @@ import {
   checkPhaseChange,
   type Endpoint,
   type EndpointReport,
+  isOnWire,
   type ReportResults,
   type Transition,
 } from "@holdfast/model";
 import type { ClaimDrafts } from "../claims/claim-drafts.ts";
+import type { Quarantine } from "../claims/quarantine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { notFound } from "../refusals.ts";
@@ -27,9 +29,12 @@ type Report = EndpointReport & { readonly requestId: string | undefined };
 
 const MOST_HISTORY = 32;
 
-export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: Ledger): Reports {
+export function createReports(
+  platform: Platform,
+  { drafts, ledger, quarantine }: { drafts: ClaimDrafts; ledger: Ledger; quarantine: Quarantine },
+): Reports {
   const { state, changer, clock } = platform;
-  const made = createMadeEndpoints(platform, drafts, ledger);
+  const made = createMadeEndpoints(platform, { drafts, ledger, quarantine });
 
   function apply(draft: Draft, node: Name, report: Report, beginning?: Beginning): ReportResult {
     const { endpoint: id } = report;
@@ -39,24 +44,32 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
     if (report.epoch > endpoint.epoch) {
       return { endpoint: id, outcome: "refused", detail: `its epoch is ${endpoint.epoch}, not ${report.epoch}` };
     }
-    const claim = state.network(endpoint.tenant, endpoint.network)?.claims.get(endpoint.identity);
-    if (report.epoch < endpoint.epoch || claim?.binding?.endpoint !== id) {
+    const known = state.network(endpoint.tenant, endpoint.network)?.claims.get(endpoint.identity);
+    if (report.epoch < endpoint.epoch || known?.binding?.endpoint !== id) {
       return { endpoint: id, outcome: "superseded", detail: `epoch ${report.epoch} is over` };
     }
     const added = newTransitions(endpoint, report.transitions);
+    const claim = afterUse(known, added);
     const phase = checkedPhase(endpoint, added);
     if (phase === "released") {
       const reason = added.at(-1)?.reason;
       const event = { event: claim.retention.kind === "ephemeral" ? "released" : "detached" } as const;
+      const { conflicts = [], requestId } = report;
       const rest = drafts.unbind(draft, claim, endpoint, {
-        event: { ...event, actor: `node/${node}`, requestId: report.requestId, node, endpoint: id, reason },
+        event: { ...event, actor: `node/${node}`, requestId, node, endpoint: id, reason },
+        restless: new Set(conflicts.map(({ address }) => address)),
       });
       if (rest !== undefined) drafts.put(draft, rest);
+      quarantine.put(draft, { ...endpoint, endpoint: id, requestId }, conflicts);
       return { endpoint: id, outcome: "done" };
     }
     const workload = report.workload === undefined ? endpoint.workload : { ...endpoint.workload, ...report.workload };
     if (added.length === 0 && JSON.stringify(workload) === JSON.stringify(endpoint.workload)) {
       return { endpoint: id, outcome: "done" };
+    }
+    if (claim !== known) {
+      draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
+      drafts.put(draft, claim);
     }
     draft.expect(keys.endpoint(id), endpoint.revision);
     const history = [...endpoint.history, ...added].slice(-MOST_HISTORY);
@@ -117,7 +130,8 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
   function replace(draft: Draft, node: Name, report: Report, replaces: string): ReportResult {
     const { endpoint: id } = report;
     const old = state.endpoints.get(replaces);
-    const claim = old && state.network(old.tenant, old.network)?.claims.get(old.identity);
+    const known = old && state.network(old.tenant, old.network)?.claims.get(old.identity);
+    const claim = known && afterUse(known, report.transitions);
     if (old === undefined || claim === undefined || old.node !== node || old.epoch !== report.epoch) {
       const lost = state.superseded.get(`${node}/${replaces}`)?.reason;
       const why = lost ?? `epoch ${report.epoch} of ${replaces} on node ${node} is over`;
@@ -194,6 +208,13 @@ export function createReports(platform: Platform, drafts: ClaimDrafts, ledger: L
       return results.flatMap((result) => result ?? []);
     },
   };
+}
+
+/** The claim, whose addresses need not be looked for any more when they have been on the wire as its own. */
+function afterUse(claim: Claim, steps: readonly Transition[]): Claim {
+  if (claim.probeDue === undefined || !steps.some(({ phase }) => isOnWire(phase))) return claim;
+  const { probeDue: _, ...used } = claim;
+  return used;
 }
 
 /** Those that their node made by itself in the order in which it did, after the others. */

@@ -1,6 +1,7 @@
 import { HoldfastError, type Name } from "@holdfast/core";
 import type { Claim, Endpoint, Reservation, ReservationRequest } from "@holdfast/model";
 import type { ClaimDrafts } from "../claims/claim-drafts.ts";
+import { refuseQuarantined } from "../claims/quarantine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
 import { boundError, checkOpen, notFound, ownerOf, requireNetwork } from "../refusals.ts";
@@ -99,9 +100,13 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
   function bind(draft: Draft, node: Name, claim: Claim, request: Request): { claim: Claim; endpoint: Endpoint } {
     const at = timestamp(clock);
     const actor = `node/${node}`;
-    const { expiresAt: _, heldFor: __, ...rest } = claim;
+    const { expiresAt: _, heldFor: __, probeDue, ...rest } = claim;
+    // Until it has been on the wire: a start that came to nothing proves nothing.
+    const isFirstUse = claim.epoch === 0 || probeDue === true;
+    const isLookedFor = state.network(claim.tenant, claim.network)?.record?.conflictProbe !== undefined;
     const bound: Claim = {
       ...rest,
+      ...(isLookedFor && isFirstUse ? { probeDue: true as const } : {}),
       epoch: claim.epoch + 1,
       binding: { node, endpoint: request.endpoint, since: at },
     };
@@ -146,6 +151,7 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
           throw new HoldfastError("conflict", `endpoint ${request.endpoint} has lost its claim: ${lost.reason}`);
         }
         const { claim, made } = findClaim(draft, node, request);
+        refuseQuarantined(requireNetwork(state, request.tenant, request.network).network, claim.addresses);
         if (!made) draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
         return {
           ...bind(draft, node, made ? claim : vacate(draft, node, claim, request), request),

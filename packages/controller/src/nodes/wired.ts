@@ -8,7 +8,13 @@ export function wiredNetwork(network: Network): WiredNetwork {
   );
   const { nodeBlocks, cooldownSeconds } = network;
   const blocks = nodeBlocks === undefined ? {} : { nodeBlocks: { size: nodeBlocks.size, cooldownSeconds } };
-  return { id, tenant, name, kind, segment, mtu, subnets, docker, ...blocks };
+  return { id, tenant, name, kind, segment, mtu, subnets, docker, ...blocks, ...probeOf(network) };
+}
+
+function probeOf({ conflictProbe }: Network): Pick<WiredNetwork, "conflictProbe"> {
+  if (conflictProbe === undefined) return {};
+  const { probes, milliseconds } = conflictProbe;
+  return { conflictProbe: { probes, milliseconds } };
 }
 
 /** An endpoint as its node gets it. */

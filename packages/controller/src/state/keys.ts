@@ -25,6 +25,8 @@ export const keys = {
   address: (tenant: Name, network: Name, address: IpAddress) => `addresses/${tenant}/${network}/${address}`,
   /** {@link Cooling}: until when a released address is given to nobody else. */
   cooling: (tenant: Name, network: Name, address: IpAddress) => `cooling/${tenant}/${network}/${address}`,
+  /** {@link Quarantined}: an address that is given to nobody, because a machine outside has it. */
+  quarantine: (tenant: Name, network: Name, address: IpAddress) => `quarantine/${tenant}/${network}/${address}`,
   /** {@link NodeBlock}. The key is the lock: whoever claims an address of a network with blocks expects that its block is unchanged. */
   block: (tenant: Name, network: Name, prefix: Cidr) => `blocks/${tenant}/${network}/${prefix}`,
   /** {@link Endpoint} */
@@ -88,6 +90,7 @@ export const CACHED = [
   "networks",
   "claims",
   "cooling",
+  "quarantine",
   "blocks",
   "endpoints",
   "superseded",
@@ -120,7 +123,7 @@ export const named = {
     const [, tenant = "", network = "", identity = ""] = splitKey(key, 3);
     return { tenant: Name.parse(tenant), network: Name.parse(network), identity: Identity.parse(identity) };
   },
-  /** Of `addresses/…` and `cooling/…`. */
+  /** Of `addresses/…`, `cooling/…` and `quarantine/…`. */
   address(key: string) {
     const [, tenant = "", network = "", address = ""] = splitKey(key, 3);
     return { tenant: Name.parse(tenant), network: Name.parse(network), address: IpAddress.parse(address) };

@@ -4,6 +4,7 @@ import type { AddressOwners } from "./address-owners.ts";
 import { BlockIndex } from "./block-index.ts";
 import { ClaimTable } from "./claim-table.ts";
 import { CoolingTable } from "./cooling-table.ts";
+import { createQuarantineTable, type QuarantineTable } from "./quarantine-table.ts";
 import type { RecordFields } from "./record-fields.ts";
 import type { StoredNetwork } from "./records.ts";
 
@@ -16,6 +17,8 @@ export interface NetworkState {
   readonly claims: ClaimTable;
   readonly addresses: AddressOwners;
   readonly cooling: CoolingTable;
+  /** Addresses that machines outside have; some of them may be claimed. */
+  readonly quarantine: QuarantineTable;
   /** Parts that nodes give addresses from by themselves. */
   readonly blocks: BlockIndex;
   /** Ids of its endpoints. */
@@ -39,9 +42,10 @@ export function ensureNetwork(networks: NetworkStates, packing: Packing, tenant:
   if (state === undefined) {
     const claims = new ClaimTable(packing.rows, packing.fields, { tenant, name });
     const cooling = new CoolingTable(packing.rows, packing.fields);
+    const quarantine = createQuarantineTable(packing.rows, packing.fields);
     const blocks = new BlockIndex();
     const { addresses } = claims;
-    state = { tenant, name, record: undefined, claims, addresses, cooling, blocks, endpoints: new Set() };
+    state = { tenant, name, record: undefined, claims, addresses, cooling, quarantine, blocks, endpoints: new Set() };
     ofTenant.set(name, state);
   }
   return state;
@@ -49,8 +53,9 @@ export function ensureNetwork(networks: NetworkStates, packing: Packing, tenant:
 
 /** Drops the state of a network that was deleted and of which nothing is left. */
 export function forgetWhenEmpty(networks: NetworkStates, state: NetworkState): void {
-  const { record, claims, cooling, blocks, endpoints } = state;
-  if (record !== undefined || claims.size + cooling.size + blocks.size + endpoints.size > 0) return;
+  const { record, claims, cooling, quarantine, blocks, endpoints } = state;
+  const left = claims.size + cooling.size + quarantine.size + blocks.size + endpoints.size;
+  if (record !== undefined || left > 0) return;
   const ofTenant = networks.get(state.tenant);
   ofTenant?.delete(state.name);
   if (ofTenant?.size === 0) networks.delete(state.tenant);

@@ -12,6 +12,8 @@ export interface RecordFields {
   readonly endpoint: RecordCodec;
   /** Without the address. */
   readonly cooling: RecordCodec;
+  /** Likewise. */
+  readonly quarantine: RecordCodec;
 }
 
 export function createRecordFields(): RecordFields {
@@ -46,5 +48,14 @@ export function createRecordFields(): RecordFields {
       revision: whole,
     }),
     cooling: record({ identity: text, until: time, node: word, revision: whole }),
+    quarantine: record({
+      identity: text,
+      mac,
+      node: word,
+      endpoint: text,
+      since: time,
+      until: time,
+      revision: whole,
+    }),
   };
 }

@@ -1,5 +1,5 @@
 import type { Identity, IpAddress, Name } from "@holdfast/core";
-import type { Claim, Endpoint, Network, NodeBlock, NodeRecord, Tenant } from "@holdfast/model";
+import type { Claim, Endpoint, Network, NodeBlock, NodeRecord, QuarantinedAddress, Tenant } from "@holdfast/model";
 
 /** A network as stored. */
 export interface StoredNetwork extends Network {
@@ -36,6 +36,9 @@ export interface Cooling {
   readonly node?: Name;
 }
 
+/** An address that is given to nobody: what is kept of {@link QuarantinedAddress}, beyond what its key says. */
+export type Quarantined = Omit<QuarantinedAddress, "tenant" | "network" | "address" | "revision">;
+
 /** Left of an endpoint that its node has lost, until the node says that it is down. */
 export interface Superseded {
   readonly epoch: number;
@@ -58,6 +61,11 @@ export type StateChange =
   | Changed<"node", StoredNode>
   | Changed<"block", NodeBlock>
   | (Changed<"cooling", Cooling> & { readonly tenant: Name; readonly network: Name; readonly address: IpAddress })
+  | (Changed<"quarantine", Quarantined> & {
+      readonly tenant: Name;
+      readonly network: Name;
+      readonly address: IpAddress;
+    })
   | (Changed<"heard", Heard> & { readonly node: Name })
   | (Changed<"superseded", Superseded> & { readonly node: Name; readonly endpoint: string });
 

@@ -17,6 +17,7 @@ import type {
   Counters,
   Heard,
   Keeper,
+  Quarantined,
   StateChange,
   StoredNetwork,
   StoredNode,
@@ -186,6 +187,13 @@ export class State {
         const before = cooling.set({ ...after, address });
         return { kind: "cooling", tenant, network, address, before, after };
       }
+      case "quarantine": {
+        const { tenant, network, address } = named.address(key);
+        const { quarantine } = ensureNetwork(this.networks, this.#packing, tenant, network);
+        const after = this.#parse<Quarantined>(entry);
+        const { before } = quarantine.put({ ...after, address });
+        return { kind: "quarantine", tenant, network, address, before, after };
+      }
       case "blocks": {
         const after = this.#parse<NodeBlock>(entry);
         const { blocks } = ensureNetwork(this.networks, this.#packing, after.tenant, after.network);
@@ -270,6 +278,14 @@ export class State {
         if (state === undefined || before === undefined) return undefined;
         forgetWhenEmpty(this.networks, state);
         return { kind: "cooling", tenant, network, address, before, after: undefined };
+      }
+      case "quarantine": {
+        const { tenant, network, address } = named.address(key);
+        const state = this.network(tenant, network);
+        const before = state?.quarantine.delete(address).before;
+        if (state === undefined || before === undefined) return undefined;
+        forgetWhenEmpty(this.networks, state);
+        return { kind: "quarantine", tenant, network, address, before, after: undefined };
       }
       case "blocks": {
         const { tenant, network, prefix } = named.block(key);

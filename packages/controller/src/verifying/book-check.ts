@@ -3,10 +3,12 @@ import type { AddressState } from "@holdfast/ipam";
 import type { Claim, Endpoint } from "@holdfast/model";
 import type { Entry, Store } from "@holdfast/store";
 import type { Pools } from "../claims/pools.ts";
+import { releaseCommand } from "../claims/quarantine.ts";
 import type { UsageCounts } from "../networks/usage-counts.ts";
 import type { Resting } from "../state/cooling-table.ts";
 import { keys, named } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
+import type { QuarantineEntry } from "../state/quarantine-table.ts";
 import type { State } from "../state/state.ts";
 import type { Finding, SeenClaim } from "./finding.ts";
 
@@ -100,6 +102,7 @@ export function createBookCheck({ state, store, pools, counts, clock }: BookChec
       for (const address of pools.usedOf(network, prefix)) yield strayFinding(network, address);
     }
     for (const resting of network.cooling.values()) yield restFinding(network, resting);
+    for (const entry of network.quarantine.values()) yield quarantineFinding(network, entry);
   }
 
   function strayFinding(network: NetworkState, address: IpAddress): Finding | undefined {
@@ -113,6 +116,24 @@ export function createBookCheck({ state, store, pools, counts, clock }: BookChec
     if (isOver || pools.stateOf(network, address) !== "unused") return undefined;
     const book = `it rests until ${until}, since ${identity} released it`;
     return misalignment(network, address, { book, pooled: "unused", revision });
+  }
+
+  /** One that the pool would give, or that is in no subnet: a subnet with such addresses is not removed. */
+  function quarantineFinding(network: NetworkState, { address, mac, since, revision }: QuarantineEntry) {
+    const book = `it is in quarantine since ${since}: ${mac} answered for it`;
+    const pooled = pools.stateOf(network, address);
+    if (pooled === "set-aside" || network.addresses.has(address)) return undefined;
+    if (pooled !== "outside") return misalignment(network, address, { book, pooled, revision });
+    const { tenant, name } = network;
+    return {
+      kind: "quarantine-outside" as const,
+      object: `address ${tenant}/${name}/${address}`,
+      about: { tenant, network: name, addresses: [address] },
+      book,
+      world: network.record === undefined ? "there is no such network" : "it is in no subnet of the network",
+      remedy: `give the network the subnet back, or: ${releaseCommand(network, address)}`,
+      evidence: String(revision),
+    };
   }
 
   function misalignment(

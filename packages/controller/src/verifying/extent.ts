@@ -29,6 +29,7 @@ const STAGE_OF: Readonly<Record<DifferenceKind, "nodes" | "endpoints" | "book">>
   "address-without-claim": "book",
   "claim-without-end": "book",
   "claim-outside": "book",
+  "quarantine-outside": "book",
   "rest-of-claimed": "book",
   "pool-differs": "book",
   "ledger-differs": "book",

@@ -6,6 +6,7 @@ import { ledgerRoutes } from "./ledger.ts";
 import { networkRoutes } from "./networks.ts";
 import { endpointRoutes, nodeRoutes, watchRoutes } from "./nodes.ts";
 import { operationRoutes } from "./operations.ts";
+import { quarantineRoutes } from "./quarantine.ts";
 import { tenantRoutes } from "./tenants.ts";
 
 /** Every REST operation under `/v1`, by its id. */
@@ -18,6 +19,7 @@ export const routes = {
   ...endpointRoutes,
   ...nodeRoutes,
   ...blockRoutes,
+  ...quarantineRoutes,
   ...operationRoutes,
   ...watchRoutes,
 } as const satisfies Record<string, Route>;
