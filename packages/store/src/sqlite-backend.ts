@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Backend, KeyRange, LeaseRecord, Mark, Writer } from "./backend.ts";
 import { compareKeys, endOfPrefix } from "./keys.ts";
 import { openSqliteFile, type SqliteFile, type Survives, translating } from "./sqlite-file.ts";
+import { LONGEST_IN_ROW } from "./sqlite-schema.ts";
 import type { Change, ChangeBatch, Entry } from "./store.ts";
 
 /** In SQLite every blob is above every text: the end of all keys. */
@@ -40,7 +41,7 @@ export class SqliteBackend implements Backend, Writer {
 
   get(key: string): Entry | undefined {
     const row = translating(this.#path, () => this.#sql.get.get(key));
-    return row === undefined ? undefined : entryOf(row);
+    return row === undefined ? undefined : this.#entryOf(row);
   }
 
   list({ prefix, after = "", limit = -1 }: KeyRange): readonly Entry[] {
@@ -49,7 +50,7 @@ export class SqliteBackend implements Backend, Writer {
     const begun = compareKeys(after, prefix) >= 0;
     return translating(this.#path, () =>
       begun ? this.#sql.listAfter.all(after, end, limit) : this.#sql.list.all(prefix, end, limit),
-    ).map(entryOf);
+    ).map((row) => this.#entryOf(row));
   }
 
   history(after: number, changes: number): readonly ChangeBatch[] {
@@ -101,7 +102,9 @@ export class SqliteBackend implements Backend, Writer {
         if (change.kind === "delete") this.#sql.delete.run(change.key);
         else {
           const { key, value, created } = change.entry;
-          this.#sql.put.run(key, value, revision, created, leases.get(key) ?? null);
+          const lease = leases.get(key) ?? null;
+          if (value.length <= LONGEST_IN_ROW) this.#sql.put.run(key, value, revision, created, lease, null);
+          else this.#sql.put.run(key, "", revision, created, lease, this.#sql.putLong.run(value).lastInsertRowid);
         }
       }
       this.#sql.record.run(revision, JSON.stringify(changes.map(recorded)));
@@ -145,6 +148,17 @@ export class SqliteBackend implements Backend, Writer {
     });
   }
 
+  #entryOf(row: Row): Entry {
+    const { long = null } = row;
+    const { value } = long === null ? row : (translating(this.#path, () => this.#sql.getLong.get(long)) ?? row);
+    return {
+      key: String(row.key),
+      value: String(value),
+      revision: Number(row.revision),
+      created: Number(row.created),
+    };
+  }
+
   #load(): void {
     this.#compacted = Number(this.#sql.compacted.get()?.value);
     this.#newest = Math.max(this.#compacted, Number(this.#sql.newest.get()?.revision ?? 0));
@@ -152,15 +166,6 @@ export class SqliteBackend implements Backend, Writer {
 }
 
 type Row = ReturnType<StatementSync["all"]>[number];
-
-function entryOf(row: Row): Entry {
-  return {
-    key: String(row.key),
-    value: String(row.value),
-    revision: Number(row.revision),
-    created: Number(row.created),
-  };
-}
 
 /** A change as the history has it: key, value and first revision of a put; only the key of a deletion. */
 type Recorded = readonly [key: string, value: string, created: number] | readonly [key: string];
@@ -180,18 +185,21 @@ function changeOf([key, value, created]: Recorded, revision: number): Change {
 
 function statements(database: DatabaseSync) {
   return {
-    get: database.prepare("SELECT key, value, revision, created FROM entries WHERE key = ?"),
+    get: database.prepare("SELECT key, value, revision, created, long FROM entries WHERE key = ?"),
     mark: database.prepare("SELECT revision, created FROM entries WHERE key = ?"),
     list: database.prepare(
-      "SELECT key, value, revision, created FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
+      "SELECT key, value, revision, created, long FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
     ),
     listAfter: database.prepare(
-      "SELECT key, value, revision, created FROM entries WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
+      "SELECT key, value, revision, created, long FROM entries WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
     ),
     put: database.prepare(
-      `INSERT INTO entries (key, value, revision, created, lease) VALUES (?, ?, ?, ?, ?)
-       ON CONFLICT (key) DO UPDATE SET value = excluded.value, revision = excluded.revision, lease = excluded.lease`,
+      `INSERT INTO entries (key, value, revision, created, lease, long) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (key) DO UPDATE SET
+         value = excluded.value, revision = excluded.revision, lease = excluded.lease, long = excluded.long`,
     ),
+    getLong: database.prepare("SELECT value FROM long_values WHERE id = ?"),
+    putLong: database.prepare("INSERT INTO long_values (value) VALUES (?)"),
     delete: database.prepare("DELETE FROM entries WHERE key = ?"),
     record: database.prepare("INSERT INTO history (revision, changes) VALUES (?, ?)"),
     history: database.prepare("SELECT revision, changes FROM history WHERE revision > ? ORDER BY revision"),

@@ -56,9 +56,9 @@ describe("a file of somebody else", () => {
   test("a store of a newer program is refused and left as it is", async () => {
     await (await open()).close();
     const newer = new DatabaseSync(path);
-    newer.exec("PRAGMA user_version = 3");
+    newer.exec("PRAGMA user_version = 4");
     newer.close();
-    await expectRefusedUnchanged({ code: "precondition_failed", message: expect.stringContaining("schema version 3") });
+    await expectRefusedUnchanged({ code: "precondition_failed", message: expect.stringContaining("schema version 4") });
   });
 });
 
