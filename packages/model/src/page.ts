@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { nameField, revisionField } from "./fields.ts";
 
-/** A page of a list, in name order; `continue` is there when more follow. */
+/** A page of a list, in name order; `continue` is there when more may follow. A page looks at a bounded number, so that it may be short, or empty, all the same. */
 export function pageOf<T extends z.ZodType>(item: T, id: string) {
   return z
     .strictObject({

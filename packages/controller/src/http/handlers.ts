@@ -4,6 +4,7 @@ import {
   type Endpoint,
   type Network,
   type NodeBlock,
+  type NodeBlockUsage,
   type Operation,
   problemToError,
   type QuarantinedAddress,
@@ -116,8 +117,8 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         (node === undefined || claim.binding?.node === node);
       if (node !== undefined) {
         const known = state.claimsOfNode(node).filter(wanted);
-        const keyed = known.map((item) => ({ key: `${item.tenant}/${item.network}/${item.identity}`, item }));
-        return pageOfKnown(keyed, query, state.revision);
+        const keyed = new Map(known.map((item) => [`${item.tenant}/${item.network}/${item.identity}`, item]));
+        return pageOfKnown(keyed.keys(), query, { revision: state.revision, read: (key) => keyed.get(key) });
       }
       const within = tenant === undefined ? "" : `${tenant}/${network === undefined ? "" : `${network}/`}`;
       return pageOfPrefix(
@@ -167,12 +168,11 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
           kept((entry) => objectOf<Endpoint>(entry), wanted),
         );
       }
-      const known = [...ids].flatMap((id) => state.endpoints.get(id) ?? []).filter(wanted);
-      return pageOfKnown(
-        known.map((item) => ({ key: item.id, item })),
-        query,
-        state.revision,
-      );
+      const read = (id: string): Endpoint | undefined => {
+        const endpoint = state.endpoints.get(id);
+        return endpoint !== undefined && wanted(endpoint) ? endpoint : undefined;
+      };
+      return pageOfKnown(ids, query, { revision: state.revision, read });
     },
 
     listOperations: ({ query: { tenant, state: wanted, ...query } }) =>
@@ -202,11 +202,12 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
         (tenant === undefined || block.tenant === tenant) && (network === undefined || block.network === network);
       if (node !== undefined) {
         const known = [...(state.blocksOfNode.get(node) ?? [])].filter(wanted);
-        const keyed = known.map((block) => ({
-          key: keys.block(block.tenant, block.network, block.prefix),
-          item: blocks.withUsage(block),
-        }));
-        return pageOfKnown(keyed, query, state.revision);
+        const keyed = new Map(known.map((one) => [keys.block(one.tenant, one.network, one.prefix), one]));
+        const read = (key: string): NodeBlockUsage | undefined => {
+          const block = keyed.get(key);
+          return block && blocks.withUsage(block);
+        };
+        return pageOfKnown(keyed.keys(), query, { revision: state.revision, read });
       }
       const within = tenant === undefined ? "" : `${tenant}/${network === undefined ? "" : `${network}/`}`;
       const read = kept((entry) => objectOf<NodeBlock>(entry), wanted);

@@ -14,6 +14,8 @@ export interface PageRequest {
 }
 
 const SCAN = 1000;
+/** What one page looks at, at most: it may be short, or empty, with more to come, and a filter that nothing matches holds up nobody. */
+const MOST_LOOKED_AT = 20_000;
 
 /** A page of everything under a prefix that `read` gives something for, in key order. */
 export async function pageOfPrefix<T>(
@@ -25,8 +27,10 @@ export async function pageOfPrefix<T>(
   let after = decodeToken(request.continue, prefix);
   const items: T[] = [];
   let revision: number | undefined;
+  let lookedAt = 0;
   for (;;) {
-    const limit = Math.min(SCAN, request.limit - items.length + 1);
+    // Where some have been passed over, more will be.
+    const limit = lookedAt === 0 ? Math.min(SCAN, request.limit + 1) : SCAN;
     const page = await store.list(prefix, after === undefined ? { limit } : { limit, after });
     revision ??= page.revision;
     for (const [index, entry] of page.entries.entries()) {
@@ -38,23 +42,50 @@ export async function pageOfPrefix<T>(
         return more ? { items, revision, continue: encodeToken(after) } : { items, revision };
     }
     if (!page.more) return { items, revision };
+    lookedAt += page.entries.length;
+    if (lookedAt >= MOST_LOOKED_AT && after !== undefined) return { items, revision, continue: encodeToken(after) };
   }
 }
 
-/** A page of few objects that are known, in order of their keys. */
+/** A page of objects whose keys are known and that `read` gives something for, in order of their keys. Reads what is on the page, not all. */
 export function pageOfKnown<T>(
-  known: readonly { readonly key: string; readonly item: T }[],
+  keys: Iterable<string>,
   request: PageRequest,
-  revision: number,
+  { revision, read }: { readonly revision: number; readonly read: (key: string) => T | undefined },
 ): Page<T> {
   const after = decodeToken(request.continue, "") ?? "";
-  const rest = known.filter(({ key }) => key > after).sort((a, b) => (a.key < b.key ? -1 : 1));
-  const page = rest.slice(0, request.limit);
-  const items = page.map(({ item }) => item);
-  const last = page.at(-1);
-  return rest.length > page.length && last !== undefined
-    ? { items, revision, continue: encodeToken(last.key) }
-    : { items, revision };
+  const items: T[] = [];
+  const { first, more } = firstBehind(keys, after, Math.max(request.limit, SCAN));
+  for (const [index, key] of first.entries()) {
+    const item = read(key);
+    if (item !== undefined) items.push(item);
+    const last = index + 1 === first.length;
+    if (items.length === request.limit || (last && more)) {
+      return last && !more ? { items, revision } : { items, revision, continue: encodeToken(key) };
+    }
+  }
+  return { items, revision };
+}
+
+/** The first `count` keys behind one, in order, without sorting the others. */
+function firstBehind(keys: Iterable<string>, after: string, count: number): { first: string[]; more: boolean } {
+  let first: string[] = [];
+  let more = false;
+  let bound: string | undefined;
+  const cut = (): void => {
+    first.sort();
+    if (first.length <= count) return;
+    more = true;
+    first = first.slice(0, count);
+    bound = first.at(-1);
+  };
+  for (const key of keys) {
+    if (key <= after) continue;
+    if (bound !== undefined && key > bound) more = true;
+    else if (first.push(key) === 2 * count) cut();
+  }
+  cut();
+  return { first, more };
 }
 
 /** Reads `env=prod,team=web`. @throws HoldfastError `invalid_argument`. */
