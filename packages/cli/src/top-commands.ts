@@ -6,7 +6,7 @@ import { printList } from "./output/print.ts";
 export const applyCommand: CommandDefinition = {
   name: "apply",
   summary:
-    "Bring about what a file of one or several documents says; what it does not say stays. See docs/documents.md.",
+    "Bring about what a file of one or several documents says; what it does not say stays. See docs/address-book.md.",
   options: [
     ["!-f, --file <file>", "YAML or JSON file; - reads standard input.", "file"],
     ["--dry-run", "Only say what would be done, and what would be refused."],

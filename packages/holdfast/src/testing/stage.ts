@@ -3,11 +3,18 @@ import { controllerOptions, createController } from "@holdfast/controller";
 import { readOptions, silentLogger, systemClock } from "@holdfast/core";
 import { openMemoryStore, type Store } from "@holdfast/store";
 
+/** What a command printed, and what it ended with. */
+export interface Typed {
+  readonly code: number;
+  readonly screen: string;
+}
+
 /** A controller, and a terminal in front of it. */
 export interface Stage extends AsyncDisposable {
   readonly store: Store;
   /** Types a line; words are parted by blanks. */
-  run(line: string): Promise<{ readonly code: number; readonly screen: string }>;
+  run(line: string): Promise<Typed>;
+  type(words: readonly string[]): Promise<Typed>;
   claims(): Promise<readonly Record<string, unknown>[]>;
   /** How many the store has. */
   entries(): Promise<number>;
@@ -36,14 +43,16 @@ export async function startStage(files: Readonly<Record<string, string>>): Promi
     wait: () => Promise.resolve(),
     signal: new AbortController().signal,
   };
-  const run: Stage["run"] = async (line) => {
+  const type: Stage["type"] = async (words) => {
     screen = "";
-    const code = await runCli(line.split(" "), io);
+    const code = await runCli(words, io);
     return { code, screen };
   };
+  const run: Stage["run"] = (line) => type(line.split(" "));
   return {
     store,
     run,
+    type,
     claims: async () => JSON.parse((await run("claim list -o json")).screen).items as Record<string, unknown>[],
     entries: async () => (await store.list("")).entries.length,
     [Symbol.asyncDispose]: () => controller.stop(),
