@@ -1,6 +1,6 @@
 import { Name } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
-import type { Kernel } from "@holdfast/netlink";
+import type { Kernel, Link } from "@holdfast/netlink";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { AttachedPort, DatapathDriver, PortEvent } from "../driver.ts";
 import { asRemote, wiring } from "./parties.ts";
@@ -297,6 +297,23 @@ export function driverCompliance(
         expect(await endpoints()).toEqual(["a gone"]);
         await driver.detach("a", signal);
         expect(await endpoints()).toEqual([]);
+      });
+
+      test("does not name an interface that goes while the kernel is asked for it", async () => {
+        await driver.attach(a, signal);
+        await driver.detach("a", signal);
+        const { kernel } = machine;
+        const listLinks = kernel.listLinks.bind(kernel);
+        const named = (links: readonly Link[]) => links.filter(({ alias }) => alias === "holdfast endpoint a");
+        // A kernel handle of the driver's own is not slowed down, and its answer has to be right all the same.
+        kernel.listLinks = async () => {
+          kernel.listLinks = listLinks;
+          const links = await listLinks();
+          await expect.poll(async () => named(await listLinks()), { timeout: 5000 }).toEqual([]);
+          return links;
+        };
+        expect(await endpoints()).toEqual([]);
+        kernel.listLinks = listLinks;
       });
 
       test("names what an earlier run has left and nobody has attached again", async () => {

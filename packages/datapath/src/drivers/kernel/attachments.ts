@@ -101,10 +101,13 @@ export class Attachments {
   /** Every link of an endpoint that the kernel has, and endpoints whose link it has not; but those that are on their way out. */
   async inventory(): Promise<readonly WiredInterface[]> {
     const before = [...this.#attached];
+    // One that goes while the kernel is asked is forgotten here by the time of its answer.
+    const leaving = new Set(this.#discarded);
     const links = await this.#ground.kernel.listLinks();
+    for (const name of this.#discarded) leaving.add(name);
     const found = links.flatMap((link): WiredInterface[] => {
       const owner = readAlias(link.alias);
-      const isOurs = this.#ground.names.linkNumber(link.name) !== undefined && !this.#discarded.has(link.name);
+      const isOurs = this.#ground.names.linkNumber(link.name) !== undefined && !leaving.has(link.name);
       if (owner?.kind !== "endpoint" || !isOurs) return [];
       return [{ endpoint: owner.endpoint, interface: link.name, state: link.carrier ? "up" : "down" }];
     });

@@ -146,13 +146,20 @@ export class LinkPool {
 
   /** Every link of an endpoint that the kernel has, but those that are on their way out. */
   async inventory(): Promise<readonly WiredInterface[]> {
+    // One that goes while the kernel is asked is forgotten here by the time of its answer.
+    const leaving = this.#leavingLinks();
     const links = await linksByName(this.#dependencies.kernel);
+    for (const name of this.#leavingLinks()) leaving.add(name);
     return [...links.values()].flatMap((link): WiredInterface[] => {
       const owner = readAlias(link.alias);
       const isOurs = this.#settings.names.linkNumber(link.name) !== undefined;
-      if (owner?.kind !== "endpoint" || !isOurs || this.#links.get(link.name)?.state.kind === "leaving") return [];
+      if (owner?.kind !== "endpoint" || !isOurs || leaving.has(link.name)) return [];
       return [{ endpoint: owner.endpoint, interface: link.name, state: link.carrier ? "up" : "down" }];
     });
+  }
+
+  #leavingLinks(): Set<string> {
+    return new Set([...this.#links].flatMap(([name, { state }]) => (state.kind === "leaving" ? name : [])));
   }
 
   /** The desired state is complete: links of endpoints that nobody has attached again are to go. */
