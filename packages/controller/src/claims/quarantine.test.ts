@@ -95,6 +95,14 @@ describe("an address that somebody outside has", () => {
     expect(usage(harness).quarantined).toBe("0");
   });
 
+  test("is put there also by an endpoint that took the place of another while no controller answered", async () => {
+    await using harness = await start();
+    const { claim } = await harness.reserve("h1", { endpoint: "e-1", network: "web" });
+    const address = claim.addresses[0] as IpAddress;
+    await harness.reports("h1", [{ ...hitReport(harness, "e-2", 1, address), replaces: "e-1" }]);
+    expect(usage(harness)).toMatchObject({ used: "0", cooling: "0", quarantined: "1" });
+  });
+
   test("only its own addresses can be put there by an endpoint", async () => {
     await using harness = await start();
     await harness.reserve("h1", { endpoint: "e-1", network: "web" });

@@ -157,8 +157,11 @@ export function createReports(
     const event = { event: "moved", actor: `node/${node}`, requestId, node, endpoint: id, reason } as const;
     if (phase === "released") {
       const ended = claim.retention.kind === "ephemeral" ? "released" : "detached";
-      const rest = drafts.unbind(draft, claim, undefined, { event: { ...event, event: ended } });
+      const { conflicts = [] } = report;
+      const restless = new Set(conflicts.map(({ address }) => address));
+      const rest = drafts.unbind(draft, claim, undefined, { event: { ...event, event: ended }, restless });
       if (rest !== undefined) drafts.put(draft, rest);
+      quarantine.put(draft, { ...old, endpoint: id, requestId }, conflicts);
       return { endpoint: id, outcome: "done" };
     }
     draft.expect(keys.endpoint(id), 0);
