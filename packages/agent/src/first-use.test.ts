@@ -152,7 +152,11 @@ describe("the first use of an address", () => {
     await using cluster = await start(["h1"], { nodeBlocks: { size: 4 } });
     const host = cluster.host("h1");
     await cluster.until(async () => (await host.blocksOnDisk()).length > 0);
-    const [block] = await cluster.blocks();
+    // No more will come: then it is known how many there are.
+    await cluster.until(async () => (await cluster.blocks()).length === (await host.blocksOnDisk()).length);
+    const blocks = await cluster.blocks();
+    const [block] = blocks;
+    const capacity = blocks.reduce((sum, one) => sum + one.capacity, 0);
     const first = block?.ranges[0]?.first ?? IpAddress.parse("10.20.0.2");
     host.driver.outside.set(first, PRINTER);
     await cluster.stopController();
@@ -160,13 +164,28 @@ describe("the first use of an address", () => {
       code: "address_in_use",
       details: { address: first },
     });
-    const others = await Promise.all(["c2", "c3"].map((container) => run(cluster, host, container)));
-    expect(others.flatMap(({ addresses }) => addresses)).not.toContain(first);
+    await expect(run(cluster, host, "c1", { address: first })).rejects.toMatchObject({ code: "unavailable" });
+    for (let count = 1; count < capacity; count++) {
+      expect((await run(cluster, host, `c1-${count}`)).addresses).not.toContain(first);
+    }
+    await expect(run(cluster, host, "c2")).rejects.toMatchObject({ code: "unavailable" });
     await cluster.startController();
     await cluster.until(async () => (await quarantined(cluster)).length === 1);
     await cluster.until(async () => ![...(await host.onDisk()).values()].some(({ phase }) => phase === "released"));
     const given = await Promise.all(["c4", "c5", "c6"].map((container) => run(cluster, host, container)));
     expect(given.flatMap(({ addresses }) => addresses)).not.toContain(first);
+  });
+
+  test("is not asked about any more when nobody wants it by then", async () => {
+    await using cluster = await start(["h1"]);
+    const host = cluster.host("h1");
+    const { addresses } = await host.workloads.reserve({ ...on, requester: "c1" }, cluster.signal);
+    await cluster.changeNetwork({ conflictProbe: null });
+    await cluster.until(() =>
+      [...host.driver.networks.values()].every(({ conflictProbe }) => conflictProbe === undefined),
+    );
+    await host.workloads.attach({ ...on, runtimeEndpoint: "c1", addresses }, cluster.signal);
+    expect(probes(host)).toEqual([]);
   });
 
   test("is not asked about where the network does not want it", async () => {

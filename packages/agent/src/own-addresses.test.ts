@@ -1,4 +1,4 @@
-import { Cidr, type IpAddress, Name } from "@holdfast/core";
+import { Cidr, type IpAddress, MacAddress, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import type { WiredNetwork } from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
@@ -82,5 +82,17 @@ describe("an address that a node gives by itself", () => {
       "10.20.0.130 of ephemeral/e-1 is in use on this node (h1) by endpoint e-1; stop that first",
     );
     expect(own.reserve({ ...request, address: at(7) }, 0)).toBeUndefined();
+  });
+
+  test("is not given again when a machine outside has it, once the controller has been told and before it says so", async () => {
+    const { own, book } = await start();
+    const endpoint = await own.reserve(request, 0);
+    if (endpoint === undefined) throw new TypeError("an address is free");
+    const conflicts = [
+      { address: at(128), mac: MacAddress.parse("52:54:00:00:00:09"), at: "2026-11-20T10:00:00.000Z" },
+    ];
+    await book.putEndpoint({ ...endpoint, phase: "released", conflicts });
+    await book.deleteEndpoint(endpoint.id);
+    expect([...book.blocks.values()][0]?.ranges).toEqual([{ first: at(129), last: at(131) }]);
   });
 });

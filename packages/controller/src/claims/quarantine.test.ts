@@ -155,6 +155,7 @@ describe("an address that somebody outside has", () => {
     const address = await hit(harness, "e-1");
     await harness.advance(599_000);
     expect(usage(harness).quarantined).toBe("1");
+    await harness.engine.stop();
     await using again = await startEngine({ store: harness.store, clock: harness.clock });
     await again.advance(2000);
     expect(usage(again)).toMatchObject({ quarantined: "0", free: "253" });
@@ -289,16 +290,34 @@ describe("whether an address is to be looked for", () => {
   });
 });
 
-test("an address that came into quarantine at another controller is not claimed by one that has not heard of it", async () => {
-  const clock = new ManualClock();
-  const store = openMemoryStore({ clock });
-  await using first = await start({}, { store, clock });
-  const held = heldBackStore(store);
-  await using second = await startEngine({ store: held.store, clock });
-  held.hold();
-  await hit(first, "e-1", { address: ip(90) });
-  const late = second.claim("web", "late", { addresses: [ip(90)] });
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  held.letGo();
-  await expect(late).rejects.toMatchObject({ code: "address_in_use", details: { reason: "quarantined" } });
+describe("an address that came into quarantine at another controller", () => {
+  /** A second controller, which hears nothing of what the first one does until it is let go. */
+  async function pair(network: Record<string, unknown> = {}) {
+    const clock = new ManualClock();
+    const store = openMemoryStore({ clock });
+    const undo = new AsyncDisposableStack();
+    const first = undo.use(await start(network, { store, clock }));
+    const held = heldBackStore(store);
+    const second = undo.use(await startEngine({ store: held.store, clock }));
+    held.hold();
+    const letGoSoon = () => setTimeout(() => held.letGo(), 20);
+    return { first, second, letGoSoon, [Symbol.asyncDispose]: () => undo.disposeAsync() };
+  }
+
+  test("is not claimed by one that has not heard of it", async () => {
+    await using both = await pair();
+    await hit(both.first, "e-1", { address: ip(90) });
+    const late = both.second.claim("web", "late", { addresses: [ip(90)] });
+    both.letGoSoon();
+    await expect(late).rejects.toMatchObject({ code: "address_in_use", details: { reason: "quarantined" } });
+  });
+
+  test("is not in a block that one leases that has not heard of it", async () => {
+    await using both = await pair({ nodeBlocks: { size: 16 }, cooldownSeconds: 0 });
+    await hit(both.first, "e-1", { address: ip(130) });
+    const request = { tenant: TENANT, network: WEB, family: "v4" as const, held: [] };
+    const late = both.second.engine.nouns.blocks.lease(Name.parse("h2"), request);
+    both.letGoSoon();
+    expect((await late).prefix).not.toBe("10.20.0.128/28");
+  });
 });

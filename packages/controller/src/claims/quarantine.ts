@@ -32,7 +32,7 @@ export interface Finder {
 export interface Quarantine {
   /** Notes what a node has found, as part of a commit. What is in quarantine already stays as it is. */
   put(draft: Draft, finder: Finder, conflicts: readonly FoundConflict[]): void;
-  /** Ends it, as part of a commit: a claim that has the address has it looked for again before its next use. */
+  /** Ends it, as part of a commit. A claim that has the address has not used it yet: it is looked for again before it does. */
   end(draft: Draft, network: NetworkState, entry: QuarantineEntry, how: Ending): void;
   /** @throws HoldfastError `not_found`: the address is not in quarantine. */
   release(name: QuarantineName, reason: string | undefined, caller: Caller): Promise<QuarantinedAddress>;
@@ -81,11 +81,6 @@ export function createQuarantine({ state, changer, clock }: Platform, ledger: Le
     draft.expect(keys.quarantine(tenant, name, address), entry.revision);
     draft.delete(keys.quarantine(tenant, name, address));
     const owner = network.addresses.get(address);
-    const claim = owner === undefined ? undefined : network.claims.get(owner);
-    if (claim !== undefined && claim.binding === undefined && network.record?.conflictProbe !== undefined) {
-      draft.expect(keys.claim(tenant, name, claim.identity), claim.revision);
-      draft.put(keys.claim(tenant, name, claim.identity), { ...claim, probeDue: true });
-    }
     const identity = owner ?? entry.identity;
     ledger.record(draft, { tenant, network: name, identity, addresses: [address] }, { event: "cleared", ...how });
   }

@@ -73,6 +73,11 @@ describe("asking who has an address", () => {
     await expect(probe.ask(overlay, question, never)).rejects.toMatchObject({ code: "unavailable" });
     fake.disconnect();
     await expect(probe.ask(vlan, question, never)).rejects.toMatchObject({ code: "unavailable" });
+    const hanging = start(() => new Promise(() => undefined));
+    hanging.fake.disconnect();
+    const since = performance.now();
+    await expect(hanging.probe.ask(vlan, question, never)).rejects.toMatchObject({ code: "unavailable" });
+    expect(performance.now() - since).toBeLessThan(200);
   });
 
   test("is unavailable soon when the switch does not take the flows, refuses the frame, or keeps silent", async () => {
