@@ -127,9 +127,10 @@ export class ChangeFeed {
     reader.wake?.();
   }
 
+  /** The newest batch stays, however large it is: readers who are up to date are about to take it. */
   #trim(): void {
     let dropped = 0;
-    while (this.#recentChanges > RECENT_CHANGES) {
+    while (this.#recentChanges > RECENT_CHANGES && dropped < this.#recent.length - 1) {
       this.#recentChanges -= this.#recent[dropped]?.changes.length ?? 0;
       dropped++;
     }
