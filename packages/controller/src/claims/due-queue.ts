@@ -18,6 +18,10 @@ export class DueQueue<T extends object> {
     this.#fields = fields;
   }
 
+  get size(): number {
+    return this.#size;
+  }
+
   /** When the earliest is due; undefined when nothing waits. */
   get next(): number | undefined {
     return this.#size === 0 ? undefined : this.#times[0];

@@ -6,7 +6,6 @@ import type { ClaimName } from "../refusals.ts";
 import { address } from "../rows/address-codec.ts";
 import { text, word } from "../rows/codec.ts";
 import { record } from "../rows/record-codec.ts";
-import { createTimeCodec } from "../rows/time-codec.ts";
 import { keys, named } from "../state/keys.ts";
 import type { StateChange } from "../state/records.ts";
 import type { ClaimDrafts } from "./claim-drafts.ts";
@@ -15,6 +14,8 @@ import type { Quarantine } from "./quarantine.ts";
 
 /** Ends what has run out: detached sticky claims and the rest of released addresses; asks after reservations that nobody attached. */
 export interface Expiry {
+  /** How many ends are planned; what was put off may be planned for when it would have been. */
+  readonly planned: number;
   /** Plans everything that is in {@link State}. */
   load(): void;
   /** Plans what a commit has brought. */
@@ -30,11 +31,19 @@ export interface ExpiryOptions {
 }
 
 type Task =
-  | { readonly kind: "claim"; readonly name: ClaimName; readonly at: string }
+  | { readonly kind: "claim"; readonly name: ClaimName }
   | { readonly kind: "rest"; readonly tenant: Name; readonly network: Name; readonly address: IpAddress }
   | { readonly kind: "quarantine"; readonly tenant: Name; readonly network: Name; readonly address: IpAddress }
   | { readonly kind: "superseded"; readonly node: Name; readonly endpoint: string }
   | { readonly kind: "reservation"; readonly endpoint: string };
+
+/** An address that rests. */
+interface Rest {
+  readonly tenant: Name;
+  readonly network: Name;
+  readonly address: IpAddress;
+  readonly until: string;
+}
 
 /**
  * After this, a node that is heard of has long been told that it has lost the endpoint: it asks about each endpoint of its own that its feed does
@@ -52,7 +61,7 @@ const LONGEST_SLEEP = 60_000;
 /** Most tasks are of claims and resting addresses; the others are few, and keep what has no codec as it is. */
 function taskFields() {
   const name = record({ tenant: word, network: word, identity: text });
-  return record({ kind: word, name, at: createTimeCodec(), tenant: word, network: word, address, endpoint: text });
+  return record({ kind: word, name, tenant: word, network: word, address, endpoint: text });
 }
 
 export function createExpiry(
@@ -66,6 +75,11 @@ export function createExpiry(
 ): Expiry {
   const { state, changer, clock, logger, liveness, rules } = platform;
   const queue = new DueQueue<Task>(taskFields());
+  /**
+   * For when an end is planned that was put off meanwhile, in milliseconds since 1970: it is looked at again then, and needs no second plan.
+   * Without that, what is detached and bound again all the time would pile up for as long as it is to be kept.
+   */
+  const putOff = new Map<string, number>();
   let wake = (): void => {};
 
   function plan(at: number, task: Task): void {
@@ -74,9 +88,25 @@ export function createExpiry(
     if (earlier) wake();
   }
 
+  function planUnlessPlanned(name: string, at: number, task: Task): void {
+    const planned = putOff.get(name) ?? 0;
+    if (planned > at || planned <= clock.now().getTime()) plan(at, task);
+  }
+
+  function notePutOff(name: string, until: string): void {
+    const planned = Date.parse(until);
+    if (planned > clock.now().getTime() && !putOff.has(name)) putOff.set(name, planned);
+  }
+
   function planClaim({ tenant, network, identity, expiresAt }: Claim): void {
     if (expiresAt === undefined) return;
-    plan(Date.parse(expiresAt), { kind: "claim", name: { tenant, network, identity }, at: expiresAt });
+    const name = { tenant, network, identity };
+    planUnlessPlanned(keys.claim(tenant, network, identity), Date.parse(expiresAt), { kind: "claim", name });
+  }
+
+  function planRest({ tenant, network, address, until }: Rest): void {
+    const task = { kind: "rest", tenant, network, address } as const;
+    planUnlessPlanned(keys.cooling(tenant, network, address), Date.parse(until), task);
   }
 
   function planReservation(endpoint: Endpoint): void {
@@ -84,10 +114,15 @@ export function createExpiry(
     plan(Date.parse(endpoint.createdAt) + rules.reservationTimeout, { kind: "reservation", endpoint: endpoint.id });
   }
 
-  async function expireClaim(name: ClaimName, at: string): Promise<void> {
+  async function expireClaim(name: ClaimName): Promise<void> {
+    const { tenant, network, identity } = name;
+    putOff.delete(keys.claim(tenant, network, identity));
+    const present = state.network(tenant, network)?.claims.get(identity);
+    if (present !== undefined && isAhead(present.expiresAt)) return planClaim(present);
     await changer.change((draft) => {
-      const claim = state.network(name.tenant, name.network)?.claims.get(name.identity);
-      if (claim?.expiresAt !== at || claim.binding !== undefined) return undefined;
+      const claim = state.network(tenant, network)?.claims.get(identity);
+      const at = claim?.expiresAt;
+      if (claim === undefined || at === undefined || isAhead(at) || claim.binding !== undefined) return undefined;
       const reason = claim.epoch === 0 ? `never bound until ${at}` : `detached, and not bound again until ${at}`;
       drafts.drop(draft, claim, { event: "expired", actor: "controller", reason });
       options.expired("claim");
@@ -95,14 +130,21 @@ export function createExpiry(
     });
   }
 
+  function isAhead(time: string | undefined): boolean {
+    return time !== undefined && Date.parse(time) > clock.now().getTime();
+  }
+
   async function endRest(task: Task & { kind: "rest" }): Promise<void> {
+    const { tenant, network, address } = task;
+    putOff.delete(keys.cooling(tenant, network, address));
+    const present = state.network(tenant, network)?.cooling.get(address);
+    if (present !== undefined && isAhead(present.until)) return planRest({ ...task, until: present.until });
     await changer.change((draft) => {
-      const resting = state.network(task.tenant, task.network)?.cooling.get(task.address);
-      if (resting === undefined || Date.parse(resting.until) > clock.now().getTime()) return undefined;
-      const key = keys.cooling(task.tenant, task.network, task.address);
+      const resting = state.network(tenant, network)?.cooling.get(address);
+      if (resting === undefined || isAhead(resting.until)) return undefined;
+      const key = keys.cooling(tenant, network, address);
       draft.expect(key, resting.revision);
       draft.delete(key);
-      const { tenant, network, address } = task;
       const rested = { tenant, network, addresses: [address], identity: resting.identity };
       ledger.record(draft, rested, { event: "cooled", actor: "controller" });
       options.expired("rest");
@@ -155,7 +197,7 @@ export function createExpiry(
     try {
       switch (task.kind) {
         case "claim":
-          return await expireClaim(task.name, task.at);
+          return await expireClaim(task.name);
         case "rest":
           return await endRest(task);
         case "quarantine":
@@ -171,6 +213,18 @@ export function createExpiry(
     }
   }
 
+  function followClaim(before: Claim | undefined, after: Claim): void {
+    if (after.expiresAt === before?.expiresAt) return;
+    if (before?.expiresAt !== undefined)
+      notePutOff(keys.claim(after.tenant, after.network, after.identity), before.expiresAt);
+    planClaim(after);
+  }
+
+  function followRest({ tenant, network, address, before, after }: StateChange & { kind: "cooling" }): void {
+    if (before !== undefined) notePutOff(keys.cooling(tenant, network, address), before.until);
+    if (after !== undefined) planRest({ tenant, network, address, until: after.until });
+  }
+
   async function sleep(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
     wake = () => woken.abort();
@@ -182,12 +236,16 @@ export function createExpiry(
   }
 
   return {
+    get planned() {
+      return queue.size;
+    },
+
     load() {
       for (const ofTenant of state.networks.values()) {
         for (const { tenant, name, claims, cooling, quarantine } of ofTenant.values()) {
           for (const claim of claims.expiring()) planClaim(claim);
           for (const { address, until } of cooling.values()) {
-            plan(Date.parse(until), { kind: "rest", tenant, network: name, address });
+            planRest({ tenant, network: name, address, until });
           }
           for (const { address, until } of quarantine.values()) {
             if (until !== undefined) plan(Date.parse(until), { kind: "quarantine", tenant, network: name, address });
@@ -203,16 +261,13 @@ export function createExpiry(
 
     follow(changes) {
       for (const change of changes) {
+        if (change.kind === "cooling") followRest(change);
         if (change.after === undefined) continue;
-        if (change.kind === "claim" && change.after.expiresAt !== change.before?.expiresAt) planClaim(change.after);
+        if (change.kind === "claim") followClaim(change.before, change.after);
         if (change.kind === "endpoint" && change.before === undefined) planReservation(change.after);
         if (change.kind === "superseded") {
           const { node, endpoint } = change;
           plan(Date.parse(change.after.at) + SUPERSEDED_MILLISECONDS, { kind: "superseded", node, endpoint });
-        }
-        if (change.kind === "cooling") {
-          const { tenant, network, address } = change;
-          plan(Date.parse(change.after.until), { kind: "rest", tenant, network, address });
         }
         if (change.kind === "quarantine" && change.after.until !== undefined) {
           const { tenant, network, address } = change;

@@ -1,6 +1,6 @@
 import { ManualClock } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
-import { type EngineHarness, startEngine } from "../testing/engine-harness.ts";
+import { claimName, type EngineHarness, OPERATOR, startEngine } from "../testing/engine-harness.ts";
 
 /** A clock that somebody sets while timers run on. */
 class SettableClock extends ManualClock {
@@ -75,6 +75,54 @@ describe("a sticky claim", () => {
     clock.ahead = -HOUR;
     for (let minutes = 0; minutes < 179; minutes++) await harness.advance(60_000);
     expect(has(harness, "a")).toBe(true);
+    await harness.advance(60_000);
+    expect(has(harness, "a")).toBe(false);
+  });
+});
+
+describe("what is kept for a while, over and over", () => {
+  test("of a claim that crashes and starts again for days only one end is planned, and it comes in time", async () => {
+    await using harness = await detached(new ManualClock());
+    const { expiry } = harness.engine.nouns;
+    for (let round = 0; round < 50; round++) {
+      const endpoint = `again-${round}`;
+      const { claim } = await harness.reserve("h1", { endpoint, network: "web", identity: "a" });
+      await harness.advance(60_000);
+      await harness.report("h1", endpoint, claim.epoch, ["released"]);
+      await harness.advance(60_000);
+    }
+    // One that was put off, and the one of the last detach; reservations are asked after for five minutes.
+    expect(expiry.planned).toBeLessThan(10);
+    await harness.advance(2 * HOUR - 61_000);
+    expect(has(harness, "a")).toBe(true);
+    await harness.advance(1000);
+    expect(has(harness, "a")).toBe(false);
+    expect(has(harness, "b")).toBe(true);
+  });
+
+  test("of an address that rests and is taken back only one end is planned, and the rest ends in time", async () => {
+    await using harness = await startEngine();
+    await harness.network("web", { cooldownSeconds: 7200 });
+    const { expiry, claims } = harness.engine.nouns;
+    for (let round = 0; round < 50; round++) {
+      await harness.claim("web", "a");
+      await claims.release(claimName("web", "a"), OPERATOR);
+      await harness.advance(60_000);
+    }
+    expect(expiry.planned).toBeLessThan(3);
+    const resting = async () => (await harness.store.list("cooling/")).entries.length;
+    await harness.advance(2 * HOUR - 61_000);
+    expect(await resting()).toBe(1);
+    await harness.advance(1000);
+    expect(await resting()).toBe(0);
+  });
+
+  test("a time that is made shorter is kept to", async () => {
+    await using harness = await detached(new ManualClock());
+    const { claims } = harness.engine.nouns;
+    await harness.reserve("h1", { endpoint: "e3", network: "web", identity: "a" });
+    await claims.update(claimName("web", "a"), { retention: { kind: "sticky", ttlSeconds: 60 } }, OPERATOR);
+    await harness.report("h1", "e3", 2, ["released"]);
     await harness.advance(60_000);
     expect(has(harness, "a")).toBe(false);
   });
