@@ -301,19 +301,26 @@ export function driverCompliance(
 
       test("does not name an interface that goes while the kernel is asked for it", async () => {
         await driver.attach(a, signal);
-        await driver.detach("a", signal);
         const { kernel } = machine;
-        const listLinks = kernel.listLinks.bind(kernel);
+        const [listLinks, deleteLink] = [kernel.listLinks.bind(kernel), kernel.deleteLink.bind(kernel)];
+        const looked = Promise.withResolvers<void>();
+        kernel.deleteLink = async (link) => {
+          await looked.promise;
+          await deleteLink(link);
+        };
+        await driver.detach("a", signal);
         const named = (links: readonly Link[]) => links.filter(({ alias }) => alias === "holdfast endpoint a");
         // A kernel handle of the driver's own is not slowed down, and its answer has to be right all the same.
         kernel.listLinks = async () => {
           kernel.listLinks = listLinks;
           const links = await listLinks();
+          looked.resolve();
           await expect.poll(async () => named(await listLinks()), { timeout: 5000 }).toEqual([]);
           return links;
         };
         expect(await endpoints()).toEqual([]);
-        kernel.listLinks = listLinks;
+        looked.resolve();
+        Object.assign(kernel, { listLinks, deleteLink });
       });
 
       test("names what an earlier run has left and nobody has attached again", async () => {
