@@ -197,6 +197,33 @@ describe("the Open vSwitch driver", () => {
     await driver.close();
   });
 
+  test("does not count a link that is being unplugged among those of endpoints", async () => {
+    await using machine = await FakeMachine.start();
+    const { kernel } = machine;
+    const driver = await machine.open();
+    driver.setNetwork(network("n7", "vlan", 100));
+    await driver.synced(signal);
+    await driver.attach(a, signal);
+    const aliased = async (alias: string) => (await kernel.listLinks()).filter((link) => link.alias === alias).length;
+    // With as many spares as there should be, nobody needs a link that comes back.
+    await expect.poll(() => aliased("holdfast spare"), { timeout: 5000 }).toBe(4);
+    const deleteLink = kernel.deleteLink.bind(kernel);
+    const begun = Promise.withResolvers<void>();
+    const looked = Promise.withResolvers<void>();
+    kernel.deleteLink = async (link) => {
+      begun.resolve();
+      await looked.promise;
+      await deleteLink(link);
+    };
+    await driver.detach("a", signal);
+    await begun.promise;
+    expect(await aliased("holdfast endpoint a")).toBe(1);
+    expect(await driver.inventory(signal)).toEqual([]);
+    looked.resolve();
+    await expect.poll(() => aliased("holdfast endpoint a"), { timeout: 5000 }).toBe(0);
+    await driver.close();
+  });
+
   test("sends no flow again after a restart", async () => {
     await using machine = await FakeMachine.start();
     const first = await machine.open();

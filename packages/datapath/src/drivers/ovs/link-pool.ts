@@ -59,8 +59,8 @@ export class LinkPool {
   readonly #links = new Map<string, Pooled>();
   readonly #quiet: QuietTime;
   readonly #labels = new Map<string, string>();
-  /** Links that are being unplugged just now. */
-  #unplugging = 0;
+  /** Links that are being unplugged just now: the pool does not have any more and the kernel still may. */
+  readonly #unplugging = new Set<string>();
   #table: Table<LinkRow> | undefined;
 
   constructor(dependencies: PoolDependencies, settings: OvsSettings) {
@@ -159,7 +159,8 @@ export class LinkPool {
   }
 
   #leavingLinks(): Set<string> {
-    return new Set([...this.#links].flatMap(([name, { state }]) => (state.kind === "leaving" ? name : [])));
+    const waiting = [...this.#links].flatMap(([name, { state }]) => (state.kind === "leaving" ? name : []));
+    return new Set([...waiting, ...this.#unplugging]);
   }
 
   /** The desired state is complete: links of endpoints that nobody has attached again are to go. */
@@ -297,12 +298,12 @@ export class LinkPool {
   /** A few at a time: meanwhile others may be wanted again, and whoever attaches waits for these few only. */
   #unplugSome(): void {
     for (const [name, { row, state }] of this.#links) {
-      if (this.#unplugging >= UNPLUGGED_AT_ONCE) return;
+      if (this.#unplugging.size >= UNPLUGGED_AT_ONCE) return;
       if (state.kind !== "leaving") continue;
       this.#rows.set(row);
       this.#rows.delete(name);
       this.#links.delete(name);
-      this.#unplugging += 1;
+      this.#unplugging.add(name);
       this.#rows
         .settled([name], new AbortController().signal)
         .then(
@@ -312,8 +313,8 @@ export class LinkPool {
             this.#dependencies.logger.debug("link stays", { interface: name, error: errorText(error) }),
         )
         .finally(() => {
-          this.#unplugging -= 1;
-          if (this.#unplugging === 0) this.#quiet.touch();
+          this.#unplugging.delete(name);
+          if (this.#unplugging.size === 0) this.#quiet.touch();
         });
     }
   }
