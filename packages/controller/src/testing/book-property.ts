@@ -24,6 +24,7 @@ export async function checkBook({ steps, seed, path }: PropertyOptions): Promise
       await run.take(step);
       taken++;
     }
+    await run.verify();
   });
   // Lengths are spread evenly.
   const numRuns = Math.ceil(steps / (PROGRAM_LENGTH / 2));

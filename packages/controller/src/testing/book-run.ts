@@ -81,8 +81,21 @@ export class BookRun implements AsyncDisposable {
       case "crash":
         await this.#crash(step.action, step.committed);
         break;
+      case "verify":
+        await this.verify();
+        break;
     }
     await this.#compare();
+  }
+
+  /** @throws Error naming what the book says of itself that does not agree. */
+  async verify(): Promise<void> {
+    const how = { fix: true, actor: "operator", share: 1, signal: AbortSignal.timeout(10_000) };
+    for await (const message of this.#engine.nouns.verifier.round({}, how)) {
+      if (message.kind !== "difference") continue;
+      const { object, book, world } = message.difference;
+      throw new Error(`${message.difference.kind} ${object}: ${book}, but ${world}`);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

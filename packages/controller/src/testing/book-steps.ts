@@ -28,6 +28,8 @@ export type Step =
   | { readonly kind: "act"; readonly action: Action }
   | { readonly kind: "wait"; readonly milliseconds: number }
   | { readonly kind: "restart" }
+  /** The book is compared with itself, and what is proven to be wrong with it repaired: nothing. */
+  | { readonly kind: "verify" }
   /** The controller ends at the commit of this action: before it, or when it is durable and nobody was told. */
   | { readonly kind: "crash"; readonly action: Action; readonly committed: boolean };
 
@@ -118,6 +120,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       .map((milliseconds): Step => ({ kind: "wait", milliseconds })),
   },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "restart" }) },
+  { weight: 1, arbitrary: fc.constant<Step>({ kind: "verify" }) },
   {
     weight: 2,
     arbitrary: fc
