@@ -6,9 +6,11 @@ import { ManualClock } from "@holdfast/core/testing";
 import { newClaimSchema, newNetworkSchema, type Phase, reservationRequestSchema } from "@holdfast/model";
 import { openSqliteStore, type Store } from "@holdfast/store";
 import { createEngine, type Engine } from "../engine.ts";
+import { type BulkAction, doBulk, expectBulk, type Given } from "./book-bulk.ts";
 import { type Answer, BookModel, COOLDOWN, NODE_TIMEOUT, NODES, RESERVATION_TIMEOUT } from "./book-model.ts";
 import type { Action, Step } from "./book-steps.ts";
 import { claimName, ENGINE_OPTIONS, OPERATOR, TENANT } from "./engine-harness.ts";
+import { type Life, mortal } from "./mortal-store.ts";
 
 const WEB = Name.parse("web");
 const OPTIONS = { ...ENGINE_OPTIONS, nodeTimeout: NODE_TIMEOUT, reservationTimeout: RESERVATION_TIMEOUT };
@@ -16,35 +18,6 @@ const OPTIONS = { ...ENGINE_OPTIONS, nodeTimeout: NODE_TIMEOUT, reservationTimeo
 const MEMORY = "/dev/shm";
 /** Turns of the event loop after which background work must have been done. */
 const PATIENCE = 20_000;
-
-/** The way to the store of one life of a controller. It ends at a commit that changes the book, when that is wanted. */
-interface Life {
-  /** Whether the commit is done before the end. Undefined: no end. */
-  endsAt: "before" | "after" | undefined;
-  readonly ended: PromiseWithResolvers<"ended">;
-}
-
-function mortal(store: Store, life: Life): Store {
-  let dead = false;
-  return {
-    get: (key) => store.get(key),
-    list: (prefix, options) => store.list(prefix, options),
-    watch: (prefix, options) => store.watch(prefix, options),
-    revision: () => store.revision(),
-    compact: (revision) => store.compact(revision),
-    grantLease: (ttl) => store.grantLease(ttl),
-    close: () => store.close(),
-    async commit(transaction) {
-      const changesBook = transaction.operations.some(({ key }) => /^(claims|endpoints|superseded|heard)\//.test(key));
-      if (!dead && (life.endsAt === undefined || !changesBook)) return await store.commit(transaction);
-      const first = !dead;
-      dead = true;
-      if (first && life.endsAt === "after") await store.commit(transaction);
-      life.ended.resolve("ended");
-      return await new Promise<never>(() => undefined);
-    },
-  };
-}
 
 /** The real thing and the model, side by side: a controller's services on a SQLite file, which end and begin again, and a clock by hand. */
 export class BookRun implements AsyncDisposable {
@@ -129,6 +102,7 @@ export class BookRun implements AsyncDisposable {
   }
 
   async #crash(action: Action, committed: boolean): Promise<void> {
+    if (action.kind === "bulk") return await this.#crashInBulk(action, committed);
     this.#life.endsAt = committed ? "after" : "before";
     const before = this.#model.copy();
     const expected = this.#expected(action);
@@ -142,7 +116,32 @@ export class BookRun implements AsyncDisposable {
     }
   }
 
+  async #crashInBulk(action: BulkAction, committed: boolean): Promise<void> {
+    this.#life.endsAt = committed ? "after" : "before";
+    const done = await Promise.race([this.#life.ended.promise, doBulk(this.#engine, action)]);
+    if (done !== "ended") this.#checkBulk(action, done);
+    await this.#restart();
+    // Nobody was told what was chosen.
+    const chosen = action.items.map(({ identity }) => this.#claimOf(identity)?.addresses);
+    if (done === "ended" && committed) this.#model = expectBulk(this.#model, action, chosen).model;
+  }
+
+  /** A request of which something is refused says so of each item. */
+  #checkBulk(action: BulkAction, given: readonly Given[]): void {
+    const { model, answers } = expectBulk(this.#model, action, given);
+    for (const [index, answer] of answers.entries()) {
+      const told = given[index];
+      if (typeof answer === "object" && typeof told === "object") this.#checkChoice(action, answer, told);
+      else if (answer !== told)
+        throw new Error(
+          `${JSON.stringify(action)}: item ${index} was answered ${JSON.stringify(told)}, and should be ${JSON.stringify(answer)}`,
+        );
+    }
+    this.#model = model;
+  }
+
   async #both(action: Action): Promise<void> {
+    if (action.kind === "bulk") return this.#checkBulk(action, await doBulk(this.#engine, action));
     const expected = this.#expected(action);
     this.#check(action, expected, await this.#answerOf(action));
   }
@@ -158,14 +157,17 @@ export class BookRun implements AsyncDisposable {
 
   /** The book may choose, but not anything. */
   #choose(action: Action, { answer, identity }: Expected, given: readonly string[]): void {
-    const { anyOf } = answer as Exclude<Answer, string>;
-    // IPv4 comes first, whatever the order that was asked for.
-    const fits = given.length === anyOf.length && anyOf.every((choices) => choices.some((one) => given.includes(one)));
-    if (!fits) throw new Error(`${JSON.stringify(action)} was given ${given.join()}, of ${JSON.stringify(anyOf)}`);
+    this.#checkChoice(action, answer as Exclude<Answer, string>, given);
     this.#model.chosen(identity, given);
   }
 
-  #expected(action: Action): Expected {
+  #checkChoice(action: Action, { anyOf }: Exclude<Answer, string>, given: readonly string[]): void {
+    // IPv4 comes first, whatever the order that was asked for.
+    const fits = given.length === anyOf.length && anyOf.every((choices) => choices.some((one) => given.includes(one)));
+    if (!fits) throw new Error(`${JSON.stringify(action)} was given ${given.join()}, of ${JSON.stringify(anyOf)}`);
+  }
+
+  #expected(action: Exclude<Action, BulkAction>): Expected {
     const model = this.#model;
     switch (action.kind) {
       case "claim":
@@ -190,7 +192,7 @@ export class BookRun implements AsyncDisposable {
   }
 
   /** A refusal's code, a report's outcome, the addresses that were given, or `"done"`. */
-  async #answerOf(action: Action): Promise<string | readonly string[]> {
+  async #answerOf(action: Exclude<Action, BulkAction>): Promise<string | readonly string[]> {
     try {
       return await this.#do(action);
     } catch (error) {
@@ -199,7 +201,7 @@ export class BookRun implements AsyncDisposable {
     }
   }
 
-  async #do(action: Action): Promise<string | readonly string[]> {
+  async #do(action: Exclude<Action, BulkAction>): Promise<string | readonly string[]> {
     const { claims, reservations, reports, endpoints, nodes } = this.#engine.nouns;
     switch (action.kind) {
       case "claim": {

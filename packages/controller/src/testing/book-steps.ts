@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { BulkAction } from "./book-bulk.ts";
 import { FREE_V4, FREE_V6, GATEWAY, NODES, OUTSIDE, type Retention, type Wish } from "./book-model.ts";
 
 /** What somebody does to the address book. */
@@ -10,6 +11,7 @@ export type Action =
       readonly retention: Retention;
     }
   | { readonly kind: "release"; readonly identity: string }
+  | BulkAction
   | { readonly kind: "keep"; readonly identity: string; readonly retention: Retention }
   | { readonly kind: "move"; readonly identity: string; readonly node?: string | undefined; readonly force: boolean }
   | { readonly kind: "reserve"; readonly node: string; readonly endpoint: string; readonly wish: Wish }
@@ -76,7 +78,34 @@ const phases = fc.constantFrom<readonly string[]>(
   ["detached", "released"],
   ["binding", "wired", "active", "detaching", "detached"],
 );
+/** Names that single claims seldom have, too, so that there is something left to be done. */
+const bulkIdentity = fc.oneof(identity, fc.constantFrom("m", "n", "o", "p", "q"));
+const bulk: fc.Arbitrary<BulkAction> = fc.oneof(
+  fc.record({
+    kind: fc.constant("bulk"),
+    work: fc.constant("claim"),
+    mode: fc.constantFrom("all", "each"),
+    items: fc.array(
+      fc.record({
+        identity: bulkIdentity,
+        addresses: fc.option(addresses, { nil: undefined, freq: 2 }),
+        retention,
+      }),
+      { minLength: 1, maxLength: 5 },
+    ),
+  }),
+  fc.record({
+    kind: fc.constant("bulk"),
+    work: fc.constant("release"),
+    mode: fc.constantFrom("all", "each"),
+    items: fc.array(fc.record({ identity: bulkIdentity, retention: fc.constant({ kind: "reserved" }) }), {
+      minLength: 1,
+      maxLength: 5,
+    }),
+  }),
+);
 const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 3, arbitrary: bulk },
   {
     weight: 5,
     arbitrary: fc.record({
