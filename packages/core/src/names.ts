@@ -37,7 +37,7 @@ export const Identity = {
     if (text.length > 253 || !IDENTITY.test(text)) {
       throw new HoldfastError(
         "invalid_argument",
-        `not an identity: ${JSON.stringify(text.slice(0, 80))}; use parts of letters, digits, '.', '_' and '-', joined by '/'`,
+        `not an identity: ${JSON.stringify(text.slice(0, 80))}; use up to eight parts of letters, digits, '.', '_' and '-', joined by '/', at most 253 characters`,
       );
     }
     return text as Identity;
