@@ -1,9 +1,8 @@
 import { Cidr, HoldfastError, IpAddress } from "@holdfast/core";
 import { searchBlock } from "./block-search.ts";
 import { OffsetSet } from "./offset-set.ts";
-import { ReleaseQueue } from "./release-queue.ts";
 import { SetAsides } from "./set-asides.ts";
-import { Share } from "./share.ts";
+import { Shares } from "./shares.ts";
 import { type AddressRange, covers, type Span, type SubnetLayout, sizeOf } from "./subnet-layout.ts";
 import type { FreeBlock, PoolOptions, SubnetUtilisation, Wanted } from "./subnet-use.ts";
 import { waitText } from "./wait-text.ts";
@@ -19,14 +18,7 @@ export class SubnetPool {
   #layout: SubnetLayout;
   readonly #options: Required<PoolOptions>;
   readonly #occupied = new OffsetSet();
-  /** What everybody is given. */
-  #common: Share;
-  /** What owners of ranges are given. */
-  #own: ReadonlyMap<string, Share>;
-  /** What was released and is only given to who asks for it: forgotten when it has cooled. */
-  readonly #releasedAside = new ReleaseQueue();
-  /** What belongs to owners of ranges. */
-  #ranges: SetAsides;
+  readonly #shares: Shares;
   readonly #setAsides = new SetAsides();
   readonly #idle = new OffsetSet();
   #idleCount = 0;
@@ -37,9 +29,7 @@ export class SubnetPool {
   constructor(layout: SubnetLayout, options: Required<PoolOptions>) {
     this.#layout = layout;
     this.#options = options;
-    this.#common = this.#shareWith(layout.allocatable);
-    this.#own = this.#sharesOf(layout);
-    this.#ranges = rangesOf(layout);
+    this.#shares = new Shares(layout, this.#occupied, options);
   }
 
   get layout(): SubnetLayout {
@@ -55,9 +45,9 @@ export class SubnetPool {
    * one of his ranges, with `within` one of that part, which need not lie in this subnet.
    */
   allocate(now: number, { owner, within }: Wanted = {}): IpAddress | undefined {
-    const share = owner === undefined ? this.#common : this.#own.get(owner);
+    const share = this.#shares.ofOwner(owner);
     if (share === undefined) return undefined;
-    this.#advanceShare(share, now);
+    this.#shares.advance(share, now);
     const offset =
       within === undefined ? share.next(this.#occupied) : share.nextWithin(this.#occupied, this.#spanOf(within));
     if (offset === undefined) return undefined;
@@ -76,11 +66,11 @@ export class SubnetPool {
       throw new HoldfastError("address_out_of_range", message, { details: { address, subnet: subnet.prefix } });
     }
     if (this.isUsed(address)) throw this.#refusal(address, "used", "is in use");
-    const owner = (this.#idle.has(offset) ? this.#setAsides : this.#ranges).at(offset)?.owner;
+    const owner = this.#idle.has(offset) ? this.#setAsides.at(offset)?.owner : this.#shares.rangeOwner(offset);
     if (owner !== undefined && owner !== by.owner) {
       throw this.#refusal(address, "set-aside", `is set aside for ${owner}`);
     }
-    const wait = (this.#releaseQueueOf(offset)?.cooledAt(offset) ?? now) - now;
+    const wait = (this.#shares.queueWith(offset)?.cooledAt(offset) ?? now) - now;
     if (wait > 0 && !by.formerOwner) {
       throw this.#refusal(address, "cooling", `was released a short time ago; it is free in ${waitText(wait)}`);
     }
@@ -94,25 +84,24 @@ export class SubnetPool {
     this.#used--;
     if (this.#setAsides.at(offset) === undefined) this.#cool(offset, at);
     else this.#rest(offset);
-    this.#advanceShare(this.#common, at);
+    this.#shares.advance(this.#shares.common, at);
     return true;
   }
 
   /** Who the address is set aside for, whether in use or not. */
   ownerOf(address: IpAddress): string | undefined {
     const offset = this.#offsetOf(address);
-    return (this.#setAsides.at(offset) ?? this.#ranges.at(offset))?.owner;
+    return this.#setAsides.at(offset)?.owner ?? this.#shares.rangeOwner(offset);
   }
 
   /** Whether it is given automatically, to everybody or to this owner of ranges. */
   isAllocatable(address: IpAddress, owner?: string): boolean {
-    const share = owner === undefined ? this.#common : this.#own.get(owner);
-    return share?.has(this.#offsetOf(address)) ?? false;
+    return this.#shares.ofOwner(owner)?.has(this.#offsetOf(address)) ?? false;
   }
 
   /** Whether the owner has ranges here. */
   hasOwner(owner: string): boolean {
-    return this.#own.has(owner);
+    return this.#shares.own.has(owner);
   }
 
   /** @throws HoldfastError `address_in_use`: part of it is another owner's. */
@@ -126,8 +115,8 @@ export class SubnetPool {
     this.#setAsides.add({ ...span, owner });
     for (let offset = span.first; offset <= span.last; offset++) {
       if (this.#isUsed(offset) || this.#idle.has(offset)) continue;
-      this.#releaseQueueOf(offset)?.delete(offset);
-      this.#occupy(offset);
+      this.#shares.queueWith(offset)?.delete(offset);
+      this.#shares.occupy(offset);
       this.#rest(offset);
     }
   }
@@ -141,14 +130,14 @@ export class SubnetPool {
       this.#idleCount--;
       this.#cool(offset, at);
     }
-    this.#advanceShare(this.#common, at);
+    this.#shares.advance(this.#shares.common, at);
   }
 
   /** A part of this size, a power of two, in which all that is given automatically is free; undefined when none was found. */
   freeBlock(size: bigint, now: number): FreeBlock | undefined {
     const { allocatable, end, family, start } = this.#layout;
     if (size > end - start + 1n) return undefined;
-    this.#advanceShare(this.#common, now);
+    this.#shares.advance(this.#shares.common, now);
     const middle = (end - start + 1n) / 2n;
     const from = this.#blockCursor ?? (middle < BLOCKS_FROM ? middle : BLOCKS_FROM);
     const isFree = (offset: bigint) => !this.#occupied.has(offset) || this.#hasCooled(offset, now);
@@ -168,9 +157,9 @@ export class SubnetPool {
     if (!this.isUsed(address)) return false;
     const offset = this.#offsetOf(address);
     this.#used--;
-    if (this.#setAsides.at(offset) === undefined) this.#vacate(offset);
+    if (this.#setAsides.at(offset) === undefined) this.#shares.vacate(offset);
     else this.#rest(offset);
-    const share = this.#shareOf(offset);
+    const share = this.#shares.of(offset);
     if (share?.cursor === offset) share.cursor = offset - 1n;
     return true;
   }
@@ -179,7 +168,7 @@ export class SubnetPool {
   restoreUsed(offset: bigint): boolean {
     if (this.#isUsed(offset)) return false;
     this.#use(offset);
-    const share = this.#shareOf(offset);
+    const share = this.#shares.of(offset);
     if (share !== undefined && offset > share.cursor) share.cursor = offset;
     return true;
   }
@@ -187,7 +176,7 @@ export class SubnetPool {
   restoreReleased(address: IpAddress, at: number): void {
     const offset = this.#offsetOf(address);
     if (this.#occupied.has(offset)) return;
-    this.#occupy(offset);
+    this.#shares.occupy(offset);
     this.#cool(offset, at);
   }
 
@@ -198,17 +187,8 @@ export class SubnetPool {
       const address = this.#addressOf(gateway);
       if (this.isUsed(address)) throw this.#refusal(address, "used", "is in use and cannot become the gateway");
     }
-    const releases = [...this.#queues()]
-      .flatMap((queue) => [...queue.releases()])
-      .sort((a, b) => a.cooledAt - b.cooledAt);
-    for (const { offset } of releases) this.#releaseQueueOf(offset)?.delete(offset);
-    const { cursor } = this.#common;
-    const cursors = new Map(Array.from(this.#own, ([owner, share]) => [owner, share.cursor]));
     this.#layout = layout;
-    this.#common = this.#shareWith(layout.allocatable, cursor);
-    this.#own = this.#sharesOf(layout, cursors);
-    this.#ranges = rangesOf(layout);
-    for (const { offset, cooledAt } of releases) this.#queueOf(offset).add(offset, cooledAt);
+    this.#shares.change(layout);
   }
 
   *usedAddresses(mostLookedAt: number): Generator<IpAddress, void> {
@@ -229,26 +209,27 @@ export class SubnetPool {
 
   isCooling(address: IpAddress, now: number): boolean {
     const offset = this.#offsetOf(address);
-    return (this.#releaseQueueOf(offset)?.cooledAt(offset) ?? now) > now;
+    return (this.#shares.queueWith(offset)?.cooledAt(offset) ?? now) > now;
   }
 
   utilisation(now: number): SubnetUtilisation {
-    for (const share of [this.#common, ...this.#own.values()]) this.#advanceShare(share, now);
+    const { common, own } = this.#shares;
+    for (const share of this.#shares.all()) this.#shares.advance(share, now);
     return {
       subnet: this.#layout.subnet.prefix,
       family: this.#layout.family,
-      allocatable: [this.#common, ...this.#own.values()].reduce((sum, { spans }) => sum + sizeOf(spans), 0n),
+      allocatable: [...this.#shares.all()].reduce((sum, { spans }) => sum + sizeOf(spans), 0n),
       used: this.#used,
-      cooling: [...this.#queues()].reduce((sum, { cooling }) => sum + cooling, 0),
+      cooling: [...this.#shares.queues()].reduce((sum, { cooling }) => sum + cooling, 0),
       setAside: this.#idleCount,
-      free: this.#common.free,
-      own: Array.from(this.#own, ([owner, { spans, free }]) => ({ owner, allocatable: sizeOf(spans), free })),
+      free: common.free,
+      own: Array.from(own, ([owner, { spans, free }]) => ({ owner, allocatable: sizeOf(spans), free })),
     };
   }
 
   /** When the next released address will have cooled down and be free; undefined when there is none. */
   nextFreeAt({ owner, within }: Wanted = {}): number | undefined {
-    const released = (owner === undefined ? this.#common : this.#own.get(owner))?.released;
+    const released = this.#shares.ofOwner(owner)?.released;
     if (within === undefined) return released?.oldest()?.cooledAt;
     return released?.oldestWithin(this.#spanOf(within), { cooling: true })?.cooledAt;
   }
@@ -262,15 +243,15 @@ export class SubnetPool {
   }
 
   #use(offset: bigint): void {
-    const queue = this.#releaseQueueOf(offset);
+    const queue = this.#shares.queueWith(offset);
     if (this.#idle.delete(offset)) this.#idleCount--;
-    else if (queue === undefined) this.#occupy(offset);
+    else if (queue === undefined) this.#shares.occupy(offset);
     else queue.delete(offset);
     this.#used++;
   }
 
   #isUsed(offset: bigint): boolean {
-    return this.#occupied.has(offset) && this.#releaseQueueOf(offset) === undefined && !this.#idle.has(offset);
+    return this.#occupied.has(offset) && this.#shares.queueWith(offset) === undefined && !this.#idle.has(offset);
   }
 
   /** Its owner's, and not in use. */
@@ -279,72 +260,12 @@ export class SubnetPool {
   }
 
   #hasCooled(offset: bigint, now: number): boolean {
-    const cooledAt = this.#common.released.cooledAt(offset);
+    const cooledAt = this.#shares.common.released.cooledAt(offset);
     return cooledAt !== undefined && cooledAt <= now;
   }
 
-  #occupy(offset: bigint): void {
-    if (!this.#occupied.add(offset)) return;
-    const share = this.#shareOf(offset);
-    if (share !== undefined) share.unused--;
-  }
-
-  #vacate(offset: bigint): void {
-    if (!this.#occupied.delete(offset)) return;
-    const share = this.#shareOf(offset);
-    if (share !== undefined) share.unused++;
-  }
-
   #cool(offset: bigint, at: number): void {
-    this.#queueOf(offset).add(offset, at + this.#options.cooldownMilliseconds);
-  }
-
-  /** Without forgetting, addresses that come and go in a large subnet would pile up without end. */
-  #advanceShare({ released }: Share, now: number): void {
-    released.advance(now);
-    this.#releasedAside.advance(now);
-    while (released.cooled > this.#options.rememberedReleases) this.#forgetOldest(released);
-    while (this.#releasedAside.cooled > 0) this.#forgetOldest(this.#releasedAside);
-  }
-
-  #forgetOldest(queue: ReleaseQueue): void {
-    const offset = queue.oldest()?.offset;
-    if (offset === undefined) return;
-    queue.delete(offset);
-    this.#vacate(offset);
-  }
-
-  #releaseQueueOf(offset: bigint): ReleaseQueue | undefined {
-    const queue = this.#queueOf(offset);
-    return queue.has(offset) ? queue : undefined;
-  }
-
-  /** The queue that the offset is in when it was released. */
-  #queueOf(offset: bigint): ReleaseQueue {
-    return this.#shareOf(offset)?.released ?? this.#releasedAside;
-  }
-
-  *#queues(): Generator<ReleaseQueue> {
-    for (const { released } of [this.#common, ...this.#own.values()]) yield released;
-    yield this.#releasedAside;
-  }
-
-  /** Undefined: it is not given automatically. */
-  #shareOf(offset: bigint): Share | undefined {
-    if (this.#common.has(offset)) return this.#common;
-    const share = this.#own.get(this.#ranges.at(offset)?.owner ?? "");
-    return share?.has(offset) === true ? share : undefined;
-  }
-
-  #shareWith(spans: readonly Span[], cursor = -1n): Share {
-    const share = new Share(spans);
-    for (const { first, last } of spans) share.unused -= BigInt(this.#occupied.count(first, last));
-    share.cursor = cursor;
-    return share;
-  }
-
-  #sharesOf({ own }: SubnetLayout, cursors?: ReadonlyMap<string, bigint>): ReadonlyMap<string, Share> {
-    return new Map(Array.from(own, ([owner, spans]) => [owner, this.#shareWith(spans, cursors?.get(owner))]));
+    this.#shares.queueFor(offset).add(offset, at + this.#options.cooldownMilliseconds);
   }
 
   #refusal(address: IpAddress, reason: "used" | "cooling" | "gateway" | "set-aside", message: string): HoldfastError {
@@ -363,14 +284,4 @@ export class SubnetPool {
   #addressOf(offset: bigint): IpAddress {
     return IpAddress.fromBigInt(this.#layout.family, this.#layout.start + offset);
   }
-}
-
-function rangesOf({ subnet, start }: SubnetLayout): SetAsides {
-  const ranges = new SetAsides();
-  for (const { first, last, owner } of subnet.ownRanges ?? []) {
-    const span = { first: IpAddress.toBigInt(first) - start, last: IpAddress.toBigInt(last) - start };
-    ranges.remove(span);
-    ranges.add({ ...span, owner });
-  }
-  return ranges;
 }
