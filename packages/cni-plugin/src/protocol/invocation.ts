@@ -8,19 +8,28 @@ export interface Workload {
   readonly ifName: string;
 }
 
-interface Configured {
+/** Concerns a network as a whole. */
+export interface NetworkCall {
   readonly config: NetworkConfig;
   /** `CNI_ARGS`, e.g. `K8S_POD_NAME` → `"redis-0"`. Of a key that is said twice, the last counts. */
   readonly args: ReadonlyMap<string, string>;
 }
 
+/** Concerns one attachment. */
+export interface AttachmentCall extends NetworkCall {
+  readonly workload: Workload;
+  /** Path of the sandbox's network namespace; absent with DEL when it has gone already. */
+  readonly netns?: string;
+}
+
+export type SandboxCall = AttachmentCall & { readonly netns: string };
+
 /** What a runtime asks for. */
 export type Invocation =
   | { readonly command: "VERSION"; readonly asked: string | undefined }
-  | ({ readonly command: "ADD" | "CHECK"; readonly workload: Workload; readonly netns: string } & Configured)
-  /** Without `netns` the sandbox has gone already. */
-  | ({ readonly command: "DEL"; readonly workload: Workload; readonly netns?: string } & Configured)
-  | ({ readonly command: "GC" | "STATUS" } & Configured);
+  | ({ readonly command: "ADD" | "CHECK" } & SandboxCall)
+  | ({ readonly command: "DEL" } & AttachmentCall)
+  | ({ readonly command: "GC" | "STATUS" } & NetworkCall);
 
 const COMMANDS = ["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"] as const;
 type Command = (typeof COMMANDS)[number];

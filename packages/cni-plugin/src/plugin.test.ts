@@ -1,0 +1,269 @@
+import { HoldfastError, IpAddress, MacAddress } from "@holdfast/core";
+import { RecordingLogger } from "@holdfast/core/testing";
+import { FakeWorkloads, fakeNetwork } from "@holdfast/docker-plugin/testing";
+import type { AttachRequest } from "@holdfast/model";
+import { FakeKernel } from "@holdfast/netlink/testing";
+import { beforeEach, describe, expect, test } from "vitest";
+import { createCniPlugin } from "./plugin.ts";
+import { readInvocation } from "./protocol/invocation.ts";
+import type { Handler } from "./server/server.ts";
+
+const NETNS = "/run/netns/c1";
+const signal = AbortSignal.timeout(10_000);
+
+describe("the CNI plugin", () => {
+  let kernel: FakeKernel;
+  let workloads: FakeWorkloads;
+  let plugin: Handler;
+
+  beforeEach(() => {
+    kernel = new FakeKernel();
+    for (const path of [NETNS, "/run/netns/c2"]) kernel.addNamespace(path);
+    workloads = new FakeWorkloads({ networks: [fakeNetwork("web", ["10.20.0.0/16"])], sandboxLives: () => false });
+    const { attach } = workloads;
+    // The fake agent has no kernel.
+    workloads.attach = async (request: AttachRequest, given) => {
+      const port = await attach.call(workloads, request, given);
+      const { interfaceName: peer, mac, mtu } = port;
+      const isHere = (await kernel.getLink(`near${peer}`)) !== undefined;
+      if (!isHere) await kernel.createVeth({ name: `near${peer}`, peer, peerMac: mac, mtu, up: true });
+      return port;
+    };
+    plugin = createCniPlugin({ workloads, kernel, logger: new RecordingLogger() });
+  });
+
+  const call = (command: string, change: { env?: Record<string, string>; config?: object } = {}) => {
+    const env = { CNI_COMMAND: command, CNI_CONTAINERID: "c1", CNI_NETNS: NETNS, CNI_IFNAME: "eth0", ...change.env };
+    const config = { cniVersion: "1.1.0", name: "web", type: "holdfast", ...change.config };
+    return plugin(readInvocation(env, JSON.stringify(config)), signal);
+  };
+  const add = async (change?: Parameters<typeof call>[1]) => JSON.parse(await call("ADD", change)) as Added;
+  const inside = async (path = NETNS) => await kernel.enter(path);
+  const phases = () => workloads.endpoints.map(({ phase }) => phase);
+
+  interface Added {
+    readonly interfaces: readonly [{ readonly mac: string }];
+    readonly ips: readonly [{ readonly address: string }];
+  }
+
+  describe("ADD", () => {
+    test("gives the container its interface with address, route and MTU, and says so", async () => {
+      const result = await add();
+      const { mac } = result.interfaces[0];
+      expect(result).toMatchObject({
+        cniVersion: "1.1.0",
+        interfaces: [{ name: "eth0", mtu: 1500, sandbox: NETNS }],
+        ips: [{ gateway: expect.any(String), interface: 0 }],
+        routes: [{ dst: "0.0.0.0/0" }],
+      });
+      const sandbox = await inside();
+      expect(await sandbox.getLink("eth0")).toMatchObject({ mac, up: true, mtu: 1500 });
+      const [own] = await sandbox.listAddresses("eth0");
+      expect(`${own?.address}/${own?.length}`).toBe(result.ips[0].address);
+      expect(await sandbox.listRoutes()).toContainEqual(expect.objectContaining({ prefix: "0.0.0.0/0", link: "eth0" }));
+      expect(phases()).toEqual(["active"]);
+    });
+
+    test("again gives the same, whatever the first has come to", async () => {
+      const first = await add();
+      expect(await add()).toEqual(first);
+      expect(workloads.endpoints).toHaveLength(1);
+    });
+
+    test.each([
+      { step: "moving the interface", operation: "setLink" },
+      { step: "setting its address", operation: "replaceAddress" },
+      { step: "setting its route", operation: "replaceRoute" },
+    ] as const)("that fails at $step leaves no attachment and no address", async ({ operation }) => {
+      kernel.failNext(operation, "EBUSY");
+      await expect(call("ADD")).rejects.toThrow("EBUSY");
+      expect(phases()).toEqual(["released"]);
+    });
+
+    test("that fails again for a container that runs takes nothing from it", async () => {
+      await add();
+      kernel.failNext("replaceAddress", "EBUSY");
+      await expect(call("ADD")).rejects.toThrow("EBUSY");
+      expect(phases()).toEqual(["active"]);
+    });
+
+    test("does not touch an interface of that name that is another's", async () => {
+      const sandbox = await inside();
+      await sandbox.createVeth({ name: "eth0", peer: "other", mtu: 1500 });
+      await expect(call("ADD")).rejects.toThrow(/CNI_IFNAME eth0 exists .* remove it or use another name/);
+      expect(workloads.calls).toEqual([]);
+    });
+
+    test.each([
+      { what: "is missing", path: "/run/netns/none" },
+      { what: "is none", path: "/etc/hostname" },
+      { what: "is the machine's own", path: "/proc/self/ns/net" },
+    ])("into a namespace that $what is refused with code 8, and takes no address", async ({ path }) => {
+      kernel.addFile("/etc/hostname");
+      await expect(call("ADD", { env: { CNI_NETNS: path } })).rejects.toMatchObject({ code: 8 });
+      expect(workloads.calls).toEqual([]);
+    });
+
+    test.each([
+      { by: "the capability ips", config: { runtimeConfig: { ips: ["10.20.0.77/16"] } }, env: {} },
+      { by: "IP= with a length", config: {}, env: { CNI_ARGS: "IgnoreUnknown=1;IP=10.20.0.77/24" } },
+      { by: "IP= without", config: {}, env: { CNI_ARGS: "IP=10.20.0.77" } },
+    ])("takes the address that is asked for by $by", async (change) => {
+      expect((await add(change)).ips[0].address).toMatch(/^10\.20\.0\.77\/\d+$/);
+    });
+
+    test("refuses an address that is none, naming it", async () => {
+      await expect(call("ADD", { env: { CNI_ARGS: "IP=10.20.0" } })).rejects.toThrow('"10.20.0" is asked for');
+    });
+
+    test("refuses an address that is another's, and names the owner", async () => {
+      const CNI_ARGS = "IP=10.20.0.77";
+      await call("ADD", { env: { CNI_ARGS } });
+      const second = { CNI_CONTAINERID: "c2", CNI_NETNS: "/run/netns/c2", CNI_ARGS };
+      await expect(call("ADD", { env: second })).rejects.toMatchObject({ code: "claim_bound" });
+    });
+
+    test("hands on the ports that are to lead to it", async () => {
+      const portMappings = [
+        { hostPort: 8080, containerPort: 80 },
+        { hostPort: 53, containerPort: 53, protocol: "UDP", hostIP: "192.168.1.1" },
+      ];
+      await call("ADD", { config: { runtimeConfig: { portMappings } } });
+      expect(workloads.endpoints[0]?.ports).toEqual([
+        { hostPort: 8080, containerPort: 80, protocol: "tcp" },
+        { hostPort: 53, containerPort: 53, protocol: "udp", hostAddress: IpAddress.parse("192.168.1.1") },
+      ]);
+    });
+
+    test("of many at once gives each its own", async () => {
+      const names = Array.from({ length: 20 }, (_, index) => `x${index}`);
+      for (const name of names) kernel.addNamespace(`/run/netns/${name}`);
+      const results = await Promise.all(
+        names.map((name) => add({ env: { CNI_CONTAINERID: name, CNI_NETNS: `/run/netns/${name}` } })),
+      );
+      expect(new Set(results.map(({ ips }) => ips[0].address)).size).toBe(20);
+    });
+  });
+
+  describe("DEL", () => {
+    test("gives the address back, also twice and for what never was", async () => {
+      await add();
+      expect(await call("DEL")).toBe("");
+      expect(await call("DEL")).toBe("");
+      expect(await call("DEL", { env: { CNI_CONTAINERID: "never", CNI_NETNS: "" } })).toBe("");
+      expect(phases()).toEqual(["released"]);
+    });
+
+    test("for a container of before does not touch its successor with the same name", async () => {
+      await add();
+      kernel.addNamespace("/run/netns/c1b");
+      await add({ env: { CNI_CONTAINERID: "c1b", CNI_NETNS: "/run/netns/c1b" } });
+      await call("DEL");
+      expect(phases()).toEqual(["released", "active"]);
+    });
+
+    test("waits for the ADD of the same container that is under way", async () => {
+      const release = workloads.hold("attach");
+      const adding = call("ADD");
+      const deleting = call("DEL");
+      release();
+      await Promise.all([adding, deleting]);
+      expect(phases()).toEqual(["released"]);
+    });
+  });
+
+  describe("CHECK", () => {
+    const checked = async (spoil: (sandbox: Awaited<ReturnType<typeof inside>>) => Promise<unknown>) => {
+      const prevResult = await add();
+      await spoil(await inside());
+      return await call("CHECK", { config: { prevResult } });
+    };
+
+    test("is content with what ADD has made, and with what others have added", async () => {
+      expect(
+        await checked((sandbox) => sandbox.replaceRoute({ prefix: "192.168.0.0/16", link: "eth0", protocol: 4 })),
+      ).toBe("");
+    });
+
+    test.each([
+      {
+        what: "the interface is down",
+        text: "interface eth0 is down",
+        spoil: (kernel: FakeKernel) => kernel.setLink("eth0", { up: false }),
+      },
+      {
+        what: "the MAC is another",
+        text: "has MAC 02:00:00:00:00:99 instead of",
+        spoil: (kernel: FakeKernel) => kernel.setLink("eth0", { mac: MacAddress.parse("02:00:00:00:00:99") }),
+      },
+      {
+        what: "the address is gone",
+        text: "is missing on eth0",
+        spoil: async (kernel: FakeKernel) => {
+          for (const address of await kernel.listAddresses("eth0")) await kernel.deleteAddress(address);
+        },
+      },
+      {
+        what: "the route is gone",
+        text: "the route 0.0.0.0/0 via",
+        spoil: async (kernel: FakeKernel) => {
+          for (const route of await kernel.listRoutes())
+            if (route.prefix === "0.0.0.0/0") await kernel.deleteRoute(route);
+        },
+      },
+      {
+        what: "the interface is gone",
+        text: "interface eth0 is missing",
+        spoil: (kernel: FakeKernel) => kernel.deleteLink("eth0"),
+      },
+    ])("says when $what", async ({ text, spoil }) => {
+      await expect(checked((sandbox) => spoil(sandbox as FakeKernel))).rejects.toThrow(text);
+    });
+
+    test("says when the container is not attached, and that prevResult is needed", async () => {
+      await expect(call("CHECK", { config: { prevResult: {} } })).rejects.toMatchObject({ code: 3 });
+      await expect(call("CHECK")).rejects.toMatchObject({ code: 7 });
+    });
+  });
+
+  describe("GC", () => {
+    const valid = (...attachments: readonly { containerID: string; ifname: string }[]) => ({
+      config: { "cni.dev/valid-attachments": attachments },
+    });
+
+    beforeEach(async () => {
+      await add();
+      await add({ env: { CNI_CONTAINERID: "c2", CNI_NETNS: "/run/netns/c2" } });
+    });
+
+    test("removes what is not in the list, and nothing else", async () => {
+      await call("GC", valid({ containerID: "c2", ifname: "eth0" }));
+      expect(phases()).toEqual(["released", "active"]);
+    });
+
+    test("without a list removes nothing; with an empty one everything", async () => {
+      await call("GC");
+      expect(phases()).toEqual(["active", "active"]);
+      await call("GC", valid());
+      expect(phases()).toEqual(["released", "released"]);
+    });
+
+    test("of another configuration removes nothing", async () => {
+      await call("GC", { config: { ...valid().config, name: "we", network: "web" } });
+      expect(phases()).toEqual(["active", "active"]);
+    });
+  });
+
+  test("STATUS is well when the network is known, and says what to do when it is not", async () => {
+    expect(await call("STATUS")).toBe("");
+    await expect(call("STATUS", { config: { network: "none" } })).rejects.toMatchObject({
+      code: 50,
+      message: expect.stringContaining("network default/none is not known on this machine; create it"),
+    });
+  });
+
+  test("what the agent refuses keeps its code", async () => {
+    workloads.failNext("reserve", new HoldfastError("unavailable", "no controller is reached"));
+    await expect(call("ADD")).rejects.toMatchObject({ code: "unavailable" });
+  });
+});

@@ -1,0 +1,102 @@
+import type { AttachmentInfo } from "@holdfast/model";
+import { addWorkload, delWorkload, interfaceOf } from "./attaching.ts";
+import { attachmentKey, networkOf } from "./attachment-key.ts";
+import type { PluginDependencies } from "./dependencies.ts";
+import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
+import type { NetworkCall, SandboxCall } from "./protocol/invocation.ts";
+import { readResult } from "./protocol/result.ts";
+import { versionOutput } from "./protocol/versions.ts";
+import { Sandbox } from "./sandbox.ts";
+import type { Handler } from "./server/server.ts";
+import { Turns } from "./turns.ts";
+
+/** What runtimes ask of the CNI plugin, done by the agent. Calls for one attachment take turns. */
+export function createCniPlugin(dependencies: PluginDependencies): Handler {
+  const turns = new Turns();
+  return async (invocation, signal) => {
+    switch (invocation.command) {
+      case "VERSION":
+        return versionOutput(invocation.asked);
+      case "ADD":
+        return await turns.take(attachmentKey(invocation), () => addWorkload(dependencies, invocation, signal));
+      case "DEL":
+        await turns.take(attachmentKey(invocation), () => delWorkload(dependencies, invocation, signal));
+        return "";
+      case "CHECK":
+        await turns.take(attachmentKey(invocation), () => check(dependencies, invocation));
+        return "";
+      case "GC":
+        await collect(dependencies, invocation, signal);
+        return "";
+      case "STATUS":
+        await status(dependencies, invocation);
+        return "";
+    }
+  };
+}
+
+async function check({ workloads, kernel }: PluginDependencies, call: SandboxCall): Promise<void> {
+  const { config, workload, netns } = call;
+  if (config.prevResult === undefined) {
+    throw new CniError(CniErrorCode.invalidConfig, "CHECK needs the result of ADD in prevResult, which is missing");
+  }
+  const { ips } = readResult(config.prevResult);
+  const attached = workloads.inspect(attachmentKey(call));
+  if (attached === undefined) {
+    const text = `${workload.ifName} of container ${workload.containerId} is not attached to ${config.name}; call DEL and ADD`;
+    throw new CniError(CniErrorCode.unknownContainer, text);
+  }
+  const wanted = interfaceOf(workload, attached, await workloads.network(attached.tenant, attached.network));
+  await using sandbox = await Sandbox.open(kernel, netns);
+  const differences = [
+    ...wanted.addresses
+      .map(({ address, length }) => `${address}/${length}`)
+      .filter((text) => !ips.some(({ address }) => address === text))
+      .map((text) => `prevResult lacks address ${text}`),
+    ...(await sandbox.differences(wanted)),
+  ];
+  if (differences.length > 0) throw new CniError(CniErrorCode.refused, differences.join("; "));
+}
+
+/**
+ * Takes down attachments of this configuration that the runtime does not have any more. Claims keep their addresses.
+ * A runtime that gives no list has not said that it has none.
+ */
+async function collect(
+  { workloads, logger }: PluginDependencies,
+  call: NetworkCall,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config } = call;
+  const valid = config["cni.dev/valid-attachments"];
+  if (valid === undefined) {
+    logger.warn("a runtime asks to remove what it does not have, and does not say what it has", {
+      network: config.name,
+    });
+    return;
+  }
+  const kept = new Set(
+    valid.map(({ containerID, ifname }) =>
+      attachmentKey({ config, workload: { containerId: containerID, ifName: ifname } }),
+    ),
+  );
+  const prefix = attachmentKey({ config, workload: { containerId: "", ifName: "" } }).replace(/\/+$/, "/");
+  const isLeft = ({ runtimeEndpoint: key = "" }: AttachmentInfo): boolean => key.startsWith(prefix) && !kept.has(key);
+  const left = workloads.attachments("cni").filter(isLeft);
+  await workloads.reclaim(
+    left.map(({ endpoint }) => endpoint),
+    `the runtime does not have it any more (GC of ${config.name})`,
+    signal,
+  );
+}
+
+/** Whether an ADD can succeed now, as far as this machine knows. */
+async function status({ workloads }: PluginDependencies, { config }: NetworkCall): Promise<void> {
+  const { tenant, network } = networkOf(config);
+  try {
+    await workloads.network(tenant, network);
+  } catch (cause) {
+    const text = `network ${tenant}/${network} is not known on this machine; create it, or see that a controller is reached`;
+    throw new CniError(CniErrorCode.notAvailable, text, { cause });
+  }
+}

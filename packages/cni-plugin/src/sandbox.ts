@@ -1,0 +1,106 @@
+import { stat } from "node:fs/promises";
+import { IpAddress, isHoldfastError, type MacAddress } from "@holdfast/core";
+import type { InterfaceAddress, Kernel, Link, Route } from "@holdfast/netlink";
+import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
+
+/** What an interface in a sandbox is to be. */
+export interface SandboxInterface {
+  readonly ifName: string;
+  readonly mac: MacAddress;
+  readonly addresses: readonly Omit<InterfaceAddress, "link">[];
+  readonly gateways: readonly IpAddress[];
+}
+
+/** `RTPROT_STATIC` of linux/rtnetlink.h: the sandbox's routes are its own affair. */
+const STATIC = 4;
+
+/** A container's network namespace, while something is done to it. */
+export class Sandbox implements AsyncDisposable {
+  readonly path: string;
+  readonly #kernel: Kernel;
+
+  private constructor(path: string, kernel: Kernel) {
+    this.path = path;
+    this.#kernel = kernel;
+  }
+
+  /** @throws CniError when there is no such namespace, or when it is the machine's own. */
+  static async open(machine: Kernel, path: string): Promise<Sandbox> {
+    await refuseOwn(path);
+    try {
+      return new Sandbox(path, await machine.enter(path));
+    } catch (error) {
+      if (!isHoldfastError(error)) throw error;
+      const text = `CNI_NETNS ${path} cannot be entered: ${error.message}`;
+      throw new CniError(CniErrorCode.invalidNamespace, text, { cause: error });
+    }
+  }
+
+  /** @throws CniError when the name is taken by an interface that has not this MAC. */
+  async refuseTaken(ifName: string, own: MacAddress | undefined): Promise<void> {
+    const present = await this.#kernel.getLink(ifName);
+    if (present === undefined || (own !== undefined && present.mac === own)) return;
+    const text = `CNI_IFNAME ${ifName} exists in ${this.path} already, with MAC ${present.mac}; remove it or use another name`;
+    throw new CniError(CniErrorCode.refused, text);
+  }
+
+  /** Takes the interface from the machine, unless it is here already, and makes it as it is to be. */
+  async take(machine: Kernel, interfaceName: string, wanted: SandboxInterface): Promise<void> {
+    const { ifName, addresses } = wanted;
+    await this.#kernel.setLink("lo", { up: true });
+    if ((await this.#own(wanted)) === undefined) {
+      if ((await this.#kernel.getLink(interfaceName)) === undefined) {
+        await machine.setLink(interfaceName, { namespace: this.path });
+      }
+      await this.#kernel.setLink(interfaceName, { name: ifName });
+    }
+    for (const address of addresses) await this.#kernel.replaceAddress({ link: ifName, ...address });
+    await this.#kernel.setLink(ifName, { up: true });
+    for (const route of defaultRoutes(wanted)) await this.#kernel.replaceRoute(route);
+  }
+
+  /** What of the interface is not as it is to be; empty: nothing. What others have added is not looked at. */
+  async differences(wanted: SandboxInterface): Promise<readonly string[]> {
+    const { ifName, mac, addresses } = wanted;
+    const link = await this.#kernel.getLink(ifName);
+    if (link === undefined) return [`interface ${ifName} is missing`];
+    const [present, routes] = [await this.#kernel.listAddresses(ifName), await this.#kernel.listRoutes()];
+    const missing = addresses.filter(
+      ({ address, length }) => !present.some((each) => each.address === address && each.length === length),
+    );
+    const pathless = defaultRoutes(wanted).filter(
+      ({ prefix, nextHop }) => !routes.some((each) => each.prefix === prefix && each.nextHop === nextHop),
+    );
+    return [
+      ...(link.mac === mac ? [] : [`interface ${ifName} has MAC ${link.mac} instead of ${mac}`]),
+      ...(link.up ? [] : [`interface ${ifName} is down`]),
+      ...missing.map(({ address, length }) => `address ${address}/${length} is missing on ${ifName}`),
+      ...pathless.map(({ prefix, nextHop }) => `the route ${prefix} via ${nextHop} is missing`),
+    ];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#kernel.close();
+  }
+
+  async #own({ ifName, mac }: SandboxInterface): Promise<Link | undefined> {
+    const link = await this.#kernel.getLink(ifName);
+    return link?.mac === mac ? link : undefined;
+  }
+}
+
+function defaultRoutes({ ifName, gateways }: SandboxInterface): readonly Route[] {
+  return gateways.map((nextHop) => ({
+    prefix: IpAddress.family(nextHop) === "v4" ? "0.0.0.0/0" : "::/0",
+    nextHop,
+    link: ifName,
+    protocol: STATIC,
+  }));
+}
+
+async function refuseOwn(path: string): Promise<void> {
+  const [own, asked] = await Promise.all([stat("/proc/self/ns/net"), stat(path).catch(() => undefined)]);
+  if (asked === undefined || own.ino !== asked.ino || own.dev !== asked.dev) return;
+  const text = `CNI_NETNS ${path} is the machine's own network namespace; give the container one of its own`;
+  throw new CniError(CniErrorCode.invalidNamespace, text);
+}

@@ -1,0 +1,107 @@
+import { chmod, mkdir, rm } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { errorText, HoldfastError, type Logger } from "@holdfast/core";
+import { errorOutput } from "../protocol/cni-error.ts";
+import { type Invocation, readInvocation } from "../protocol/invocation.ts";
+import { versionOf } from "../protocol/network-config.ts";
+import { SUPPORTED_VERSIONS } from "../protocol/versions.ts";
+import { type Frame, readFrame } from "./frame.ts";
+
+/** Does what a runtime asks for; gives what goes to standard output. */
+export type Handler = (invocation: Invocation, signal: AbortSignal) => Promise<string>;
+
+export interface CniServerOptions {
+  /** E.g. `"/run/holdfast/cni.sock"`. */
+  readonly socketPath: string;
+  /** Milliseconds after which a call is answered, whatever its handler waits for. */
+  readonly deadline: number;
+}
+
+/** Answers the shim on a unix socket. */
+export interface CniServer {
+  /** @throws HoldfastError `in_use`: another process serves the socket. */
+  start(): Promise<void>;
+  /** Ends the calls that run with an error, answers them, and closes the socket. */
+  stop(): Promise<void>;
+}
+
+export function createCniServer(
+  { handler, logger }: { readonly handler: Handler; readonly logger: Logger },
+  { socketPath, deadline }: CniServerOptions,
+): CniServer {
+  const stopping = new AbortController();
+  const calls = new Set<Promise<void>>();
+  let server: Server | undefined;
+
+  async function serve(socket: Socket): Promise<void> {
+    socket.on("error", (error) => logger.debug("a caller is gone", { error: error.message }));
+    const { code, output } = await answer(socket);
+    await new Promise<void>((resolve) => {
+      socket.once("close", resolve);
+      socket.end(Buffer.concat([Buffer.of(code), Buffer.from(output)]));
+    });
+  }
+
+  async function answer(socket: Socket): Promise<{ code: number; output: string }> {
+    let version: string = SUPPORTED_VERSIONS[SUPPORTED_VERSIONS.length - 1] ?? "";
+    try {
+      const frame = await receive(socket);
+      version = versionOf(frame.stdin) ?? version;
+      const invocation = readInvocation(frame.environment, frame.stdin);
+      const output = await handler(invocation, AbortSignal.any([stopping.signal, AbortSignal.timeout(deadline)]));
+      return { code: 0, output };
+    } catch (error) {
+      logger.info("a call of the CNI plugin failed", { error: errorText(error) });
+      return { code: 1, output: `${errorOutput(error, version)}\n` };
+    }
+  }
+
+  return {
+    async start() {
+      await mkdir(dirname(socketPath), { recursive: true, mode: 0o755 });
+      await removeDeadSocket(socketPath);
+      const listening = createServer((socket) => {
+        const call = serve(socket).finally(() => calls.delete(call));
+        calls.add(call);
+      });
+      await new Promise<void>((resolve, reject) => {
+        listening.once("error", reject);
+        listening.listen(socketPath, resolve);
+      });
+      // Whoever may call it may wire containers.
+      await chmod(socketPath, 0o600);
+      server = listening;
+    },
+
+    async stop() {
+      stopping.abort(new HoldfastError("unavailable", "the agent is stopping; try again"));
+      const closed = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
+      await Promise.all(calls);
+      await closed;
+    },
+  };
+}
+
+async function receive(socket: Socket): Promise<Frame> {
+  let bytes: Buffer = Buffer.alloc(0);
+  for await (const piece of socket.iterator({ destroyOnReturn: false })) {
+    bytes = Buffer.concat([bytes, piece as Buffer]);
+    const frame = readFrame(bytes);
+    if (frame !== undefined) return frame;
+  }
+  throw new HoldfastError("unavailable", "the caller went away before it had said what it wants");
+}
+
+/** A socket that nobody serves stays when its process is killed. */
+async function removeDeadSocket(path: string): Promise<void> {
+  const isServed = await new Promise<boolean>((resolve) => {
+    const socket = connect(path, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+  if (isServed) throw new HoldfastError("in_use", `another process serves ${path}; stop it first`);
+  await rm(path, { force: true });
+}
