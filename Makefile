@@ -8,9 +8,14 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## Install what is needed: Debian packages, npm packages
+setup: ## Install what is needed: Debian packages, npm packages; build the CNI plugin
 	@setup/debian.sh
-	@$(MAKE) -s node_modules/.package-lock.json
+	@$(MAKE) -s node_modules/.package-lock.json packages/cni/build/holdfast
+
+# What a container runtime calls: it brings all that it needs along.
+packages/cni/build/holdfast: packages/cni/src/shim.c
+	@mkdir -p $(@D)
+	@gcc -std=gnu11 -O2 -static -s -Wall -Wextra -Werror -o $@ $<
 
 # Node itself needs libatomic.
 node_modules/.package-lock.json: package-lock.json

@@ -27,6 +27,8 @@ export const agentOptions = {
   pluginSocket: option.text("Docker plugin socket.", "PATH", "/run/docker/plugins/holdfast.sock"),
   engineSocket: option.text("Docker's own socket.", "PATH", "/var/run/docker.sock"),
   docker: option.flag("Serve Docker on this machine.", true),
+  cniSocket: option.text("Socket that the CNI plugin calls.", "PATH", "/run/holdfast/cni.sock"),
+  cni: option.flag("Serve runtimes that speak CNI on this machine.", true),
   beat: option.duration("Pause between two signs of life to the controller.", "10s"),
   reservationTimeout: option.duration("How long addresses stay set aside for a container that never comes.", "5m"),
   logLevel: option.value(

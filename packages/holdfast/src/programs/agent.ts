@@ -4,11 +4,13 @@ import { join } from "node:path";
 import { createMachineSandboxes, startAgent } from "@holdfast/agent";
 import { agentOptions } from "@holdfast/agent/config";
 import { createClient } from "@holdfast/client";
+import { createCniPlugin, createCniServer } from "@holdfast/cni-plugin";
 import { type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
 import { openOvsDriver } from "@holdfast/datapath";
 import { createDockerPlugin, createPluginMemory, type DockerPlugin, type PluginMemory } from "@holdfast/docker-plugin";
 import { createNodeFetch } from "@holdfast/http";
 import type { NodeReport, WorkloadApi } from "@holdfast/model";
+import { createKernel } from "@holdfast/netlink";
 import { openSqliteStore } from "@holdfast/store";
 import { createPinoLogger } from "../pino-logger.ts";
 import { announceReady, LEAVE_SIGNAL, stopRequested } from "../processes/ready.ts";
@@ -42,6 +44,7 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
     ? await servePlugin(stack, settings, createPluginMemory(store), { workloads: agent.workloads, logger })
     : undefined;
 
+  if (settings.cni) await serveCni(stack, settings, { workloads: agent.workloads, logger });
   logger.info("agent is ready", { node, server: settings.server });
   announceReady();
   const signal = await stopRequested();
@@ -79,6 +82,23 @@ function agentSettings(settings: AgentSettings, node: Name) {
     ...(tunnelAddress === undefined ? {} : { tunnelAddress: parseInterfaceAddress(tunnelAddress).address }),
   };
   return { node, report, beatMilliseconds: beat, reservationTimeoutMilliseconds: reservationTimeout, status };
+}
+
+/** Milliseconds: a runtime waits longer, and is told why. */
+const CNI_DEADLINE = 60_000;
+
+async function serveCni(
+  stack: AsyncDisposableStack,
+  settings: AgentSettings,
+  { workloads, logger }: { readonly workloads: WorkloadApi; readonly logger: Logger },
+): Promise<void> {
+  const part = logger.child({ part: "cni-plugin" });
+  const kernel = stack.adopt(await createKernel(), (open) => open.close());
+  const handler = createCniPlugin({ workloads, kernel, logger: part });
+  const options = { socketPath: settings.cniSocket, deadline: CNI_DEADLINE };
+  const server = createCniServer({ handler, logger: part }, options);
+  await server.start();
+  stack.defer(() => server.stop());
 }
 
 async function servePlugin(
