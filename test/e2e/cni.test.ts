@@ -110,4 +110,14 @@ describe("a container of a runtime that speaks CNI", () => {
     expect(await call(stage.h1, "GC ", signal, { "cni.dev/valid-attachments": [] })).toEqual({});
     await stage.bookHas(({ endpoints }) => (endpoints.length === 0 ? true : undefined), signal);
   });
+
+  test("that ended while there was no agent is taken down when the agent is back", async ({ signal }) => {
+    const address = await addressOfAdd(stage.h1, "four", signal);
+    await answers(address, signal);
+    await killed(stage.h1, "agent", signal);
+    expect(await call(stage.h1, "DEL four", signal)).toEqual({});
+    await stage.h1.exec(["ip", "netns", "delete", "four"], { signal });
+    await stage.platform.startAgent(stage.h1);
+    await stage.bookHas(({ endpoints }) => (endpoints.length === 0 ? true : undefined), signal);
+  });
 });

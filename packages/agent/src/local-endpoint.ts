@@ -81,10 +81,11 @@ export function networkKey(of: { readonly tenant: Name; readonly network: Name }
 }
 
 export function infoOf(endpoint: LocalEndpoint): AttachmentInfo {
-  const { id, tenant, network, identity, addresses, mac, phase, since, workload } = endpoint;
+  const { id, tenant, network, identity, addresses, mac, phase, since, workload, sandbox } = endpoint;
   return {
     endpoint: id,
     ...(workload.endpoint === undefined ? {} : { runtimeEndpoint: workload.endpoint }),
+    ...(sandbox === undefined ? {} : { sandbox }),
     tenant,
     network,
     identity,

@@ -34,8 +34,9 @@ export async function addWorkload(
       before === undefined ? await reserve(dependencies, call, signal) : await asReserved(dependencies, before);
     const port = await attach(dependencies, call, reserved, signal);
     const wanted = interfaceOf(workload, reserved, reserved.network);
-    await sandbox.take(kernel, port.interfaceName, wanted);
+    // First: whatever comes between, it is known where to look for it.
     await workloads.joined({ runtimeEndpoint: attachmentKey(call), sandbox: netns }, signal);
+    await sandbox.take(kernel, port.interfaceName, wanted);
     return result(call, port, wanted, netns);
   } catch (error) {
     // What was there before this call stays: the runtime has a container with it.

@@ -1,5 +1,5 @@
 export type { PluginDependencies } from "./dependencies.ts";
-export { createCniPlugin } from "./plugin.ts";
+export { type CniPlugin, createCniPlugin } from "./plugin.ts";
 export { CniError, CniErrorCode, errorOutput } from "./protocol/cni-error.ts";
 export { type Invocation, readInvocation, type Workload } from "./protocol/invocation.ts";
 export { type NetworkConfig, readNetworkConfig } from "./protocol/network-config.ts";

@@ -1,10 +1,10 @@
 import { HoldfastError, IpAddress, MacAddress } from "@holdfast/core";
-import { RecordingLogger } from "@holdfast/core/testing";
+import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { FakeWorkloads, fakeNetwork } from "@holdfast/docker-plugin/testing";
 import type { AttachRequest } from "@holdfast/model";
 import { FakeKernel } from "@holdfast/netlink/testing";
 import { beforeEach, describe, expect, test } from "vitest";
-import { createCniPlugin } from "./plugin.ts";
+import { type CniPlugin, createCniPlugin } from "./plugin.ts";
 import { readInvocation } from "./protocol/invocation.ts";
 import type { Handler } from "./server/server.ts";
 
@@ -14,6 +14,7 @@ const signal = AbortSignal.timeout(10_000);
 describe("the CNI plugin", () => {
   let kernel: FakeKernel;
   let workloads: FakeWorkloads;
+  let whole: CniPlugin;
   let plugin: Handler;
 
   beforeEach(() => {
@@ -29,7 +30,8 @@ describe("the CNI plugin", () => {
       if (!isHere) await kernel.createVeth({ name: `near${peer}`, peer, peerMac: mac, mtu, up: true });
       return port;
     };
-    plugin = createCniPlugin({ workloads, kernel, logger: new RecordingLogger() });
+    whole = createCniPlugin({ workloads, kernel, logger: new RecordingLogger() });
+    plugin = whole.handle;
   });
 
   const call = (command: string, change: { env?: Record<string, string>; config?: object } = {}) => {
@@ -250,6 +252,56 @@ describe("the CNI plugin", () => {
 
     test("of another configuration removes nothing", async () => {
       await call("GC", { config: { ...valid().config, name: "we", network: "web" } });
+      expect(phases()).toEqual(["active", "active"]);
+    });
+  });
+
+  describe("the look for containers that ended without an agent", () => {
+    const clock = new ManualClock();
+    const collect = async (between: () => void = () => undefined) => {
+      const collecting = whole.collectOrphans(clock, signal);
+      for (let count = 0; count < 50; count++) await Promise.resolve();
+      between();
+      clock.advance(1000);
+      await collecting;
+    };
+
+    beforeEach(async () => {
+      await add();
+      await add({ env: { CNI_CONTAINERID: "c2", CNI_NETNS: "/run/netns/c2" } });
+    });
+
+    test("takes down one without its sandbox, and leaves the others", async () => {
+      kernel.removeNamespace(NETNS);
+      await collect();
+      expect(phases()).toEqual(["released", "active"]);
+    });
+
+    test("takes down one whose sandbox is another's by now", async () => {
+      kernel.removeNamespace(NETNS);
+      kernel.addNamespace(NETNS);
+      await collect();
+      expect(phases()).toEqual(["released", "active"]);
+    });
+
+    test("leaves one that a runtime has started anew before the second look", async () => {
+      kernel.removeNamespace(NETNS);
+      let again: Promise<unknown> = Promise.resolve();
+      await collect(() => {
+        kernel.addNamespace(NETNS);
+        again = call("DEL").then(() => call("ADD"));
+      });
+      await again;
+      expect(phases()).toEqual(["released", "active", "active"]);
+    });
+
+    test("leaves what cannot be looked at", async () => {
+      const { enter } = kernel;
+      kernel.enter = async () => {
+        throw new HoldfastError("kernel_rejected", "EMFILE");
+      };
+      await collect();
+      kernel.enter = enter;
       expect(phases()).toEqual(["active", "active"]);
     });
   });

@@ -1,38 +1,58 @@
+import type { Clock } from "@holdfast/core";
 import type { AttachmentInfo } from "@holdfast/model";
 import { addWorkload, delWorkload, interfaceOf } from "./attaching.ts";
 import { attachmentKey, networkOf } from "./attachment-key.ts";
 import type { PluginDependencies } from "./dependencies.ts";
+import { collectOrphans } from "./orphans.ts";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
-import type { NetworkCall, SandboxCall } from "./protocol/invocation.ts";
+import type { Invocation, NetworkCall, SandboxCall } from "./protocol/invocation.ts";
 import { readResult } from "./protocol/result.ts";
 import { versionOutput } from "./protocol/versions.ts";
 import { Sandbox } from "./sandbox.ts";
 import type { Handler } from "./server/server.ts";
 import { Turns } from "./turns.ts";
 
-/** What runtimes ask of the CNI plugin, done by the agent. Calls for one attachment take turns. */
-export function createCniPlugin(dependencies: PluginDependencies): Handler {
+export interface CniPlugin {
+  /** What runtimes ask. Calls for one attachment take turns. */
+  readonly handle: Handler;
+  /** Takes down what has ended while no agent ran. Once, when calls are answered: of what ends from then on the runtime tells. */
+  collectOrphans(clock: Clock, signal: AbortSignal): Promise<void>;
+}
+
+/** The CNI plugin, done by the agent. */
+export function createCniPlugin(dependencies: PluginDependencies): CniPlugin {
   const turns = new Turns();
-  return async (invocation, signal) => {
-    switch (invocation.command) {
-      case "VERSION":
-        return versionOutput(invocation.asked);
-      case "ADD":
-        return await turns.take(attachmentKey(invocation), () => addWorkload(dependencies, invocation, signal));
-      case "DEL":
-        await turns.take(attachmentKey(invocation), () => delWorkload(dependencies, invocation, signal));
-        return "";
-      case "CHECK":
-        await turns.take(attachmentKey(invocation), () => check(dependencies, invocation));
-        return "";
-      case "GC":
-        await collect(dependencies, invocation, signal);
-        return "";
-      case "STATUS":
-        await status(dependencies, invocation);
-        return "";
-    }
+  return {
+    handle: (invocation, signal) => handle(dependencies, turns, invocation, signal),
+    collectOrphans: (clock, signal) =>
+      collectOrphans({ ...dependencies, clock }, (key, work) => turns.take(key, work), signal),
   };
+}
+
+async function handle(
+  dependencies: PluginDependencies,
+  turns: Turns,
+  invocation: Invocation,
+  signal: AbortSignal,
+): Promise<string> {
+  switch (invocation.command) {
+    case "VERSION":
+      return versionOutput(invocation.asked);
+    case "ADD":
+      return await turns.take(attachmentKey(invocation), () => addWorkload(dependencies, invocation, signal));
+    case "DEL":
+      await turns.take(attachmentKey(invocation), () => delWorkload(dependencies, invocation, signal));
+      return "";
+    case "CHECK":
+      await turns.take(attachmentKey(invocation), () => check(dependencies, invocation));
+      return "";
+    case "GC":
+      await collect(dependencies, invocation, signal);
+      return "";
+    case "STATUS":
+      await status(dependencies, invocation);
+      return "";
+  }
 }
 
 async function check({ workloads, kernel }: PluginDependencies, call: SandboxCall): Promise<void> {

@@ -117,6 +117,8 @@ export interface AttachedInterface {
 export interface AttachmentInfo {
   readonly endpoint: string;
   readonly runtimeEndpoint?: string;
+  /** Path of the network namespace it is in, or is about to be in. */
+  readonly sandbox?: string;
   readonly tenant: Name;
   readonly network: Name;
   readonly identity: Identity;

@@ -285,7 +285,10 @@ export class FakeWorkloads implements WorkloadApi {
   }
 }
 
-function infoOf({ id, tenant, network, claim, phase, since, runtimeEndpoint }: FakeEndpoint): AttachmentInfo {
-  const own = runtimeEndpoint === undefined ? {} : { runtimeEndpoint };
+function infoOf({ id, tenant, network, claim, phase, since, runtimeEndpoint, sandbox }: FakeEndpoint): AttachmentInfo {
+  const own = {
+    ...(runtimeEndpoint === undefined ? {} : { runtimeEndpoint }),
+    ...(sandbox === undefined ? {} : { sandbox }),
+  };
   return { endpoint: id, tenant, network, ...claim, phase, since, ...own };
 }

@@ -5,7 +5,7 @@ import { createMachineSandboxes, startAgent } from "@holdfast/agent";
 import { agentOptions } from "@holdfast/agent/config";
 import { createClient } from "@holdfast/client";
 import { createCniPlugin, createCniServer } from "@holdfast/cni-plugin";
-import { type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
+import { errorText, type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
 import { openOvsDriver } from "@holdfast/datapath";
 import { createDockerPlugin, createPluginMemory, type DockerPlugin, type PluginMemory } from "@holdfast/docker-plugin";
 import { createNodeFetch } from "@holdfast/http";
@@ -94,11 +94,18 @@ async function serveCni(
 ): Promise<void> {
   const part = logger.child({ part: "cni-plugin" });
   const kernel = stack.adopt(await createKernel(), (open) => open.close());
-  const handler = createCniPlugin({ workloads, kernel, logger: part });
+  const plugin = createCniPlugin({ workloads, kernel, logger: part });
   const options = { socketPath: settings.cniSocket, deadline: CNI_DEADLINE };
-  const server = createCniServer({ handler, logger: part }, options);
+  const server = createCniServer({ handler: plugin.handle, logger: part }, options);
   await server.start();
-  stack.defer(() => server.stop());
+  const stopping = new AbortController();
+  const collecting = plugin
+    .collectOrphans(systemClock, stopping.signal)
+    .catch((error: unknown) => part.debug("looking for ended containers was broken off", { error: errorText(error) }));
+  stack.defer(async () => {
+    stopping.abort();
+    await Promise.all([server.stop(), collecting]);
+  });
 }
 
 async function servePlugin(
