@@ -2,6 +2,7 @@ import type { Claim, Endpoint, LedgerEntry } from "@holdfast/model";
 import type { ChangeBatch } from "@holdfast/store";
 import { readLedgerEntry } from "../../packages/controller/src/ledger/ledger.ts";
 import { OPTIONS } from "./controller-process.ts";
+import { OUTSIDE } from "./machine.ts";
 import type { World } from "./world.ts";
 
 /** What must never be, whatever happens. @throws Error that says what is. */
@@ -30,6 +31,8 @@ export class Invariants {
     const holders = new Map<string, { readonly endpoint: string; readonly epoch: number }>();
     for (const machine of this.#world.machines) {
       for (const { address, endpoint, epoch } of machine.onWire()) {
+        if (this.#world.operator.probed && OUTSIDE.some((one) => one === address))
+          this.#found.push(`${address}, which a machine outside has, is on the wire of ${endpoint} on ${machine.name}`);
         const other = holders.get(address);
         holders.set(address, { endpoint, epoch });
         if (other === undefined || this.#isLost(endpoint) || this.#isLost(other.endpoint)) continue;
@@ -153,13 +156,19 @@ function memoryOf({ store }: World, { name, engine, broken }: World["controllers
     const inUse = usage.reduce((sum, one) => sum + one.used, 0);
     if (inUse !== used) found.push(`${name} counts ${inUse} addresses as used, the store ${used}`);
     const resting = usage.reduce((sum, one) => sum + one.cooling, 0);
+    const apart = store.under(`quarantine/${prefix}`).map(({ key }) => key.slice(key.lastIndexOf("/") + 1));
+    const known = [...network.quarantine.keys()];
+    if (known.toSorted().join() !== apart.toSorted().join())
+      found.push(`${name} has ${known.join()} in quarantine, the store ${apart.join()}`);
+    const given = known.filter((address) => !["set-aside", "used"].includes(pools.stateOf(network, address)));
+    if (given.length > 0) found.push(`${name} would give ${given.join()}, in quarantine`);
     if (resting !== cooling) found.push(`${name} counts ${resting} addresses as cooling, the store ${cooling}`);
   }
   return found;
 }
 
 /** Events after which nobody has the address. */
-const ENDS = new Set<LedgerEntry["event"]>(["released", "expired", "reclaimed", "cooled"]);
+const ENDS = new Set<LedgerEntry["event"]>(["released", "expired", "reclaimed", "cooled", "cleared"]);
 
 /** The last event of every address against who has it. */
 function ledgerOf({ store }: World, claims: readonly Claim[]): string[] {
@@ -169,8 +178,13 @@ function ledgerOf({ store }: World, claims: readonly Claim[]): string[] {
     if (entry.revision > (last.get(entry.address)?.revision ?? 0)) last.set(entry.address, entry);
   }
   const owner = new Map(claims.flatMap((claim) => claim.addresses.map((address) => [address as string, claim])));
+  const apart = new Set(store.under("quarantine/").map(({ key }) => key.slice(key.lastIndexOf("/") + 1)));
   return [...last].flatMap(([address, { event, identity }]) => {
     const claim = owner.get(address);
+    if (apart.has(address) !== (event === "quarantined"))
+      return [`${address} is ${apart.has(address) ? "" : "not "}in quarantine, and was ${event} last`];
+    if (event === "quarantined") return claim?.binding === undefined ? [] : [`${address} is bound in quarantine`];
+    if (event === "cleared" && claim?.binding === undefined) return [];
     if (claim === undefined) return ENDS.has(event) ? [] : [`${address} is free, and was ${event} last`];
     if (ENDS.has(event) || identity !== claim.identity)
       return [`${address} belongs to ${claim.identity}: ${identity} ${event} it`];

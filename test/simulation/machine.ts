@@ -1,5 +1,5 @@
 import { createClient, type FetchLike } from "@holdfast/client";
-import { Name, silentLogger } from "@holdfast/core";
+import { IpAddress, MacAddress, Name, silentLogger } from "@holdfast/core";
 import type { DatapathDriver, PortEvent } from "@holdfast/datapath";
 import { type Agent, startAgent } from "../../packages/agent/src/agent.ts";
 import { FakeDriver } from "../../packages/agent/src/testing/fake-driver.ts";
@@ -10,6 +10,10 @@ import type { Way } from "./transport.ts";
 
 const NODE_REPORT = { version: "simulated", labels: {} };
 const TIMES = { beatMilliseconds: 4000, reservationTimeoutMilliseconds: 15_000, feedSilenceMilliseconds: 12_000 };
+
+/** Addresses that a machine outside has; worlds in which nobody asks do not notice. */
+export const OUTSIDE = ["10.20.0.3", "10.20.0.5", "fd00:20::4"].map((address) => IpAddress.parse(address));
+const PRINTER = MacAddress.parse("52:54:00:00:00:09");
 
 /** One machine: its disk, its data path, its way to the controllers, and the lives of its agent. */
 export class Machine {
@@ -34,6 +38,7 @@ export class Machine {
     this.#scheduler = scheduler;
     this.#fetchOf = fetchOf;
     this.disk = new Disk(scheduler);
+    for (const address of OUTSIDE) this.driver.outside.set(address, PRINTER);
   }
 
   startAgent(): void {
@@ -92,7 +97,11 @@ function driverOf(process: SimulatedProcess, driver: FakeDriver, up: () => reado
     attach: (endpoint) => alive(() => driver.attach(endpoint)),
     detach: (endpoint) => alive(() => driver.detach(endpoint)),
     announce: (endpoint) => alive(() => driver.announce(endpoint)),
-    probe: (question) => alive(() => driver.probe(question)),
+    probe: (question) =>
+      alive(async () => {
+        await process.event(`ask for ${question.addresses.join(" and ")}`);
+        return await driver.probe(question);
+      }),
     synced: () => alive(() => driver.synced()),
     async *watch(signal) {
       for (const endpoint of up()) yield { endpoint, state: "up" };

@@ -65,7 +65,8 @@ export class World {
     else if (what < 19) {
       const node = scheduler.chance(0.5) ? scheduler.pick(this.machines)?.name : undefined;
       void operator.move(identity, node, scheduler.chance(0.5));
-    } else if (scheduler.chance(0.3)) void this.#verify();
+    } else if (operator.probed && scheduler.chance(0.3)) void operator.releaseQuarantine(this.#address());
+    else if (scheduler.chance(0.3)) void this.#verify();
     else {
       const endpoint = scheduler.pick(this.machines.flatMap(({ driver }) => [...driver.attached.keys()]));
       if (endpoint !== undefined && scheduler.chance(0.3)) void operator.cutOff(endpoint);
