@@ -175,6 +175,12 @@ export class BookModel {
     return "done";
   }
 
+  /** All nodes have said twice that they do not have these endpoints, nor any that they have lost. */
+  collect(missing: readonly string[]): void {
+    this.#superseded.clear();
+    for (const id of missing) this.cutOff(id);
+  }
+
   /** The identity of the claim that the endpoint then has, and the addresses when they are the book's choice. */
   reserve(node: string, id: string, wish: Wish): { readonly answer: Answer; readonly identity: string } {
     const present = this.#endpoints.get(id);

@@ -11,11 +11,14 @@ import { type Answer, BookModel, COOLDOWN, NODE_TIMEOUT, NODES, RESERVATION_TIME
 import type { Action, Step } from "./book-steps.ts";
 import { claimName, ENGINE_OPTIONS, OPERATOR, TENANT } from "./engine-harness.ts";
 import { type Life, mortal } from "./mortal-store.ts";
+import { ReportingNode } from "./reporting-node.ts";
 
 const WEB = Name.parse("web");
 const OPTIONS = { ...ENGINE_OPTIONS, nodeTimeout: NODE_TIMEOUT, reservationTimeout: RESERVATION_TIMEOUT };
 /** Where files cost no disk, on Linux. */
 const MEMORY = "/dev/shm";
+/** Milliseconds between two looks that prove something: the engine's default. */
+const PROOF = 60_000;
 /** Turns of the event loop after which background work must have been done. */
 const PATIENCE = 20_000;
 
@@ -57,6 +60,9 @@ export class BookRun implements AsyncDisposable {
       case "verify":
         await this.verify();
         break;
+      case "collect":
+        await this.#collect(step.missing);
+        break;
     }
     await this.#compare();
   }
@@ -69,6 +75,27 @@ export class BookRun implements AsyncDisposable {
       const { object, book, world } = message.difference;
       throw new Error(`${message.difference.kind} ${object}: ${book}, but ${world}`);
     }
+  }
+
+  /** What the nodes do not have goes in the second round, with the time of a proof between. */
+  async #collect(missing: readonly string[]): Promise<void> {
+    const hear = async () => {
+      for (const node of NODES) await this.#both({ kind: "beat", node });
+    };
+    const harness = { engine: this.#engine, clock: this.#clock, node: () => Promise.resolve() };
+    await hear();
+    const nodes = await Promise.all(NODES.map((name) => ReportingNode.start(harness, name)));
+    const { endpoints } = this.#engine.platform.state;
+    for (const { id, node } of endpoints.values())
+      if (!missing.includes(id)) nodes.find(({ name }) => name === node)?.has(id);
+    const how = { fix: true, actor: "operator", share: 1, signal: AbortSignal.timeout(10_000) };
+    const round = () => Array.fromAsync(this.#engine.nouns.verifier.round({}, how));
+    await round();
+    await this.#wait(PROOF);
+    await hear();
+    await round();
+    this.#model.collect(missing.filter((id) => this.#model.nodeOf(id) !== undefined));
+    await Promise.all(nodes.map((node) => node.disconnect()));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

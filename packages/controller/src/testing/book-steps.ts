@@ -30,6 +30,8 @@ export type Step =
   | { readonly kind: "act"; readonly action: Action }
   | { readonly kind: "wait"; readonly milliseconds: number }
   | { readonly kind: "restart" }
+  /** The book is compared with what the nodes have: everything but these endpoints. Twice, and what is proven is repaired. */
+  | { readonly kind: "collect"; readonly missing: readonly string[] }
   /** The book is compared with itself, and what is proven to be wrong with it repaired: nothing. */
   | { readonly kind: "verify" }
   /** The controller ends at the commit of this action: before it, or when it is durable and nobody was told. */
@@ -150,6 +152,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "restart" }) },
   { weight: 1, arbitrary: fc.constant<Step>({ kind: "verify" }) },
+  { weight: 1, arbitrary: fc.uniqueArray(endpoint).map((missing): Step => ({ kind: "collect", missing })) },
   {
     weight: 2,
     arbitrary: fc

@@ -7,6 +7,8 @@ import type { EngineHarness } from "./engine-harness.ts";
 /** What an inventory says of an endpoint, in plain text; what is left out is as the book has it, active in a living sandbox. */
 type Plain = { readonly [K in keyof InventoryEndpoint]?: unknown };
 
+type Controller = Pick<EngineHarness, "engine" | "clock" | "node">;
+
 /** A node whose agent tells inventories, as a test wants them. */
 export class ReportingNode {
   readonly name: Name;
@@ -24,16 +26,16 @@ export class ReportingNode {
   whenAsked: (time: number) => void = () => undefined;
   /** Endpoints that it was told to take off the wire. */
   readonly toldGone: string[] = [];
-  readonly #harness: EngineHarness;
+  readonly #harness: Controller;
   readonly #feed = new PassThrough();
 
-  private constructor(harness: EngineHarness, name: string) {
+  private constructor(harness: Controller, name: string) {
     this.#harness = harness;
     this.name = Name.parse(name);
   }
 
   /** Registers it, and tells its first inventory of itself unless it is an `old` agent. */
-  static async start(harness: EngineHarness, name: string, { old = false } = {}): Promise<ReportingNode> {
+  static async start(harness: Controller, name: string, { old = false } = {}): Promise<ReportingNode> {
     const node = new ReportingNode(harness, name);
     await harness.node(name);
     const { feeds } = harness.engine.nouns;
