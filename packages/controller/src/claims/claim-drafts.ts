@@ -9,7 +9,7 @@ import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { Cooling, StoredNetwork } from "../state/records.ts";
 import { type AddressWish, planAddresses, sizeOfPlan, takeAddresses } from "./address-choice.ts";
-import { expectNoQuarantine } from "./quarantine.ts";
+import { expectNoQuarantine, recordQuarantined } from "./quarantine.ts";
 
 /** What a new claim is to be. */
 export interface ClaimRequest extends AddressWish {
@@ -73,21 +73,7 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
       draft.put(keys.cooling(tenant, network, address), cooling);
     }
     ledger.record(draft, claim, rests ? { ...event, restsUntil: cooling.until } : event);
-    if (from !== undefined && from.quarantine.size > 0) goOn(draft, claim, from);
-  }
-
-  /** The last word on an address in quarantine is that it is. */
-  function goOn(draft: Draft, { tenant, network, identity, addresses }: Claim, from: NetworkState): void {
-    for (const address of addresses) {
-      const mac = from.quarantine.get(address)?.mac;
-      if (mac === undefined) continue;
-      const event = {
-        event: "quarantined",
-        actor: "controller",
-        reason: `it still is: ${mac} answered for it`,
-      } as const;
-      ledger.record(draft, { tenant, network, identity, addresses: [address] }, event);
-    }
+    if (from !== undefined) recordQuarantined(draft, ledger, from, claim);
   }
 
   /** An ephemeral claim goes with its endpoint; one that never gets an endpoint has as long as a reservation. Binding takes the end away. */

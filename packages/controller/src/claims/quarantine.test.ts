@@ -1,4 +1,4 @@
-import { Cidr, IpAddress, MacAddress, Name } from "@holdfast/core";
+import { Cidr, Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import type { EndpointReport, Phase } from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
@@ -136,6 +136,19 @@ describe("an address that somebody outside has", () => {
     expect(usage(harness)).toMatchObject({ used: "0", cooling: "0", quarantined: "1" });
     const at = await harness.engine.nouns.explainer.explainAt(ip(50), {}, harness.clock.now());
     expect(at[0]?.state).toBe("quarantined");
+  });
+
+  test("is passed on with its claim, and stays in quarantine", async () => {
+    await using harness = await start();
+    await harness.claim("web", "db", { addresses: [ip(50)] });
+    await hit(harness, "e-1", { identity: "db" });
+    const body = { identity: Identity.parse("db-2") };
+    await harness.engine.nouns.transfers.transfer(claimName("web", "db"), body, OPERATOR);
+    const at = await harness.engine.nouns.explainer.explainAt(ip(50), {}, harness.clock.now());
+    expect(at[0]).toMatchObject({ state: "quarantined", identity: "db-2" });
+    await release(harness, ip(50));
+    const then = await harness.engine.nouns.explainer.explainAt(ip(50), {}, harness.clock.now());
+    expect(then[0]).toMatchObject({ state: "claimed", identity: "db-2" });
   });
 
   test("is free again when an operator says so, with the reason in its history", async () => {

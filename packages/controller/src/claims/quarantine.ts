@@ -1,5 +1,5 @@
 import { Cidr, HoldfastError, type Identity, type IpAddress, type Name } from "@holdfast/core";
-import type { FoundConflict, QuarantinedAddress } from "@holdfast/model";
+import type { Claim, FoundConflict, QuarantinedAddress } from "@holdfast/model";
 import { withholdAddresses } from "../blocks/block-drafts.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
@@ -104,6 +104,18 @@ export function createQuarantine({ state, changer, clock }: Platform, ledger: Le
       return result;
     },
   };
+}
+
+/** After an event of a claim: of its addresses in quarantine, the last word is that they are. */
+export function recordQuarantined(draft: Draft, ledger: Ledger, network: NetworkState, claim: Claim): void {
+  if (network.quarantine.size === 0) return;
+  const { tenant, network: name, identity } = claim;
+  for (const address of claim.addresses) {
+    const mac = network.quarantine.get(address)?.mac;
+    if (mac === undefined) continue;
+    const event = { event: "quarantined", actor: "controller", reason: `it still is: ${mac} answered for it` } as const;
+    ledger.record(draft, { tenant, network: name, identity, addresses: [address] }, event);
+  }
 }
 
 /** Makes a claim or lease of this address fail when it comes into quarantine meanwhile, which only happens where nodes look for conflicts. */

@@ -5,6 +5,7 @@ import type { Platform } from "../platform.ts";
 import { boundError, type ClaimName, checkIfMatch, checkOpen, requireClaim, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
+import { recordQuarantined } from "./quarantine.ts";
 
 /** Passes claims on from one identity to another. */
 export interface Transfers {
@@ -39,6 +40,7 @@ export function createTransfers({ state, changer }: Platform, ledger: Ledger): T
         for (const address of claim.addresses) draft.put(keys.address(tenant, network, address), { identity });
         const { actor, requestId } = caller;
         ledger.record(draft, passed, { event: "transferred", actor, requestId, formerIdentity: name.identity, reason });
+        recordQuarantined(draft, ledger, claims, passed);
         return passed;
       }, caller);
       return { ...result, revision: identity === name.identity ? result.revision : revision };
