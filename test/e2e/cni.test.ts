@@ -72,6 +72,7 @@ describe("a container of a runtime that speaks CNI", () => {
     const claims = await stage.holdfast("endpoint list --network web", signal);
     expect(claims).toContain(address);
     expect(await call(stage.h1, "STATUS one", signal)).toEqual({});
+    expect(await stage.holdfast("ip verify", signal)).toContain("no difference\n");
     expect(await call(stage.h1, "DEL one", signal)).toEqual({});
     expect(await call(stage.h1, "DEL one", signal)).toEqual({});
     await stage.bookHas(({ endpoints }) => (endpoints.length === 0 ? true : undefined), signal);
