@@ -59,6 +59,16 @@ describe("a queue of released offsets", () => {
     );
   });
 
+  test("notices what came late behind a later one that was taken out", () => {
+    const queue = new ReleaseQueue();
+    queue.add(27n, 1);
+    queue.delete(27n);
+    expect(queue.oldest()).toBeUndefined();
+    queue.add(0n, 0);
+    queue.advance(0);
+    expect(queue.cooled).toBe(1);
+  });
+
   test("of many takes in one that comes late without sorting all", () => {
     const queue = new ReleaseQueue();
     for (let offset = 0n; offset < 50_000n; offset++) queue.add(offset, Number(offset));

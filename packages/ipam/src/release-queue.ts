@@ -63,6 +63,8 @@ export class ReleaseQueue {
   /** Notices what has cooled down by now. */
   advance(now: number): void {
     this.#order();
+    // What is before the head is over: a time of it that is to come says nothing of what came late.
+    this.#warm = Math.max(this.#warm, this.#head);
     for (; this.#warm < this.#queue.length; this.#warm++) {
       const release = this.#queue[this.#warm];
       if (release === undefined || release.cooledAt > now) return;
