@@ -91,8 +91,13 @@ class Model {
     if (!this.used.delete(address)) return false;
     const value = IpAddress.toBigInt(address);
     const subnet = this.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
-    const share = subnet?.owners.get(address) ?? "";
-    if (subnet?.allocatable.includes(address) && subnet.last.get(share) === value) subnet.last.set(share, value - 1n);
+    const share = subnet?.owners.get(address);
+    const last = subnet?.last.get(share ?? "") ?? 0n;
+    if (subnet?.allocatable.includes(address) !== true || last < value) return true;
+    const isBetween = (one: IpAddress): boolean =>
+      subnet.owners.get(one) === share && value < IpAddress.toBigInt(one) && IpAddress.toBigInt(one) <= last;
+    const between = subnet.allocatable.filter(isBetween);
+    if (between.every((one) => this.used.has(one) || this.#isRemembered(one))) subnet.last.set(share ?? "", value - 1n);
     return true;
   }
 

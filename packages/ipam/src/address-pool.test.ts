@@ -321,6 +321,17 @@ describe("an address that nobody came to have", () => {
     expect(drain(pool).slice(0, 3)).toEqual(given);
   });
 
+  test("leaves the pool as it was with the others that were taken back, also when some between them are in use", () => {
+    const pool = AddressPool.create([
+      { ...subnet("10.0.0.0/28"), ownRanges: [{ first: address("10.0.0.5"), last: address("10.0.0.6"), owner: "db" }] },
+    ]);
+    for (const one of ["10.0.0.3", "10.0.0.9"]) pool.take(address(one), 0);
+    const allocate = () => Array.from({ length: 8 }, (_, now) => pool.allocate({ family: "v4", now }).address);
+    const given = allocate();
+    for (const one of given.toReversed()) pool.cancel(one);
+    expect(allocate()).toEqual(given);
+  });
+
   test("is no news when it is not in use", () => {
     const pool = AddressPool.create([subnet("10.0.0.0/29")]);
     expect(pool.cancel(address("10.0.0.1"))).toBe(false);

@@ -43,6 +43,13 @@ export class Share {
     return this.#nextUnused(occupied, part) ?? this.released.oldestWithin(part)?.offset;
   }
 
+  /** An address that was given and is unused again is next, unless another unused one comes before what was given last. */
+  takeBack(occupied: OffsetSet, offset: bigint): void {
+    if (offset > this.cursor) return;
+    const between = this.#nextUnused(occupied, { first: offset + 1n, last: this.cursor });
+    if (between === undefined) this.cursor = offset - 1n;
+  }
+
   #nextUnused(occupied: OffsetSet, { first, last }: Span): bigint | undefined {
     for (let index = spanFrom(this.spans, first); index < this.spans.length; index++) {
       const span = this.spans[index];

@@ -159,8 +159,7 @@ export class SubnetPool {
     this.#used--;
     if (this.#setAsides.at(offset) === undefined) this.#shares.vacate(offset);
     else this.#rest(offset);
-    const share = this.#shares.of(offset);
-    if (share?.cursor === offset) share.cursor = offset - 1n;
+    this.#shares.of(offset)?.takeBack(this.#occupied, offset);
     return true;
   }
 
