@@ -525,6 +525,11 @@ describe("shell completion", () => {
     expect(await complete("claim", "create", "--net")).toEqual(["--network"]);
     expect(await complete("claim", "create", "redis-0", "--network", "")).toEqual(["web"]);
     expect(await complete("network", "get", "w")).toEqual(["web"]);
+    expect(await complete("subnet", "set-group", "")).toEqual(["10.20.0.0/16"]);
+    expect(await complete("claim", "create", "a", "--retention", "")).toEqual(["ephemeral", "reserved", "sticky:"]);
+    expect(await complete("operation", "list", "--state", "p")).toEqual(["pending"]);
+    expect(await complete("ledger", "list", "--event", "tr")).toEqual(["transferred"]);
+    expect(await complete("claim", "list", "-o", "y")).toEqual(["yaml"]);
   });
 
   test.for(["bash", "zsh", "fish"])("%s gets its code", async (shell) => {

@@ -62,8 +62,9 @@ async function candidatesFor(
   const typed = words.at(-1) ?? "";
   const option = command.options.find(({ long, short }) => [long, short].includes(words.at(-2) ?? ""));
   const known = completions.get(command) ?? {};
-  if (option !== undefined && (option.required || option.optional))
-    return names(known[option.long ?? ""], command, words, io);
+  if (option !== undefined && (option.required || option.optional)) {
+    return names(option.argChoices ?? known[option.long ?? ""], command, words, io);
+  }
   if (typed.startsWith("-")) return [...command.options.flatMap((candidate) => candidate.long ?? []), "--help"];
   if (command.commands.length > 0)
     return command.commands.map((candidate) => candidate.name()).filter((name) => !name.startsWith("__"));
@@ -79,6 +80,7 @@ async function names(
   io: CliIo,
 ): Promise<string[]> {
   if (kind === undefined || kind === "none" || kind === "file") return [];
+  if (typeof kind !== "string") return [...kind];
   const base = contextOf(command, io);
   const signal = AbortSignal.any([io.signal, AbortSignal.timeout(1000)]);
   const tenant = givenFor(words, "--tenant", "-t") ?? base.namedTenant;
@@ -94,7 +96,11 @@ function givenFor(words: readonly string[], ...flags: readonly string[]): string
   return at < 0 ? undefined : words[at + 1];
 }
 
-async function namesOf(kind: Completes, context: Context, network: string | undefined): Promise<string[]> {
+async function namesOf(
+  kind: Exclude<Completes, readonly string[]>,
+  context: Context,
+  network: string | undefined,
+): Promise<string[]> {
   const { client, call, namedTenant: tenant } = context;
   const pick = async <T>(items: AsyncIterable<T>, name: (item: T) => string) =>
     (await Array.fromAsync(items)).slice(0, 500).map(name);
@@ -112,6 +118,8 @@ async function namesOf(kind: Completes, context: Context, network: string | unde
       return pick(listAll(client, routes.listClaims, { query: { tenant, network } }, call), (item) => item.identity);
     case "endpoint":
       return pick(listAll(client, routes.listEndpoints, { query: { tenant } }, call), (item) => item.id);
+    case "block":
+      return pick(listAll(client, routes.listBlocks, { query: { tenant } }, call), (item) => item.prefix);
     case "operation":
       return pick(listAll(client, routes.listOperations, { query: { tenant } }, call), (item) => item.id);
     case "node":

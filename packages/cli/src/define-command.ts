@@ -4,8 +4,19 @@ import type { CliIo } from "./io.ts";
 import { runDetached, runLater } from "./later.ts";
 import { outputFormats } from "./output/print.ts";
 
-/** Names that the shell completes from the controller. */
-export type Completes = "tenant" | "network" | "subnet" | "claim" | "endpoint" | "node" | "operation" | "file" | "none";
+/** Names that the shell completes from the controller, or just these words. */
+export type Completes =
+  | readonly string[]
+  | "tenant"
+  | "network"
+  | "subnet"
+  | "claim"
+  | "endpoint"
+  | "node"
+  | "operation"
+  | "block"
+  | "file"
+  | "none";
 
 /** One command as data. */
 export interface CommandDefinition {

@@ -1,4 +1,4 @@
-import { routes, type WatchEvent } from "@holdfast/model";
+import { resourceKindSchema, routes, type WatchEvent } from "@holdfast/model";
 import { applyText } from "./apply/apply.ts";
 import { type CommandDefinition, flag, text } from "./define-command.ts";
 import { printList } from "./output/print.ts";
@@ -30,7 +30,13 @@ export const applyCommand: CommandDefinition = {
 export const watchCommand: CommandDefinition = {
   name: "watch",
   summary: "Print every change as it happens, until interrupted.",
-  args: [["[kinds]", "Of tenant, network, claim, endpoint, node, operation, joined by commas. Absent: all.", "none"]],
+  args: [
+    [
+      "[kinds]",
+      "Of tenant, network, claim, endpoint, node, operation, joined by commas. Absent: all.",
+      resourceKindSchema.options,
+    ],
+  ],
   options: [["--revision <number>", "Changes after this revision. Absent: from now on."]],
   examples: ["watch", "watch claim,endpoint -o json"],
   async run(context, [kinds], options) {

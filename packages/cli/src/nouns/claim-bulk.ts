@@ -13,7 +13,11 @@ export const bulkOptions = [
     "YAML or JSON list of identities, or of objects with an identity; - reads standard input.",
     "file",
   ],
-  ["--mode <mode>", "all: nothing is done when one is refused (default); each: what can be done is done."],
+  [
+    "--mode <mode>",
+    "all: nothing is done when one is refused (default); each: what can be done is done.",
+    ["all", "each"],
+  ],
   ["--dry-run", "Only say what would be done."],
 ] as const;
 

@@ -12,6 +12,7 @@ import { parseRange } from "./subnet-text.ts";
 
 const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
 const byIdentity = ["<identity>", "Name of the workload.", "claim"] as const;
+const RETENTIONS = ["reserved", "sticky:", "ephemeral"];
 const RETENTION_HELP =
   "reserved: until released by hand; sticky:TIME: that long after detach; ephemeral: gone with the endpoint.";
 
@@ -71,9 +72,9 @@ export const claimCommands: readonly CommandDefinition[] = [
       ["-a, --address <address...>", "Exact addresses. Absent: the next free ones of every family."],
       ["--count <number>", "How many addresses of each family. Absent: 1."],
       ["--range <first-last>", "Take the addresses from this part of a subnet."],
-      ["--subnet <cidr>", "Take the addresses from this subnet."],
+      ["--subnet <cidr>", "Take the addresses from this subnet.", "subnet"],
       ["--group <name>", "Take the addresses from the ranges that are set aside for this group."],
-      ["--retention <retention>", RETENTION_HELP],
+      ["--retention <retention>", RETENTION_HELP, RETENTIONS],
       ["-l, --label <key=value...>", "Labels."],
       ["--replicas <number>", "As many claims for each identity, named IDENTITY-0, IDENTITY-1 and so on."],
       ...bulkOptions,
@@ -171,7 +172,7 @@ export const claimCommands: readonly CommandDefinition[] = [
     args: [byIdentity],
     options: [
       ofNetwork,
-      ["--retention <retention>", RETENTION_HELP],
+      ["--retention <retention>", RETENTION_HELP, RETENTIONS],
       ["-l, --label <key=value...>", "Labels; they replace the former ones."],
     ],
     examples: ["claim update redis-0 --network web --retention sticky:10m"],

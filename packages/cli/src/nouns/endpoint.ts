@@ -1,5 +1,5 @@
 import { listAll } from "@holdfast/client";
-import { type Endpoint, type Phase, routes } from "@holdfast/model";
+import { type Endpoint, type Phase, phaseSchema, routes } from "@holdfast/model";
 import { type CommandDefinition, text } from "../define-command.ts";
 import { printList, printObject } from "../output/print.ts";
 import { formatDetails, formatTable } from "../output/table.ts";
@@ -37,7 +37,7 @@ export const endpointCommands: readonly CommandDefinition[] = [
     options: [
       ["-n, --network <name>", "Only of this network.", "network"],
       ["--node <name>", "Only on this node.", "node"],
-      ["--phase <phase>", "Only in this phase, e.g. active or failed."],
+      ["--phase <phase>", "Only in this phase, e.g. active or failed.", phaseSchema.options],
     ],
     examples: ["endpoint list", "endpoint list --node h1 --phase failed"],
     async run(context, _, options) {

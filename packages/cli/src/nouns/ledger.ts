@@ -14,7 +14,7 @@ const filterOptions = [
   ["--address <address>", "Only of this address."],
   ["--identity <identity>", "Only of this workload, also what was passed on from it or to it.", "claim"],
   ["--node <name>", "Only what happened on this node.", "node"],
-  ["--event <event>", `Only ${ledgerEventSchema.options.join(", ")}.`],
+  ["--event <event>", `Only ${ledgerEventSchema.options.join(", ")}.`, ledgerEventSchema.options],
 ] as const;
 
 const TIME_HELP = "e.g. 2h, 'yesterday 14:05', 'tuesday 14:05', '2026-11-17 14:05', in this machine's time zone";

@@ -79,7 +79,7 @@ export const networkCommands: readonly CommandDefinition[] = [
     async: true,
     args: [["<name>", "Name of the network, a DNS label.", "none"]],
     options: [
-      ["!--kind <kind>", "vlan: on the company's VLANs; vxlan: an overlay."],
+      ["!--kind <kind>", "vlan: on the company's VLANs; vxlan: an overlay.", ["vlan", "vxlan"]],
       ["--vlan <id>", "VLAN id, 1 to 4094. Absent: the next free one."],
       ["--vni <id>", "VXLAN network identifier. Absent: the next free one."],
       ["--subnet <subnet...>", SUBNET_HELP],

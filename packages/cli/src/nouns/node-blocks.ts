@@ -59,7 +59,7 @@ export const networkBlockCommands: readonly CommandDefinition[] = [
     summary: "Ask a node to give a block back as soon as it is empty, or take it by force.",
     args: [
       ["<name>", "Name of the network.", "network"],
-      ["<block>", "Prefix of the block; see: holdfast network blocks.", "none"],
+      ["<block>", "Prefix of the block; see: holdfast network blocks.", "block"],
     ],
     options: [
       ["--force", "Take it at once, from a node that will not come back: one that does may lose containers."],

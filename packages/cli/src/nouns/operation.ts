@@ -1,6 +1,6 @@
 import { listAll } from "@holdfast/client";
 import { HoldfastError } from "@holdfast/core";
-import { type BulkResult, type BulkResults, type Operation, routes } from "@holdfast/model";
+import { type BulkResult, type BulkResults, type Operation, operationStateSchema, routes } from "@holdfast/model";
 import type { Context } from "../context.ts";
 import { type CommandDefinition, text } from "../define-command.ts";
 import { followOperation, progressText } from "../later.ts";
@@ -57,7 +57,13 @@ export const operationCommands: readonly CommandDefinition[] = [
     name: "list",
     aliases: ["ls"],
     summary: "List what was accepted with --async, oldest first; what has ended is kept for a day.",
-    options: [["--state <state>", "Only those that are pending, running, done, failed or cancelled."]],
+    options: [
+      [
+        "--state <state>",
+        "Only those that are pending, running, done, failed or cancelled.",
+        operationStateSchema.options,
+      ],
+    ],
     examples: ["operation list", "operation list --state failed --tenant blue"],
     async run(context, _, options) {
       const { io, client, call, output } = context;

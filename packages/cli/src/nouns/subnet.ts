@@ -100,7 +100,7 @@ export const subnetCommands: readonly CommandDefinition[] = [
     name: "set-group",
     summary: "Set ranges of a subnet aside for a group, in place of those that it has there. What is in use stays so.",
     args: [
-      ["<prefix>", "CIDR of the subnet.", "none"],
+      ["<prefix>", "CIDR of the subnet.", "subnet"],
       ["<group>", "Name of the group.", "none"],
       ["<ranges...>", "FIRST-LAST, or one address; as many as needed.", "none"],
     ],
@@ -119,7 +119,7 @@ export const subnetCommands: readonly CommandDefinition[] = [
     name: "remove-group",
     summary: "Give a group's ranges of a subnet back to everybody. Its claims keep their addresses.",
     args: [
-      ["<prefix>", "CIDR of the subnet.", "none"],
+      ["<prefix>", "CIDR of the subnet.", "subnet"],
       ["<group>", "Name of the group.", "none"],
     ],
     options: [ofNetwork],
