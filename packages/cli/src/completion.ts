@@ -1,7 +1,7 @@
 import { listAll } from "@holdfast/client";
 import { HoldfastError } from "@holdfast/core";
 import { routes } from "@holdfast/model";
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import { type Context, contextOf } from "./context.ts";
 import { type Completes, completions } from "./define-command.ts";
 import type { CliIo } from "./io.ts";
@@ -60,7 +60,7 @@ async function candidatesFor(
   io: CliIo,
 ): Promise<string[]> {
   const typed = words.at(-1) ?? "";
-  const option = command.options.find(({ long, short }) => [long, short].includes(words.at(-2) ?? ""));
+  const option = optionsOf(command).find(({ long, short }) => [long, short].includes(words.at(-2) ?? ""));
   const known = completions.get(command) ?? {};
   if (option !== undefined && (option.required || option.optional)) {
     return names(option.argChoices ?? known[option.long ?? ""], command, words, io);
@@ -71,6 +71,12 @@ async function candidatesFor(
   const last = command.registeredArguments.length - 1;
   const argument = command.registeredArguments[last]?.variadic === true ? Math.min(positions, last) : positions;
   return names(known[String(argument)], command, words, io);
+}
+
+/** Its own and those of all commands above it, which stand hidden among its own. */
+function optionsOf(command: Command | null): readonly Option[] {
+  if (command === null) return [];
+  return [...command.options.filter(({ hidden }) => !hidden), ...optionsOf(command.parent)];
 }
 
 async function names(
