@@ -80,12 +80,13 @@ describe("an inventory", () => {
     ]);
   });
 
-  test("answers for what is released and not told yet, names what takes another's place, and interfaces of nobody", async () => {
+  test("leaves what was made here or released, and not told yet, to its report, and names interfaces of nobody", async () => {
     const interfaces = [{ endpoint: "ghost", interface: "hfp9", state: "down" as const }];
     const next = endpoint("b", { known: false, replaces: "a", replacesAlso: ["a2"] });
-    const found = await inventory([next, endpoint("c", { phase: "released" })], { interfaces });
-    expect(found.endpoints).toMatchObject([{ id: "b", replaces: ["a", "a2"] }]);
-    expect(found.awaited).toEqual(["e-awaited", "c"]);
+    const made = endpoint("d", { known: false });
+    const found = await inventory([next, endpoint("c", { phase: "released" }), made, endpoint("e")], { interfaces });
+    expect(found.endpoints.map(({ id }) => id)).toEqual(["e"]);
+    expect(found.awaited).toEqual(["e-awaited", "b", "a", "a2", "c", "d"]);
     expect(found.strays).toEqual([{ endpoint: "ghost", interface: "hfp9" }]);
   });
 

@@ -54,9 +54,9 @@ export function createInventories(dependencies: InventoriesDependencies, node: N
     const [interfaces, states] = await Promise.all([driver.inventory(signal), sandboxes.look(paths)]);
     const look = { at, interfaces, sandboxes: states };
     const links = new Map(interfaces.map((each) => [each.endpoint, each]));
-    const here = [...book.endpoints.values()].filter(({ phase }) => phase !== "released");
-    // What is released and not told yet may be gone on with: its report settles it, nobody else.
-    const untold = [...book.endpoints.values()].filter(({ phase }) => phase === "released").map(({ id }) => id);
+    const all = [...book.endpoints.values()];
+    const here = all.filter((endpoint) => !isSettledByReport(endpoint));
+    const untold = all.filter(isSettledByReport).flatMap((endpoint) => [endpoint.id, ...replacedBy(endpoint)]);
     return {
       run,
       revision,
@@ -84,12 +84,8 @@ export function createInventories(dependencies: InventoriesDependencies, node: N
     const { id, tenant, network, identity, ephemeral, epoch, addresses, mac, phase, since, workload, sandbox } =
       endpoint;
     const isOld = since < look.at;
-    const replaces = [
-      ...(endpoint.replaces === undefined ? [] : [endpoint.replaces]),
-      ...(endpoint.replacesAlso ?? []),
-    ];
     return {
-      ...{ id, tenant, network, identity, ephemeral, epoch, addresses, mac, phase, workload, replaces },
+      ...{ id, tenant, network, identity, ephemeral, epoch, addresses, mac, phase, workload },
       since: new Date(since).toISOString(),
       link: (isOld && link?.state) || "none",
       sandbox: (isOld && sandbox !== undefined && look.sandboxes.get(sandbox)) || "unknown",
@@ -128,4 +124,16 @@ export function createInventories(dependencies: InventoriesDependencies, node: N
       }
     },
   };
+}
+
+/**
+ * What was made here and not told yet, and what is released and not told yet and may be gone on with: its report settles it, nobody else. A look at it
+ * would find differences that there are none of.
+ */
+function isSettledByReport({ phase, known }: LocalEndpoint): boolean {
+  return phase === "released" || !known;
+}
+
+function replacedBy({ replaces, replacesAlso = [] }: LocalEndpoint): string[] {
+  return replaces === undefined ? replacesAlso : [replaces, ...replacesAlso];
 }

@@ -32,8 +32,6 @@ export const inventoryEndpointSchema = z
     sandbox: z.enum(["inhabited", "empty", "gone", "unknown"]),
     /** Whether its runtime has it. `unknown`: the runtime is not reached, or has not been asked since the phase was entered. */
     runtime: z.enum(["listed", "missing", "unknown"]),
-    /** Endpoints of the node whose claim it has gone on with, of which the controller may not have been told. */
-    replaces: z.array(endpointIdField).max(65).default([]),
   })
   .meta({ id: "InventoryEndpoint" });
 export type InventoryEndpoint = z.output<typeof inventoryEndpointSchema>;
@@ -46,7 +44,10 @@ export const nodeInventorySchema = z
     /** The node has been told of every change up to this revision before it looked. */
     revision: revisionField,
     endpoints: z.array(inventoryEndpointSchema).max(10_000),
-    /** Endpoints that it is about to have, the answer being on the way; and those that it has released and not told of yet. */
+    /**
+     * Endpoints that it is about to have, the answer being on the way; and those that its reports are still to tell of: made by itself or released, and
+     * those that it has gone on from.
+     */
     awaited: z.array(endpointIdField).max(10_000),
     /** Interfaces of endpoints that its book does not have. */
     strays: z.array(z.strictObject({ endpoint: endpointIdField, interface: z.string().max(15) })).max(10_000),

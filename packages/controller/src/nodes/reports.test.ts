@@ -60,6 +60,18 @@ describe("a report", () => {
     ]);
   });
 
+  test("goes on from what was recorded as the node had it, with what came before in the report", async () => {
+    await using harness = await withEndpoint();
+    await harness.reports("h1", [report("e1", 1, [["binding", "02"]])]);
+    const whole = [
+      ["reserved", "01"],
+      ["binding", "02"],
+      ["wired", "03"],
+    ] as const;
+    expect(await harness.reports("h1", [report("e1", 1, whole)])).toEqual([{ endpoint: "e1", outcome: "done" }]);
+    expect(harness.engine.nouns.endpoints.get("e1").phase).toBe("wired");
+  });
+
   test("of an illegal transition is refused as a whole", async () => {
     await using harness = await withEndpoint();
     const [result] = await harness.reports("h1", [

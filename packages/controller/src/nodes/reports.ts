@@ -226,10 +226,14 @@ function inOrderOfMaking(reports: readonly EndpointReport[]) {
   return indexed.sort((a, b) => (a.report.made?.at ?? "").localeCompare(b.report.made?.at ?? ""));
 }
 
-/** Those that the endpoint does not have yet: reports come again, also with more at their end. */
+/**
+ * Those after the last one that the endpoint has: reports come again, also with more at their end; and of an endpoint that was recorded as its node
+ * had it at some moment, the history begins there.
+ */
 function newTransitions(endpoint: Endpoint, transitions: readonly Transition[]): readonly Transition[] {
   const known = new Set(endpoint.history.map(({ phase, at }) => `${phase} ${at}`));
-  const added = transitions.filter(({ phase, at }) => !known.has(`${phase} ${at}`));
+  const last = transitions.findLastIndex(({ phase, at }) => known.has(`${phase} ${at}`));
+  const added = transitions.slice(last + 1);
   let phase = endpoint.phase;
   return added.filter((transition) => {
     const stays = transition.phase === phase;

@@ -82,7 +82,7 @@ export function createBindingRepairs(
   }
 
   function adopt(draft: Draft, { node, endpoint: found }: Repair & { kind: "adopt" }, why: Why): string {
-    const obstacle = whyNotAdopted(state, found);
+    const obstacle = whyNotAdopted(state, node, found);
     if (obstacle !== undefined) throw new Changed(obstacle);
     if (state.endpoints.has(found.id)) throw new Changed(`endpoint ${found.id} is recorded by now`);
     if (state.superseded.has(`${node}/${found.id}`)) throw new Changed(`node ${node} has lost it`);

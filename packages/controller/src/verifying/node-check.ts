@@ -21,10 +21,6 @@ export function* checkNode(state: State, node: Name, inventory: NodeInventory, l
     else if (differs(endpoint, found)) yield different(endpoint, found, inventory);
   }
   for (const found of inventory.endpoints) {
-    // The report that tells of it and of whose place it takes is on its way.
-    if (found.replaces.some((former) => state.endpoints.has(former))) continue;
-    // The node gives these addresses by itself: so is the report of what it gave.
-    if (isOfOwnBlocks(state, node, found)) continue;
     if (!state.endpoints.has(found.id)) yield unknown(state, node, found, { inventory, losses });
   }
   for (const stray of inventory.strays) {
@@ -57,15 +53,6 @@ export function* checkNode(state: State, node: Name, inventory: NodeInventory, l
       repair: { kind: "settle", node, endpoint, revision },
     };
   }
-}
-
-/** Whether an endpoint without a record has addresses that its node may give, which nobody else has. */
-function isOfOwnBlocks(state: State, node: Name, { id, tenant, network: name, addresses }: InventoryEndpoint): boolean {
-  const network = state.network(tenant, name);
-  if (network === undefined || state.endpoints.has(id)) return false;
-  return addresses.every(
-    (address) => !network.addresses.has(address) && network.blocks.givenFrom(address)?.node === node,
-  );
 }
 
 /** The runtime does not have it, or the kernel has taken its interface; and in both cases nobody lives in its sandbox. */
@@ -162,7 +149,7 @@ function unknown(
   if (lost || !isOnWire(phase)) {
     return { ...base, remedy: "the node takes it down", repair: { kind: "tell", node, endpoint: id } };
   }
-  const obstacle = whyNotAdopted(state, found);
+  const obstacle = whyNotAdopted(state, node, found);
   if (obstacle === undefined) {
     const repair = { kind: "adopt", node, endpoint: found } as const;
     return {
@@ -175,8 +162,8 @@ function unknown(
 }
 
 /** Why an endpoint that runs cannot be written into the book as it is; undefined: it can. */
-export function whyNotAdopted(state: State, found: InventoryEndpoint): string | undefined {
-  const { id, tenant, network: name, identity, addresses, epoch } = found;
+export function whyNotAdopted(state: State, node: Name, found: InventoryEndpoint): string | undefined {
+  const { id, tenant, network: name, identity, ephemeral, addresses, epoch } = found;
   const network = state.network(tenant, name);
   if (network?.record === undefined) return `network ${tenant}/${name} is gone`;
   const claim = network.claims.get(identity);
@@ -188,7 +175,7 @@ export function whyNotAdopted(state: State, found: InventoryEndpoint): string | 
     return `${identity} has ${claim.addresses.join(" and ")}`;
   }
   const block = addresses.map((address) => network.blocks.givenFrom(address)).find((each) => each !== undefined);
-  if (block !== undefined)
+  if (block !== undefined && !(block.node === node && ephemeral))
     return `it is of block ${block.prefix}, whose node ${block.node} reports by itself what it gives`;
   const foreign = addresses.find((address) => (network.addresses.get(address) ?? identity) !== identity);
   return foreign === undefined ? undefined : `${foreign} belongs to ${network.addresses.get(foreign)}`;

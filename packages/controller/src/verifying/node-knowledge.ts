@@ -1,14 +1,8 @@
 import type { Endpoint, NodeInventory } from "@holdfast/model";
 
-/** Every endpoint of which the node knows anything: it has it, will have it, has it on the wire, or answers for it under another id. */
+/** Every endpoint of which the node knows anything: it has it, has it on the wire, or waits for an answer or a report. */
 export function idsOf({ endpoints, awaited, strays }: NodeInventory): ReadonlySet<string> {
-  const replaced = endpoints.flatMap(({ replaces }) => replaces);
-  return new Set([
-    ...endpoints.map(({ id }) => id),
-    ...awaited,
-    ...strays.map(({ endpoint }) => endpoint),
-    ...replaced,
-  ]);
+  return new Set([...endpoints.map(({ id }) => id), ...awaited, ...strays.map(({ endpoint }) => endpoint)]);
 }
 
 /** Whether the node had been told of the endpoint as it is when it looked: what has changed since is looked at next time. */

@@ -293,18 +293,13 @@ describe("an endpoint that its node does not have", () => {
     expect((await verify(harness, { fix: true })).end.repaired).toBe(1);
   });
 
-  test("is nothing when the node awaits it, has it under another id, or was not told of it when it looked", async () => {
+  test("is nothing when the node awaits it or was not told of it when it looked", async () => {
     await using world_ = await world();
     const { harness, h1 } = world_;
     await leak(harness);
     h1.awaited = ["e1"];
     expect((await verify(harness)).differences).toEqual([]);
     h1.awaited = [];
-    const { tenant, network, identity, epoch, addresses, mac, workload } =
-      harness.engine.platform.state.endpoints.get("e1") ?? {};
-    h1.has("e2", { tenant, network, identity, epoch, addresses, mac, workload, replaces: ["e1"] });
-    expect((await verify(harness)).differences).toEqual([]);
-    h1.endpoints.clear();
     h1.answers = false;
     const { inventories } = harness.engine.nouns;
     const asked = inventories.ask(h1.name, AbortSignal.timeout(1000));
@@ -630,18 +625,20 @@ describe("an endpoint that only its node has", () => {
     expect(h1.toldGone).toEqual(["e7"]);
   });
 
-  test("and that has an address of its node's block is left alone: its report is on the way", async () => {
+  test("and that runs with an address of its node's block is recorded, and the block stays the node's", async () => {
     await using world_ = await world();
     const { harness, h1 } = world_;
     const network = Name.parse("web");
     await harness.engine.nouns.networks.update(TENANT, network, { nodeBlocks: { size: 16 } }, OPERATOR);
     const { prefix } = await lease(harness, "h1");
     const [first = ""] = prefix.split("/");
-    for (const phase of ["reserved", "active"]) {
-      h1.has("e7", running(first, { phase, identity: "ephemeral/e7" }));
-      expect(kinds(await repair(harness))).toEqual([]);
-    }
+    h1.has("e7", running(first, { identity: "ephemeral/e7", ephemeral: true }));
+    expect(kinds(await repair(harness))).toEqual(["endpoint-unknown endpoint e7"]);
+    expect(harness.getClaim("web", "ephemeral/e7")).toMatchObject({ addresses: [first], binding: { endpoint: "e7" } });
+    expect(kinds(await repair(harness))).toEqual([]);
     expect(h1.toldGone).toEqual([]);
+    const block = harness.engine.platform.state.network(TENANT, network)?.blocks.givenFrom(IpAddress.parse(first));
+    expect(block).toMatchObject({ node: "h1", prefix });
   });
 
   test("and that it has lost is taken down there, though it runs", async () => {
