@@ -32,8 +32,8 @@ interface Task {
 }
 
 /**
- * As many items of a request in mode `each` are one commit: few enough that other requests get their turn in between, enough to share
- * the cost of a commit.
+ * As many items of a request are decided on in one go, and are one commit in mode `each`: few enough that other requests get their turn in between,
+ * enough to share the cost of a commit.
  */
 const AT_ONCE = 500;
 
@@ -52,9 +52,9 @@ export function createBulkClaims({ state, store, changer }: Platform, drafts: Cl
     const step = mode === "all" || dryRun ? tasks.length : AT_ONCE;
     for (let from = 0; from < tasks.length; from += step) {
       const together = tasks.slice(from, from + step);
-      const { result, revision } = await changer.change(
-        (draft) => {
-          const decided = decideTogether(draft, together, { mode, dryRun });
+      const { result, revision } = await changer.changeInSlices(
+        function* (draft) {
+          const decided = yield* decideTogether(draft, together, { mode, dryRun });
           if (decided.committed)
             caller.progress?.(draft, { total: tasks.length, ...countsOf(decided.results, counts) });
           return decided.results;
@@ -120,8 +120,12 @@ interface Decided {
   readonly committed: boolean;
 }
 
-function decideTogether(draft: Draft, tasks: readonly Task[], { mode, dryRun }: Terms): Decided {
-  const results = tasks.map((task) => tryOut(draft, task));
+function* decideTogether(draft: Draft, tasks: readonly Task[], { mode, dryRun }: Terms): Generator<void, Decided> {
+  const results: BulkResult[] = [];
+  for (const [place, task] of tasks.entries()) {
+    if (place > 0 && place % AT_ONCE === 0) yield;
+    results.push(tryOut(draft, task));
+  }
   const spoilt = mode === "all" && results.some(({ outcome }) => outcome === "refused");
   if (spoilt || dryRun) draft.abandon();
   return { results: spoilt ? results.map(skipped) : results, committed: !spoilt && !dryRun };

@@ -40,9 +40,12 @@ export class Draft {
     this.whole = whole ?? this;
   }
 
-  /** The decision rests on this key being at this revision; 0: absent. */
+  /**
+   * The decision rests on this key being at this revision; 0: absent. What was expected first stays: of a decision in slices, a later one may have seen
+   * a newer revision, and then what was decided before is outdated.
+   */
   expect(key: string, revision: number): void {
-    this.#conditions.set(key, revision);
+    if (!this.#conditions.has(key)) this.#conditions.set(key, revision);
   }
 
   /** A `revision` in the object is left out: it is the entry's. */
@@ -60,7 +63,7 @@ export class Draft {
 
   /** Takes over what a part has drafted, which was tried on a draft of its own so that it could be dropped alone. */
   include(part: Draft): void {
-    for (const [key, revision] of part.#conditions) this.#conditions.set(key, revision);
+    for (const [key, revision] of part.#conditions) this.expect(key, revision);
     for (const [key, operation] of part.#operations) this.#operations.set(key, operation);
     for (const undo of part.#abandon) this.#abandon.push(undo);
   }
@@ -119,6 +122,12 @@ export class Overtaken extends Error {
 /** Decides on {@link State} as it is and drafts what to write. Synchronous; runs again when it was overtaken; refuses by throwing. */
 export type Decide<T> = (draft: Draft) => T;
 
+/**
+ * A decision of thousands of parts, at each `yield` of which others get a turn. Each part must expect all that it rests on: the state may move between
+ * them. One is made at a time, so that two that ask for what is enough for one of them are not both refused.
+ */
+export type DecideInSlices<T> = (draft: Draft) => Generator<void, T>;
+
 export interface Changed<T> {
   readonly result: T;
   readonly revision: number;
@@ -133,6 +142,8 @@ export interface Changer {
    * @throws HoldfastError what `decide` throws; `conflict` (retryable) when it was overtaken too often.
    */
   change<T extends object | undefined>(decide: Decide<T>, caller?: Caller): Promise<Changed<T>>;
+  /** {@link change} for a long decision. */
+  changeInSlices<T extends object | undefined>(decide: DecideInSlices<T>, caller?: Caller): Promise<Changed<T>>;
 }
 
 /** Each try that fails has let another writer succeed; this many only when something is wrong. */
@@ -176,48 +187,73 @@ export function createChanger(dependencies: {
     return undefined;
   }
 
-  return {
-    async change<T extends object | undefined>(decide: Decide<T>, caller?: Caller): Promise<Changed<T>> {
-      let seenAll = false;
-      for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
-        if (caller?.idempotency !== undefined) {
-          const earlier = await idempotency.earlierAnswer(caller.idempotency);
-          if (earlier !== undefined) return earlier as Changed<T>;
-        }
-        const draft = new Draft();
-        const decidedAt = state.revision;
-        let result: T;
-        try {
-          result = decide(draft);
-        } catch (error) {
-          draft.abandon();
-          if (error instanceof Overtaken) {
-            await error.over;
-            // What is settled in the same turn, because it was in the same group of commits, need not be waited for one by one.
-            await nextTurn();
-            continue;
-          }
-          if (seenAll || !(await wasOutdated(decidedAt))) throw error;
-          seenAll = true;
-          continue;
-        }
-        if (draft.changesNothing) {
-          if (seenAll || !(await wasOutdated(decidedAt))) return { result, revision: state.revision };
-          seenAll = true;
-          continue;
-        }
-        const revision = await commit(draft, result, caller);
-        if (revision !== undefined) {
-          await state.reached(revision);
-          counts.committed();
-          return { result, revision };
-        }
-        counts.overtaken();
-        await wasOutdated(decidedAt);
+  let slicesBefore: Promise<void> = Promise.resolve();
+
+  async function inSlices<T>(decision: () => Generator<void, T>): Promise<T> {
+    const before = slicesBefore;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    slicesBefore = promise;
+    await before;
+    try {
+      const slices = decision();
+      for (let slice = slices.next(); ; slice = slices.next()) {
+        if (slice.done === true) return slice.value;
+        await nextTurn();
       }
-      throw new HoldfastError("conflict", "too many others change the same objects at once; try again", {
-        retryable: true,
-      });
-    },
+    } finally {
+      resolve();
+    }
+  }
+
+  async function change<T extends object | undefined>(
+    decide: (draft: Draft) => T | Promise<T>,
+    caller?: Caller,
+  ): Promise<Changed<T>> {
+    let seenAll = false;
+    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+      if (caller?.idempotency !== undefined) {
+        const earlier = await idempotency.earlierAnswer(caller.idempotency);
+        if (earlier !== undefined) return earlier as Changed<T>;
+      }
+      const draft = new Draft();
+      const decidedAt = state.revision;
+      let result: T;
+      try {
+        const deciding = decide(draft);
+        result = deciding instanceof Promise ? await deciding : deciding;
+      } catch (error) {
+        draft.abandon();
+        if (error instanceof Overtaken) {
+          await error.over;
+          // What is settled in the same turn, because it was in the same group of commits, need not be waited for one by one.
+          await nextTurn();
+          continue;
+        }
+        if (seenAll || !(await wasOutdated(decidedAt))) throw error;
+        seenAll = true;
+        continue;
+      }
+      if (draft.changesNothing) {
+        if (seenAll || !(await wasOutdated(decidedAt))) return { result, revision: state.revision };
+        seenAll = true;
+        continue;
+      }
+      const revision = await commit(draft, result, caller);
+      if (revision !== undefined) {
+        await state.reached(revision);
+        counts.committed();
+        return { result, revision };
+      }
+      counts.overtaken();
+      await wasOutdated(decidedAt);
+    }
+    throw new HoldfastError("conflict", "too many others change the same objects at once; try again", {
+      retryable: true,
+    });
+  }
+
+  return {
+    change,
+    changeInSlices: (decide, caller) => change((draft) => inSlices(() => decide(draft)), caller),
   };
 }
