@@ -39,6 +39,8 @@ export interface Writer {
   readonly compacted: number;
   /** Undefined: the key is absent. */
   mark(key: string): Mark | undefined;
+  /** {@link mark} of each of these keys. */
+  marks(keys: readonly string[]): ReadonlyMap<string, Mark | undefined>;
   /** Records the changes of the next revision: as newest values and in the history. `leases` has those of the keys put with one. */
   apply(batch: ChangeBatch, leases: ReadonlyMap<string, string>): void;
   /** Forgets history up to and including a revision. */

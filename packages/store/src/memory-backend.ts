@@ -55,6 +55,10 @@ export class MemoryBackend implements Backend, Writer {
     return this.get(key);
   }
 
+  marks(keys: readonly string[]): ReadonlyMap<string, Entry | undefined> {
+    return new Map(keys.map((key) => [key, this.get(key)]));
+  }
+
   apply(batch: ChangeBatch, leases: ReadonlyMap<string, string>): void {
     this.#history.push(batch);
     this.newest = batch.revision;

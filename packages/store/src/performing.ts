@@ -1,4 +1,4 @@
-import type { Backend, Mark, Writer } from "./backend.ts";
+import type { Backend, Writer } from "./backend.ts";
 import type { Change, Operation } from "./store.ts";
 import type { Done, GroupDone, Work } from "./work.ts";
 
@@ -34,12 +34,10 @@ function perform(writer: Writer, work: Work, keepRevisions: number): Done {
 }
 
 function commit(writer: Writer, { conditions, operations }: Work & { kind: "commit" }): Done {
-  const marks = new Map<string, Mark | undefined>();
+  const marks = writer.marks(conditions.map(({ key }) => key));
   const conflicts: number[] = [];
   for (const [index, { key, revision }] of conditions.entries()) {
-    const mark = writer.mark(key);
-    marks.set(key, mark);
-    if ((mark?.revision ?? 0) !== revision) conflicts.push(index);
+    if ((marks.get(key)?.revision ?? 0) !== revision) conflicts.push(index);
   }
   if (conflicts.length > 0) return { kind: "conflict", conflicts };
   const ended = endedLease(writer, operations);

@@ -1,12 +1,16 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import type { Backend, KeyRange, LeaseRecord, Mark, Writer } from "./backend.ts";
 import { compareKeys, endOfPrefix } from "./keys.ts";
 import { openSqliteFile, type SqliteFile, type Survives, translating } from "./sqlite-file.ts";
 import { LONGEST_IN_ROW } from "./sqlite-schema.ts";
+import { statements } from "./sqlite-statements.ts";
 import type { Change, ChangeBatch, Entry } from "./store.ts";
 
 /** In SQLite every blob is above every text: the end of all keys. */
 const ABOVE_ALL_TEXT = new Uint8Array(1);
+
+/** From so many keys on, one statement for all of them is quicker than one for each. */
+const MANY = 100;
 
 /** Keeps the records in a SQLite file that this process alone has open. */
 export class SqliteBackend implements Backend, Writer {
@@ -96,18 +100,23 @@ export class SqliteBackend implements Backend, Writer {
     return row === undefined ? undefined : { revision: Number(row.revision), created: Number(row.created) };
   }
 
+  marks(keys: readonly string[]): ReadonlyMap<string, Mark | undefined> {
+    if (keys.length < MANY) return new Map(keys.map((key) => [key, this.mark(key)]));
+    const found = translating(this.#path, () => this.#sql.marks.all(JSON.stringify(keys)));
+    const marks = new Map<string, Mark | undefined>(keys.map((key) => [key, undefined]));
+    for (const { key, revision, created } of found) {
+      marks.set(String(key), { revision: Number(revision), created: Number(created) });
+    }
+    return marks;
+  }
+
   apply({ revision, changes }: ChangeBatch, leases: ReadonlyMap<string, string>): void {
+    const history = JSON.stringify(changes.map(recorded));
+    const together = changes.length >= MANY && leases.size === 0 && changes.every(fitsInRow);
     this.#change(() => {
-      for (const change of changes) {
-        if (change.kind === "delete") this.#sql.delete.run(change.key);
-        else {
-          const { key, value, created } = change.entry;
-          const lease = leases.get(key) ?? null;
-          if (value.length <= LONGEST_IN_ROW) this.#sql.put.run(key, value, revision, created, lease, null);
-          else this.#sql.put.run(key, "", revision, created, lease, this.#sql.putLong.run(value).lastInsertRowid);
-        }
-      }
-      this.#sql.record.run(revision, JSON.stringify(changes.map(recorded)));
+      if (together) this.#applyTogether({ revision, changes }, history);
+      else for (const change of changes) this.#apply(change, leases);
+      this.#sql.record.run(revision, history);
     });
     this.#newest = revision;
   }
@@ -138,6 +147,27 @@ export class SqliteBackend implements Backend, Writer {
 
   close(): void {
     translating(this.#path, () => this.#file.close());
+  }
+
+  #apply(change: Change, leases: ReadonlyMap<string, string>): void {
+    if (change.kind === "delete") {
+      this.#sql.delete.run(change.key);
+      return;
+    }
+    const { key, value, revision, created } = change.entry;
+    const lease = leases.get(key) ?? null;
+    if (fitsInRow(change)) this.#sql.put.run(key, value, revision, created, lease, null);
+    else this.#sql.put.run(key, "", revision, created, lease, this.#sql.putLong.run(value).lastInsertRowid);
+  }
+
+  /** No key is there twice, so that the order does not matter. `history`: all of them, as the history has them. */
+  #applyTogether({ revision, changes }: ChangeBatch, history: string): void {
+    const deleted = changes.filter(({ kind }) => kind === "delete");
+    const put = changes.filter(({ kind }) => kind === "put");
+    if (deleted.length > 0) this.#sql.deleteMany.run(JSON.stringify(deleted.map(keyOf)));
+    if (put.length > 0) {
+      this.#sql.putMany.run(revision, deleted.length === 0 ? history : JSON.stringify(put.map(recorded)));
+    }
   }
 
   #change(run: () => void): void {
@@ -174,6 +204,14 @@ function recorded(change: Change): Recorded {
   return change.kind === "delete" ? [change.key] : [change.entry.key, change.entry.value, change.entry.created];
 }
 
+function keyOf(change: Change): string {
+  return change.kind === "delete" ? change.key : change.entry.key;
+}
+
+function fitsInRow(change: Change): boolean {
+  return change.kind === "delete" || change.entry.value.length <= LONGEST_IN_ROW;
+}
+
 function batchOf(revision: number, changes: string): ChangeBatch {
   return { revision, changes: (JSON.parse(changes) as Recorded[]).map((one) => changeOf(one, revision)) };
 }
@@ -181,39 +219,4 @@ function batchOf(revision: number, changes: string): ChangeBatch {
 function changeOf([key, value, created]: Recorded, revision: number): Change {
   if (value === undefined || created === undefined) return { kind: "delete", key, revision };
   return { kind: "put", entry: { key, value, revision, created } };
-}
-
-function statements(database: DatabaseSync) {
-  return {
-    get: database.prepare("SELECT key, value, revision, created, long FROM entries WHERE key = ?"),
-    mark: database.prepare("SELECT revision, created FROM entries WHERE key = ?"),
-    list: database.prepare(
-      "SELECT key, value, revision, created, long FROM entries WHERE key >= ? AND key < ? ORDER BY key LIMIT ?",
-    ),
-    listAfter: database.prepare(
-      "SELECT key, value, revision, created, long FROM entries WHERE key > ? AND key < ? ORDER BY key LIMIT ?",
-    ),
-    put: database.prepare(
-      `INSERT INTO entries (key, value, revision, created, lease, long) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (key) DO UPDATE SET
-         value = excluded.value, revision = excluded.revision, lease = excluded.lease, long = excluded.long`,
-    ),
-    getLong: database.prepare("SELECT value FROM long_values WHERE id = ?"),
-    putLong: database.prepare("INSERT INTO long_values (value) VALUES (?)"),
-    delete: database.prepare("DELETE FROM entries WHERE key = ?"),
-    record: database.prepare("INSERT INTO history (revision, changes) VALUES (?, ?)"),
-    history: database.prepare("SELECT revision, changes FROM history WHERE revision > ? ORDER BY revision"),
-    newest: database.prepare("SELECT max(revision) AS revision FROM history"),
-    forget: database.prepare("DELETE FROM history WHERE revision <= ?"),
-    compacted: database.prepare("SELECT value FROM meta WHERE name = 'compacted'"),
-    setCompacted: database.prepare("UPDATE meta SET value = ? WHERE name = 'compacted'"),
-    leases: database.prepare("SELECT id, ttl, expires FROM leases"),
-    hasLease: database.prepare("SELECT 1 AS one FROM leases WHERE id = ?"),
-    putLease: database.prepare("INSERT OR REPLACE INTO leases (id, ttl, expires) VALUES (?, ?, ?)"),
-    deleteLease: database.prepare("DELETE FROM leases WHERE id = ?"),
-    keysOfLease: database.prepare("SELECT key FROM entries WHERE lease = ? ORDER BY key"),
-    begin: database.prepare("BEGIN IMMEDIATE"),
-    commit: database.prepare("COMMIT"),
-    rollback: database.prepare("ROLLBACK"),
-  };
 }

@@ -133,6 +133,18 @@ describe("a long value", () => {
     expect(longValues()).toEqual([value(7).length]);
   });
 
+  test("is taken out of its row among hundreds of others, too", async () => {
+    await using store = await opened();
+    const text = (index: number) => "v".repeat(index === 300 ? 5000 : 10);
+    const puts = Array.from(
+      { length: 500 },
+      (_, index) => ({ kind: "put", key: `k${index}`, value: text(index) }) as const,
+    );
+    await store.commit({ conditions: [], operations: puts });
+    await store[Symbol.asyncDispose]();
+    expect(longValues()).toEqual([5000]);
+  });
+
   test("does not lie where others are looked for", async () => {
     await using store = await opened();
     const long = "v".repeat(4_000_000);

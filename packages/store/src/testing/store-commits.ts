@@ -53,6 +53,29 @@ export function commits({ store }: ComplianceContext): void {
       expect((await store().list("")).entries.map((entry) => entry.value)).toEqual(["1", "1"]);
     });
 
+    test.each([
+      { values: "short", odd: '{"identity":"redis-0"}' },
+      { values: "escaped in JSON", odd: 'a\u0000b \\u0041 "\n\u{1f600}' },
+      { values: "long", odd: "x".repeat(10_000) },
+    ])("of hundreds of keys is done as one of few is: values that are $values", async ({ odd }) => {
+      const keys = Array.from({ length: 400 }, (_, index) => `many/${index % 7}/\u{e4}${index}`);
+      const value = (index: number, round: number) => (index % 3 === 0 ? odd : `${round} ${index}`);
+      await commit(store(), ...keys.slice(0, 200).map((key, index) => put(key, value(index, 1))));
+      const seen = (index: number) => ({ key: keys[index] ?? "", revision: index < 200 ? 1 : 0 });
+      const operations = keys.map((key, index) => (index % 5 === 1 ? remove(key) : put(key, value(index, 2))));
+      const conditions = keys.map((_, index) => seen(index));
+      const wrong = [{ ...seen(3), revision: 9 }, seen(5), { ...seen(399), revision: 1 }];
+      const refused = await store().commit({ conditions: [...wrong, ...conditions.slice(6, 399)], operations });
+      expect(refused).toEqual({ kind: "conflict", conflicts: [wrong[0], wrong[2]] });
+      expect(await store().commit({ conditions, operations })).toEqual({ kind: "committed", revision: 2 });
+      const { entries } = await store().list("many/");
+      const expected = keys.flatMap((key, index) =>
+        index % 5 === 1 ? [] : [{ key, value: value(index, 2), revision: 2, created: index < 200 ? 1 : 2 }],
+      );
+      const byKey = (one: { key: string }, other: { key: string }) => (one.key < other.key ? -1 : 1);
+      expect([...entries].sort(byKey)).toEqual(expected.sort(byKey));
+    });
+
     test("of commits at the same time each has its own revision and its own conditions", async () => {
       const results = await Promise.all(
         Array.from({ length: 50 }, (_, index) =>

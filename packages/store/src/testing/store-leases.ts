@@ -29,6 +29,19 @@ export function leases({ store, harness, ttl }: ComplianceContext): void {
       expect((await store().list("")).entries.map((entry) => entry.key)).toEqual(["l/c"]);
     });
 
+    test("the keys that have it are known among hundreds that were put with them", async () => {
+      const lease = await store().grantLease(ttl);
+      const keys = Array.from({ length: 300 }, (_, index) => `l/${index}`);
+      const leased = new Set(["l/7", "l/299"]);
+      await commit(
+        store(),
+        ...keys.map((key) => (leased.has(key) ? { ...put(key, ""), lease: lease.id } : put(key, ""))),
+      );
+      await lease.revoke();
+      const left = (await store().list("")).entries.map((entry) => entry.key);
+      expect(new Set(left)).toEqual(new Set(keys.filter((key) => !leased.has(key))));
+    });
+
     test("keeping it alive starts its time again", async () => {
       const lease = await store().grantLease(ttl);
       await commit(store(), { ...put("l/a", ""), lease: lease.id });
