@@ -1,42 +1,55 @@
 /**
  * One process of clients: each sends a request, waits for the answer, sends the next, on a connection of its own, until the time is over or
- * enough was sent.
+ * enough was sent. Of several loads one goes after the other, round by round, so that what the machine does meanwhile is in all of them.
  *
  * Raw sockets and as little work per answer as a check of it takes, because the controller needs the cores.
  *
- * Argument: a {@link Load} as JSON. Prints a {@link LoadResult} as JSON.
+ * Arguments: {@link Load}s as JSON, the number of rounds. Prints the {@link LoadResult} of each load as JSON.
  */
 import { connect, type Socket } from "node:net";
 import type { Load, LoadResult } from "./load.ts";
 import { PartialReply } from "./partial-reply.ts";
 
-const load = JSON.parse(process.argv[2] ?? "") as Load;
-const milliseconds: number[] = [];
-const addresses: string[] = [];
-let next = 0;
+const loads = JSON.parse(process.argv[2] ?? "") as readonly Load[];
+const rounds = Number(process.argv[3]);
+const all = loads.map((load) => ({
+  load,
+  next: 0,
+  elapsed: 0,
+  milliseconds: [] as number[],
+  addresses: [] as string[],
+}));
+type Running = (typeof all)[number];
 
-const sockets = await Promise.all(Array.from({ length: load.clients }, open));
-const started = performance.now();
-const end = load.seconds === undefined ? Number.POSITIVE_INFINITY : started + load.seconds * 1000;
-const most = load.requests ?? Number.POSITIVE_INFINITY;
-await Promise.all(sockets.map(requestUntilEnd));
-const elapsedSeconds = (performance.now() - started) / 1000;
-process.stdout.write(JSON.stringify({ elapsedSeconds, milliseconds, addresses } satisfies LoadResult));
+for (let round = 1; round <= rounds; round++) for (const one of all) await run(one, round);
+const results = all.map(({ elapsed, milliseconds, addresses }): LoadResult => {
+  return { elapsedSeconds: elapsed / 1000, milliseconds, addresses };
+});
+process.stdout.write(JSON.stringify(results));
 
-function open(): Promise<Socket> {
+async function run(one: Running, round: number): Promise<void> {
+  const { clients, seconds, requests = Number.POSITIVE_INFINITY } = one.load;
+  const sockets = await Promise.all(Array.from({ length: clients }, () => open(one.load.port)));
+  const started = performance.now();
+  const until = { next: round * requests, time: started + (seconds ?? Number.POSITIVE_INFINITY) * 1000 };
+  await Promise.all(sockets.map((socket) => requestUntil(one, socket, until)));
+  one.elapsed += performance.now() - started;
+}
+
+function open(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(load.port, "127.0.0.1", () => resolve(socket));
+    const socket = connect(port, "127.0.0.1", () => resolve(socket));
     socket.setNoDelay(true).once("error", reject);
   });
 }
 
-function requestUntilEnd(socket: Socket): Promise<void> {
+function requestUntil(one: Running, socket: Socket, until: { next: number; time: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     const reply = new PartialReply();
     let sent = 0;
     const goOn = (): void => {
-      if (next < most && performance.now() < end) {
-        const request = nextRequest();
+      if (one.next < until.next && performance.now() < until.time) {
+        const request = requestOf(one.load, one.next++);
         sent = performance.now();
         socket.write(request);
         return;
@@ -53,16 +66,15 @@ function requestUntilEnd(socket: Socket): Promise<void> {
       if (complete.status >= 300 || address === undefined) {
         return reject(new TypeError(`not a success: ${complete.status} ${complete.body}`));
       }
-      milliseconds.push(performance.now() - sent);
-      addresses.push(address);
+      one.milliseconds.push(performance.now() - sent);
+      one.addresses.push(address);
       goOn();
     });
     goOn();
   });
 }
 
-function nextRequest(): string {
-  const number = next++;
+function requestOf(load: Load, number: number): string {
   const body = filledIn(load.body, number);
   const head = `POST ${filledIn(load.path, number)} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json`;
   return `${head}\r\nContent-Length: ${body.length}\r\n\r\n${body}`;

@@ -10,7 +10,7 @@ export interface Load {
   readonly body: string;
   /** Each on a connection of its own, with one request at a time. */
   readonly clients: number;
-  /** Ends after so many seconds, */
+  /** A round ends after so many seconds, */
   readonly seconds?: number;
   /** or after so many requests. */
   readonly requests?: number;
@@ -27,13 +27,21 @@ export interface LoadResult {
 
 /** Runs the clients in a process of their own. Every answer is a success, or this fails. @throws TypeError also when two got one address. */
 export async function runLoad(load: Load): Promise<LoadResult> {
-  const child = startChild([process.execPath, PROGRAM, JSON.stringify(load)]);
-  const result = JSON.parse(await outputOf(child)) as LoadResult;
-  const different = new Set(result.addresses).size;
-  if (different !== result.addresses.length) {
-    throw new TypeError(`${result.addresses.length} claims got only ${different} different addresses`);
-  }
+  const [result] = await runInTurns([load], 1);
+  if (result === undefined) throw new TypeError("no result");
   return result;
+}
+
+/** {@link runLoad} of several, one after the other and round by round. Their results are in their order. */
+export async function runInTurns(loads: readonly Load[], rounds: number): Promise<readonly LoadResult[]> {
+  const child = startChild([process.execPath, PROGRAM, JSON.stringify(loads), String(rounds)]);
+  const results = JSON.parse(await outputOf(child)) as readonly LoadResult[];
+  for (const { addresses } of results) {
+    const different = new Set(addresses).size;
+    if (different === addresses.length) continue;
+    throw new TypeError(`${addresses.length} claims got only ${different} different addresses`);
+  }
+  return results;
 }
 
 export function perSecond({ milliseconds, elapsedSeconds }: LoadResult): number {
