@@ -1,8 +1,8 @@
 import { Cidr, type Family, HoldfastError, IpAddress } from "@holdfast/core";
+import { exhausted } from "./exhausted.ts";
 import { type AddressRange, layOut, type Subnet } from "./subnet-layout.ts";
 import { SubnetPool } from "./subnet-pool.ts";
 import type { FreeBlock, PoolOptions, SubnetUtilisation, Wanted } from "./subnet-use.ts";
-import { waitText } from "./wait-text.ts";
 
 /** An address with the subnet that it lies in. */
 export interface Allocation {
@@ -167,6 +167,11 @@ export class AddressPool {
     return this.#find(address)?.isAllocatable(address, owner) ?? false;
   }
 
+  /** Whether an owner has ranges in subnets of a family. */
+  hasOwner(owner: string, family: Family): boolean {
+    return this.#named(family, undefined).some((subnet) => subnet.hasOwner(owner));
+  }
+
   /**
    * Adds a subnet, or changes gateway, ranges and exclusions of the one with this prefix, and whose its ranges are. No address in use is disturbed, also when it
    * lies outside the ranges afterwards.
@@ -255,11 +260,6 @@ export class AddressPool {
     throw new HoldfastError("address_out_of_range", message, { details: { address: last } });
   }
 
-  /** Whether an owner has ranges in subnets of a family. */
-  hasOwner(owner: string, family: Family): boolean {
-    return this.#named(family, undefined).some((subnet) => subnet.hasOwner(owner));
-  }
-
   #find(address: IpAddress): SubnetPool | undefined {
     return this.#at(IpAddress.family(address), IpAddress.toBigInt(address));
   }
@@ -279,30 +279,6 @@ export class AddressPool {
     const message = `${address} is in no subnet of the network: ${ranges.join("; ") || "it has none"}`;
     throw new HoldfastError("address_out_of_range", message, { details: { address } });
   }
-}
-
-function exhausted(request: AllocateRequest, subnets: readonly SubnetPool[]): HoldfastError {
-  const { family, now, owner, within } = request;
-  if (subnets.length === 0) {
-    return new HoldfastError("pool_exhausted", `the network has no ${family} subnet; add one`, { details: { family } });
-  }
-  const next = Math.min(...subnets.map((subnet) => subnet.nextFreeAt(request) ?? Number.POSITIVE_INFINITY)) - now;
-  const cooling = Number.isFinite(next);
-  const details = { family, ...(cooling ? { retryAfterMilliseconds: next } : {}) };
-  const remedy = cooling ? `the next is free in ${waitText(next)}` : "add a subnet or release claims";
-  const which = `${owner === undefined ? "" : ` of ${owner}`}${within === undefined ? "" : ` from ${within.first} to ${within.last}`}`;
-  const message = `no ${family} address${which} is free: ${sizesText(subnets, now)}; ${remedy}`;
-  return new HoldfastError("pool_exhausted", message, { details, retryable: cooling });
-}
-
-function sizesText(subnets: readonly SubnetPool[], now: number): string {
-  return subnets
-    .map((subnet) => subnet.utilisation(now))
-    .map(({ subnet, allocatable, used, cooling, own }) => {
-      const kept = own.map((one) => `, ${one.allocatable} of them for ${one.owner}`).join("");
-      return `${subnet} has ${allocatable}${kept} (${used} in use, ${cooling} cooling down)`;
-    })
-    .join(", ");
 }
 
 function checkCount(field: string, value: number): void {

@@ -1,17 +1,21 @@
 import { type Cidr, type Clock, type Family, type IpAddress, isHoldfastError, type Name } from "@holdfast/core";
-import {
-  AddressPool,
-  type AddressState,
-  type FreeBlock,
-  type Subnet as PoolSubnet,
-  type SubnetUtilisation,
-} from "@holdfast/ipam";
-import { addressesOf, type NodeBlock, type Range, type Subnet } from "@holdfast/model";
+import type { AddressPool, AddressState, FreeBlock, SubnetUtilisation } from "@holdfast/ipam";
+import { addressesOf, type Range } from "@holdfast/model";
 import { type Draft, Overtaken } from "../state/change.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import type { StateChange, StoredNetwork } from "../state/records.ts";
 import type { State } from "../state/state.ts";
 import { allocateOpen, openPrefixes, refuseClosed } from "./open-subnets.ts";
+import {
+  groupName,
+  ownerName,
+  poolOfBook,
+  poolSubnet,
+  releaseTime,
+  sameRanges,
+  setAside,
+  withhold,
+} from "./pool-contents.ts";
 
 /**
  * The address pools of all networks: derived from {@link State} and following it.
@@ -81,19 +85,8 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
   const now = () => clock.now().getTime();
 
   function poolOf(network: NetworkState): AddressPool {
-    const pool = pools.get(network) ?? build(network);
+    const pool = pools.get(network) ?? poolOfBook(network, now());
     pools.set(network, pool);
-    return pool;
-  }
-
-  function build(network: NetworkState): AddressPool {
-    const { subnets = [], cooldownSeconds = 0 } = network.record ?? {};
-    const pool = AddressPool.create(subnets.map(poolSubnet), { cooldownMilliseconds: cooldownSeconds * 1000 });
-    pool.restoreAll(network.addresses.keys());
-    for (const { address } of network.cooling.values())
-      pool.restoreReleased(address, releaseTime(network, address, now()));
-    for (const block of network.blocks.values()) setAside(pool, block);
-    for (const address of network.quarantine.keys()) withhold(pool, address);
     return pool;
   }
 
@@ -156,7 +149,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     const network = state.network(after.tenant, after.name);
     if (network === undefined) return;
     if (before === undefined) {
-      pools.set(network, build(network));
+      pools.set(network, poolOfBook(network, now()));
       return;
     }
     if (before.cooldownSeconds !== after.cooldownSeconds) poolOf(network).setCooldown(after.cooldownSeconds * 1000);
@@ -171,7 +164,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
     } catch (error) {
       // Another request proposes an address of it at this moment, in vain.
       if (!isHoldfastError(error, "in_use")) throw error;
-      pools.set(network, build(network));
+      pools.set(network, poolOfBook(network, now()));
       return;
     }
     if (come.length === 0) return;
@@ -252,7 +245,7 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
 
     load() {
       for (const ofTenant of state.networks.values()) {
-        for (const network of ofTenant.values()) pools.set(network, build(network));
+        for (const network of ofTenant.values()) pools.set(network, poolOfBook(network, now()));
       }
     },
 
@@ -269,50 +262,4 @@ export function createPools({ state, clock }: { readonly state: State; readonly 
       for (const change of changes) if (change.kind === "cooling" && change.after !== undefined) followRest(change);
     },
   };
-}
-
-function setAside(pool: AddressPool, { ranges, node }: NodeBlock): void {
-  for (const range of ranges) if (pool.stateOf(range.first, 0) !== "outside") pool.setAside(range, ownerName(node));
-}
-
-/** Nobody can name this owner. Its use, if it has one, goes on. */
-const QUARANTINE = "quarantine";
-
-function withhold(pool: AddressPool, address: IpAddress): void {
-  if (pool.stateOf(address, 0) === "outside") return;
-  const range = { first: address, last: address };
-  pool.giveUp(range, 0);
-  pool.setAside(range, QUARANTINE);
-}
-
-/** As it is said in refusals. */
-function ownerName(node: Name): string {
-  return `node ${node}`;
-}
-
-/** Likewise. */
-function groupName(group: Name): string {
-  return `group ${group}`;
-}
-
-function poolSubnet({ gateway, groupRanges = [], ...subnet }: Subnet): PoolSubnet {
-  const ownRanges = groupRanges.map(({ group, ...range }) => ({ ...range, owner: groupName(group) }));
-  return gateway === undefined ? { ...subnet, ownRanges } : { ...subnet, ownRanges, gateway };
-}
-
-function sameRanges({ groupRanges: some = [] }: Subnet, { groupRanges: others = [] }: Subnet): boolean {
-  return (
-    some.length === others.length &&
-    some.every(({ group, first, last }, index) => {
-      const other = others[index];
-      return other?.group === group && other.first === first && other.last === last;
-    })
-  );
-}
-
-/** When a resting address was released, so that it rests until its time; one that never rested counts as released long ago. */
-function releaseTime(network: NetworkState, address: IpAddress, now: number): number {
-  const cooldown = (network.record?.cooldownSeconds ?? 0) * 1000;
-  const resting = network.cooling.get(address);
-  return (resting === undefined ? now : Date.parse(resting.until)) - cooldown;
 }

@@ -1,16 +1,13 @@
 import { Cidr, type Clock, type Identity, type IpAddress } from "@holdfast/core";
-import type { AddressState } from "@holdfast/ipam";
 import type { Claim, Endpoint } from "@holdfast/model";
 import type { Entry, Store } from "@holdfast/store";
 import type { Pools } from "../claims/pools.ts";
-import { releaseCommand } from "../claims/quarantine.ts";
 import type { UsageCounts } from "../networks/usage-counts.ts";
-import type { Resting } from "../state/cooling-table.ts";
 import { keys, named } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
-import type { QuarantineEntry } from "../state/quarantine-table.ts";
 import type { State } from "../state/state.ts";
 import type { Finding, SeenClaim } from "./finding.ts";
+import { createPoolCheck } from "./pool-check.ts";
 
 /** The book against itself: what no crash and no race may ever leave, and damage can. */
 export interface BookCheck {
@@ -36,7 +33,10 @@ export interface BookCheckDependencies {
   readonly clock: Clock;
 }
 
-export function createBookCheck({ state, store, pools, counts, clock }: BookCheckDependencies): BookCheck {
+export function createBookCheck(dependencies: BookCheckDependencies): BookCheck {
+  const { state, store, pools } = dependencies;
+  const pool = createPoolCheck(dependencies);
+
   function* claimFindings(claim: Claim): Iterable<Finding> {
     const { tenant, network: name, addresses, retention, binding, expiresAt } = claim;
     const network = state.network(tenant, name);
@@ -93,64 +93,6 @@ export function createBookCheck({ state, store, pools, counts, clock }: BookChec
         repair: { kind: "align", tenant, network: name, address },
       };
     }
-  }
-
-  function* poolFindings(network: NetworkState): Iterable<Finding | undefined> {
-    for (const { subnet: prefix, used } of pools.utilisation(network)) {
-      // Each claimed address was looked for in the pool: with as many used ones there can be no others.
-      if (used <= counts.ofSubnet(network, prefix).used) continue;
-      for (const address of pools.usedOf(network, prefix)) yield strayFinding(network, address);
-    }
-    for (const resting of network.cooling.values()) yield restFinding(network, resting);
-    for (const entry of network.quarantine.values()) yield quarantineFinding(network, entry);
-  }
-
-  function strayFinding(network: NetworkState, address: IpAddress): Finding | undefined {
-    if (network.addresses.has(address) || pools.isProposed(network, address)) return undefined;
-    const book = network.cooling.has(address) ? "it rests" : "nobody has it";
-    return misalignment(network, address, { book, pooled: "used", revision: 0 });
-  }
-
-  function restFinding(network: NetworkState, { address, until, identity, revision }: Resting): Finding | undefined {
-    const isOver = Date.parse(until) <= clock.now().getTime();
-    if (isOver || pools.stateOf(network, address) !== "unused") return undefined;
-    const book = `it rests until ${until}, since ${identity} released it`;
-    return misalignment(network, address, { book, pooled: "unused", revision });
-  }
-
-  /** One that the pool would give, or that is in no subnet: a subnet with such addresses is not removed. */
-  function quarantineFinding(network: NetworkState, { address, mac, since, revision }: QuarantineEntry) {
-    const book = `it is in quarantine since ${since}: ${mac} answered for it`;
-    const pooled = pools.stateOf(network, address);
-    if (pooled === "set-aside" || network.addresses.has(address)) return undefined;
-    if (pooled !== "outside") return misalignment(network, address, { book, pooled, revision });
-    const { tenant, name } = network;
-    return {
-      kind: "quarantine-outside" as const,
-      object: `address ${tenant}/${name}/${address}`,
-      about: { tenant, network: name, addresses: [address] },
-      book,
-      world: network.record === undefined ? "there is no such network" : "it is in no subnet of the network",
-      remedy: `give the network the subnet back, or: ${releaseCommand(network, address)}`,
-      evidence: String(revision),
-    };
-  }
-
-  function misalignment(
-    { tenant, name }: NetworkState,
-    address: IpAddress,
-    seen: { readonly book: string; readonly pooled: AddressState; readonly revision: number },
-  ): Finding {
-    return {
-      kind: "pool-differs",
-      object: `address ${tenant}/${name}/${address}`,
-      about: { tenant, network: name, addresses: [address] },
-      book: seen.book,
-      world: `the pool of the controller has it as ${seen.pooled}`,
-      remedy: "the pool follows the book",
-      evidence: `${seen.revision} ${seen.pooled}`,
-      repair: { kind: "align", tenant, network: name, address },
-    };
   }
 
   function isLockRight({ key, value }: Entry): boolean {
@@ -255,7 +197,14 @@ export function createBookCheck({ state, store, pools, counts, clock }: BookChec
     };
   }
 
-  return { claim: claimFindings, isLockRight, lock, locksOf, pool: poolFindings, endpoint: endpointFinding };
+  return {
+    claim: claimFindings,
+    isLockRight,
+    lock,
+    locksOf,
+    pool: (network) => pool.of(network),
+    endpoint: endpointFinding,
+  };
 }
 
 /** The node was deleted, which is done only to silent ones that serve nothing: this endpoint was made in the same moment. */
