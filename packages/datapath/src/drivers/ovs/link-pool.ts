@@ -1,15 +1,16 @@
-import { type Clock, errorText, HoldfastError, type Logger, type MacAddress } from "@holdfast/core";
+import { type Clock, errorText, type Logger } from "@holdfast/core";
 import type { Kernel, Link } from "@holdfast/netlink";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { WiredInterface } from "../../driver.ts";
-import { endpointAlias, readAlias, SPARE_ALIAS } from "../../links/link-alias.ts";
+import { readAlias } from "../../links/link-alias.ts";
 import { linksByName } from "../../links/links-by-name.ts";
 import type { Numbers } from "../../links/numbers.ts";
 import type { Table } from "../../reconcile/table.ts";
+import { cleanLink, correctLink, dressLink, type LinkOwner } from "./link-dress.ts";
 import type { OvsSettings } from "./options.ts";
 import { OWNER_ENDPOINT } from "./ownership.ts";
 import { QuietTime } from "./quiet-time.ts";
-import { DEFAULT_MTU, type LinkRow } from "./tables/links.ts";
+import type { LinkRow } from "./tables/links.ts";
 
 interface PoolDependencies {
   readonly kernel: Kernel;
@@ -17,13 +18,6 @@ interface PoolDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly numbers: Numbers;
-}
-
-interface LinkOwner {
-  readonly id: string;
-  readonly mac: MacAddress;
-  /** Bytes, of the end in the sandbox. */
-  readonly mtu: number;
 }
 
 type State =
@@ -114,14 +108,11 @@ export class LinkPool {
     const pooled = this.#links.get(row.name);
     if (pooled?.state.kind !== "taken") return;
     const { kernel } = this.#dependencies;
-    const alias = endpointAlias(endpoint.id);
-    // The alias first: whatever comes between, the next run knows whose it was.
     if (pooled.state.fresh) {
-      await kernel.setLink(row.name, { alias, ...(endpoint.mtu > DEFAULT_MTU ? { mtu: endpoint.mtu } : {}) });
-      await kernel.setLink(row.peer, { mac: endpoint.mac, mtu: endpoint.mtu });
+      await dressLink(kernel, row, endpoint);
       pooled.state = { kind: "taken", fresh: false };
     } else {
-      await this.#correct(row, endpoint);
+      await correctLink(kernel, row, endpoint);
     }
     this.#label(row.name, endpoint.id);
   }
@@ -228,20 +219,6 @@ export class LinkPool {
     }
   }
 
-  /** What the sandbox has got is its own: only an end that is still here is compared. */
-  async #correct(row: LinkRow, { id, mac, mtu }: LinkOwner): Promise<void> {
-    const { kernel } = this.#dependencies;
-    const near = await kernel.getLink(row.name);
-    const far = await kernel.getLink(row.peer);
-    if (near === undefined) throw new HoldfastError("not_found", `interface ${row.name} of endpoint ${id} is gone`);
-    const alias = endpointAlias(id);
-    if (near.alias !== alias || near.mtu < mtu) {
-      await kernel.setLink(row.name, { alias, mtu: Math.max(near.mtu, mtu) });
-    }
-    if (far === undefined || far.index !== near.peer || (far.mac === mac && far.mtu === mtu)) return;
-    await kernel.setLink(row.peer, { mac, mtu });
-  }
-
   #add(): Pooled {
     const { names } = this.#settings;
     const number = this.#dependencies.numbers.take();
@@ -272,25 +249,19 @@ export class LinkPool {
     let room = this.#settings.spares - this.#spares().length;
     for (const pooled of leaving) {
       if (room <= 0) return;
-      if (!(await this.#clean(pooled.row))) continue;
+      if (!(await this.#isClean(pooled.row))) continue;
       pooled.state = { kind: "spare" };
       this.#rows.set(pooled.row);
       room -= 1;
     }
   }
 
-  /** Makes a link as it was when it was new; false when its far end is not here. */
-  async #clean({ name, peer }: LinkRow): Promise<boolean> {
+  async #isClean(row: LinkRow): Promise<boolean> {
     const { kernel, logger } = this.#dependencies;
     try {
-      const [near, far] = [await kernel.getLink(name), await kernel.getLink(peer)];
-      if (near === undefined || far === undefined || far.index !== near.peer) return false;
-      await kernel.setLink(peer, { up: false, mtu: DEFAULT_MTU });
-      if (this.#settings.datapathType === "netdev") await kernel.disableOffloads(peer);
-      await kernel.setLink(name, { alias: SPARE_ALIAS, ...(near.mtu === DEFAULT_MTU ? {} : { mtu: DEFAULT_MTU }) });
-      return true;
+      return await cleanLink(kernel, row, { offloads: this.#settings.datapathType !== "netdev" });
     } catch (error) {
-      logger.debug("link cannot be used again", { interface: name, error: errorText(error) });
+      logger.debug("link cannot be used again", { interface: row.name, error: errorText(error) });
       return false;
     }
   }
