@@ -1,4 +1,14 @@
 export { DEFAULT_ADDRESSES, type LabAddresses } from "./addresses.ts";
+export { type ConfList, type PluginConf, readConfList } from "./cni/conf-list.ts";
+export {
+  type CniAnswer,
+  type CniContainer,
+  type CniExec,
+  CniPluginError,
+  type CniRuntime,
+  type CniRuntimeOptions,
+  createCniRuntime,
+} from "./cni/runtime.ts";
 export { createLabCommand, type LabCommandIo, runLabCommand } from "./command.ts";
 export {
   addressOf,
