@@ -2,8 +2,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { HoldfastError } from "@holdfast/core";
 import type { Progress } from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
+import { isCollection } from "./collections.ts";
 import type { Idempotency, IdempotentRequest } from "./idempotency.ts";
-import { CACHED, collectionOf } from "./keys.ts";
+import { collectionOf } from "./keys.ts";
 import type { State } from "./state.ts";
 
 /** Notes how far a request has got, in the commit that brings it there. */
@@ -103,10 +104,8 @@ export class Draft {
   }
 }
 
-const cached = new Set<string>(CACHED);
-
 function isCached(key: string): boolean {
-  return cached.has(collectionOf(key));
+  return isCollection(collectionOf(key));
 }
 
 /** Thrown by a decision that another one of this process stands in the way of: it runs again when that is over. */

@@ -1,35 +1,15 @@
 import type { Name } from "@holdfast/core";
-import type { Claim, Endpoint, NetworkKind, NodeBlock, Tenant } from "@holdfast/model";
+import type { Claim, NetworkKind } from "@holdfast/model";
 import type { Change, ChangeBatch, Entry } from "@holdfast/store";
-import { createRows } from "../rows/rows.ts";
-import { createEndpointTable } from "./endpoint-table.ts";
-import { collectionOf, named } from "./keys.ts";
-import {
-  ensureNetwork,
-  forgetWhenEmpty,
-  type NetworkState,
-  type NetworkStates,
-  type Packing,
-} from "./network-state.ts";
-import { createRecordFields } from "./record-fields.ts";
-import type {
-  Cooling,
-  Counters,
-  Heard,
-  Keeper,
-  Quarantined,
-  StateChange,
-  StoredNetwork,
-  StoredNode,
-  Superseded,
-} from "./records.ts";
-import { addTo, removeFrom } from "./reverse-index.ts";
+import { createCollections, isCollection } from "./collections.ts";
+import { collectionOf } from "./keys.ts";
+import type { NetworkState } from "./network-state.ts";
+import type { Counters, StateChange } from "./records.ts";
 import { RevisionWaiters } from "./revision-waiters.ts";
+import { createTables, type Versioned } from "./tables.ts";
 
 /** Called after each commit has been taken in; must not throw. */
 export type StateListener = (changes: readonly StateChange[], revision: number) => void;
-
-type Versioned<T> = T & { readonly revision: number };
 
 /**
  * The controller's copy of the store in memory: exactly what the store held at {@link State.revision}.
@@ -37,31 +17,29 @@ type Versioned<T> = T & { readonly revision: number };
  * Decisions are made on it and committed on condition that the keys they rest on are unchanged, so that it may lag without harm.
  */
 export class State {
-  readonly tenants = new Map<Name, Tenant>();
-  /** Revision of each tenant's {@link keys.space}. */
-  readonly spaces = new Map<Name, number>();
-  /** By tenant. */
-  readonly keepers = new Map<Name, Versioned<Keeper>>();
-  readonly nodes = new Map<Name, StoredNode>();
-  /** By node. */
-  readonly heard = new Map<Name, Versioned<Heard>>();
-  readonly #packing: Packing = { rows: createRows(), fields: createRecordFields() };
-  readonly endpoints = createEndpointTable(this.#packing);
-  readonly endpointsOfNode = new Map<Name, Set<string>>();
-  readonly blocksOfNode = new Map<Name, Set<NodeBlock>>();
-  /** By tenant, then by name. */
-  readonly networks: NetworkStates = new Map();
-  /** By `kind/segment`. */
-  readonly segments = new Map<string, Versioned<{ readonly tenant: Name; readonly network: Name }>>();
-  /** By `node/endpoint`. */
-  readonly superseded = new Map<string, Versioned<Superseded>>();
-  counters: Versioned<Counters> | undefined;
+  readonly #tables = createTables();
+  readonly tenants = this.#tables.tenants;
+  readonly spaces = this.#tables.spaces;
+  readonly keepers = this.#tables.keepers;
+  readonly nodes = this.#tables.nodes;
+  readonly heard = this.#tables.heard;
+  readonly endpoints = this.#tables.endpoints;
+  readonly endpointsOfNode = this.#tables.endpointsOfNode;
+  readonly blocksOfNode = this.#tables.blocksOfNode;
+  readonly networks = this.#tables.networks;
+  readonly segments = this.#tables.segments;
+  readonly superseded = this.#tables.superseded;
   /** The commit up to which everything is here. */
   revision = 0;
   readonly #listeners: StateListener[] = [];
   #ledgerListener: ((entry: Entry) => void) | undefined;
   readonly #waiters = new RevisionWaiters();
   readonly #written = new Map<string, { readonly text: string; readonly object: object }>();
+  readonly #collections = createCollections(this.#tables, (entry) => this.#parse(entry));
+
+  get counters(): Versioned<Counters> | undefined {
+    return this.#tables.counters;
+  }
 
   /** Listeners are called in the order in which they came. */
   listen(listener: StateListener): void {
@@ -135,184 +113,15 @@ export class State {
   }
 
   #put(entry: Entry): StateChange | undefined {
-    const { key } = entry;
-    switch (collectionOf(key)) {
-      case "tenants": {
-        const after = this.#parse<Tenant>(entry);
-        const before = this.tenants.get(after.name);
-        this.tenants.set(after.name, after);
-        return { kind: "tenant", before, after };
-      }
-      case "spaces":
-        this.spaces.set(named.one(key), entry.revision);
-        return undefined;
-      case "keepers":
-        this.keepers.set(named.one(key), this.#parse<Keeper>(entry));
-        return undefined;
-      case "counters":
-        this.counters = this.#parse<Counters>(entry);
-        return undefined;
-      case "segments":
-        this.segments.set(key.slice("segments/".length), this.#parse(entry));
-        return undefined;
-      case "nodes": {
-        const after = this.#parse<StoredNode>(entry);
-        const before = this.nodes.get(after.name);
-        this.nodes.set(after.name, after);
-        return { kind: "node", before, after };
-      }
-      case "heard": {
-        const node = named.one(key);
-        const before = this.heard.get(node);
-        const after = this.#parse<Heard>(entry);
-        this.heard.set(node, after);
-        return { kind: "heard", node, before, after };
-      }
-      case "networks": {
-        const after = this.#parse<StoredNetwork>(entry);
-        const state = ensureNetwork(this.networks, this.#packing, after.tenant, after.name);
-        const before = state.record;
-        state.record = after;
-        return { kind: "network", before, after };
-      }
-      case "claims": {
-        const after = this.#parse<Claim>(entry);
-        const { claims } = ensureNetwork(this.networks, this.#packing, after.tenant, after.network);
-        return { kind: "claim", before: claims.set(after), after };
-      }
-      case "cooling": {
-        const { tenant, network, address } = named.address(key);
-        const { cooling } = ensureNetwork(this.networks, this.#packing, tenant, network);
-        const after = this.#parse<Cooling>(entry);
-        const before = cooling.set({ ...after, address });
-        return { kind: "cooling", tenant, network, address, before, after };
-      }
-      case "quarantine": {
-        const { tenant, network, address } = named.address(key);
-        const { quarantine } = ensureNetwork(this.networks, this.#packing, tenant, network);
-        const after = this.#parse<Quarantined>(entry);
-        const { before } = quarantine.put({ ...after, address });
-        return { kind: "quarantine", tenant, network, address, before, after };
-      }
-      case "blocks": {
-        const after = this.#parse<NodeBlock>(entry);
-        const { blocks } = ensureNetwork(this.networks, this.#packing, after.tenant, after.network);
-        const before = blocks.get(after.prefix);
-        blocks.put(after);
-        if (before !== undefined) removeFrom(this.blocksOfNode, before.node, before);
-        addTo(this.blocksOfNode, after.node, after);
-        return { kind: "block", before, after };
-      }
-      case "endpoints": {
-        const after = this.#parse<Endpoint>(entry);
-        const { before } = this.endpoints.put(after);
-        ensureNetwork(this.networks, this.#packing, after.tenant, after.network).endpoints.add(after.id);
-        addTo(this.endpointsOfNode, after.node, after.id);
-        return { kind: "endpoint", before, after };
-      }
-      case "superseded": {
-        const { node, endpoint } = named.superseded(key);
-        const before = this.superseded.get(`${node}/${endpoint}`);
-        const after = this.#parse<Superseded>(entry);
-        this.superseded.set(`${node}/${endpoint}`, after);
-        return { kind: "superseded", node, endpoint, before, after };
-      }
-      case "ledger":
-      case "refusals":
-        this.#ledgerListener?.(entry);
-        return undefined;
-      default:
-        return undefined;
-    }
+    const collection = collectionOf(entry.key);
+    if (isCollection(collection)) return this.#collections[collection].put(entry);
+    if (collection === "ledger" || collection === "refusals") this.#ledgerListener?.(entry);
+    return undefined;
   }
 
   #delete(key: string): StateChange | undefined {
-    switch (collectionOf(key)) {
-      case "tenants": {
-        const name = named.one(key);
-        const before = this.tenants.get(name);
-        this.tenants.delete(name);
-        return before && { kind: "tenant", before, after: undefined };
-      }
-      case "spaces":
-        this.spaces.delete(named.one(key));
-        return undefined;
-      case "keepers":
-        this.keepers.delete(named.one(key));
-        return undefined;
-      case "segments":
-        this.segments.delete(key.slice("segments/".length));
-        return undefined;
-      case "nodes": {
-        const name = named.one(key);
-        const before = this.nodes.get(name);
-        this.nodes.delete(name);
-        return before && { kind: "node", before, after: undefined };
-      }
-      case "heard": {
-        const node = named.one(key);
-        const before = this.heard.get(node);
-        this.heard.delete(node);
-        return before && { kind: "heard", node, before, after: undefined };
-      }
-      case "networks": {
-        const { tenant, network } = named.network(key);
-        const state = this.network(tenant, network);
-        const before = state?.record;
-        if (state === undefined || before === undefined) return undefined;
-        state.record = undefined;
-        forgetWhenEmpty(this.networks, state);
-        return { kind: "network", before, after: undefined };
-      }
-      case "claims": {
-        const { tenant, network, identity } = named.claim(key);
-        const state = this.network(tenant, network);
-        const before = state?.claims.delete(identity);
-        if (before === undefined) return undefined;
-        return { kind: "claim", before, after: undefined };
-      }
-      case "cooling": {
-        const { tenant, network, address } = named.address(key);
-        const state = this.network(tenant, network);
-        const before = state?.cooling.delete(address);
-        if (state === undefined || before === undefined) return undefined;
-        forgetWhenEmpty(this.networks, state);
-        return { kind: "cooling", tenant, network, address, before, after: undefined };
-      }
-      case "quarantine": {
-        const { tenant, network, address } = named.address(key);
-        const state = this.network(tenant, network);
-        const before = state?.quarantine.delete(address).before;
-        if (state === undefined || before === undefined) return undefined;
-        forgetWhenEmpty(this.networks, state);
-        return { kind: "quarantine", tenant, network, address, before, after: undefined };
-      }
-      case "blocks": {
-        const { tenant, network, prefix } = named.block(key);
-        const state = this.network(tenant, network);
-        const before = state?.blocks.get(prefix);
-        if (state === undefined || before === undefined) return undefined;
-        state.blocks.delete(prefix);
-        removeFrom(this.blocksOfNode, before.node, before);
-        forgetWhenEmpty(this.networks, state);
-        return { kind: "block", before, after: undefined };
-      }
-      case "endpoints": {
-        const { before } = this.endpoints.delete(key.slice("endpoints/".length));
-        if (before === undefined) return undefined;
-        this.network(before.tenant, before.network)?.endpoints.delete(before.id);
-        removeFrom(this.endpointsOfNode, before.node, before.id);
-        return { kind: "endpoint", before, after: undefined };
-      }
-      case "superseded": {
-        const { node, endpoint } = named.superseded(key);
-        const before = this.superseded.get(`${node}/${endpoint}`);
-        this.superseded.delete(`${node}/${endpoint}`);
-        return before && { kind: "superseded", node, endpoint, before, after: undefined };
-      }
-      default:
-        return undefined;
-    }
+    const collection = collectionOf(key);
+    return isCollection(collection) ? this.#collections[collection].delete(key) : undefined;
   }
 
   #parse<T>(entry: Entry): Versioned<T> {

@@ -1,0 +1,52 @@
+import type { Name } from "@holdfast/core";
+import type { NodeBlock, Tenant } from "@holdfast/model";
+import { createRows } from "../rows/rows.ts";
+import { createEndpointTable, type EndpointTable } from "./endpoint-table.ts";
+import type { NetworkStates, Packing } from "./network-state.ts";
+import { createRecordFields } from "./record-fields.ts";
+import type { Counters, Heard, Keeper, StoredNode, Superseded } from "./records.ts";
+
+/** With the revision of its entry. */
+export type Versioned<T> = T & { readonly revision: number };
+
+/** Everything that the copy in memory holds. */
+export interface Tables {
+  readonly packing: Packing;
+  readonly tenants: Map<Name, Tenant>;
+  /** Revision of each tenant's {@link keys.space}. */
+  readonly spaces: Map<Name, number>;
+  /** By tenant. */
+  readonly keepers: Map<Name, Versioned<Keeper>>;
+  readonly nodes: Map<Name, StoredNode>;
+  /** By node. */
+  readonly heard: Map<Name, Versioned<Heard>>;
+  readonly endpoints: EndpointTable;
+  readonly endpointsOfNode: Map<Name, Set<string>>;
+  readonly blocksOfNode: Map<Name, Set<NodeBlock>>;
+  /** By tenant, then by name. */
+  readonly networks: NetworkStates;
+  /** By `kind/segment`. */
+  readonly segments: Map<string, Versioned<{ readonly tenant: Name; readonly network: Name }>>;
+  /** By `node/endpoint`. */
+  readonly superseded: Map<string, Versioned<Superseded>>;
+  counters: Versioned<Counters> | undefined;
+}
+
+export function createTables(): Tables {
+  const packing: Packing = { rows: createRows(), fields: createRecordFields() };
+  return {
+    packing,
+    tenants: new Map(),
+    spaces: new Map(),
+    keepers: new Map(),
+    nodes: new Map(),
+    heard: new Map(),
+    endpoints: createEndpointTable(packing),
+    endpointsOfNode: new Map(),
+    blocksOfNode: new Map(),
+    networks: new Map(),
+    segments: new Map(),
+    superseded: new Map(),
+    counters: undefined,
+  };
+}
