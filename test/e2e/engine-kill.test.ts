@@ -11,8 +11,8 @@ import { Stage } from "./stage.ts";
 
 const SEED = Number(process.env.HOLDFAST_E2E_SEED ?? Math.floor(Math.random() * 1_000_000));
 const KILLS_PER_HOST = 25;
-/** Milliseconds within which `docker run` and `docker rm` are over on most machines; later kills hit an idle dockerd. */
-const LONGEST = { run: 700, rm: 350 } as const;
+/** Milliseconds that `docker run` and `docker rm` take, until it is known how long they take here; later kills hit an idle dockerd. */
+const LONGEST = { run: 700, rm: 350 };
 
 /** Ends at once when it is told to: a dockerd that comes back waits 10 s for containers that do not. */
 const OBEDIENT = "trap 'exit 0' TERM; sleep 9999 & wait";
@@ -88,14 +88,21 @@ interface Torment {
 /** Kills dockerd at random moments of its work and starts it again. */
 async function torment(host: LabHost, random: () => number, signal: AbortSignal): Promise<Torment> {
   const result: Torment = { doubles: [], cut: 0 };
+  const longest = { ...LONGEST };
   const { doubles } = result;
   for (let kill = 0; kill < KILLS_PER_HOST; kill++) {
     const containers = await listContainers(host, signal);
     const addresses = containers.filter(({ running }) => running).flatMap(({ address }) => address);
     if (new Set(addresses).size < addresses.length) doubles.push(`on ${host.name}: ${addresses.join(" ")}`);
     const { kind, words } = nextAct(containers, `${host.number}-${kill}`, random);
-    const act = host.tryExec(["docker", ...words], { signal });
-    await pause(random() * LONGEST[kind], undefined, { signal });
+    const begun = performance.now();
+    let took = Number.POSITIVE_INFINITY;
+    const act = host.tryExec(["docker", ...words], { signal }).finally(() => {
+      took = performance.now() - begun;
+    });
+    await pause(random() * longest[kind], undefined, { signal });
+    // One that was over has shown how long they take.
+    longest[kind] = Math.min(longest[kind], (longest[kind] + took) / 2);
     await stage.lab.kill(host, "dockerd", signal);
     const { code, stderr } = await act;
     if (code !== 0 && /EOF|during connect|Cannot connect/.test(stderr)) result.cut += 1;
