@@ -143,7 +143,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     request: ReserveRequest,
     { owed, signal }: { readonly owed: number; readonly signal: AbortSignal },
   ): Promise<ReservedAddresses> {
-    const { tenant, network, address, identity, identityIsHint = false, runtime, container } = request;
+    const { tenant, network, address, identity, identityIsHint = false, retention, runtime, container } = request;
     const id = newId();
     const body = {
       endpoint: id,
@@ -152,6 +152,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       ...(address === undefined ? {} : { address }),
       ...(identity === undefined ? {} : { identity }),
       identityIsHint,
+      ...(retention === undefined ? {} : { retention }),
       workload: { runtime, ...(container === undefined ? {} : { container }) },
     };
     const answered = client.call(routes.reserve, { params: { node }, body }, { signal });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseRetention } from "./nouns/claim.ts";
+import { parseRetention } from "./nouns/retention.ts";
 import { parseSubnet } from "./nouns/subnet-text.ts";
 import { runCli } from "./program.ts";
 import { terminal } from "./testing/terminal.ts";
@@ -264,6 +264,30 @@ describe("holdfast claim", () => {
   test("retentions are read as people write them", () => {
     expect(parseRetention("sticky:1h30m")).toEqual({ kind: "sticky", ttlSeconds: 5400 });
     expect(() => parseRetention("forever")).toThrow("--retention forever is none of reserved, sticky:TIME, ephemeral");
+  });
+});
+
+describe("the retention of a network", () => {
+  const retention = { kind: "sticky", ttlSeconds: 3600 };
+
+  test("is set and taken away, and a bad one is refused before anything is sent", async () => {
+    const { run, seen, screen } = terminal({
+      "POST /v1/tenants/default/networks": { status: 201, body: { ...network, retention } },
+      "PATCH /v1/tenants/default/networks/web": { body: network },
+    });
+    await run("network create web --kind vlan --retention sticky:1h");
+    expect(screen.out).toContain("retention:       named workloads: sticky 1h\n");
+    await run("network update web --no-retention");
+    await run("network update web --retention reserved");
+    expect(screen.out).toContain("retention:       named workloads get no claims\n");
+    expect(seen.map(({ body }) => body)).toMatchObject([
+      { retention },
+      { retention: null },
+      { retention: { kind: "reserved" } },
+    ]);
+    expect(await run("network update web --retention ephemeral")).toBe(1);
+    expect(screen.err).toContain("a network's is sticky:TIME or reserved; --no-retention is what ephemeral would be");
+    expect(seen).toHaveLength(3);
   });
 });
 

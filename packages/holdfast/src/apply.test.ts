@@ -27,6 +27,7 @@ spec:
   cooldownSeconds: 300
   docker: false
   nodeBlocks: { size: 16 }
+  retention: { kind: sticky, ttlSeconds: 60 }
   subnets:
     - prefix: 10.20.0.0/24
       gateway: 10.20.0.254
@@ -84,6 +85,7 @@ describe("holdfast apply, on a controller", () => {
       cooldownSeconds: 300,
       docker: false,
       nodeBlocks: { size: 16 },
+      retention: { kind: "sticky", ttlSeconds: 60 },
     });
     expect(network.subnets[0]).toMatchObject({ gateway: "10.20.0.254", groupRanges: [{ group: "db" }] });
     expect(network.subnets[1].draining).toMatchObject({ removeWhenEmpty: false });
@@ -106,6 +108,7 @@ spec:
   kind: vlan
   cooldownSeconds: 60
   nodeBlocks: null
+  retention: null
   subnets:
     - prefix: 10.20.0.0/24
       groupRanges: [{ group: web, first: 10.20.0.24, last: 10.20.0.31 }, { group: db, first: 10.20.0.16, last: 10.20.0.23 }]
@@ -124,6 +127,7 @@ spec: { retention: { kind: reserved } }
         "network default/web | changed",
         "cooldownSeconds: 300 -> 60",
         "nodeBlocks.size: 16 -> none",
+        "retention.kind: sticky -> none | retention.ttlSeconds: 60 -> none",
         "group db of 10.20.0.0/24: 10.20.0.16-10.20.0.31 -> 10.20.0.16-10.20.0.23",
         "group web of 10.20.0.0/24: none -> 10.20.0.24-10.20.0.31",
         "subnet 10.21.0.0/24 gives addresses again",

@@ -19,18 +19,26 @@ export const MOST_CLAIM_ADDRESSES = 32;
 /** Of one claim: the IPv4 addresses first, never empty. The first of each family is the one that its MAC and runtimes go by. */
 export const claimAddressesField = z.array(addressField).min(1).max(MOST_CLAIM_ADDRESSES);
 
+/** Kept for some seconds after the endpoint is gone. */
+const stickySchema = z.strictObject({ kind: z.literal("sticky"), ttlSeconds: z.int().min(1).max(31_536_000) });
+/** Kept until released by hand. */
+const reservedSchema = z.strictObject({ kind: z.literal("reserved") });
+
 /** How long a claim outlives its endpoint. */
 export const retentionSchema = z
   .discriminatedUnion("kind", [
     /** Gone with the endpoint; made by hand, gone when none comes for it within the controller's `reservationTimeout`. */
     z.strictObject({ kind: z.literal("ephemeral") }),
-    /** Kept for some seconds after the endpoint is gone. */
-    z.strictObject({ kind: z.literal("sticky"), ttlSeconds: z.int().min(1).max(31_536_000) }),
-    /** Kept until released by hand. */
-    z.strictObject({ kind: z.literal("reserved") }),
+    stickySchema,
+    reservedSchema,
   ])
   .meta({ id: "Retention" });
 export type Retention = z.output<typeof retentionSchema>;
+
+/** Of claims that are made for workloads because their runtime names them, e.g. for a pod by its namespace and name. */
+export const networkRetentionSchema = z
+  .discriminatedUnion("kind", [stickySchema, reservedSchema])
+  .meta({ id: "NetworkRetention" });
 
 /** Which node serves the claim now. */
 export const bindingSchema = z

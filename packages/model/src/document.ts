@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { newClaimSchema } from "./claim.ts";
+import { networkRetentionSchema, newClaimSchema } from "./claim.ts";
 import { identityField, labelsField, nameField } from "./fields.ts";
 import { newNetworkSchema } from "./network.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
@@ -48,6 +48,8 @@ export const documentSchema = z
         nodeBlocks: nodeBlocksSchema.nullable().optional(),
         /** Null: none. */
         conflictProbe: conflictProbeSchema.nullable().optional(),
+        /** Null: none. */
+        retention: networkRetentionSchema.nullable().optional(),
       }),
     }),
     z.strictObject({

@@ -28,6 +28,7 @@ export {
   MOST_CLAIM_ADDRESSES,
   type NewClaim,
   type NewTenantClaim,
+  networkRetentionSchema,
   newClaimSchema,
   newTenantClaimSchema,
   type Retention,

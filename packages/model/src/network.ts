@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { networkRetentionSchema } from "./claim.ts";
 import { labelsField, mtuField, nameField, revisionField, timeField } from "./fields.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
 import { conflictProbeSchema } from "./quarantine.ts";
@@ -33,6 +34,8 @@ export const networkSchema = z
     nodeBlocks: nodeBlocksSchema.optional(),
     /** Absent: nobody looks. */
     conflictProbe: conflictProbeSchema.optional(),
+    /** Of claims that are made for workloads that their runtime names. Absent: none is made, and their addresses are ephemeral. */
+    retention: networkRetentionSchema.optional(),
     labels: labelsField,
     createdAt: timeField,
     revision: revisionField,
@@ -54,6 +57,7 @@ export const newNetworkSchema = z
     nodeBlocks: nodeBlocksSchema.optional(),
     /** Only of kind `vlan`: in an overlay nobody is unknown. */
     conflictProbe: conflictProbeSchema.optional(),
+    retention: networkRetentionSchema.optional(),
     labels: labelsField.default({}),
   })
   .meta({ id: "NewNetwork" });
@@ -69,6 +73,8 @@ export const networkPatchSchema = z
     nodeBlocks: nodeBlocksSchema.nullable().optional(),
     /** Null: nobody looks from now on; what is in quarantine stays there. */
     conflictProbe: conflictProbeSchema.nullable().optional(),
+    /** Null: none is made from now on; those that there are keep their own. */
+    retention: networkRetentionSchema.nullable().optional(),
     labels: labelsField.optional(),
   })
   .meta({ id: "NetworkPatch" });

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { networkRetentionSchema } from "./claim.ts";
 import {
   addressField,
   cidrField,
@@ -31,6 +32,8 @@ export const wiredNetworkSchema = z
     nodeBlocks: z.strictObject({ size: z.int(), cooldownSeconds: z.int() }).optional(),
     /** Present: addresses are looked for outside before their claim uses them for the first time. */
     conflictProbe: z.strictObject({ probes: z.int(), milliseconds: z.int() }).optional(),
+    /** Present: workloads that their runtime names get a claim with it. */
+    retention: networkRetentionSchema.optional(),
   })
   .meta({ id: "WiredNetwork" });
 export type WiredNetwork = z.output<typeof wiredNetworkSchema>;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { claimSchema, MOST_CLAIM_ADDRESSES } from "./claim.ts";
+import { claimSchema, MOST_CLAIM_ADDRESSES, retentionSchema } from "./claim.ts";
 import { endpointSchema, transitionSchema, workloadSchema } from "./endpoint.ts";
 import { addressField, endpointIdField, identityField, nameField, timeField } from "./fields.ts";
 import { wiredNetworkSchema } from "./node-feed.ts";
@@ -12,6 +12,9 @@ import { foundConflictSchema } from "./quarantine.ts";
  * By `address`: the claim that owns it is bound, a free one becomes an ephemeral claim. By `identity`: that claim is bound; with
  * `identityIsHint` only when it exists and is not ephemeral, else a new ephemeral claim is made. By both: they must agree. By
  * neither: a new ephemeral claim.
+ *
+ * With `retention` an identity that has no claim gets one with it, and its address is the one that is asked for, if any; a hint then only
+ * gives way to the owner of that address.
  */
 export const reservationRequestSchema = z
   .strictObject({
@@ -21,6 +24,8 @@ export const reservationRequestSchema = z
     address: addressField.optional(),
     identity: identityField.optional(),
     identityIsHint: z.boolean().default(false),
+    /** Of a claim that is made for the identity. One that is there keeps its own. */
+    retention: retentionSchema.optional(),
     workload: workloadSchema,
   })
   .meta({ id: "ReservationRequest" });

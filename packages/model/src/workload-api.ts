@@ -1,4 +1,5 @@
 import type { Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
+import type { Retention } from "./claim.ts";
 import type { WiredNetwork } from "./node-feed.ts";
 import type { Phase } from "./phase.ts";
 
@@ -63,8 +64,10 @@ export interface ReserveRequest {
   readonly requester: string;
   readonly address?: IpAddress;
   readonly identity?: Identity;
-  /** Use the identity's claim when there is one, else an ephemeral address. */
+  /** Use the identity's claim when there is one, else an ephemeral address; and the owner's claim of the address that is asked for. */
   readonly identityIsHint?: boolean;
+  /** When the identity has no claim, it gets one with this retention. Absent: then there must be one, or it is a hint. */
+  readonly retention?: Retention;
   readonly container?: string;
 }
 

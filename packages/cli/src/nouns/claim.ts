@@ -1,6 +1,6 @@
 import { listAll } from "@holdfast/client";
-import { HoldfastError, parseDuration } from "@holdfast/core";
-import { type Claim, type Retention, routes } from "@holdfast/model";
+import { HoldfastError } from "@holdfast/core";
+import { type Claim, routes } from "@holdfast/model";
 import type { Context } from "../context.ts";
 import { type CommandDefinition, flag, text, texts } from "../define-command.ts";
 import { printList, printObject } from "../output/print.ts";
@@ -8,21 +8,11 @@ import { type Column, formatDetails } from "../output/table.ts";
 import { ageText, boundText, labelText, retentionText } from "../output/words.ts";
 import { bulkOptions, isSingle, namedItems, replicasOf, runBulk } from "./claim-bulk.ts";
 import { labelChange, parseLabels } from "./labels.ts";
+import { parseRetention, RETENTION_HELP, RETENTIONS } from "./retention.ts";
 import { parseRange } from "./subnet-text.ts";
 
 const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
 const byIdentity = ["<identity>", "Name of the workload.", "claim"] as const;
-const RETENTIONS = ["reserved", "sticky:", "ephemeral"];
-const RETENTION_HELP =
-  "reserved: until released by hand; sticky:TIME: that long after detach; ephemeral: gone with the endpoint.";
-
-/** `reserved`, `ephemeral` or `sticky:30m`. @throws HoldfastError `invalid_argument`. */
-export function parseRetention(value: string): Retention {
-  if (value === "reserved" || value === "ephemeral") return { kind: value };
-  const time = /^sticky:(.+)$/.exec(value)?.[1];
-  if (time !== undefined) return { kind: "sticky", ttlSeconds: Math.round(parseDuration(time) / 1000) };
-  throw new HoldfastError("invalid_argument", `--retention ${value} is none of reserved, sticky:TIME, ephemeral`);
-}
 
 /** @throws HoldfastError `invalid_argument`. */
 function checkPlace(network: string | undefined, selector: string | undefined, single: boolean): void {

@@ -9,6 +9,7 @@ import { ageText, labelText, subnetText, usageColumns } from "../output/words.ts
 import { conflictProbeOf, conflictProbeText, probeOptions } from "./conflict-probe.ts";
 import { labelChange, parseLabels } from "./labels.ts";
 import { networkBlockCommands, nodeBlocksOf } from "./node-blocks.ts";
+import { networkRetentionOf, networkRetentionOption, networkRetentionText } from "./retention.ts";
 import { parseSubnet } from "./subnet-text.ts";
 
 const SUBNET_HELP = "CIDR with ,gateway=A|none ,range=A-B  ,exclude=A[-B] ,group=NAME:A-B; may be repeated.";
@@ -27,6 +28,7 @@ function details({ io }: Context, network: Network): string {
     ["cool-down", `${network.cooldownSeconds} s`],
     ["node blocks", network.nodeBlocks === undefined ? "no" : `of ${network.nodeBlocks.size} addresses`],
     ["conflict probe", conflictProbeText(network)],
+    ["retention", networkRetentionText(network)],
     ["labels", labelText(network.labels)],
     ["age", ageText(network.createdAt, io.now())],
   ]);
@@ -88,11 +90,13 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--cooldown <duration>", "How long a released address is given to nobody else. Absent: 60s."],
       ["--node-blocks <size>", NODE_BLOCKS_HELP],
       ...probeOptions,
+      networkRetentionOption,
       ["-l, --label <key=value...>", "Labels."],
     ],
     examples: [
       "network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16",
       "network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16 --conflict-probe",
+      "network create pods --kind vxlan --subnet 10.32.0.0/16 --retention sticky:1h",
       "network create blue --kind vxlan --subnet 10.30.0.0/24,range=10.30.0.50-10.30.0.99 --subnet fd00:30::/64",
     ],
     async run(context, [name = ""], options) {
@@ -110,6 +114,7 @@ export const networkCommands: readonly CommandDefinition[] = [
         ...(options.conflictProbe === undefined && options.quarantine === undefined
           ? {}
           : { conflictProbe: conflictProbeOf(options).conflictProbe ?? undefined }),
+        ...(options.retention === undefined ? {} : { retention: networkRetentionOf(options).retention ?? undefined }),
         docker: flag(options, "docker") ?? true,
         labels: parseLabels(texts(options, "label")),
       };
@@ -168,6 +173,8 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--no-node-blocks", "Nodes ask for each address, and give their blocks back as they become empty."],
       ...probeOptions,
       ["--no-conflict-probe", "Do not ask; what is in quarantine stays there."],
+      networkRetentionOption,
+      ["--no-retention", "Named workloads get no claims from now on; those that there are keep their own retention."],
       ["-l, --label <key=value...>", "Labels; they replace the former ones."],
     ],
     examples: ["network update web --cooldown 5m"],
@@ -181,6 +188,7 @@ export const networkCommands: readonly CommandDefinition[] = [
         ...(cooldown === undefined ? {} : { cooldownSeconds: Math.round(parseDuration(cooldown) / 1000) }),
         ...nodeBlocksOf(options),
         ...conflictProbeOf(options),
+        ...networkRetentionOf(options),
         ...labelChange(texts(options, "label")),
       };
       const { client, tenant, call, io, output } = context;

@@ -57,6 +57,7 @@ export function createNetworks(platform: Platform): Networks {
           cooldownSeconds: body.cooldownSeconds,
           ...(body.nodeBlocks === undefined ? {} : { nodeBlocks: body.nodeBlocks }),
           ...(body.conflictProbe === undefined ? {} : { conflictProbe: body.conflictProbe }),
+          ...(body.retention === undefined ? {} : { retention: body.retention }),
           labels: body.labels,
           createdAt: timestamp(clock),
           revision: 0,
@@ -80,13 +81,15 @@ export function createNetworks(platform: Platform): Networks {
         checkIfMatch(caller, `network ${tenant}/${name}`, record.revision);
         draft.expect(keys.network(tenant, name), record.revision);
         if (patch.conflictProbe != null) checkProbed(record);
-        const { nodeBlocks: former, conflictProbe: formerProbe, ...rest } = record;
+        const { nodeBlocks: former, conflictProbe: formerProbe, retention: formerRetention, ...rest } = record;
         const conflictProbe = patch.conflictProbe === undefined ? formerProbe : (patch.conflictProbe ?? undefined);
+        const retention = patch.retention === undefined ? formerRetention : (patch.retention ?? undefined);
         const nodeBlocks = patch.nodeBlocks === undefined ? former : (patch.nodeBlocks ?? undefined);
         const changed: StoredNetwork = {
           ...rest,
           ...(nodeBlocks === undefined ? {} : { nodeBlocks }),
           ...(conflictProbe === undefined ? {} : { conflictProbe }),
+          ...(retention === undefined ? {} : { retention }),
           docker: patch.docker ?? record.docker,
           mtu: patch.mtu ?? record.mtu,
           cooldownSeconds: patch.cooldownSeconds ?? record.cooldownSeconds,

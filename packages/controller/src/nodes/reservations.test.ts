@@ -54,6 +54,48 @@ describe("a reservation", () => {
     expect((await harness.reserve("h1", request)).claim.identity).toBe("a");
   });
 
+  describe("with a retention", () => {
+    const retention = { kind: "sticky" as const, ttlSeconds: 60 };
+    const request = { endpoint: "e1", network: "web", identity: "prod/redis-0", retention };
+
+    test.each([true, false])(
+      "makes a claim for an identity that has none, which outlives the endpoint (hint: %s)",
+      async (identityIsHint) => {
+        await using harness = await twoNodes();
+        const { claim } = await harness.reserve("h1", { ...request, identityIsHint });
+        expect(claim).toMatchObject({ identity: "prod/redis-0", retention, binding: { node: "h1", endpoint: "e1" } });
+        await harness.report("h1", "e1", 1, ["binding", "wired", "active", "detaching", "detached", "released"]);
+        const again = await harness.reserve("h2", { ...request, endpoint: "e2", identityIsHint });
+        expect(again.claim).toMatchObject({ identity: "prod/redis-0", addresses: claim.addresses, epoch: 2 });
+      },
+    );
+
+    test("gives the new claim the address that is asked for, and keeps to it", async () => {
+      await using harness = await twoNodes();
+      const { claim } = await harness.reserve("h1", { ...request, address: "10.20.0.77" });
+      expect(claim).toMatchObject({ identity: "prod/redis-0", addresses: ["10.20.0.77"] });
+      await harness.report("h1", "e1", 1, ["released"]);
+      for (const identityIsHint of [true, false]) {
+        const other = { ...request, endpoint: "e2", address: "10.20.0.78", identityIsHint };
+        const refused = await refusal(harness.reserve("h1", other));
+        expect(refused.message).toContain("prod/redis-0 has 10.20.0.77, not 10.20.0.78; ask for one of those");
+      }
+    });
+
+    test("leaves a claim that is there as it is; a hint gives way to the owner of the address", async () => {
+      await using harness = await twoNodes();
+      const present = await harness.reserve("h1", { ...request, identity: "a" });
+      expect(present.claim).toMatchObject({ identity: "a", retention: { kind: "reserved" } });
+      await harness.report("h1", "e1", 1, ["released"]);
+      const asked = { ...request, endpoint: "e2", address: "10.20.0.2" };
+      expect((await refusal(harness.reserve("h1", asked))).message).toContain(
+        "10.20.0.2 belongs to a, not to prod/redis-0",
+      );
+      const hinted = await harness.reserve("h1", { ...asked, identityIsHint: true });
+      expect(hinted.claim.identity).toBe("a");
+    });
+  });
+
   test("by address and identity that disagree is refused, naming the owner", async () => {
     await using harness = await twoNodes();
     await harness.claim("web", "b");

@@ -27,7 +27,7 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
   function findClaim(draft: Draft, node: Name, request: Request): { claim: Claim; made: boolean } {
     const { network, record } = requireNetwork(state, request.tenant, request.network);
     checkOpen(record);
-    const { address, identity } = request;
+    const { address, identity, retention } = request;
     const owner = address === undefined ? undefined : network.addresses.get(address);
     const ownerClaim = owner === undefined ? undefined : network.claims.get(owner);
     if (ownerClaim !== undefined) {
@@ -36,28 +36,31 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
       return { claim: ownerClaim, made: false };
     }
     const claim = identity === undefined ? undefined : network.claims.get(identity);
-    if (identity !== undefined && !request.identityIsHint) {
-      if (claim === undefined) {
-        throw notFound(`claim ${identity} in network ${request.tenant}/${request.network}`, "create the claim first");
+    if (identity !== undefined && (!request.identityIsHint || retention !== undefined)) {
+      if (claim !== undefined && address !== undefined) throw otherAddress(claim, address);
+      if (claim !== undefined) return { claim, made: false };
+      if (retention !== undefined) {
+        return { claim: makeClaim(draft, node, { network, record, request }, { identity, retention }), made: true };
       }
-      if (address !== undefined) throw otherAddress(claim, address);
-      return { claim, made: false };
+      const remedy = `create it first: holdfast claim create ${identity} --network ${request.network}`;
+      throw notFound(`claim ${identity} in network ${request.tenant}/${request.network}`, remedy);
     }
     if (address === undefined && claim !== undefined && claim.retention.kind !== "ephemeral") {
       return { claim, made: false };
     }
-    return { claim: makeEphemeral(draft, node, { network, record, request }), made: true };
+    const ephemeral = { identity: ephemeralIdentity(request.endpoint), retention: { kind: "ephemeral" } } as const;
+    return { claim: makeClaim(draft, node, { network, record, request }, ephemeral), made: true };
   }
 
-  function makeEphemeral(
+  function makeClaim(
     draft: Draft,
     node: Name,
     { network, record, request }: { network: NetworkState; record: StoredNetwork; request: Request },
+    own: Pick<Claim, "identity" | "retention">,
   ): Claim {
     return drafts.make(draft, network, record, {
-      identity: ephemeralIdentity(request.endpoint),
+      ...own,
       addresses: request.address === undefined ? undefined : [request.address],
-      retention: { kind: "ephemeral" },
       labels: {},
       actor: `node/${node}`,
       requestId: request.requestId,

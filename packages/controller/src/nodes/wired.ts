@@ -6,9 +6,10 @@ export function wiredNetwork(network: Network): WiredNetwork {
   const subnets = network.subnets.map(({ prefix, gateway }) =>
     gateway === undefined ? { prefix } : { prefix, gateway },
   );
-  const { nodeBlocks, cooldownSeconds } = network;
+  const { nodeBlocks, cooldownSeconds, retention } = network;
   const blocks = nodeBlocks === undefined ? {} : { nodeBlocks: { size: nodeBlocks.size, cooldownSeconds } };
-  return { id, tenant, name, kind, segment, mtu, subnets, docker, ...blocks, ...probeOf(network) };
+  const lasting = retention === undefined ? {} : { retention };
+  return { id, tenant, name, kind, segment, mtu, subnets, docker, ...blocks, ...probeOf(network), ...lasting };
 }
 
 function probeOf({ conflictProbe }: Network): Pick<WiredNetwork, "conflictProbe"> {

@@ -38,6 +38,8 @@ export interface Wish {
   readonly identity?: string | undefined;
   readonly identityIsHint?: boolean | undefined;
   readonly address?: string | undefined;
+  /** Of a claim that is made for the identity. */
+  readonly retention?: Retention | undefined;
 }
 
 export const NODES = ["h1", "h2", "h3"] as const;
@@ -185,21 +187,23 @@ export class BookModel {
   reserve(node: string, id: string, wish: Wish): { readonly answer: Answer; readonly identity: string } {
     const present = this.#endpoints.get(id);
     if (present !== undefined) return { answer: this.#again(present, node, wish), identity: present.identity };
-    const ephemeral = `ephemeral/${id}`;
-    if (this.#superseded.has(`${node}/${id}`)) return { answer: "conflict", identity: ephemeral };
+    const named = wish.retention === undefined ? undefined : wish.identity;
+    const fresh = named ?? `ephemeral/${id}`;
+    if (this.#superseded.has(`${node}/${id}`)) return { answer: "conflict", identity: fresh };
     const found = this.#wanted(wish);
-    if (found.refusal !== undefined) return { answer: found.refusal, identity: ephemeral };
+    if (found.refusal !== undefined) return { answer: found.refusal, identity: fresh };
     if (found.identity !== undefined) {
       const answer = this.#vacate(found.identity, node);
       if (answer === "done") this.#bind(found.identity, node, id);
       return { answer, identity: found.identity };
     }
-    const answer = this.#takeable(ephemeral, wish.address === undefined ? undefined : [wish.address], node);
+    const answer = this.#takeable(fresh, wish.address === undefined ? undefined : [wish.address], node);
     if (typeof answer !== "string") {
-      this.#claims.set(ephemeral, { addresses: [], retention: { kind: "ephemeral" }, epoch: 0 });
-      this.#bind(ephemeral, node, id);
+      const retention = named === undefined ? undefined : wish.retention;
+      this.#claims.set(fresh, { addresses: [], retention: retention ?? { kind: "ephemeral" }, epoch: 0 });
+      this.#bind(fresh, node, id);
     }
-    return { answer, identity: ephemeral };
+    return { answer, identity: fresh };
   }
 
   report(node: string, id: string, epoch: number, phases: readonly string[]): Answer {
@@ -276,13 +280,13 @@ export class BookModel {
   }
 
   /** The claim that a wish is about; without one, a new one is to be made. */
-  #wanted({ identity, identityIsHint = false, address }: Wish): { identity?: string; refusal?: string } {
+  #wanted({ identity, identityIsHint = false, address, retention }: Wish): { identity?: string; refusal?: string } {
     const owner = address === undefined ? undefined : this.#ownerOf(address);
     const named = identity !== undefined && !identityIsHint;
     if (owner !== undefined) return named && identity !== owner ? { refusal: "address_in_use" } : { identity: owner };
     const claim = identity === undefined ? undefined : this.#claims.get(identity);
-    if (named) {
-      if (claim === undefined) return { refusal: "not_found" };
+    if (named || (identity !== undefined && retention !== undefined)) {
+      if (claim === undefined) return retention === undefined ? { refusal: "not_found" } : {};
       return address === undefined ? { identity } : { refusal: "conflict" };
     }
     const hinted = address === undefined && claim !== undefined && claim.retention.kind !== "ephemeral";

@@ -57,8 +57,11 @@ const retention: fc.Arbitrary<Retention> = fc.oneof(
   fc.constant({ kind: "ephemeral" as const }),
   fc.record({ kind: fc.constant("sticky" as const), ttlSeconds: fc.constantFrom(30, 200) }),
 );
+const hint = fc.constantFrom(true, false);
 const wish: fc.Arbitrary<Wish> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ identity }) },
+  { weight: 2, arbitrary: fc.record({ identity, identityIsHint: hint, retention }) },
+  { weight: 1, arbitrary: fc.record({ identity, identityIsHint: hint, retention, address }) },
   { weight: 1, arbitrary: fc.record({ identity, identityIsHint: fc.constant(true) }) },
   { weight: 2, arbitrary: fc.record({ address }) },
   { weight: 1, arbitrary: fc.record({ identity, address }) },
