@@ -29,6 +29,11 @@ export const agentOptions = {
   docker: option.flag("Serve Docker on this machine.", true),
   cniSocket: option.text("Socket that the CNI plugin calls.", "PATH", "/run/holdfast/cni.sock"),
   cni: option.flag("Serve runtimes that speak CNI on this machine.", true),
+  cniConfigDirectory: option.text(
+    "Where holdfast cni install has put configurations of runtimes: the agent brings them and their plugin up to date when it starts.",
+    "PATH",
+    "/etc/cni/net.d",
+  ),
   beat: option.duration("Pause between two signs of life to the controller.", "10s"),
   reservationTimeout: option.duration("How long addresses stay set aside for a container that never comes.", "5m"),
   logLevel: option.value(

@@ -2,7 +2,7 @@ import { isHoldfastError } from "@holdfast/core";
 import { Command, CommanderError, Option } from "commander";
 import { completeWords, completionScript } from "./completion.ts";
 import { DEFAULT_SERVER } from "./context.ts";
-import { createCommand, createNoun } from "./define-command.ts";
+import { type CommandDefinition, createCommand, createNoun } from "./define-command.ts";
 import type { CliIo } from "./io.ts";
 import { claimCommands } from "./nouns/claim.ts";
 import { endpointCommands } from "./nouns/endpoint.ts";
@@ -62,6 +62,18 @@ function createProgram(io: CliIo): Command {
     .description("Print the shell's completion code; for bash: source <(holdfast completion bash)")
     .action((shell: string) => io.out(completionScript(shell)));
   return governed(program, io);
+}
+
+/** Adds a noun of the machine's own to the command tree, e.g. `cni`, that takes options and prints as all others do. */
+export function addNoun(
+  program: Command,
+  [name, summary, commands]: readonly [name: string, summary: string, commands: readonly CommandDefinition[]],
+  io: CliIo,
+): void {
+  const noun = createNoun(name, summary, commands, io);
+  program.addCommand(noun);
+  noun.copyInheritedSettings(program);
+  governed(noun, io);
 }
 
 const NOUNS = [

@@ -32,6 +32,9 @@ enum { IO_FAILURE = 5, UNDECODABLE = 6, TRY_AGAIN = 11, NOT_AVAILABLE = 50 };
 
 extern char **environ;
 
+/* By which an installation tells this program, of whatever version, from others; what(1) finds it. */
+__attribute__((used)) static const char sign[] = "@(#)holdfast-cni-plugin";
+
 struct buffer {
     char *data;
     size_t length;

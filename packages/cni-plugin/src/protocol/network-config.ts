@@ -32,6 +32,9 @@ const runtimeConfigSchema = z.object({
   "io.kubernetes.cri.pod-annotations": z.record(z.string(), z.string()).optional(),
 });
 
+/** What a configuration may declare, so that runtimes hand it over in `runtimeConfig`: all that is read. */
+export const CAPABILITIES: readonly string[] = Object.keys(runtimeConfigSchema.shape);
+
 const attachmentSchema = z.object({ containerID: z.string(), ifname: z.string() });
 
 const configSchema = z.object({

@@ -12,6 +12,7 @@ import { createNodeFetch } from "@holdfast/http";
 import type { NodeReport, WorkloadApi } from "@holdfast/model";
 import { createKernel } from "@holdfast/netlink";
 import { openSqliteStore } from "@holdfast/store";
+import { refreshInstallations } from "../cni/refresh.ts";
 import { createPinoLogger } from "../pino-logger.ts";
 import { announceReady, LEAVE_SIGNAL, stopRequested } from "../processes/ready.ts";
 import { readSettings } from "../settings.ts";
@@ -98,6 +99,7 @@ async function serveCni(
   const options = { socketPath: settings.cniSocket, deadline: CNI_DEADLINE };
   const server = createCniServer({ handler: plugin.handle, logger: part }, options);
   await server.start();
+  await refreshInstallations(settings.cniConfigDirectory, { logger: part, now: systemClock.now().getTime() });
   const stopping = new AbortController();
   const collecting = plugin
     .collectOrphans(systemClock, stopping.signal)

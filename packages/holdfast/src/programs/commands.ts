@@ -1,8 +1,9 @@
 import { agentOptions } from "@holdfast/agent/config";
-import type { CliIo } from "@holdfast/cli";
+import { addNoun, type CliIo } from "@holdfast/cli";
 import { controllerOptions } from "@holdfast/controller/config";
 import { flagName, type OptionDefinitions } from "@holdfast/core";
 import type { Command } from "commander";
+import { cniCommands } from "../cni/commands.ts";
 import { VERSION } from "../version.ts";
 
 /**
@@ -39,6 +40,7 @@ export function addPrograms(
       const { down } = await import("./down.ts");
       await down({ purge: flags.purge ?? false, print: (line) => io.out(`${line}\n`) });
     });
+  addNoun(program, ["cni", "The plugin for container runtimes on this machine.", cniCommands], io);
   program
     .command("lab", { hidden: false })
     .description("Simulated hosts on this machine: holdfast lab --help")

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { errorText, HoldfastError, silentLogger } from "@holdfast/core";
 import { removeOvsDatapath } from "@holdfast/datapath";
+import { removeInstallations } from "../cni/removal.ts";
 import { endProcess } from "../processes/background.ts";
 import { readPidFile } from "../processes/pid-file.ts";
 import { LEAVE_SIGNAL } from "../processes/ready.ts";
@@ -39,6 +40,7 @@ export async function down(options: DownOptions): Promise<void> {
       print(`  ${name.padEnd(16)} failed: ${errorText(error)}`);
     }
   };
+  await step("CNI plugin", () => removeInstallations(places.cniConfigs, Date.now()));
   await step("agent", () => agentLeaves(places));
   await step("data path", () => removeDatapath(places));
   await step("controller", () => ended(places, "controller"));

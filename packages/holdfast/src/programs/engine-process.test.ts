@@ -27,6 +27,7 @@ beforeEach(() => {
     run: join(folder, "run"),
     log: join(folder, "log"),
     engineSocket: join(folder, "e/sock"),
+    cniConfigs: join(folder, "net.d"),
   };
   vi.stubEnv("PATH", `${folder}:${process.env.PATH}`);
 });

@@ -9,6 +9,8 @@ export interface Places {
   readonly switchRun: string;
   readonly switchState: string;
   readonly engineSocket: string;
+  /** Where configurations of runtimes that speak CNI are. */
+  readonly cniConfigs: string;
 }
 
 export const repository = resolve(import.meta.dirname, "../../../..");
@@ -21,6 +23,7 @@ export const machinePlaces: Places = {
   switchRun: "/var/run/openvswitch",
   switchState: "/var/lib/holdfast/openvswitch",
   engineSocket: "/var/run/docker.sock",
+  cniConfigs: "/etc/cni/net.d",
 };
 
 export const pidFileOf = (places: Places, name: string): string => join(places.run, `${name}.pid`);
