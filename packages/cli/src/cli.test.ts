@@ -67,6 +67,23 @@ describe("holdfast network", () => {
     expect(screen.err).toBe("holdfast: --vlan does not go with --kind vxlan; use --vni\n");
     expect(seen).toEqual([]);
   });
+
+  test("a routed network has no segment to give or to show", async () => {
+    const refused = terminal();
+    expect(await refused.run("network create web --kind routed --vlan 100")).toBe(1);
+    expect(refused.screen.err).toBe("holdfast: --vlan does not go with --kind routed, whose packets carry none\n");
+    const { segment: _, ...rest } = network;
+    const body = { ...rest, kind: "routed", masquerade: true };
+    const made = terminal({ "POST /v1/tenants/default/networks": { status: 201, body } });
+    expect(await made.run("network create web --kind routed --masquerade --subnet 10.20.0.0/16")).toBe(0);
+    expect(made.seen.at(-1)?.body).toMatchObject({ kind: "routed", masquerade: true });
+    expect(made.seen.at(-1)?.body).not.toHaveProperty("segment");
+    expect(made.screen.out).toMatch(/kind: +routed\n(.*\n)*masquerade: +yes\n/);
+    expect(made.screen.out).not.toMatch(/VNI|VLAN/);
+    const listed = terminal({ "GET /v1/networks": { body: { items: [body], revision: 9 } } });
+    await listed.run("network list");
+    expect(listed.screen.out).toMatch(/routed +- +10\.20/);
+  });
 });
 
 describe("node blocks", () => {

@@ -1,10 +1,10 @@
 import { Cidr, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
-import { newSubnetSchema } from "@holdfast/model";
+import { newNetworkSchema, newSubnetSchema } from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
 import { collidingStore, seededRandom } from "./testing/colliding-store.ts";
-import { claimName, OPERATOR, startEngine, TENANT } from "./testing/engine-harness.ts";
+import { claimName, type EngineHarness, OPERATOR, startEngine, TENANT } from "./testing/engine-harness.ts";
 
 const WEB = Name.parse("web");
 const SEEDS = Array.from({ length: 25 }, (_, seed) => seed);
@@ -69,6 +69,26 @@ describe("between two controllers", () => {
         newSubnetSchema.parse({ prefix: "10.1.2.0/24" }),
         OPERATOR,
       ),
+    ]);
+    const networks = (await store.list("networks/")).entries.map(({ value }) => JSON.parse(value));
+    expect(networks.flatMap(({ subnets }) => subnets)).toHaveLength(1);
+  });
+
+  test.each(SEEDS)("of overlapping prefixes of routed networks one is given, whoever asks (%i)", async (seed) => {
+    await using both = await twoControllers(seed);
+    const { first, second, store } = both;
+    const body = newNetworkSchema.parse({ name: "web", kind: "routed" });
+    const tenants = ["red", "blue"].map((name) => Name.parse(name));
+    for (const name of tenants) {
+      await first.engine.nouns.tenants.create({ name, labels: {} }, OPERATOR);
+      await first.engine.nouns.networks.create(name, body, OPERATOR);
+    }
+    const add = ({ engine }: EngineHarness, tenant: Name | undefined, prefix: string) =>
+      engine.nouns.subnets.add(tenant ?? TENANT, WEB, newSubnetSchema.parse({ prefix }), OPERATOR);
+    await Promise.allSettled([
+      add(first, tenants[0], "10.0.0.0/8"),
+      add(second, tenants[1], "10.1.0.0/16"),
+      first.network("third", { kind: "routed", subnets: [{ prefix: "10.1.2.0/24" }] }),
     ]);
     const networks = (await store.list("networks/")).entries.map(({ value }) => JSON.parse(value));
     expect(networks.flatMap(({ subnets }) => subnets)).toHaveLength(1);

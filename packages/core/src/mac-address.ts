@@ -25,8 +25,10 @@ export const MacAddress = {
    * `02` (v4) or `06` (v6): locally administered unicast (IEEE 802 section 8.4); then the low byte of the segment id, which
    * keeps two networks with the same CIDR apart on switches that learn without regard to the VLAN; then the low 32 bits of
    * the address.
+   *
+   * @param segment absent: the network has none, and nobody else has the address
    */
-  ofAddress(address: IpAddress, segment: number): MacAddress {
+  ofAddress(address: IpAddress, segment = 0): MacAddress {
     const v4 = IpAddress.toV4Number(address);
     const low = v4 ?? Number(IpAddress.toBigInt(address) & 0xffff_ffffn);
     const head = v4 === undefined ? "06" : "02";

@@ -129,6 +129,7 @@ export {
   quarantinedAddressSchema,
 } from "./quarantine.ts";
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
+export { type Placement, placementOf, ROUTED_GATEWAYS } from "./routed.ts";
 export { type Routes, routes } from "./routes/index.ts";
 export {
   type Draining,

@@ -5,8 +5,11 @@ import { nodeBlocksSchema } from "./node-block.ts";
 import { conflictProbeSchema } from "./quarantine.ts";
 import { newSubnetSchema, subnetSchema } from "./subnet.ts";
 
-/** How a network's frames travel between nodes. */
-export const networkKindSchema = z.enum(["vlan", "vxlan"]).meta({ id: "NetworkKind" });
+/**
+ * How a network's packets travel between nodes: as frames of the company's VLANs, as frames in an overlay, or routed by the nodes' kernels, which
+ * needs no Open vSwitch.
+ */
+export const networkKindSchema = z.enum(["vlan", "vxlan", "routed"]).meta({ id: "NetworkKind" });
 export type NetworkKind = z.output<typeof networkKindSchema>;
 
 const segmentField = z
@@ -15,7 +18,12 @@ const segmentField = z
   .max(0xffffff)
   .meta({ description: "VLAN id (1 to 4094) or VXLAN network identifier (1 to 16777215).", examples: [100] });
 
-/** One layer-2 domain of a tenant. */
+const masqueradeField = z.boolean().meta({
+  description: "Only of kind `routed`: what leaves the tenant's networks has the address of the container's machine.",
+  examples: [true],
+});
+
+/** One layer-2 domain of a tenant, or prefixes whose addresses are routed one by one. */
 export const networkSchema = z
   .strictObject({
     tenant: nameField,
@@ -23,7 +31,10 @@ export const networkSchema = z
     /** Short id, unique for ever, e.g. `"n7"`: names links and flows on nodes, whatever the network is called. */
     id: z.string().regex(/^n[0-9]{1,9}$/),
     kind: networkKindSchema,
-    segment: segmentField,
+    /** Absent: the kind is `routed`, which has none. */
+    segment: segmentField.optional(),
+    /** Absent: packets leave with the containers' own addresses. */
+    masquerade: masqueradeField.optional(),
     subnets: z.array(subnetSchema).max(64),
     mtu: mtuField,
     /** Whether every node with Docker gets a docker network of the same name. */
@@ -47,10 +58,12 @@ export const newNetworkSchema = z
   .strictObject({
     name: nameField,
     kind: networkKindSchema,
-    /** Absent: the first free one of the controller's range for the kind. */
+    /** Absent: the first free one of the controller's range for the kind; none for `routed`. */
     segment: segmentField.optional(),
+    /** Only of kind `routed`. Absent: false. */
+    masquerade: masqueradeField.optional(),
     subnets: z.array(newSubnetSchema).max(64).default([]),
-    /** Absent: 1500 for `vlan`, 1450 for `vxlan`. */
+    /** Absent: 1500 for `vlan` and `routed`, 1450 for `vxlan`. */
     mtu: mtuField.optional(),
     docker: z.boolean().default(true),
     cooldownSeconds: z.int().min(0).max(604_800).default(60),
@@ -68,6 +81,8 @@ export const networkPatchSchema = z
   .strictObject({
     docker: z.boolean().optional(),
     mtu: mtuField.optional(),
+    /** Only of kind `routed`. */
+    masquerade: masqueradeField.optional(),
     cooldownSeconds: z.int().min(0).max(604_800).optional(),
     /** Null: none from now on; nodes give theirs back as they become empty. */
     nodeBlocks: nodeBlocksSchema.nullable().optional(),

@@ -24,7 +24,10 @@ export const wiredNetworkSchema = z
     tenant: nameField,
     name: nameField,
     kind: networkKindSchema,
-    segment: z.int(),
+    /** Absent: the kind is `routed`. */
+    segment: z.int().optional(),
+    /** Absent: packets leave with the containers' own addresses. */
+    masquerade: z.boolean().optional(),
     mtu: mtuField,
     subnets: z.array(wiredSubnetSchema),
     docker: z.boolean(),

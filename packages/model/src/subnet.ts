@@ -52,7 +52,7 @@ export type Subnet = z.output<typeof subnetSchema>;
 export const newSubnetSchema = z
   .strictObject({
     prefix: cidrField,
-    /** Absent: the first address of the prefix. Null: no gateway. */
+    /** Absent: the first address of the prefix. Null: no gateway. A network of kind `routed` has none in its prefixes. */
     gateway: addressField.nullable().optional(),
     ranges: z.array(rangeSchema).max(64).default([]),
     exclusions: z.array(rangeSchema).max(256).default([]),

@@ -19,11 +19,12 @@ function details({ io }: Context, network: Network): string {
     ["name", network.name],
     ["tenant", network.tenant],
     ["kind", network.kind],
-    [network.kind === "vlan" ? "VLAN" : "VNI", String(network.segment)],
+    ...segmentDetails(network),
     ...network.subnets.map(
       ({ prefix, gateway }) => ["subnet", gateway === undefined ? prefix : `${prefix} gateway ${gateway}`] as const,
     ),
     ["MTU", `${network.mtu} bytes`],
+    ...(network.kind === "routed" ? [["masquerade", network.masquerade === true ? "yes" : "no"] as const] : []),
     ["docker network", network.docker ? "on every node" : "no"],
     ["cool-down", `${network.cooldownSeconds} s`],
     ["node blocks", network.nodeBlocks === undefined ? "no" : `of ${network.nodeBlocks.size} addresses`],
@@ -34,8 +35,23 @@ function details({ io }: Context, network: Network): string {
   ]);
 }
 
+function segmentDetails({ kind, segment }: Network): (readonly [string, string])[] {
+  return segment === undefined ? [] : [[kind === "vlan" ? "VLAN" : "VNI", String(segment)]];
+}
+
+/** What is not given, is not sent. */
+function masqueradeOf(options: CommandOptions): { masquerade?: boolean } {
+  const masquerade = flag(options, "masquerade");
+  return masquerade === undefined ? {} : { masquerade };
+}
+
 function segmentOf(options: CommandOptions): { segment?: number } {
   const kind = text(options, "kind");
+  if (kind === "routed") {
+    const given = ["vlan", "vni"].find((name) => text(options, name) !== undefined);
+    if (given === undefined) return {};
+    throw new HoldfastError("invalid_argument", `--${given} does not go with --kind routed, whose packets carry none`);
+  }
   const [wanted, other] = kind === "vlan" ? ["vlan", "vni"] : ["vni", "vlan"];
   if (text(options, other) !== undefined) {
     throw new HoldfastError("invalid_argument", `--${other} does not go with --kind ${kind}; use --${wanted}`);
@@ -65,7 +81,7 @@ const columns = (context: Context): readonly Column<Network>[] => [
   { title: "TENANT", text: (network) => network.tenant },
   { title: "NAME", text: (network) => network.name },
   { title: "KIND", text: (network) => network.kind },
-  { title: "SEGMENT", text: (network) => String(network.segment) },
+  { title: "SEGMENT", text: (network) => String(network.segment ?? "-") },
   { title: "SUBNETS", text: subnetText },
   { title: "MTU", text: (network) => String(network.mtu) },
   { title: "AGE", text: (network) => ageText(network.createdAt, context.io.now()) },
@@ -81,16 +97,21 @@ export const networkCommands: readonly CommandDefinition[] = [
     async: true,
     args: [["<name>", "Name of the network, a DNS label.", "none"]],
     options: [
-      ["!--kind <kind>", "vlan: on the company's VLANs; vxlan: an overlay.", ["vlan", "vxlan"]],
+      [
+        "!--kind <kind>",
+        "vlan: on the company's VLANs; vxlan: an overlay; routed: by the nodes' kernels, address by address.",
+        ["vlan", "vxlan", "routed"],
+      ],
       ["--vlan <id>", "VLAN id, 1 to 4094. Absent: the next free one."],
       ["--vni <id>", "VXLAN network identifier. Absent: the next free one."],
       ["--subnet <subnet...>", SUBNET_HELP],
-      ["--mtu <bytes>", "Absent: 1500 for vlan, 1450 for vxlan."],
+      ["--mtu <bytes>", "Absent: 1500 for vlan and routed, 1450 for vxlan."],
       ["--no-docker", "Do not make a docker network of the same name on the nodes."],
       ["--cooldown <duration>", "How long a released address is given to nobody else. Absent: 60s."],
       ["--node-blocks <size>", NODE_BLOCKS_HELP],
       ...probeOptions,
       networkRetentionOption,
+      ["--masquerade", "Of kind routed: what leaves the tenant's networks has the address of the container's machine."],
       ["-l, --label <key=value...>", "Labels."],
     ],
     examples: [
@@ -98,15 +119,17 @@ export const networkCommands: readonly CommandDefinition[] = [
       "network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16 --conflict-probe",
       "network create pods --kind vxlan --subnet 10.32.0.0/16 --retention sticky:1h",
       "network create blue --kind vxlan --subnet 10.30.0.0/24,range=10.30.0.50-10.30.0.99 --subnet fd00:30::/64",
+      "network create web --kind routed --subnet 10.20.0.0/16 --node-blocks 16",
     ],
     async run(context, [name = ""], options) {
-      const kind = text(options, "kind") as "vlan" | "vxlan";
+      const kind = text(options, "kind") as Network["kind"];
       const mtu = text(options, "mtu");
       const cooldown = text(options, "cooldown");
       const body = {
         name,
         kind,
         ...segmentOf(options),
+        ...masqueradeOf(options),
         subnets: texts(options, "subnet").map(parseSubnet),
         ...(mtu === undefined ? {} : { mtu: Number(mtu) }),
         ...(cooldown === undefined ? {} : { cooldownSeconds: Math.round(parseDuration(cooldown) / 1000) }),
@@ -172,6 +195,8 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--node-blocks <size>", NODE_BLOCKS_HELP],
       ["--no-node-blocks", "Nodes ask for each address, and give their blocks back as they become empty."],
       ...probeOptions,
+      ["--masquerade", "Of kind routed: packets to elsewhere leave with the address of the container's machine."],
+      ["--no-masquerade", "They leave with the container's own."],
       ["--no-conflict-probe", "Do not ask; what is in quarantine stays there."],
       networkRetentionOption,
       ["--no-retention", "Named workloads get no claims from now on; those that there are keep their own retention."],
@@ -189,6 +214,7 @@ export const networkCommands: readonly CommandDefinition[] = [
         ...nodeBlocksOf(options),
         ...conflictProbeOf(options),
         ...networkRetentionOf(options),
+        ...masqueradeOf(options),
         ...labelChange(texts(options, "label")),
       };
       const { client, tenant, call, io, output } = context;

@@ -23,7 +23,7 @@ describe("a network", () => {
 
   test("takes a released segment again only after the whole range", async () => {
     await using harness = await startEngine({ options: { vlanRange: { first: 10, last: 12 } } });
-    const segments: number[] = [];
+    const segments: (number | undefined)[] = [];
     for (let round = 0; round < 5; round++) {
       segments.push((await harness.network("a", { subnets: [] })).segment);
       await harness.engine.nouns.networks.delete(TENANT, Name.parse("a"), OPERATOR);

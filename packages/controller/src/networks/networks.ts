@@ -3,13 +3,15 @@ import type { Network, NetworkPatch, NewNetwork } from "@holdfast/model";
 import { refuseWithBlocks } from "../blocks/block-drafts.ts";
 import { refuseWithQuarantine } from "../claims/quarantine.ts";
 import { type Platform, timestamp } from "../platform.ts";
-import { checkIfMatch, invalidField, notFound, requireNetwork } from "../refusals.ts";
+import { checkIfMatch, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import { publicNetwork, type StoredNetwork } from "../state/records.ts";
 import type { State } from "../state/state.ts";
+import { checkKind, checkMasqueraded, checkProbed } from "./network-check.ts";
 import { checkNetworkQuota } from "./quotas.ts";
+import { refuseRoutedElsewhere } from "./routed-prefixes.ts";
 import { takeSegment } from "./segments.ts";
 import { checkedSubnet, checkOverlap } from "./subnet-check.ts";
 
@@ -23,7 +25,7 @@ export interface Networks {
 }
 
 /** What Ethernet carries, and what is left of it inside VXLAN over IPv4 (RFC 7348: 50 bytes). */
-const DEFAULT_MTU = { vlan: 1500, vxlan: 1450 } as const;
+const DEFAULT_MTU = { vlan: 1500, vxlan: 1450, routed: 1500 } as const;
 
 export function createNetworks(platform: Platform): Networks {
   const { state, changer, clock, logger, rules } = platform;
@@ -36,13 +38,16 @@ export function createNetworks(platform: Platform): Networks {
         if (state.network(tenant, body.name)?.record !== undefined) {
           throw new HoldfastError("already_exists", `network ${body.name} exists already in tenant ${tenant}`);
         }
-        if (body.conflictProbe !== undefined) checkProbed(body);
+        checkKind(body);
         checkNetworkQuota(owner, networksOf(state, tenant));
-        const subnets = body.subnets.map((subnet, index) => checkedSubnet(subnet, `subnets.${index}.`));
+        const subnets = body.subnets.map((subnet, index) => checkedSubnet(subnet, `subnets.${index}.`, body.kind));
         const taken = prefixesOf(state, tenant);
         for (const [index, { prefix }] of subnets.entries()) {
           checkOverlap(prefix, `subnets.${index}.prefix`, taken);
           taken.push({ prefix, network: body.name });
+        }
+        if (body.kind === "routed") {
+          refuseRoutedElsewhere(draft, state, subnets, (index) => `subnets.${index}.prefix`);
         }
         const { id, segment } = takeSegment(draft, { state, rules }, { kind: body.kind, segment: body.segment });
         const network: Network = {
@@ -50,7 +55,8 @@ export function createNetworks(platform: Platform): Networks {
           name: body.name,
           id,
           kind: body.kind,
-          segment,
+          ...(segment === undefined ? {} : { segment }),
+          ...(body.masquerade === undefined ? {} : { masquerade: body.masquerade }),
           subnets,
           mtu: body.mtu ?? DEFAULT_MTU[body.kind],
           docker: body.docker,
@@ -66,7 +72,7 @@ export function createNetworks(platform: Platform): Networks {
         draft.expect(keys.space(tenant), state.spaces.get(tenant) ?? 0);
         draft.expect(keys.network(tenant, body.name), 0);
         draft.put(keys.space(tenant), {});
-        draft.put(keys.segment(body.kind, segment), { tenant, network: body.name });
+        if (segment !== undefined) draft.put(keys.segment(body.kind, segment), { tenant, network: body.name });
         draft.put(keys.network(tenant, body.name), network);
         return network;
       }, caller);
@@ -82,6 +88,7 @@ export function createNetworks(platform: Platform): Networks {
         draft.expect(keys.network(tenant, name), record.revision);
         if (patch.conflictProbe != null) checkProbed(record);
         const { nodeBlocks: former, conflictProbe: formerProbe, retention: formerRetention, ...rest } = record;
+        if (patch.masquerade !== undefined) checkMasqueraded(record);
         const conflictProbe = patch.conflictProbe === undefined ? formerProbe : (patch.conflictProbe ?? undefined);
         const retention = patch.retention === undefined ? formerRetention : (patch.retention ?? undefined);
         const nodeBlocks = patch.nodeBlocks === undefined ? former : (patch.nodeBlocks ?? undefined);
@@ -92,6 +99,7 @@ export function createNetworks(platform: Platform): Networks {
           ...(retention === undefined ? {} : { retention }),
           docker: patch.docker ?? record.docker,
           mtu: patch.mtu ?? record.mtu,
+          ...(patch.masquerade === undefined ? {} : { masquerade: patch.masquerade }),
           cooldownSeconds: patch.cooldownSeconds ?? record.cooldownSeconds,
           labels: patch.labels ?? record.labels,
         };
@@ -118,7 +126,7 @@ export function createNetworks(platform: Platform): Networks {
           draft.expect(keys.space(tenant), state.spaces.get(tenant) ?? 0);
           draft.put(keys.space(tenant), {});
           draft.delete(keys.network(tenant, name));
-          draft.delete(keys.segment(record.kind, record.segment));
+          if (record.segment !== undefined) draft.delete(keys.segment(record.kind, record.segment));
           return undefined;
         },
       });
@@ -134,13 +142,6 @@ export function createNetworks(platform: Platform): Networks {
       }
     },
   };
-}
-
-/** @throws HoldfastError `invalid_argument`: nobody can be asked there. */
-function checkProbed({ kind, name }: Pick<Network, "kind" | "name">): void {
-  if (kind === "vlan") return;
-  const text = `network ${name} is of kind ${kind}, in which there are no machines outside that could have an address; leave it out, or use kind vlan`;
-  throw invalidField("conflictProbe", text);
 }
 
 /** Every prefix of a tenant's networks. */

@@ -7,11 +7,14 @@ import { keys } from "../state/keys.ts";
 import type { Counters } from "../state/records.ts";
 import type { State } from "../state/state.ts";
 
+/** Kinds whose networks are told apart by a number on the wire. */
+export type SegmentedKind = Exclude<NetworkKind, "routed">;
+
 const START: Counters = { nextId: 1, last: { vlan: 0, vxlan: 0 } };
 
 /**
  * A short id for a new network, and its segment: the one that is asked for, or the next free one of the range. The search goes on where
- * the last one ended, so that a released segment is taken again as late as possible: nodes may still have it for a moment.
+ * the last one ended, so that a released segment is taken again as late as possible: nodes may still have it for a moment. None for `routed`.
  *
  * @throws HoldfastError `invalid_argument`: no such segment; `conflict`: taken; `pool_exhausted`.
  */
@@ -19,10 +22,15 @@ export function takeSegment(
   draft: Draft,
   dependencies: { readonly state: State; readonly rules: Rules },
   request: { readonly kind: NetworkKind; readonly segment: number | undefined },
-): { readonly id: string; readonly segment: number } {
+): { readonly id: string; readonly segment?: number } {
   const { state, rules } = dependencies;
   const { kind } = request;
   const counters = state.counters ?? START;
+  if (kind === "routed") {
+    draft.expect(keys.counters, state.counters?.revision ?? 0);
+    draft.put(keys.counters, { nextId: counters.nextId + 1, last: counters.last });
+    return { id: `n${counters.nextId}` };
+  }
   const segment =
     request.segment === undefined
       ? nextFree(state, rules, kind, counters.last[kind])
@@ -34,7 +42,7 @@ export function takeSegment(
   return { id: `n${counters.nextId}`, segment };
 }
 
-function checkedSegment(state: State, kind: NetworkKind, segment: number): number {
+function checkedSegment(state: State, kind: SegmentedKind, segment: number): number {
   try {
     if (kind === "vlan") VlanId.parse(segment);
     else Vni.parse(segment);
@@ -50,7 +58,7 @@ function checkedSegment(state: State, kind: NetworkKind, segment: number): numbe
   );
 }
 
-function nextFree(state: State, rules: Rules, kind: NetworkKind, last: number): number {
+function nextFree(state: State, rules: Rules, kind: SegmentedKind, last: number): number {
   const { first, last: end } = kind === "vlan" ? rules.vlanRange : rules.vxlanRange;
   const size = end - first + 1;
   const start = last < first || last >= end ? first : last + 1;

@@ -1,5 +1,12 @@
 import { Cidr, HoldfastError, IpAddress, type Name } from "@holdfast/core";
-import type { GroupRange, NewSubnet, Range, Subnet } from "@holdfast/model";
+import {
+  type GroupRange,
+  type NetworkKind,
+  type NewSubnet,
+  type Range,
+  ROUTED_GATEWAYS,
+  type Subnet,
+} from "@holdfast/model";
 import { invalidField } from "../refusals.ts";
 
 /** Prefixes in which no container can have an address (RFC 6890, RFC 5771, RFC 4291). */
@@ -20,11 +27,11 @@ const UNUSABLE: readonly (readonly [Cidr, string])[] = [
  * @param at path of the subnet in the request, e.g. `"subnets.0."` or `""`
  * @throws HoldfastError `invalid_argument`, naming the field.
  */
-export function checkedSubnet(given: NewSubnet, at: string): Subnet {
+export function checkedSubnet(given: NewSubnet, at: string, kind: NetworkKind): Subnet {
   const { prefix } = given;
   const unusable = UNUSABLE.find(([reserved]) => Cidr.overlap(reserved, prefix));
   if (unusable) throw invalidField(`${at}prefix`, `${prefix} overlaps ${unusable[0]}, which is for ${unusable[1]}`);
-  const gateway = gatewayOf(given, at);
+  const gateway = kind === "routed" ? noGateway(given, at) : gatewayOf(given, at);
   checkRanges(prefix, given.ranges, `${at}ranges`);
   checkHostsOnly(prefix, given.ranges, `${at}ranges`);
   checkRanges(prefix, given.exclusions, `${at}exclusions`);
@@ -100,6 +107,14 @@ export function checkOverlap(
       { details: { field, network: other.network, prefix: other.prefix } },
     );
   }
+}
+
+/** Containers send to an address that every machine has, so a routed prefix keeps none for that. */
+function noGateway({ gateway }: NewSubnet, at: string): undefined {
+  if (gateway === null || gateway === undefined) return undefined;
+  const { v4, v6 } = ROUTED_GATEWAYS;
+  const text = `a routed network has no gateway in its prefixes, for its containers send to ${v4} and ${v6}; leave it out`;
+  throw invalidField(`${at}gateway`, text);
 }
 
 function gatewayOf({ prefix, gateway }: NewSubnet, at: string): IpAddress | undefined {

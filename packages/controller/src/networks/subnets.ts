@@ -10,6 +10,7 @@ import { keys } from "../state/keys.ts";
 import type { NetworkState } from "../state/network-state.ts";
 import { publicNetwork, type StoredNetwork } from "../state/records.ts";
 import { closing, prefixesOf, withoutSubnet } from "./networks.ts";
+import { refuseRoutedElsewhere } from "./routed-prefixes.ts";
 import { checkedSubnet, checkOverlap } from "./subnet-check.ts";
 import { usageOfSubnets } from "./usage.ts";
 
@@ -57,8 +58,9 @@ export function createSubnets(platform: Platform): Subnets {
             `network ${tenant}/${name} has ${MOST_SUBNETS} subnets, and that is the most`,
           );
         }
-        const subnet = checkedSubnet(body, "");
+        const subnet = checkedSubnet(body, "", record.kind);
         checkOverlap(subnet.prefix, "prefix", prefixesOf(state, tenant));
+        if (record.kind === "routed") refuseRoutedElsewhere(draft, state, [subnet], () => "prefix");
         const changed: StoredNetwork = { ...record, subnets: [...record.subnets, subnet] };
         draft.expect(keys.network(tenant, name), record.revision);
         draft.expect(keys.space(tenant), state.spaces.get(tenant) ?? 0);

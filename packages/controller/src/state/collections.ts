@@ -52,6 +52,13 @@ export function createCollections(tables: Tables, parse: Parse): Collections {
       put: (entry) => void tables.spaces.set(named.one(entry.key), entry.revision),
       delete: (key) => void tables.spaces.delete(named.one(key)),
     },
+    routing: {
+      put: (entry) => {
+        tables.routing = entry.revision;
+        return undefined;
+      },
+      delete: () => undefined,
+    },
     keepers: {
       put: (entry) => void tables.keepers.set(named.one(entry.key), parse<Keeper>(entry)),
       delete: (key) => void tables.keepers.delete(named.one(key)),
@@ -142,6 +149,7 @@ function ofNetworks(
         const state = ensure(after.tenant, after.name);
         const before = state.record;
         state.record = after;
+        tables.routed.follow(before, after);
         return { kind: "network", before, after };
       },
       delete: (key) => {
@@ -150,6 +158,7 @@ function ofNetworks(
         const before = state?.record;
         if (state === undefined || before === undefined) return undefined;
         state.record = undefined;
+        tables.routed.follow(before, undefined);
         forgetWhenEmpty(networks, state);
         return { kind: "network", before, after: undefined };
       },

@@ -11,6 +11,8 @@ export const keys = {
   tenant: (tenant: Name) => `tenants/${tenant}`,
   /** Put by everything that changes which networks or prefixes a tenant has; whoever decides by those expects its revision. */
   space: (tenant: Name) => `spaces/${tenant}`,
+  /** Put by everything that adds a prefix to a routed network, of whatever tenant; whoever decides by those expects its revision. */
+  routing: "routing/prefixes",
   /** {@link Keeper}: which controller counts what a tenant with quotas claims. */
   keeper: (tenant: Name) => `keepers/${tenant}`,
   /** {@link StoredNetwork} */
@@ -82,6 +84,7 @@ export function ledgerPageFrom(time: number): string {
 export const CACHED = [
   "tenants",
   "spaces",
+  "routing",
   "keepers",
   "counters",
   "segments",

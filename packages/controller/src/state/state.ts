@@ -27,6 +27,7 @@ export class State {
   readonly endpointsOfNode = this.#tables.endpointsOfNode;
   readonly blocksOfNode = this.#tables.blocksOfNode;
   readonly networks = this.#tables.networks;
+  readonly routed = this.#tables.routed;
   readonly segments = this.#tables.segments;
   readonly superseded = this.#tables.superseded;
   /** The commit up to which everything is here. */
@@ -36,6 +37,10 @@ export class State {
   readonly #waiters = new RevisionWaiters();
   readonly #written = new Map<string, { readonly text: string; readonly object: object }>();
   readonly #collections = createCollections(this.#tables, (entry) => this.#parse(entry));
+
+  get routing(): number {
+    return this.#tables.routing;
+  }
 
   get counters(): Versioned<Counters> | undefined {
     return this.#tables.counters;

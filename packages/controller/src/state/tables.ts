@@ -5,6 +5,7 @@ import { createEndpointTable, type EndpointTable } from "./endpoint-table.ts";
 import type { NetworkStates, Packing } from "./network-state.ts";
 import { createRecordFields } from "./record-fields.ts";
 import type { Counters, Heard, Keeper, StoredNode, Superseded } from "./records.ts";
+import { RoutedTable } from "./routed-table.ts";
 
 /** With the revision of its entry. */
 export type Versioned<T> = T & { readonly revision: number };
@@ -25,6 +26,10 @@ export interface Tables {
   readonly blocksOfNode: Map<Name, Set<NodeBlock>>;
   /** By tenant, then by name. */
   readonly networks: NetworkStates;
+  /** Prefixes of routed networks. */
+  readonly routed: RoutedTable;
+  /** Revision of {@link keys.routing}. */
+  routing: number;
   /** By `kind/segment`. */
   readonly segments: Map<string, Versioned<{ readonly tenant: Name; readonly network: Name }>>;
   /** By `node/endpoint`. */
@@ -45,6 +50,8 @@ export function createTables(): Tables {
     endpointsOfNode: new Map(),
     blocksOfNode: new Map(),
     networks: new Map(),
+    routed: new RoutedTable(),
+    routing: 0,
     segments: new Map(),
     superseded: new Map(),
     counters: undefined,

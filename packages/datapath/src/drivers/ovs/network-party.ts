@@ -13,6 +13,7 @@ export function networkNumber(id: string): number {
 /** What flows need to know of the network on this node. */
 export function networkParty({ id, kind, segment }: WiredNetwork, settings: OvsSettings): NetworkParty {
   const number = networkNumber(id);
+  if (segment === undefined) return { number, reach: { kind: "local" } };
   if (kind === "vlan" && settings.uplink !== undefined) return { number, reach: { kind, vlan: segment } };
   if (kind === "vxlan" && settings.tunnel !== undefined) return { number, reach: { kind, vni: segment } };
   return { number, reach: { kind: "local" } };
