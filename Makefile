@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam
+.PHONY: conformance-cni test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,13 @@ test-system: setup ## Tests on the kernel and Open vSwitch, as root
 
 test-e2e: setup ## Tests on whole lab hosts with dockerd, as root
 	@vitest run --project e2e
+
+conformance-cni: setup ## A CNI plugin against the specification: PLUGIN=FILE CONF=FILE FLAGS=--help; without: ours and Debian's
+ifdef PLUGIN
+	@node test/conformance/cni/main.ts --plugin $(PLUGIN) --conf $(CONF) $(FLAGS)
+else
+	@$(if $(FLAGS),node test/conformance/cni/main.ts $(FLAGS),setup/debian.sh containernetworking-plugins && HOLDFAST_CONFORMANCE=all vitest run --project e2e test/e2e/cni-conformance.test.ts)
+endif
 
 test-uml: setup ## Opt-in, minutes: the data path on a kernel with the openvswitch module
 	@setup/debian.sh user-mode-linux

@@ -241,6 +241,7 @@ function interfaceOf(endpoint: LocalEndpoint, port: AttachedPort, network: Wired
   return {
     endpoint: endpoint.id,
     interfaceName: port.containerInterface,
+    hostInterface: port.hostInterface,
     mac: endpoint.mac,
     mtu: port.mtu,
     gateways: gatewaysFor(endpoint, network),

@@ -6,7 +6,7 @@ import {
   type ReservedAddresses,
   type WiredNetwork,
 } from "@holdfast/model";
-import { attachmentKey, networkOf } from "./attachment-key.ts";
+import { attachmentKey, interfaceNameOf, networkOf } from "./attachment-key.ts";
 import type { PluginDependencies } from "./dependencies.ts";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 import type { AttachmentCall, SandboxCall, Workload } from "./protocol/invocation.ts";
@@ -47,16 +47,32 @@ export async function addWorkload(
 
 /** Takes a container's interface away and gives its addresses back. What is not there is no news. */
 export async function delWorkload(
-  { workloads }: PluginDependencies,
+  dependencies: PluginDependencies,
   call: Pick<AttachmentCall, "config" | "workload">,
   signal: AbortSignal,
 ): Promise<void> {
+  const { workloads } = dependencies;
   const runtimeEndpoint = attachmentKey(call);
   const attached = workloads.inspect(runtimeEndpoint);
+  if (attached !== undefined) await freeName(dependencies, attached);
   await workloads.detach({ runtimeEndpoint }, signal);
   if (attached === undefined) return;
   const { tenant, network, addresses } = attached;
   for (const address of addresses) await workloads.unreserve({ tenant, network, address }, signal);
+}
+
+/** The interface goes behind its caller's back: until then nobody is to find its name taken. */
+export async function freeName(
+  { kernel, logger }: PluginDependencies,
+  { sandbox, mac, runtimeEndpoint }: AttachmentInfo,
+): Promise<void> {
+  const ifName = interfaceNameOf(runtimeEndpoint);
+  if (sandbox === undefined || ifName === undefined) return;
+  try {
+    await Sandbox.release(kernel, sandbox, { ifName, mac });
+  } catch (error) {
+    logger.warn("an interface keeps its name until it is gone", { sandbox, ifName, error: errorText(error) });
+  }
 }
 
 /** What the interface of an attachment is to be in its sandbox. */
@@ -147,7 +163,8 @@ function result(
     return { address: `${address}/${length}`, interface: 0, ...(gateway === undefined ? {} : { gateway }) };
   });
   const routes = wanted.gateways.map((gw) => ({ dst: IpAddress.family(gw) === "v4" ? "0.0.0.0/0" : "::/0", gw }));
-  return `${resultOutput({ interfaces: [own], ips, routes }, config.cniVersion)}\n`;
+  const interfaces = [own, { name: port.hostInterface }];
+  return `${resultOutput({ interfaces, ips, routes }, config.cniVersion)}\n`;
 }
 
 /** With a limit of its own: the caller's time may be what has run out. */

@@ -17,6 +17,11 @@ export function attachmentKey({
   return `${config.name}/${workload.containerId}/${workload.ifName}`;
 }
 
+/** The name of the interface in the sandbox; undefined for a key that is none. */
+export function interfaceNameOf(key = ""): string | undefined {
+  return key.split("/")[2];
+}
+
 /** The Holdfast network of a configuration. @throws CniError when it names none and its own name cannot be one. */
 export function networkOf({ tenant, network, name }: NetworkConfig): { readonly tenant: Name; readonly network: Name } {
   if (network !== undefined) return { tenant, network };

@@ -25,9 +25,9 @@ describe("the CNI plugin", () => {
     // The fake agent has no kernel.
     workloads.attach = async (request: AttachRequest, given) => {
       const port = await attach.call(workloads, request, given);
-      const { interfaceName: peer, mac, mtu } = port;
-      const isHere = (await kernel.getLink(`near${peer}`)) !== undefined;
-      if (!isHere) await kernel.createVeth({ name: `near${peer}`, peer, peerMac: mac, mtu, up: true });
+      const { interfaceName: peer, hostInterface: name, mac, mtu } = port;
+      const isHere = (await kernel.getLink(name)) !== undefined;
+      if (!isHere) await kernel.createVeth({ name, peer, peerMac: mac, mtu, up: true });
       return port;
     };
     whole = createCniPlugin({ workloads, kernel, logger: new RecordingLogger() });
@@ -54,7 +54,7 @@ describe("the CNI plugin", () => {
       const { mac } = result.interfaces[0];
       expect(result).toMatchObject({
         cniVersion: "1.1.0",
-        interfaces: [{ name: "eth0", mtu: 1500, sandbox: NETNS }],
+        interfaces: [{ name: "eth0", mtu: 1500, sandbox: NETNS }, { name: expect.stringMatching(/^nearhf/) }],
         ips: [{ gateway: expect.any(String), interface: 0 }],
         routes: [{ dst: "0.0.0.0/0" }],
       });
@@ -154,6 +154,35 @@ describe("the CNI plugin", () => {
       expect(await call("DEL")).toBe("");
       expect(await call("DEL", { env: { CNI_CONTAINERID: "never", CNI_NETNS: "" } })).toBe("");
       expect(phases()).toEqual(["released"]);
+    });
+
+    test.each([
+      { by: "DEL", config: {} },
+      { by: "GC", config: { "cni.dev/valid-attachments": [] } },
+    ])(
+      "by $by frees the interface's name at once: the link itself goes behind its caller's back",
+      async ({ by, config }) => {
+        await add();
+        await call(by, { config });
+        const sandbox = await inside();
+        expect(await sandbox.getLink("eth0")).toBeUndefined();
+        expect((await add()).interfaces[0]).toMatchObject({ name: "eth0" });
+      },
+    );
+
+    test("goes on when the name cannot be freed", async () => {
+      await add();
+      kernel.failNext("setLink", "EBUSY");
+      await call("DEL");
+      expect(phases()).toEqual(["released"]);
+    });
+
+    test("leaves an interface of that name that is another's by now", async () => {
+      await add();
+      const sandbox = await inside();
+      await sandbox.setLink("eth0", { mac: MacAddress.parse("02:00:00:00:00:99") });
+      await call("DEL");
+      expect(await sandbox.getLink("eth0")).toBeDefined();
     });
 
     test("for a container of before does not touch its successor with the same name", async () => {

@@ -1,6 +1,6 @@
 import type { Clock } from "@holdfast/core";
 import type { AttachmentInfo } from "@holdfast/model";
-import { addWorkload, delWorkload, interfaceOf } from "./attaching.ts";
+import { addWorkload, delWorkload, freeName, interfaceOf } from "./attaching.ts";
 import { attachmentKey, networkOf } from "./attachment-key.ts";
 import type { PluginDependencies } from "./dependencies.ts";
 import { collectOrphans } from "./orphans.ts";
@@ -47,7 +47,7 @@ async function handle(
       await turns.take(attachmentKey(invocation), () => check(dependencies, invocation));
       return "";
     case "GC":
-      await collect(dependencies, invocation, signal);
+      await collect(dependencies, turns, invocation, signal);
       return "";
     case "STATUS":
       await status(dependencies, invocation);
@@ -83,10 +83,12 @@ async function check({ workloads, kernel }: PluginDependencies, call: SandboxCal
  * A runtime that gives no list has not said that it has none.
  */
 async function collect(
-  { workloads, logger }: PluginDependencies,
+  dependencies: PluginDependencies,
+  turns: Turns,
   call: NetworkCall,
   signal: AbortSignal,
 ): Promise<void> {
+  const { workloads, logger } = dependencies;
   const { config } = call;
   const valid = config["cni.dev/valid-attachments"];
   if (valid === undefined) {
@@ -103,11 +105,25 @@ async function collect(
   const prefix = attachmentKey({ config, workload: { containerId: "", ifName: "" } }).replace(/\/+$/, "/");
   const isLeft = ({ runtimeEndpoint: key = "" }: AttachmentInfo): boolean => key.startsWith(prefix) && !kept.has(key);
   const left = workloads.attachments("cni").filter(isLeft);
-  await workloads.reclaim(
-    left.map(({ endpoint }) => endpoint),
-    `the runtime does not have it any more (GC of ${config.name})`,
-    signal,
+  const removals = left.map((each) =>
+    turns.take(each.runtimeEndpoint ?? "", () => reclaim(dependencies, each, config.name, signal)),
   );
+  // One that cannot be removed keeps none of the others.
+  const failed = (await Promise.allSettled(removals)).find(({ status }) => status === "rejected");
+  if (failed?.status === "rejected") throw failed.reason;
+}
+
+async function reclaim(
+  dependencies: PluginDependencies,
+  { endpoint, runtimeEndpoint = "" }: AttachmentInfo,
+  network: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { workloads } = dependencies;
+  const now = workloads.inspect(runtimeEndpoint);
+  if (now?.endpoint !== endpoint) return;
+  await freeName(dependencies, now);
+  await workloads.reclaim([endpoint], `the runtime does not have it any more (GC of ${network})`, signal);
 }
 
 /** Whether an ADD can succeed now, as far as this machine knows. */

@@ -36,6 +36,36 @@ export class Sandbox implements AsyncDisposable {
     }
   }
 
+  /**
+   * Takes the name from an interface that is about to go: the kernel takes its time over that, and the name is free from now on. Nothing happens when
+   * the sandbox or an interface with this name and MAC is not there.
+   *
+   * @throws HoldfastError when the kernel refuses.
+   */
+  static async release(
+    machine: Kernel,
+    path: string,
+    { ifName, mac }: Pick<SandboxInterface, "ifName" | "mac">,
+  ): Promise<void> {
+    let inside: Kernel;
+    try {
+      inside = await machine.enter(path);
+    } catch (error) {
+      // A file that is no namespace any more is what is left of one.
+      if (isHoldfastError(error, "not_found") || isHoldfastError(error, "invalid_argument")) return;
+      throw error;
+    }
+    try {
+      const link = await inside.getLink(ifName);
+      if (link?.mac !== mac) return;
+      // With it go its routes, which a successor wants; and kernels before 6.2 do not rename what is up.
+      await inside.setLink(ifName, { up: false });
+      await inside.setLink(ifName, { name: `hfx${link.index}` });
+    } finally {
+      await inside.close();
+    }
+  }
+
   /** @throws CniError when the name is taken by an interface that has not this MAC. */
   async refuseTaken(ifName: string, own: MacAddress | undefined): Promise<void> {
     const present = await this.#kernel.getLink(ifName);

@@ -112,6 +112,8 @@ export interface AttachedInterface {
   readonly endpoint: string;
   /** Name of the interface in the host's namespace that the runtime moves into its sandbox. */
   readonly interfaceName: string;
+  /** Name of its other end, which stays the host's. */
+  readonly hostInterface: string;
   readonly mac: MacAddress;
   readonly mtu: number;
   readonly gateways: readonly IpAddress[];

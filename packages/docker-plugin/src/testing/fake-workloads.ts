@@ -278,6 +278,7 @@ export class FakeWorkloads implements WorkloadApi {
     return {
       endpoint: endpoint.id,
       interfaceName: `hf${endpoint.id}`,
+      hostInterface: `nearhf${endpoint.id}`,
       mac: endpoint.claim.mac,
       mtu: network.mtu,
       gateways,
