@@ -23,6 +23,8 @@ export const HOLDFAST = join(import.meta.dirname, "../../bin/holdfast");
 export interface StageOptions extends Pick<PlatformOptions, "controllerFlags" | "agentFlags" | "uplink"> {
   /** Ends the name of the lab, e.g. `"restart"`. */
   readonly title: string;
+  /** Whether the hosts' containerd serves CRI. */
+  readonly cri?: boolean;
   /** E.g. `{ 100: ["10.20.0.1/16"] }`: the router's addresses by VLAN. */
   readonly vlans?: Readonly<Record<number, readonly string[]>>;
 }
@@ -44,13 +46,16 @@ export class Stage implements AsyncDisposable {
     this.platform = platform;
   }
 
-  static async create({ title, vlans = {}, ...options }: StageOptions, signal: AbortSignal): Promise<Stage> {
+  static async create(
+    { title, vlans = {}, cri = false, ...options }: StageOptions,
+    signal: AbortSignal,
+  ): Promise<Stage> {
     const routerVlans: RouterVlan[] = Object.entries(vlans).map(([vlan, gateways]) => ({
       vlan: VlanId.parse(Number(vlan)),
       gateways,
     }));
     const name = `e2e-${title}-${process.pid}`;
-    const lab = await createLab({ logger: silentLogger }, { name, vlans: routerVlans, signal });
+    const lab = await createLab({ logger: silentLogger }, { name, vlans: routerVlans, cri, signal });
     try {
       // What is started here lives as long as the lab, not as long as the hook that started it.
       const platform = await startPlatform(lab, {

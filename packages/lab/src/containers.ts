@@ -1,6 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
-import { IMAGE } from "./dockerd.ts";
 import type { LabHost } from "./host.ts";
+import { IMAGE } from "./image.ts";
 
 /** Docker on lab hosts, as tests, demo and benchmarks use it. */
 export interface ContainerOptions {

@@ -3,6 +3,9 @@ import { HoldfastError } from "@holdfast/core";
 import { tryRun } from "./run.ts";
 import { TarWriter } from "./tar.ts";
 
+/** The image that every host has: busybox, with `ping`, `nc`, `httpd`, `arping`, `ip` and the like. */
+export const IMAGE = "holdfast/busybox";
+
 /** The statically linked busybox of Debian's package `busybox-static`. */
 const BUSYBOX = "/bin/busybox";
 

@@ -10,6 +10,7 @@ export {
   createCniRuntime,
 } from "./cni/runtime.ts";
 export { createLabCommand, type LabCommandIo, runLabCommand } from "./command.ts";
+export { CONTAINERD_IMAGE, CONTAINERD_SOCKET } from "./containerd.ts";
 export {
   addressOf,
   answersFrom,
@@ -20,9 +21,9 @@ export {
 } from "./containers.ts";
 export { type DemoOptions, type DemoResult, runDemo } from "./demo/demo.ts";
 export { destroyLab, sweepLabs } from "./destroy.ts";
-export { IMAGE } from "./dockerd.ts";
 export type { GuestPlace } from "./guest.ts";
 export { LabHost } from "./host.ts";
+export { IMAGE } from "./image.ts";
 export {
   type Cable,
   createLab,

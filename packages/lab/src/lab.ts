@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { HoldfastError, type IpAddress, type Logger, type Name, type VlanId } from "@holdfast/core";
 import { CONTROL_ADDRESS, DEFAULT_ADDRESSES, type LabAddresses, nthAddress } from "./addresses.ts";
+import { CONTAINERD_IMAGE, importOciImage } from "./containerd.ts";
 import { destroyRecorded, sweepLabs } from "./destroy.ts";
 import { importImage, startDockerd } from "./dockerd.ts";
 import {
@@ -15,6 +16,7 @@ import {
 } from "./fabric.ts";
 import { LabHost } from "./host.ts";
 import { createImageArchive } from "./image.ts";
+import { createOciArchive } from "./oci-image.ts";
 import { OVS_PROCESSES, startOvs } from "./ovs.ts";
 import { waitGone } from "./process.ts";
 import { createRecord, type LabRecord, labFolder, parseLabName, readRecord, writeRecord } from "./record.ts";
@@ -36,6 +38,8 @@ export interface LabOptions {
   readonly vlans?: readonly RouterVlan[];
   /** Whether hosts have a dockerd. Default true. */
   readonly docker?: boolean;
+  /** Whether the hosts' containerd serves CRI, and has the image for pods and for `ctr`. Default false. */
+  readonly cri?: boolean;
   /** Given to every dockerd in addition, e.g. `["--log-level=debug"]`. */
   readonly dockerArguments?: readonly string[];
   readonly addresses?: LabAddresses;
@@ -164,14 +168,14 @@ function portsOf(host: LabHost, cables: readonly Cable[]): readonly string[] {
  * @throws HoldfastError `already_exists`: the name is in use; `unavailable`: something that a lab needs is not there.
  */
 export async function createLab(dependencies: LabDependencies, options: LabOptions): Promise<Lab> {
-  const { signal, hosts = 2, addresses = DEFAULT_ADDRESSES, dockerArguments = [] } = options;
+  const { signal, hosts = 2, addresses = DEFAULT_ADDRESSES, cri = false, dockerArguments = [] } = options;
   const name = parseLabName(options.name);
   if (!Number.isInteger(hosts) || hosts < 1 || hosts > 32) {
     throw new HoldfastError("invalid_argument", `a lab has 1 to 32 hosts, not ${hosts}`);
   }
   await sweepLabs(dependencies, signal);
   const started = performance.now();
-  const record = await createRecord({ name, hosts, addresses, dockerArguments });
+  const record = await createRecord({ name, hosts, addresses, cri, dockerArguments });
   await using undo = new AsyncDisposableStack();
   undo.defer(async () => await destroyRecorded(dependencies, record, AbortSignal.timeout(60_000)));
   const spaces = await createSpaces(record, signal);
@@ -223,6 +227,7 @@ async function equip(lab: Lab, docker: boolean, signal: AbortSignal): Promise<vo
       if (image === undefined) return;
       await startDockerd(host, lab.record, signal);
       await importImage(host, await image, signal);
+      if (lab.record.cri) await importOciImage(host, createOciArchive(CONTAINERD_IMAGE, await image), signal);
     }),
   ]);
 }

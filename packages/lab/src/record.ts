@@ -22,6 +22,8 @@ export interface LabRecord {
   readonly detached: boolean;
   readonly hosts: number;
   readonly addresses: LabAddresses;
+  /** Whether containerd serves CRI. */
+  readonly cri: boolean;
   /** Given to every dockerd in addition, also when it is restarted. */
   readonly dockerArguments: readonly string[];
   /** RFC 3339. */
@@ -39,7 +41,7 @@ export function labFolder(name: string): string {
  * @throws HoldfastError `already_exists`.
  */
 export async function createRecord(
-  shape: Pick<LabRecord, "name" | "hosts" | "addresses" | "dockerArguments">,
+  shape: Pick<LabRecord, "name" | "hosts" | "addresses" | "cri" | "dockerArguments">,
 ): Promise<LabRecord> {
   const { name } = shape;
   const owner = processRef(process.pid);

@@ -4,7 +4,7 @@ export interface SpaceScriptOptions {
   readonly name: string;
   /** The folder that becomes `/run`. */
   readonly runFolder: string;
-  /** The folder that holds what is written to `/etc` and `/var/lib`. */
+  /** The folder that holds what is written to `/etc`, `/opt` and `/var/lib`. */
   readonly diskFolder: string;
 }
 
@@ -28,13 +28,13 @@ done
 mount --bind ${runFolder} /run
 mkdir -p /run/log /run/lock /run/home /run/docker/plugins /run/openvswitch
 
-# /etc and /var/lib look like the machine's and keep what is written to themselves, on a real disk. Where that disk cannot carry
+# /etc, /opt and /var/lib look like the machine's and keep what is written to themselves, on a real disk. Where that disk cannot carry
 # an overlay, because it is one itself as in a container, memory has to do.
 overlay() {
   mkdir -p $2/upper $2/work
   mount -t overlay overlay -o lowerdir=$1,upperdir=$2/upper,workdir=$2/work $1 2>$2/error
 }
-for folder in /etc /var/lib; do
+for folder in /etc /opt /var/lib; do
   disk=${diskFolder}/$(basename $folder)
   mkdir -p $disk
   overlay $folder $disk && continue
@@ -42,7 +42,7 @@ for folder in /etc /var/lib; do
   overlay $folder $disk || { cat $disk/error; exit 1; }
 done
 # A configuration of the machine's own daemons is not the lab's.
-rm -rf /etc/openvswitch/conf.db /etc/openvswitch/.conf.db.~lock~ /etc/docker/daemon.json /etc/holdfast /var/lib/holdfast
+rm -rf /etc/cni /opt/cni /etc/openvswitch/conf.db /etc/openvswitch/.conf.db.~lock~ /etc/docker/daemon.json /etc/holdfast /var/lib/holdfast
 # overlay2 cannot lie on an overlay.
 for folder in /var/lib/docker /var/lib/containerd; do
   rm -rf $folder

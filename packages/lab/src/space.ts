@@ -44,7 +44,7 @@ export interface SpaceRecord {
 }
 
 /**
- * A simulated machine: own network, mount and UTS namespaces, with its own `/run`, `/etc` and `/var/lib`; everything else is
+ * A simulated machine: own network, mount and UTS namespaces, with its own `/run`, `/etc`, `/opt` and `/var/lib`; everything else is
  * the file system of the machine below.
  */
 export class LabSpace {

@@ -114,6 +114,14 @@ describe("a call of the plugin", () => {
     expect(() => readInvocation(ADD, stdin)).toThrow(expect.objectContaining({ code: CniErrorCode.undecodable }));
   });
 
+  test("takes null for what is not there, as runtimes written in Go say it", () => {
+    const nothing = { ips: null, portMappings: null, "io.kubernetes.cri.pod-annotations": null };
+    const change = { runtimeConfig: nothing, prevResult: null, args: null, "cni.dev/valid-attachments": null };
+    const invocation = readInvocation({ CNI_COMMAND: "GC" }, config(change));
+    expect(invocation).toMatchObject({ command: "GC", config: { runtimeConfig: {}, args: {} } });
+    expect(invocation).not.toHaveProperty(["config", "cni.dev/valid-attachments"]);
+  });
+
   test("tells no list of attachments from an empty one", () => {
     const read = (change: object) => readInvocation({ CNI_COMMAND: "GC" }, config(change));
     expect(read({})).not.toHaveProperty(["config", "cni.dev/valid-attachments"]);

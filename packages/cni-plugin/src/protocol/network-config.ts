@@ -93,12 +93,17 @@ export function versionOf(stdin: string): string | undefined {
 function decode(stdin: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(stdin);
+    value = JSON.parse(stdin, withoutNull);
   } catch (cause) {
     throw new CniError(CniErrorCode.undecodable, `standard input is not JSON: ${quoted(stdin)}`, { cause });
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new CniError(CniErrorCode.undecodable, `standard input is not a JSON object: ${quoted(stdin)}`);
+}
+
+/** Runtimes are written in Go, where what is not there may be `null`: a pod without annotations has `null` of them. */
+function withoutNull(_: string, value: unknown): unknown {
+  return value === null ? undefined : value;
 }
 
 function quoted(text: string): string {

@@ -1,0 +1,74 @@
+import { CONTAINERD_SOCKET, type LabHost } from "@holdfast/lab";
+import { all, call, type Field, inside, type Read, textOf } from "./grpc.ts";
+
+/** What kubelet says of a pod. */
+export interface Pod {
+  readonly name: string;
+  /** Absent: `default`. */
+  readonly namespace?: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly ports?: readonly { readonly hostPort: number; readonly containerPort: number }[];
+}
+
+/**
+ * What kubelet asks of a container runtime (CRI, `runtime.v1`), of the containerd of a lab host. Numbers are those of fields in `api.proto`
+ * (github.com/kubernetes/cri-api).
+ */
+export function createCri(host: LabHost, cgroupParent: string) {
+  const ask = async (method: string, request: readonly Field[]): Promise<Read> =>
+    await call(host.path(CONTAINERD_SOCKET), `/runtime.v1.RuntimeService/${method}`, request);
+  return {
+    /** Starts the sandbox of a pod; gives its id. */
+    async runPodSandbox(pod: Pod): Promise<string> {
+      return textOf(await ask("RunPodSandbox", [[1, podConfig(pod, cgroupParent)]]), 1);
+    },
+    /** Takes its network away; the rest of it stays. */
+    async stopPodSandbox(id: string): Promise<void> {
+      await ask("StopPodSandbox", [[1, id]]);
+    },
+    async removePodSandbox(id: string): Promise<void> {
+      await ask("RemovePodSandbox", [[1, id]]);
+    },
+    /** The pod's first address; empty: it has none. */
+    async podAddress(id: string): Promise<string> {
+      return textOf(inside(inside(await ask("PodSandboxStatus", [[1, id]]), 1), 5), 1);
+    },
+    /** Whether the runtime says that its network is ready, which makes a node Ready. */
+    async isNetworkReady(): Promise<boolean> {
+      const conditions = all(inside(await ask("Status", []), 1), 1);
+      return conditions.some((each) => textOf(each, 1) === "NetworkReady" && each.get(2)?.[0] === 1);
+    },
+  };
+}
+
+/** `PodSandboxConfig`. */
+function podConfig({ name, namespace = "default", annotations = {}, ports = [] }: Pod, cgroupParent: string): Field[] {
+  const metadata: Field[] = [
+    [1, name],
+    [2, `uid-of-${name}`],
+    [3, namespace],
+  ];
+  return [
+    [1, metadata],
+    [2, name],
+    ...ports.map(({ hostPort, containerPort }): Field => {
+      return [
+        5,
+        [
+          [2, containerPort],
+          [3, hostPort],
+        ],
+      ];
+    }),
+    ...Object.entries(annotations).map(([key, value]): Field => {
+      return [
+        7,
+        [
+          [1, key],
+          [2, value],
+        ],
+      ];
+    }),
+    [8, [[1, cgroupParent]]],
+  ];
+}
