@@ -55,7 +55,8 @@ test-simulation: node_modules/.package-lock.json ## Controllers, agents and runt
 test-system: setup ## Tests on the kernel and Open vSwitch, as root
 	@vitest run --project system
 
-test-e2e: setup ## Tests on whole lab hosts with dockerd, as root
+test-e2e: setup ## Tests on whole lab hosts with Docker, containerd and podman, as root
+	@setup/debian.sh podman containernetworking-plugins
 	@vitest run --project e2e
 
 conformance-cni: setup ## A CNI plugin against the specification: PLUGIN=FILE CONF=FILE FLAGS=--help; without: ours and Debian's

@@ -15,6 +15,9 @@ export async function machineSnapshot(): Promise<readonly string[]> {
     ...(await entries("/var/lib", 1)),
     ...(await entries("/var/tmp", 2)),
     ...(await entries("/etc/openvswitch", 1)),
+    ...(await entries("/etc/cni", 2)),
+    ...(await entries("/opt", 3)),
+    ...(await entries("/dev/shm", 1)),
   ];
   for (const { mountPoint } of await cgroupHierarchies()) lines.push(...(await entries(mountPoint, 1)));
   return [...new Set(lines)].filter((line) => !isOfAnotherProcess(line)).sort();
