@@ -92,9 +92,12 @@ async function startDaemons({ rundir, namespace, removeBelongings }: Place): Pro
     (await run("nsenter", [...enter, command, ...args], { env, maxBuffer: 2 ** 28 })).stdout;
 
   const startDatabase = async (): Promise<Daemon> => {
-    rmSync(socket, { force: true }); // One that a killed server left would look like a server that is up.
+    // The control socket is made once the database's takes connections, which that does not yet when it is there. One that a killed server left
+    // would look like a server that is up.
+    const control = join(rundir, "ovsdb-server.ctl");
+    rmSync(control, { force: true });
     const daemon = start("ovsdb-server", [join(rundir, "conf.db"), `--remote=punix:${socket}`]);
-    await daemon.until(() => (existsSync(socket) ? exec("ovsdb-client", "list-dbs", `unix:${socket}`) : undefined));
+    await daemon.until(() => (existsSync(control) ? exec("ovsdb-client", "list-dbs", `unix:${socket}`) : undefined));
     return daemon;
   };
   const startSwitch = async (): Promise<Daemon> => {
