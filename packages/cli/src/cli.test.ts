@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parseRetention } from "./nouns/retention.ts";
+import { retentionOf } from "./nouns/retention.ts";
 import { parseSubnet } from "./nouns/subnet-text.ts";
 import { runCli } from "./program.ts";
 import { terminal } from "./testing/terminal.ts";
@@ -279,8 +279,10 @@ describe("holdfast claim", () => {
   });
 
   test("retentions are read as people write them", () => {
-    expect(parseRetention("sticky:1h30m")).toEqual({ kind: "sticky", ttlSeconds: 5400 });
-    expect(() => parseRetention("forever")).toThrow("--retention forever is none of reserved, sticky:TIME, ephemeral");
+    expect(retentionOf("sticky:1h30m")).toEqual({ kind: "sticky", ttlSeconds: 5400 });
+    expect(() => retentionOf("forever")).toThrow(
+      "--retention forever is none of reserved, sticky:TIME (1s to 365d), ephemeral",
+    );
   });
 });
 

@@ -1,4 +1,4 @@
-import { Cidr, errorText, IpAddress, MacAddress } from "@holdfast/core";
+import { Cidr, errorText, IpAddress, type MacAddress } from "@holdfast/core";
 import {
   type AttachedInterface,
   type AttachmentInfo,
@@ -6,41 +6,53 @@ import {
   type ReservedAddresses,
   type WiredNetwork,
 } from "@holdfast/model";
-import { attachmentKey, interfaceNameOf, networkOf } from "./attachment-key.ts";
+import { attachmentKey, interfaceNameOf } from "./attachment-key.ts";
 import type { PluginDependencies } from "./dependencies.ts";
+import { dnsOf, resultBefore, resultsTogether } from "./protocol/chain.ts";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 import type { AttachmentCall, SandboxCall, Workload } from "./protocol/invocation.ts";
-import { resultOutput } from "./protocol/result.ts";
-import { Sandbox, type SandboxInterface } from "./sandbox.ts";
-import { wantedAddresses, wantedPorts } from "./wishes.ts";
+import { type CniResult, resultOutput } from "./protocol/result.ts";
+import { defaultPrefix, Sandbox, type SandboxInterface } from "./sandbox.ts";
+import type { Turns } from "./turns.ts";
+import { reserveWished } from "./wishes/reserving.ts";
+import { readWishes, type Wishes } from "./wishes/wishes.ts";
 
 /** Milliseconds that a failed ADD waits for its own removal. */
 const UNDO_LIMIT = 5000;
 
 /** Wires a container. Again for the same container: what is missing is made good. Gives the result for standard output. */
 export async function addWorkload(
-  dependencies: PluginDependencies,
+  dependencies: PluginDependencies & { readonly turns: Turns },
   call: SandboxCall,
   signal: AbortSignal,
 ): Promise<string> {
-  const { workloads, kernel } = dependencies;
+  const { workloads, kernel, turns } = dependencies;
   const { workload, netns, config } = call;
+  const [wishes, earlier] = [readWishes(call), resultBefore(config)];
   await using sandbox = await Sandbox.open(kernel, netns);
   const before = await attachedBefore(dependencies, call, signal);
   await sandbox.refuseTaken(workload.ifName, before?.mac);
   let reserved: ReservedAddresses | undefined;
   try {
     reserved =
-      before === undefined ? await reserve(dependencies, call, signal) : await asReserved(dependencies, before);
-    const port = await attach(dependencies, call, reserved, signal);
-    const wanted = interfaceOf(workload, reserved, reserved.network);
+      before === undefined
+        ? await reserveWished(workloads, call, wishes, signal)
+        : await asReserved(dependencies, before);
+    const port = await attach(dependencies, call, { ...wishes, ...reserved }, signal);
+    const placed = interfaceOf(workload, reserved, reserved.network);
     // First: whatever comes between, it is known where to look for it.
     await workloads.joined({ runtimeEndpoint: attachmentKey(call), sandbox: netns }, signal);
-    await sandbox.take(kernel, port.interfaceName, wanted);
-    return result(call, port, wanted, netns);
+    // Interfaces of one container may come at the same time, and one of them has the default route.
+    const wanted = await turns.take(`sandbox ${netns}`, async () => {
+      const defaultVia = await sandbox.defaultGateways(placed, config.defaultRoute);
+      await sandbox.take(kernel, port.interfaceName, { ...placed, defaultVia });
+      return { ...placed, defaultVia };
+    });
+    const own = resultOf(call, port, wanted, (await kernel.getLink(port.hostInterface))?.mac);
+    return `${resultOutput(resultsTogether(earlier, own), config.cniVersion)}\n`;
   } catch (error) {
     // What was there before this call stays: the runtime has a container with it.
-    if (before === undefined) await undo(dependencies, call, reserved?.addresses ?? []);
+    if (before === undefined) await undo(dependencies, call, reserved);
     throw error instanceof CniError ? error : asAddError(error, config.name);
   }
 }
@@ -80,7 +92,7 @@ export function interfaceOf(
   { ifName }: Workload,
   { addresses, mac }: Pick<AttachmentInfo, "addresses" | "mac">,
   { subnets }: WiredNetwork,
-): SandboxInterface {
+): Omit<SandboxInterface, "defaultVia"> {
   const placed = addresses.map((address) => {
     const subnet = subnets.find(({ prefix }) => Cidr.contains(prefix, address));
     const most = IpAddress.family(address) === "v4" ? 32 : 128;
@@ -113,70 +125,57 @@ async function asReserved({ workloads }: PluginDependencies, before: AttachmentI
   return { ...before, network: await workloads.network(before.tenant, before.network) };
 }
 
-async function reserve(
-  { workloads }: PluginDependencies,
-  { workload, config, args }: SandboxCall,
-  signal: AbortSignal,
-): Promise<ReservedAddresses> {
-  const [address, ...more] = wantedAddresses(config, args);
-  const request = { ...networkOf(config), runtime: "cni", requester: attachmentKey({ config, workload }) } as const;
-  const reserved = await workloads.reserve({ ...request, ...(address === undefined ? {} : { address }) }, signal);
-  const missing = more.find((each) => !reserved.addresses.includes(each));
-  if (missing === undefined) return reserved;
-  await workloads.unreserve({ ...networkOf(config), address: reserved.addresses[0] ?? missing }, signal);
-  const text = `${address} and ${missing} are asked for, which are not addresses of one claim; create a claim that has both`;
-  throw new CniError(CniErrorCode.invalidConfig, text);
-}
-
 async function attach(
   { workloads }: PluginDependencies,
   call: SandboxCall,
-  { addresses, identity }: ReservedAddresses,
+  { addresses, identity, network, ports, container }: Pick<Wishes, "ports" | "container"> & ReservedAddresses,
   signal: AbortSignal,
 ): Promise<AttachedInterface> {
-  const { config } = call;
-  const mac = config.runtimeConfig.mac ?? call.args.get("MAC");
-  return await workloads.attach(
-    {
-      ...networkOf(config),
-      runtime: "cni",
-      runtimeEndpoint: attachmentKey(call),
-      addresses,
-      identity,
-      ports: wantedPorts(config),
-      container: call.workload.containerId,
-      ...(mac === undefined ? {} : { mac: MacAddress.parse(mac) }),
-    },
-    signal,
-  );
+  const { tenant, name } = network;
+  const runtimeEndpoint = attachmentKey(call);
+  const request = {
+    tenant,
+    network: name,
+    runtime: "cni",
+    runtimeEndpoint,
+    addresses,
+    identity,
+    ports,
+    container,
+  } as const;
+  return await workloads.attach(request, signal);
 }
 
-function result(
-  { workload, config }: SandboxCall,
+/** Its own part of the result: the interface in the sandbox, then its other end, by which later plugins find the veth pair. */
+function resultOf(
+  { workload, config, netns }: SandboxCall,
   port: AttachedInterface,
   wanted: SandboxInterface,
-  netns: string,
-): string {
+  hostMac: MacAddress | undefined,
+): CniResult {
   const own = { name: workload.ifName, mac: port.mac, mtu: port.mtu, sandbox: netns };
+  const host = { name: port.hostInterface, ...(hostMac === undefined ? {} : { mac: hostMac }) };
   const ips = wanted.addresses.map(({ address, length }) => {
     const gateway = wanted.gateways.find((each) => IpAddress.family(each) === IpAddress.family(address));
     return { address: `${address}/${length}`, interface: 0, ...(gateway === undefined ? {} : { gateway }) };
   });
-  const routes = wanted.gateways.map((gw) => ({ dst: IpAddress.family(gw) === "v4" ? "0.0.0.0/0" : "::/0", gw }));
-  const interfaces = [own, { name: port.hostInterface }];
-  return `${resultOutput({ interfaces, ips, routes }, config.cniVersion)}\n`;
+  const routes = wanted.defaultVia.map((gw) => ({ dst: defaultPrefix(gw), gw }));
+  const dns = dnsOf(config);
+  return { interfaces: [own, host], ips, routes, ...(dns === undefined ? {} : { dns }) };
 }
 
 /** With a limit of its own: the caller's time may be what has run out. */
 async function undo(
   { workloads, logger }: PluginDependencies,
   call: SandboxCall,
-  addresses: readonly IpAddress[],
+  reserved: ReservedAddresses | undefined,
 ): Promise<void> {
   const signal = AbortSignal.timeout(UNDO_LIMIT);
   try {
     await workloads.detach({ runtimeEndpoint: attachmentKey(call) }, signal);
-    for (const address of addresses) await workloads.unreserve({ ...networkOf(call.config), address }, signal);
+    if (reserved === undefined) return;
+    const { tenant, name: network } = reserved.network;
+    for (const address of reserved.addresses) await workloads.unreserve({ tenant, network, address }, signal);
   } catch (error) {
     const container = call.workload.containerId;
     logger.warn("a failed ADD is taken down later", { container, error: errorText(error) });

@@ -54,7 +54,10 @@ describe("the CNI plugin", () => {
       const { mac } = result.interfaces[0];
       expect(result).toMatchObject({
         cniVersion: "1.1.0",
-        interfaces: [{ name: "eth0", mtu: 1500, sandbox: NETNS }, { name: expect.stringMatching(/^nearhf/) }],
+        interfaces: [
+          { name: "eth0", mtu: 1500, sandbox: NETNS },
+          { name: expect.stringMatching(/^nearhf/), mac: expect.any(String) },
+        ],
         ips: [{ gateway: expect.any(String), interface: 0 }],
         routes: [{ dst: "0.0.0.0/0" }],
       });

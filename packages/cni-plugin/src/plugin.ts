@@ -4,11 +4,11 @@ import { addWorkload, delWorkload, freeName, interfaceOf } from "./attaching.ts"
 import { attachmentKey, networkOf } from "./attachment-key.ts";
 import type { PluginDependencies } from "./dependencies.ts";
 import { collectOrphans } from "./orphans.ts";
+import { resultBefore } from "./protocol/chain.ts";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 import type { Invocation, NetworkCall, SandboxCall } from "./protocol/invocation.ts";
-import { readResult } from "./protocol/result.ts";
 import { versionOutput } from "./protocol/versions.ts";
-import { Sandbox } from "./sandbox.ts";
+import { defaultPrefix, Sandbox } from "./sandbox.ts";
 import type { Handler } from "./server/server.ts";
 import { Turns } from "./turns.ts";
 
@@ -39,7 +39,9 @@ async function handle(
     case "VERSION":
       return versionOutput(invocation.asked);
     case "ADD":
-      return await turns.take(attachmentKey(invocation), () => addWorkload(dependencies, invocation, signal));
+      return await turns.take(attachmentKey(invocation), () =>
+        addWorkload({ ...dependencies, turns }, invocation, signal),
+      );
     case "DEL":
       await turns.take(attachmentKey(invocation), () => delWorkload(dependencies, invocation, signal));
       return "";
@@ -60,15 +62,22 @@ async function check({ workloads, kernel }: PluginDependencies, call: SandboxCal
   if (config.prevResult === undefined) {
     throw new CniError(CniErrorCode.invalidConfig, "CHECK needs the result of ADD in prevResult, which is missing");
   }
-  const { ips } = readResult(config.prevResult);
+  const { ips, routes, interfaces } = resultBefore(config);
   const attached = workloads.inspect(attachmentKey(call));
   if (attached === undefined) {
     const text = `${workload.ifName} of container ${workload.containerId} is not attached to ${config.name}; call DEL and ADD`;
     throw new CniError(CniErrorCode.unknownContainer, text);
   }
-  const wanted = interfaceOf(workload, attached, await workloads.network(attached.tenant, attached.network));
+  const placed = interfaceOf(workload, attached, await workloads.network(attached.tenant, attached.network));
+  // Which interface has the default route, ADD has decided.
+  const defaultVia = placed.gateways.filter((gateway) =>
+    routes.some(({ dst, gw }) => dst === defaultPrefix(gateway) && gw === gateway),
+  );
+  const wanted = { ...placed, defaultVia };
   await using sandbox = await Sandbox.open(kernel, netns);
+  const isListed = interfaces.some(({ name, sandbox: path }) => name === workload.ifName && path === netns);
   const differences = [
+    ...(isListed ? [] : [`prevResult lacks interface ${workload.ifName}`]),
     ...wanted.addresses
       .map(({ address, length }) => `${address}/${length}`)
       .filter((text) => !ips.some(({ address }) => address === text))

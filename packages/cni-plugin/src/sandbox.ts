@@ -8,7 +8,10 @@ export interface SandboxInterface {
   readonly ifName: string;
   readonly mac: MacAddress;
   readonly addresses: readonly Omit<InterfaceAddress, "link">[];
+  /** One of each family, of the subnets of its addresses. */
   readonly gateways: readonly IpAddress[];
+  /** Those of the gateways to which default routes lead. */
+  readonly defaultVia: readonly IpAddress[];
 }
 
 /** `RTPROT_STATIC` of linux/rtnetlink.h: the sandbox's routes are its own affair. */
@@ -74,6 +77,25 @@ export class Sandbox implements AsyncDisposable {
     throw new CniError(CniErrorCode.refused, text);
   }
 
+  /**
+   * Those of an interface's gateways that are to have default routes: of the families in which no other interface has one, all when it is asked for,
+   * none when it is not wanted.
+   *
+   * @throws CniError when it is asked for and another interface has it.
+   */
+  async defaultGateways(
+    { ifName, gateways }: Pick<SandboxInterface, "ifName" | "gateways">,
+    isAsked: boolean | undefined,
+  ): Promise<readonly IpAddress[]> {
+    if (isAsked === false || gateways.length === 0) return [];
+    const others = (await this.#kernel.listRoutes()).filter(({ link }) => link !== ifName);
+    const otherOf = (gateway: IpAddress) => others.find(({ prefix }) => prefix === defaultPrefix(gateway));
+    const taken = gateways.map(otherOf).find((route) => route !== undefined);
+    if (isAsked !== true || taken === undefined) return gateways.filter((each) => otherOf(each) === undefined);
+    const text = `"defaultRoute" is asked for ${ifName}, and ${taken.link} has the route ${taken.prefix} in ${this.path} already`;
+    throw new CniError(CniErrorCode.invalidConfig, `${text}; say "defaultRoute": false in one of the configurations`);
+  }
+
   /** Takes the interface from the machine, unless it is here already, and makes it as it is to be. */
   async take(machine: Kernel, interfaceName: string, wanted: SandboxInterface): Promise<void> {
     const { ifName, addresses } = wanted;
@@ -119,9 +141,14 @@ export class Sandbox implements AsyncDisposable {
   }
 }
 
-function defaultRoutes({ ifName, gateways }: SandboxInterface): readonly Route[] {
-  return gateways.map((nextHop) => ({
-    prefix: IpAddress.family(nextHop) === "v4" ? "0.0.0.0/0" : "::/0",
+/** The prefix of the default route over a gateway. */
+export function defaultPrefix(gateway: IpAddress): string {
+  return IpAddress.family(gateway) === "v4" ? "0.0.0.0/0" : "::/0";
+}
+
+function defaultRoutes({ ifName, defaultVia }: SandboxInterface): readonly Route[] {
+  return defaultVia.map((nextHop) => ({
+    prefix: defaultPrefix(nextHop),
     nextHop,
     link: ifName,
     protocol: STATIC,

@@ -1,3 +1,4 @@
+import { HoldfastError, parseDuration } from "@holdfast/core";
 import { z } from "zod";
 import {
   addressField,
@@ -34,6 +35,18 @@ export const retentionSchema = z
   ])
   .meta({ id: "Retention" });
 export type Retention = z.output<typeof retentionSchema>;
+
+/** As people write it: `reserved`, `ephemeral` or `sticky:30m`. @throws HoldfastError `invalid_argument`. */
+export function parseRetention(text: string): Retention {
+  if (text === "reserved" || text === "ephemeral") return { kind: text };
+  const time = /^sticky:(.+)$/.exec(text)?.[1];
+  const parsed = retentionSchema.safeParse({
+    kind: "sticky",
+    ttlSeconds: Math.round(parseDuration(time ?? "0s") / 1000),
+  });
+  if (time !== undefined && parsed.success) return parsed.data;
+  throw new HoldfastError("invalid_argument", `${text} is none of reserved, sticky:TIME (1s to 365d), ephemeral`);
+}
 
 /** Of claims that are made for workloads because their runtime names them, e.g. for a pod by its namespace and name. */
 export const networkRetentionSchema = z

@@ -31,6 +31,7 @@ export {
   networkRetentionSchema,
   newClaimSchema,
   newTenantClaimSchema,
+  parseRetention,
   type Retention,
   retentionSchema,
 } from "./claim.ts";

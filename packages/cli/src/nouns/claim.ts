@@ -8,7 +8,7 @@ import { type Column, formatDetails } from "../output/table.ts";
 import { ageText, boundText, labelText, retentionText } from "../output/words.ts";
 import { bulkOptions, isSingle, namedItems, replicasOf, runBulk } from "./claim-bulk.ts";
 import { labelChange, parseLabels } from "./labels.ts";
-import { parseRetention, RETENTION_HELP, RETENTIONS } from "./retention.ts";
+import { RETENTION_HELP, RETENTIONS, retentionOf } from "./retention.ts";
 import { parseRange } from "./subnet-text.ts";
 
 const ofNetwork = ["!-n, --network <name>", "Name of the network.", "network"] as const;
@@ -92,7 +92,7 @@ export const claimCommands: readonly CommandDefinition[] = [
         ...(range === undefined ? {} : { range: parseRange(range) }),
         ...(subnet === undefined ? {} : { subnet }),
         ...(group === undefined ? {} : { group }),
-        retention: parseRetention(text(options, "retention") ?? "reserved"),
+        retention: retentionOf(text(options, "retention") ?? "reserved"),
         labels: parseLabels(texts(options, "label")),
       };
       const { client, tenant, call, io, output } = context;
@@ -170,7 +170,7 @@ export const claimCommands: readonly CommandDefinition[] = [
       const { client, tenant, call, io, output } = context;
       const retention = text(options, "retention");
       const body = {
-        ...(retention === undefined ? {} : { retention: parseRetention(retention) }),
+        ...(retention === undefined ? {} : { retention: retentionOf(retention) }),
         ...labelChange(texts(options, "label")),
       };
       const params = { tenant, network: text(options, "network") ?? "", identity };

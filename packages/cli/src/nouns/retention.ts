@@ -1,5 +1,5 @@
-import { HoldfastError, parseDuration } from "@holdfast/core";
-import { type Network, networkRetentionSchema, type Retention } from "@holdfast/model";
+import { errorText, HoldfastError } from "@holdfast/core";
+import { type Network, networkRetentionSchema, parseRetention, type Retention } from "@holdfast/model";
 import type { CommandDefinition, CommandOptions } from "../define-command.ts";
 import { retentionText } from "../output/words.ts";
 
@@ -15,12 +15,13 @@ export const networkRetentionOption: NonNullable<CommandDefinition["options"]>[n
   ["sticky:", "reserved"],
 ];
 
-/** `reserved`, `ephemeral` or `sticky:30m`. @throws HoldfastError `invalid_argument`. */
-export function parseRetention(value: string): Retention {
-  if (value === "reserved" || value === "ephemeral") return { kind: value };
-  const time = /^sticky:(.+)$/.exec(value)?.[1];
-  if (time !== undefined) return { kind: "sticky", ttlSeconds: Math.round(parseDuration(time) / 1000) };
-  throw new HoldfastError("invalid_argument", `--retention ${value} is none of reserved, sticky:TIME, ephemeral`);
+/** The value of `--retention`. @throws HoldfastError `invalid_argument`. */
+export function retentionOf(value: string): Retention {
+  try {
+    return parseRetention(value);
+  } catch (cause) {
+    throw new HoldfastError("invalid_argument", `--retention ${errorText(cause)}`, { cause });
+  }
 }
 
 /** `--retention` and `--no-retention` of a network, as a request says it. @throws HoldfastError `invalid_argument`. */
@@ -28,7 +29,7 @@ export function networkRetentionOf(options: CommandOptions): { retention?: NonNu
   const given = options.retention as string | boolean | undefined;
   if (given === undefined || given === true) return {};
   if (given === false) return { retention: null };
-  const parsed = networkRetentionSchema.safeParse(parseRetention(given));
+  const parsed = networkRetentionSchema.safeParse(retentionOf(given));
   if (parsed.success) return { retention: parsed.data };
   const text = `--retention ${given}: a network's is sticky:TIME or reserved; --no-retention is what ephemeral would be`;
   throw new HoldfastError("invalid_argument", text);

@@ -20,16 +20,25 @@ const protocol = z
 
 const port = z.int().min(1).max(65_535);
 
-/** Conventions of capabilities: github.com/containernetworking/cni, CONVENTIONS.md. */
-const runtimeConfigSchema = z.object({
+/** The capability by which containerd hands on all annotations of a pod. */
+export const ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
+
+/** Conventions of capabilities: github.com/containernetworking/cni, CONVENTIONS.md. Those that are not named here stay, and are refused by ADD. */
+const runtimeConfigSchema = z.looseObject({
   /** Addresses that are asked for, each with or without a length. */
   ips: z.array(z.string()).optional(),
   mac: z.string().optional(),
   portMappings: z
     .array(z.object({ hostPort: port, containerPort: port, protocol, hostIP: z.string().optional() }))
     .optional(),
-  /** Of the pod, as containerd hands them all. */
-  "io.kubernetes.cri.pod-annotations": z.record(z.string(), z.string()).optional(),
+  dns: z
+    .object({
+      servers: z.array(z.string()).optional(),
+      searches: z.array(z.string()).optional(),
+      options: z.array(z.string()).optional(),
+    })
+    .optional(),
+  [ANNOTATIONS]: z.record(z.string(), z.string()).optional(),
 });
 
 /** What a configuration may declare, so that runtimes hand it over in `runtimeConfig`: all that is read. */
@@ -44,6 +53,19 @@ const configSchema = z.object({
   tenant: name.default(Name.parse("default")),
   /** Ours: the Holdfast network; absent: the one that is called like the configuration. */
   network: name.optional(),
+  /** Ours: whether this interface has the container's default routes. Absent: it has those that no interface before it has. */
+  defaultRoute: z.boolean().optional(),
+  /** Ours: whether what the runtime calls a workload, e.g. a pod's namespace and name, is its identity when nobody says another. */
+  useNames: z.boolean().default(true),
+  /** Handed on in the result. */
+  dns: z
+    .object({
+      nameservers: z.array(z.string()).optional(),
+      domain: z.string().optional(),
+      search: z.array(z.string()).optional(),
+      options: z.array(z.string()).optional(),
+    })
+    .optional(),
   runtimeConfig: runtimeConfigSchema.default({}),
   args: z.record(z.string(), z.unknown()).default({}),
   /** What plugins before this one have made; read by its version. */

@@ -19,6 +19,10 @@ export interface CniInterface {
   readonly mtu?: number;
   /** Path of its network namespace; absent: the machine's. */
   readonly sandbox?: string;
+  /** Of other plugins' interfaces, for virtual machines. */
+  readonly socketPath?: string;
+  /** Of other plugins' interfaces. */
+  readonly pciID?: string;
 }
 
 export interface CniAddress {
@@ -36,6 +40,8 @@ export interface CniRoute {
   readonly gw?: string;
   /** Bytes. */
   readonly mtu?: number;
+  /** Bytes. */
+  readonly advmss?: number;
   readonly priority?: number;
   readonly table?: number;
   /** As the kernel counts, e.g. 253 for `link`. */
@@ -54,6 +60,8 @@ const resultSchema = z.object({
         mac: z.string().exactOptional(),
         mtu: z.int().exactOptional(),
         sandbox: z.string().exactOptional(),
+        socketPath: z.string().exactOptional(),
+        pciID: z.string().exactOptional(),
       }),
     )
     .default([]),
@@ -72,6 +80,7 @@ const resultSchema = z.object({
         dst: prefix,
         gw: address.exactOptional(),
         mtu: z.int().exactOptional(),
+        advmss: z.int().exactOptional(),
         priority: z.int().exactOptional(),
         table: z.int().exactOptional(),
         scope: z.int().exactOptional(),
@@ -99,7 +108,12 @@ export function resultOutput({ interfaces, ips, routes, dns }: CniResult, versio
   const details = supports(version, "details");
   return JSON.stringify({
     cniVersion: version,
-    interfaces: interfaces.map(({ mtu, ...rest }) => (details && mtu !== undefined ? { ...rest, mtu } : rest)),
+    interfaces: interfaces.map(({ name, mac, sandbox, ...rest }) => ({
+      name,
+      ...(mac === undefined ? {} : { mac }),
+      ...(sandbox === undefined ? {} : { sandbox }),
+      ...(details ? rest : {}),
+    })),
     ips: supports(version, "familyImplied")
       ? ips
       : ips.map((each) => ({ version: familyNumber(each.address), ...each })),

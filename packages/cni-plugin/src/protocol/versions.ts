@@ -7,7 +7,7 @@ const SINCE = {
   CHECK: "0.4.0",
   GC: "1.1.0",
   STATUS: "1.1.0",
-  /** Interfaces say their MTU, routes their MTU, metric, table and scope. */
+  /** Interfaces say their MTU, socket and PCI id, routes their MTU, MSS, metric, table and scope. */
   details: "1.1.0",
   /** Before, addresses said their family in `version`. */
   familyImplied: "1.0.0",

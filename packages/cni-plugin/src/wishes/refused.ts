@@ -1,0 +1,67 @@
+import { CniError, CniErrorCode } from "../protocol/cni-error.ts";
+import type { SandboxCall } from "../protocol/invocation.ts";
+import { CAPABILITIES } from "../protocol/network-config.ts";
+import { sayingsAbout } from "./sayings.ts";
+
+/** Keys of `CNI_ARGS` that mean something here, or that runtimes hand to every plugin. */
+const KNOWN_ARGS =
+  /^(IgnoreUnknown|IP|MAC|HOLDFAST_(IDENTITY|NETWORK|RETENTION)|K8S_POD_(NAME|NAMESPACE|UID|INFRA_CONTAINER_ID)|NOMAD_[A-Z_]+)$/;
+
+const WHO_ELSE: Readonly<Record<string, string>> = {
+  bandwidth: "declare it at the plugin bandwidth, chained after this one",
+  aliases: "declare it at a plugin that answers DNS, chained after this one",
+  ipRanges: "the network's subnets say which addresses there are; see: holdfast subnet create --help",
+};
+
+/**
+ * What is asked for and would not be done: better no container than one without what was promised.
+ *
+ * @throws CniError that names the key and its value.
+ */
+export function refuseUnkept(call: SandboxCall): void {
+  refuseUnknownArgs(call.args);
+  const idle = Object.entries(call.config.runtimeConfig).find(([key, value]) => !isKept(key) && !isEmpty(value));
+  if (idle !== undefined) {
+    const [key, value] = idle;
+    const remedy = WHO_ELSE[key] ?? "leave it out of the configuration's capabilities";
+    throw unsupported(`runtimeConfig.${key} ${JSON.stringify(value).slice(0, 200)} is not carried out here; ${remedy}`);
+  }
+  const [qos] = sayingsAbout("qos", call);
+  if (qos === undefined) return;
+  throw unsupported(
+    `${qos.by} says ${JSON.stringify(qos.text.slice(0, 80))}, and there are no QoS profiles yet; leave it out`,
+  );
+}
+
+/** CNI's conventions: who sends a key that a plugin does not know says `IgnoreUnknown=1`. */
+function refuseUnknownArgs(args: ReadonlyMap<string, string>): void {
+  const ignored = args.get("IgnoreUnknown") ?? "false";
+  if (/^(1|t|true)$/i.test(ignored)) return;
+  if (!/^(0|f|false|)$/i.test(ignored)) {
+    throw invalidArgs(`CNI_ARGS has IgnoreUnknown=${ignored}, which is neither true nor false`);
+  }
+  const unknown = [...args.keys()].find((key) => !KNOWN_ARGS.test(key));
+  if (unknown === undefined) return;
+  throw invalidArgs(
+    `CNI_ARGS has ${unknown}=${args.get(unknown)}, which means nothing here; leave it out, or add IgnoreUnknown=1`,
+  );
+}
+
+function isKept(key: string): boolean {
+  return CAPABILITIES.includes(key);
+}
+
+/** Runtimes hand on what they have, also when it is nothing: `{"ingressRate": 0}`. */
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== "object" || value === null)
+    return value === undefined || value === null || value === "" || value === 0;
+  return Object.values(value).every(isEmpty);
+}
+
+function unsupported(message: string): CniError {
+  return new CniError(CniErrorCode.unsupportedField, message);
+}
+
+function invalidArgs(message: string): CniError {
+  return new CniError(CniErrorCode.invalidEnvironment, message);
+}
