@@ -46,9 +46,9 @@ function isWaiting({ phase }: LocalEndpoint): boolean {
 }
 
 /** An attachment that failed has never got into a sandbox; should it have one all the same, that one must be gone. */
-async function mayBeLive({ phase, sandbox }: LocalEndpoint, sandboxes: Sandboxes): Promise<boolean> {
+async function mayBeLive({ phase, sandbox, workload }: LocalEndpoint, sandboxes: Sandboxes): Promise<boolean> {
   if (phase !== "failed" || sandbox === undefined) return false;
-  return !isDead((await sandboxes.look([sandbox])).get(sandbox));
+  return !isDead((await sandboxes.look([sandbox])).get(sandbox), workload.runtime);
 }
 
 function reasonFor({ phase }: LocalEndpoint, timeoutMilliseconds: number): string {

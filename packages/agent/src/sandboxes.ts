@@ -1,3 +1,5 @@
+import type { LocalEndpoint } from "./local-endpoint.ts";
+
 /** The network namespaces of containers, by their paths, e.g. `"/run/docker/netns/2a24eb473cae"`. */
 export interface Sandboxes {
   /** One look at all of them. A path that is missing in the answer is `unknown`. */
@@ -10,9 +12,12 @@ export interface Sandboxes {
  */
 export type SandboxState = "inhabited" | "empty" | "gone" | "unknown";
 
-/** Whether nobody can be living in it. */
-export function isDead(state: SandboxState | undefined): boolean {
-  return state === "gone" || state === "empty";
+/**
+ * Whether nobody can be living in it. Docker's namespaces have a process as long as their containers live. Runtimes that speak CNI pin one by a bind
+ * mount, and a pod in which no process is lives all the same.
+ */
+export function isDead(state: SandboxState | undefined, runtime: LocalEndpoint["workload"]["runtime"]): boolean {
+  return state === "gone" || (state === "empty" && runtime === "docker");
 }
 
 /** Of a machine whose sandboxes cannot be seen: nothing is ever gone. */

@@ -55,10 +55,13 @@ export function* checkNode(state: State, node: Name, inventory: NodeInventory, l
   }
 }
 
-/** The runtime does not have it, or the kernel has taken its interface; and in both cases nobody lives in its sandbox. */
-function isDead({ phase, runtime, link, sandbox }: InventoryEndpoint): boolean {
+/**
+ * The runtime does not have it, or the kernel has taken its interface; and in both cases nobody lives in its sandbox. That no process is in it says so
+ * with Docker alone: a pod's namespace is pinned by a bind mount and may be empty.
+ */
+function isDead({ phase, runtime, link, sandbox, workload }: InventoryEndpoint): boolean {
   if (phase !== "wired" && phase !== "active") return false;
-  if (sandbox !== "gone" && sandbox !== "empty") return false;
+  if (sandbox !== "gone" && !(sandbox === "empty" && workload.runtime === "docker")) return false;
   return runtime === "missing" || (runtime === "unknown" && link === "gone" && sandbox === "gone");
 }
 

@@ -521,6 +521,12 @@ describe("an endpoint whose sandbox is gone", () => {
     ["docker has it", { ...dead, runtime: "listed" }, false],
     ["docker is not reached, and only the sandbox is gone", { ...dead, runtime: "unknown", link: "up" }, false],
     ["docker is not reached, and nobody is in the sandbox", { ...dead, runtime: "unknown", sandbox: "empty" }, false],
+    ["a CNI runtime does not have it, its sandbox is gone", { ...dead, workload: { runtime: "cni" } }, true],
+    [
+      "a CNI runtime does not have it, and no process is in the sandbox it has pinned",
+      { ...dead, sandbox: "empty", workload: { runtime: "cni" } },
+      false,
+    ],
     ["it is reserved: its time runs there", { ...dead, phase: "reserved" }, false],
   ])("%s", async (_, machine, isDead) => {
     await using world_ = await world();

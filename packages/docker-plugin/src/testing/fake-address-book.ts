@@ -9,6 +9,12 @@ export interface FakeClaim {
   readonly mac: MacAddress;
 }
 
+/** A claim to be made; one that is not permanent ends with its endpoint. */
+interface MadeClaim {
+  readonly identity: Identity;
+  readonly permanent: boolean;
+}
+
 /** The claims of the fake: who has which address of which network. */
 export class FakeAddressBook {
   readonly #claims: { readonly key: string; readonly claim: FakeClaim; readonly permanent: boolean }[] = [];
@@ -23,16 +29,18 @@ export class FakeAddressBook {
 
   /** The claim that answers a request, made under the identity `fresh` when there is none; it may be bound already. */
   claimFor(request: ReserveRequest, network: WiredNetwork, fresh: Identity): FakeClaim {
-    const { address, identity } = request;
-    if (address !== undefined) return this.#claimOfAddress(address, network, fresh);
+    const { address, identity, retention } = request;
+    const isKept = identity !== undefined && retention !== undefined;
+    const made = { identity: isKept ? identity : fresh, permanent: isKept && retention.kind !== "ephemeral" };
+    if (address !== undefined) return this.#claimOfAddress(address, network, made);
     const named = this.#claims.find(
       ({ key, claim }) => key === keyOf(request.tenant, request.network) && claim.identity === identity,
     );
     if (named !== undefined) return named.claim;
-    if (identity !== undefined && request.identityIsHint !== true) {
+    if (identity !== undefined && request.identityIsHint !== true && !isKept) {
       throw new HoldfastError("not_found", `${identity} has no claim on ${network.tenant}/${network.name}`);
     }
-    return this.#ephemeral(this.#nextFree(network), network, fresh);
+    return this.#make(this.#nextFree(network), network, made);
   }
 
   /** A claim that was made for a request alone ends with it. */
@@ -41,7 +49,7 @@ export class FakeAddressBook {
     if (index >= 0) this.#claims.splice(index, 1);
   }
 
-  #claimOfAddress(address: IpAddress, network: WiredNetwork, fresh: Identity): FakeClaim {
+  #claimOfAddress(address: IpAddress, network: WiredNetwork, made: MadeClaim): FakeClaim {
     if (!network.subnets.some(({ prefix }) => Cidr.contains(prefix, address))) {
       throw new HoldfastError(
         "address_out_of_range",
@@ -55,12 +63,12 @@ export class FakeAddressBook {
     const rest = this.#nextFree(network);
     const family = IpAddress.family(address);
     const addresses = rest.map((candidate) => (IpAddress.family(candidate) === family ? address : candidate));
-    return this.#ephemeral(addresses, network, fresh);
+    return this.#make(addresses, network, made);
   }
 
-  #ephemeral(addresses: readonly IpAddress[], network: WiredNetwork, identity: Identity): FakeClaim {
+  #make(addresses: readonly IpAddress[], network: WiredNetwork, { identity, permanent }: MadeClaim): FakeClaim {
     const claim = { identity, addresses, mac: macOf(addresses, network) };
-    this.#claims.push({ key: keyOf(network.tenant, network.name), claim, permanent: false });
+    this.#claims.push({ key: keyOf(network.tenant, network.name), claim, permanent });
     return claim;
   }
 
