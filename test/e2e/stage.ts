@@ -23,6 +23,8 @@ export const HOLDFAST = join(import.meta.dirname, "../../bin/holdfast");
 export interface StageOptions extends Pick<PlatformOptions, "controllerFlags" | "agentFlags" | "uplink"> {
   /** Ends the name of the lab, e.g. `"restart"`. */
   readonly title: string;
+  /** The program and what is before it. Default: {@link HOLDFAST}. */
+  readonly command?: readonly string[];
   /** Whether the hosts' containerd serves CRI. */
   readonly cri?: boolean;
   /** E.g. `{ 100: ["10.20.0.1/16"] }`: the router's addresses by VLAN. */
@@ -59,8 +61,8 @@ export class Stage implements AsyncDisposable {
     try {
       // What is started here lives as long as the lab, not as long as the hook that started it.
       const platform = await startPlatform(lab, {
-        ...options,
         command: [HOLDFAST],
+        ...options,
         signal: new AbortController().signal,
       });
       return new Stage(lab, platform);
