@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: conformance-cni test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam
+.PHONY: demo-runtimes conformance-cni test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ down: node_modules/.package-lock.json ## End what `make up` started; PURGE=1 for
 
 demo: setup ## A container moves between two lab hosts and keeps its address
 	@bin/holdfast lab demo
+
+demo-runtimes: setup ## One identity moves from a Docker container to a Kubernetes pod and back
+	@setup/debian.sh containernetworking-plugins
+	@bin/holdfast lab demo --runtimes
 
 check: node_modules/.package-lock.json ## Format, lint, types, architecture: seconds
 	@biome ci --error-on-warnings .

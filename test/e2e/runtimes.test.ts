@@ -1,6 +1,5 @@
-import type { LabHost } from "@holdfast/lab";
+import { createCri, type LabHost } from "@holdfast/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createCri } from "./cri.ts";
 import { repeated } from "./machine.ts";
 import { createPodman } from "./podman.ts";
 import { HOLDFAST, Stage } from "./stage.ts";
@@ -18,7 +17,7 @@ afterAll(async () => {
 });
 
 const cgroupOf = (host: LabHost): string => `/holdfast-lab-${stage.lab.record.id}/${host.name}`;
-const criOf = (host: LabHost) => createCri(host, cgroupOf(host));
+const criOf = (host: LabHost) => createCri(stage.lab, host);
 
 async function answers(address: string, signal: AbortSignal): Promise<void> {
   await repeated(async () => ((await stage.answersRouter(address, signal)) ? true : undefined), signal);

@@ -1,6 +1,7 @@
 import { errorText, HoldfastError, type Logger, parseInterfaceAddress, VlanId } from "@holdfast/core";
 import { Command, CommanderError } from "commander";
 import { runDemo } from "./demo/demo.ts";
+import { runRuntimesDemo } from "./demo/runtimes-demo.ts";
 import { destroyLab, sweepLabs } from "./destroy.ts";
 import type { LabHost } from "./host.ts";
 import { type Cable, createLab, openLab, type RouterVlan, type Service } from "./lab.ts";
@@ -27,6 +28,7 @@ export interface LabCommandIo {
 const EXAMPLES = `
 Examples:
   holdfast lab demo                                    the product's story, told in half a minute
+  holdfast lab demo --runtimes                         from Docker to a Kubernetes pod and back
   holdfast lab create demo --vlan 100=10.20.0.1/16     two hosts, the router in VLAN 100
   holdfast lab exec demo host-1 docker ps              run a program in a host
   holdfast lab exec demo router ping 10.20.0.10        … or in the router, control or switch
@@ -61,9 +63,11 @@ export function createLabCommand(io: LabCommandIo): Command {
   lab
     .command("demo")
     .description("a container moves between two hosts and keeps its address, while a ping runs")
-    .action(async () => {
+    .option("--runtimes", "from Docker to a pod of containerd and back; needs Debian's containernetworking-plugins")
+    .action(async ({ runtimes = false }: { runtimes?: boolean }) => {
       const { program: command, signal, logger } = io;
-      await runDemo({ command, signal, logger, print: (line) => io.write(`${line}\n`) });
+      const run = runtimes ? runRuntimesDemo : runDemo;
+      await run({ command, signal, logger, print: (line) => io.write(`${line}\n`) });
     });
   addAccessCommands(lab, io);
   addFailureCommands(lab, io);

@@ -19,6 +19,7 @@ export {
   removeContainer,
   runContainer,
 } from "./containers.ts";
+export { type Cri, createCri, type Pod } from "./cri/cri.ts";
 export { type DemoOptions, type DemoResult, runDemo } from "./demo/demo.ts";
 export { destroyLab, sweepLabs } from "./destroy.ts";
 export type { GuestPlace } from "./guest.ts";

@@ -1,4 +1,7 @@
-import { CONTAINERD_SOCKET, type LabHost } from "@holdfast/lab";
+import { CONTAINERD_SOCKET } from "../containerd.ts";
+import type { LabHost } from "../host.ts";
+import type { Lab } from "../lab.ts";
+import { CGROUP_PREFIX } from "../record.ts";
 import { all, call, type Field, inside, type Read, textOf } from "./grpc.ts";
 
 /** What kubelet says of a pod. */
@@ -10,30 +13,40 @@ export interface Pod {
   readonly ports?: readonly { readonly hostPort: number; readonly containerPort: number }[];
 }
 
+/** A container runtime as kubelet sees it. */
+export interface Cri {
+  /** Starts the sandbox of a pod; gives its id. @throws Error with what the runtime says. */
+  runPodSandbox(pod: Pod): Promise<string>;
+  /** Takes its network away; the rest of it stays. */
+  stopPodSandbox(id: string): Promise<void>;
+  removePodSandbox(id: string): Promise<void>;
+  /** The pod's first address; empty: it has none. */
+  podAddress(id: string): Promise<string>;
+  /** Whether the runtime says that its network is ready, which makes a node Ready. */
+  isNetworkReady(): Promise<boolean>;
+}
+
 /**
- * What kubelet asks of a container runtime (CRI, `runtime.v1`), of the containerd of a lab host. Numbers are those of fields in `api.proto`
+ * What kubelet asks of a container runtime (CRI, `runtime.v1`), of the containerd of a lab host whose lab has `cri`. Numbers are those of fields in `api.proto`
  * (github.com/kubernetes/cri-api).
  */
-export function createCri(host: LabHost, cgroupParent: string) {
+export function createCri(lab: Lab, host: LabHost): Cri {
+  const cgroupParent = `/${CGROUP_PREFIX}${lab.record.id}/${host.name}`;
   const ask = async (method: string, request: readonly Field[]): Promise<Read> =>
     await call(host.path(CONTAINERD_SOCKET), `/runtime.v1.RuntimeService/${method}`, request);
   return {
-    /** Starts the sandbox of a pod; gives its id. */
     async runPodSandbox(pod: Pod): Promise<string> {
       return textOf(await ask("RunPodSandbox", [[1, podConfig(pod, cgroupParent)]]), 1);
     },
-    /** Takes its network away; the rest of it stays. */
     async stopPodSandbox(id: string): Promise<void> {
       await ask("StopPodSandbox", [[1, id]]);
     },
     async removePodSandbox(id: string): Promise<void> {
       await ask("RemovePodSandbox", [[1, id]]);
     },
-    /** The pod's first address; empty: it has none. */
     async podAddress(id: string): Promise<string> {
       return textOf(inside(inside(await ask("PodSandboxStatus", [[1, id]]), 1), 5), 1);
     },
-    /** Whether the runtime says that its network is ready, which makes a node Ready. */
     async isNetworkReady(): Promise<boolean> {
       const conditions = all(inside(await ask("Status", []), 1), 1);
       return conditions.some((each) => textOf(each, 1) === "NetworkReady" && each.get(2)?.[0] === 1);
