@@ -94,6 +94,8 @@ function driverOf(process: SimulatedProcess, driver: FakeDriver, up: () => reado
     removeNetwork: (id) => void (process.ended || driver.removeNetwork(id)),
     setRemote: (remote) => void (process.ended || driver.setRemote(remote)),
     removeRemote: (id) => void (process.ended || driver.removeRemote(id)),
+    setRemoteBlock: (block) => void (process.ended || driver.setRemoteBlock(block)),
+    removeRemoteBlock: (id) => void (process.ended || driver.removeRemoteBlock(id)),
     attach: (endpoint) => alive(() => driver.attach(endpoint)),
     detach: (endpoint) => alive(() => driver.detach(endpoint)),
     announce: (endpoint) => alive(() => driver.announce(endpoint)),

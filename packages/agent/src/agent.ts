@@ -88,6 +88,7 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
 
   for (const network of book.networks.values()) driver.setNetwork(network);
   for (const remote of book.remotes.values()) driver.setRemote(remote);
+  for (const block of book.remoteBlocks.values()) driver.setRemoteBlock(block);
   const jobs: [string, Promise<void>][] = [["ports", watchPorts(parts, stop.signal)]];
   await attachments.restore(stop.signal);
   if (book.complete) await driver.synced(stop.signal);

@@ -1,7 +1,7 @@
 import type { Turns } from "@holdfast/core";
-import { Cidr, type Clock, errorText, HoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
+import { type Clock, errorText, HoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { AttachedPort, DatapathDriver, EndpointWiring } from "@holdfast/datapath";
-import type { AttachedInterface, AttachRequest, WiredNetwork } from "@holdfast/model";
+import { type AttachedInterface, type AttachRequest, placementOf, type WiredNetwork } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
 import type { FirstUse } from "./first-use.ts";
@@ -248,11 +248,7 @@ function interfaceOf(endpoint: LocalEndpoint, port: AttachedPort, network: Wired
   };
 }
 
-/** The gateways of the subnets that its addresses lie in, each once. */
+/** The gateways for its addresses, each once. */
 function gatewaysFor(endpoint: LocalEndpoint, network: WiredNetwork): AttachedInterface["gateways"] {
-  const gateways = endpoint.addresses.flatMap((address) => {
-    const subnet = network.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
-    return subnet?.gateway ?? [];
-  });
-  return [...new Set(gateways)];
+  return [...new Set(endpoint.addresses.flatMap((address) => placementOf(network, address).gateway ?? []))];
 }

@@ -1,5 +1,12 @@
 import { type Clock, errorText, HoldfastError, type IpAddress, Name } from "@holdfast/core";
-import { type RemoteEndpoint, remoteEndpointSchema, type WiredNetwork, wiredNetworkSchema } from "@holdfast/model";
+import {
+  type RemoteBlock,
+  type RemoteEndpoint,
+  remoteBlockSchema,
+  remoteEndpointSchema,
+  type WiredNetwork,
+  wiredNetworkSchema,
+} from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
 import { z } from "zod";
 import { type HeldBlock, heldBlockSchema, mayGive, noteRelease, withoutAddresses } from "./held-block.ts";
@@ -14,6 +21,8 @@ export interface Book {
   readonly endpoints: ReadonlyMap<string, LocalEndpoint>;
   readonly networks: ReadonlyMap<string, WiredNetwork>;
   readonly remotes: ReadonlyMap<string, RemoteEndpoint>;
+  /** Of other nodes, by lease. */
+  readonly remoteBlocks: ReadonlyMap<string, RemoteBlock>;
   /** By lease. */
   readonly blocks: ReadonlyMap<string, HeldBlock>;
   /** Whether it has ever held everything: only then what is not in it may be removed from the machine. */
@@ -37,6 +46,8 @@ export interface Book {
   deleteNetwork(id: string): Promise<void>;
   putRemote(remote: RemoteEndpoint): Promise<void>;
   deleteRemote(id: string): Promise<void>;
+  putRemoteBlock(block: RemoteBlock): Promise<void>;
+  deleteRemoteBlock(id: string): Promise<void>;
   setComplete(): Promise<void>;
   /** Resolves when everything that was put up to now is on disk. Rejects when it cannot be written. */
   kept(): Promise<void>;
@@ -56,6 +67,7 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
   const endpoints = await load(store, "endpoint/", (value) => localEndpointSchema.parse(value));
   const networks = await load(store, "network/", (value) => wiredNetworkSchema.parse(value));
   const remotes = await load(store, "remote/", (value) => remoteEndpointSchema.parse(value));
+  const remoteBlocks = await load(store, "remote-block/", (value) => remoteBlockSchema.parse(value));
   const blocks = await load(store, "block/", (value) => heldBlockSchema.parse(value));
   const freed: (() => void)[] = [];
   const owner = await store.get("node");
@@ -124,6 +136,7 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
     endpoints,
     networks,
     remotes,
+    remoteBlocks,
     blocks,
     instance: readInstance(),
     get complete() {
@@ -187,6 +200,14 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
     async deleteRemote(id) {
       remotes.delete(id);
       await write(drop(`remote/${id}`));
+    },
+    async putRemoteBlock(block) {
+      remoteBlocks.set(block.id, block);
+      await write(put(`remote-block/${block.id}`, block));
+    },
+    async deleteRemoteBlock(id) {
+      remoteBlocks.delete(id);
+      await write(drop(`remote-block/${id}`));
     },
     async belongTo(node) {
       const before = owner === undefined ? node : Name.parse(JSON.parse(owner.value));

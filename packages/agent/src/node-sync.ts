@@ -46,6 +46,8 @@ interface Seen {
   readonly networks: Set<string>;
   readonly endpoints: Set<string>;
   readonly remotes: Set<string>;
+  /** Leases of other nodes. */
+  readonly remoteBlocks: Set<string>;
   /** Leases. */
   readonly blocks: Set<string>;
 }
@@ -91,6 +93,14 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
       case "remote-gone":
         await dropRemote(message.id);
         break;
+      case "remote-block":
+        seen.remoteBlocks.add(message.block.id);
+        driver.setRemoteBlock(message.block);
+        await book.putRemoteBlock(message.block);
+        break;
+      case "remote-block-gone":
+        await dropRemoteBlock(message.id);
+        break;
       case "synced":
         await endOfSnapshot(seen, signal);
         dependencies.tellInventory(message.revision);
@@ -114,10 +124,16 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
     await book.deleteRemote(id);
   }
 
+  async function dropRemoteBlock(id: string): Promise<void> {
+    driver.removeRemoteBlock(id);
+    await book.deleteRemoteBlock(id);
+  }
+
   /** What the snapshot did not name is gone; endpoints are asked for one by one, for a running one is never dropped on silence. */
   async function endOfSnapshot(seen: Seen, signal: AbortSignal): Promise<void> {
     for (const lease of [...book.blocks.keys()]) if (!seen.blocks.has(lease)) await blocks.drop(lease);
     for (const id of [...book.remotes.keys()]) if (!seen.remotes.has(id)) await dropRemote(id);
+    for (const id of [...book.remoteBlocks.keys()]) if (!seen.remoteBlocks.has(id)) await dropRemoteBlock(id);
     for (const id of [...book.networks.keys()]) {
       const used = [...book.endpoints.values()].some(
         (endpoint) => endpoint.networkId === id && endpoint.phase !== "released",
@@ -191,7 +207,13 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
 
   async function followOnce(signal: AbortSignal): Promise<void> {
     await register(timeLimit(clock, silence, signal));
-    const seen: Seen = { networks: new Set(), endpoints: new Set(), remotes: new Set(), blocks: new Set() };
+    const seen: Seen = {
+      networks: new Set(),
+      endpoints: new Set(),
+      remotes: new Set(),
+      remoteBlocks: new Set(),
+      blocks: new Set(),
+    };
     const watchdog = createWatchdog(clock, silence, signal);
     try {
       for await (const message of client.stream(routes.followNode, { params: { node } }, watchdog)) {

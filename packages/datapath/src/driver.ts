@@ -1,5 +1,5 @@
 import type { IpAddress, MacAddress } from "@holdfast/core";
-import type { PublishedPort, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { PublishedPort, RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 
 /**
  * One way of carrying frames. The driver turns desired state into rows of tables; the reconciler brings kernel and switch to them.
@@ -11,9 +11,13 @@ export interface DatapathDriver {
   setNetwork(network: WiredNetwork): void;
   removeNetwork(id: string): void;
 
-  /** Adds or changes where an address of a VXLAN network lives on another node. */
+  /** Adds or changes where addresses of a VXLAN or routed network live on another node. */
   setRemote(remote: RemoteEndpoint): void;
   removeRemote(id: string): void;
+
+  /** Adds or changes which node has a block of a routed network; of single addresses in it {@link setRemote} knows better. */
+  setRemoteBlock(block: RemoteBlock): void;
+  removeRemoteBlock(id: string): void;
 
   /**
    * Wires an endpoint and resolves when its interface waits for the runtime and its flows are in the switch: when it comes up, it has its

@@ -8,6 +8,7 @@ export type {
   RowStatus,
   WiredInterface,
 } from "./driver.ts";
+export { type OpenMachineOptions, openMachineDriver } from "./drivers/combined/open.ts";
 export { createKernelDriver, type KernelDriverDependencies } from "./drivers/kernel/driver.ts";
 export { type OpenKernelOptions, openKernelDriver } from "./drivers/kernel/open.ts";
 export type { ConnectSwitch, OvsDriverDependencies } from "./drivers/ovs/dependencies.ts";

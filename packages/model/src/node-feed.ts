@@ -53,7 +53,7 @@ export const boundEndpointSchema = z.strictObject({
 });
 export type BoundEndpoint = z.output<typeof boundEndpointSchema>;
 
-/** An address of a VXLAN network that lives on another node. */
+/** Addresses of a VXLAN or routed network that live on another node. */
 export const remoteEndpointSchema = z.strictObject({
   /** The endpoint's id: key of the row. */
   id: endpointIdField,
@@ -61,15 +61,31 @@ export const remoteEndpointSchema = z.strictObject({
   network: z.string(),
   addresses: z.array(addressField),
   mac: macField,
+  /** Where its node takes packets for it. */
   tunnelAddress: addressField,
+  /** Of a routed network: the node's addresses, at most one of each family. Absent: only the tunnel address. */
+  via: z.array(addressField).min(1).max(2).optional(),
   epoch: z.int(),
 });
 export type RemoteEndpoint = z.output<typeof remoteEndpointSchema>;
 
+/** A block of a routed network that another node has: what is not said of single addresses is there. */
+export const remoteBlockSchema = z.strictObject({
+  /** The lease. */
+  id: leaseField,
+  /** Network id, `"n7"`. */
+  network: z.string(),
+  prefix: cidrField,
+  /** The node's addresses, at most one of each family. */
+  via: z.array(addressField).min(1).max(2),
+});
+export type RemoteBlock = z.output<typeof remoteBlockSchema>;
+
 /**
  * What the controller tells one node, one JSON object per line: first everything, then `synced`, then each change as it happens.
- * A message that is no news may come again. Only what this node needs: every network, its own blocks and endpoints, and the remote endpoints of
- * VXLAN networks that have an endpoint here.
+ * A message that is no news may come again. Only what this node needs: every network, its own blocks and endpoints, the remote endpoints of VXLAN
+ * networks that have an endpoint here, and the remote blocks, with the endpoints outside them, of routed networks of tenants that have an endpoint
+ * or a block of a routed network here.
  */
 export const nodeFeedMessageSchema = z
   .discriminatedUnion("kind", [
@@ -83,6 +99,8 @@ export const nodeFeedMessageSchema = z
     z.strictObject({ kind: z.literal("endpoint-gone"), id: endpointIdField, reason: z.string() }),
     z.strictObject({ kind: z.literal("remote"), remote: remoteEndpointSchema }),
     z.strictObject({ kind: z.literal("remote-gone"), id: endpointIdField }),
+    z.strictObject({ kind: z.literal("remote-block"), block: remoteBlockSchema }),
+    z.strictObject({ kind: z.literal("remote-block-gone"), id: leaseField }),
     /** All that there is has been said: what the node has beyond it is to go. */
     z.strictObject({ kind: z.literal("synced"), revision: revisionField }),
     /** The controller wants to know what the node has; only sent to agents that have told their inventory of themselves. */

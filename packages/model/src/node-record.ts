@@ -6,6 +6,8 @@ export const nodeReportSchema = z
   .strictObject({
     /** Where other nodes send VXLAN packets. Absent: this node takes no part in overlays. */
     tunnelAddress: addressField.optional(),
+    /** Where other nodes route packets for its endpoints of routed networks to, at most one of each family. Absent: the tunnel address. */
+    addresses: z.array(addressField).max(2).optional(),
     /** Name of the trunk interface. Absent: networks are local to this machine. */
     uplink: z.string().max(15).optional(),
     /** Program version. */

@@ -8,12 +8,13 @@ import type {
   PortEvent,
   WiredInterface,
 } from "@holdfast/datapath";
-import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 
 /** A data path made of memory. `journal` says what was done, in order, e.g. `"attach e-1 10.20.0.7"`. */
 export class FakeDriver implements DatapathDriver {
   readonly journal: string[] = [];
   readonly networks = new Map<string, WiredNetwork>();
+  readonly remoteBlocks = new Map<string, RemoteBlock>();
   readonly remotes = new Map<string, RemoteEndpoint>();
   readonly attached = new Map<string, EndpointWiring>();
   /** Machines outside, by the address that they have. */
@@ -68,6 +69,12 @@ export class FakeDriver implements DatapathDriver {
   }
   setRemote(remote: RemoteEndpoint): void {
     this.remotes.set(remote.id, remote);
+  }
+  setRemoteBlock(block: RemoteBlock): void {
+    this.remoteBlocks.set(block.id, block);
+  }
+  removeRemoteBlock(id: string): void {
+    this.remoteBlocks.delete(id);
   }
   removeRemote(id: string): void {
     this.remotes.delete(id);

@@ -38,6 +38,10 @@ function note(message: NodeFeedMessage): string {
       return `endpoint-gone ${message.id}: ${message.reason}`;
     case "remote":
       return `remote ${message.remote.id} ${message.remote.addresses.join(",")} via ${message.remote.tunnelAddress}`;
+    case "remote-block":
+      return `remote-block ${message.block.prefix} via ${message.block.via.join(",")}`;
+    case "remote-block-gone":
+      return "remote-block-gone";
     case "remote-gone":
       return `remote-gone ${message.id}`;
     case "synced":

@@ -5,6 +5,7 @@ import type { NetworkState } from "../state/network-state.ts";
 import type { StateChange, StoredNetwork, StoredNode } from "../state/records.ts";
 import type { State } from "../state/state.ts";
 import { FeedConnection, lineOf } from "./feed-connection.ts";
+import { asGone, createRoutedPlaces, type RoutedPlaces } from "./routed-places.ts";
 import { boundEndpoint, wiredNetwork } from "./wired.ts";
 
 /** Tells every node what it needs, and no more. The work for a change is proportional to the nodes that it concerns. */
@@ -41,7 +42,8 @@ export function createNodeFeeds(
   options: NodeFeedOptions,
 ): NodeFeeds {
   const open = new Map<Name, Set<{ readonly connection: FeedConnection; readonly output: Writable }>>();
-  /** How many endpoints each node has in each network. */
+  const routed = createRoutedPlaces(state);
+  /** How many endpoints, and blocks of routed networks, each node has of what is {@link sharedBy} nodes. */
   const nodesOf = new Map<string, Map<Name, number>>();
 
   const send: Sender = (node, message) => {
@@ -56,49 +58,73 @@ export function createNodeFeeds(
     for (const connections of open.values()) for (const { connection } of connections) connection.send(line);
   }
 
-  /** Counts an endpoint in or out; gives how many its node then has in the network. */
-  function count({ tenant, network, node }: Endpoint, step: 1 | -1): number {
-    const key = `${tenant}/${network}`;
-    const nodes = nodesOf.get(key) ?? new Map<Name, number>();
+  /** Counts an endpoint or a block in or out; gives how many its node then has of what nodes tell each other about. */
+  function count(shared: string | undefined, node: Name, step: 1 | -1): number | undefined {
+    if (shared === undefined) return undefined;
+    const nodes = nodesOf.get(shared) ?? new Map<Name, number>();
     const number = (nodes.get(node) ?? 0) + step;
-    if (number > 0) nodesOf.set(key, nodes.set(node, number));
-    else if (nodes.delete(node) && nodes.size === 0) nodesOf.delete(key);
+    if (number > 0) nodesOf.set(shared, nodes.set(node, number));
+    else if (nodes.delete(node) && nodes.size === 0) nodesOf.delete(shared);
     return number;
   }
 
-  /** Other nodes that have endpoints in the endpoint's network, when that is an overlay. */
-  function* peersOf({ tenant, network, node }: Endpoint): Iterable<Name> {
-    if (state.network(tenant, network)?.record?.kind !== "vxlan") return;
-    for (const peer of nodesOf.get(`${tenant}/${network}`)?.keys() ?? []) if (peer !== node) yield peer;
+  function tellPeers(place: Place, message: NodeFeedMessage | undefined): void {
+    if (message === undefined) return;
+    for (const peer of nodesOf.get(sharedBy(state, place) ?? "")?.keys() ?? []) {
+      if (peer !== place.node) send(peer, message);
+    }
+  }
+
+  /** The node's first of what is shared: it is told of the others'. */
+  function introduce(place: Place, number: number | undefined): void {
+    if (number !== 1 || !open.has(place.node)) return;
+    for (const message of elsewhere(place)) if (!isGone(message)) send(place.node, message);
+  }
+
+  /** The node's last. */
+  function dismiss(place: Place, number: number | undefined): void {
+    if (number !== 0 || !open.has(place.node)) return;
+    for (const message of elsewhere(place)) send(place.node, asGone(message));
+  }
+
+  function* elsewhere({ tenant, network, node }: Place): Iterable<NodeFeedMessage> {
+    const found = state.network(tenant, network);
+    if (found?.record?.kind === "routed") yield* routed.elsewhere(tenant, node);
+    if (found?.record?.kind === "vxlan") yield* overlaid(state, found, node);
+  }
+
+  function messageOf(endpoint: Endpoint): NodeFeedMessage | undefined {
+    const kind = state.network(endpoint.tenant, endpoint.network)?.record?.kind;
+    return kind === "routed" ? routed.ofEndpoint(endpoint) : remoteMessage(state, endpoint);
   }
 
   function arrive(endpoint: Endpoint): void {
-    const first = count(endpoint, 1) === 1;
+    const number = count(sharedBy(state, endpoint), endpoint.node, 1);
     send(endpoint.node, { kind: "endpoint", endpoint: boundEndpoint(endpoint) });
-    tellPeers(endpoint);
-    if (!first || !open.has(endpoint.node)) return;
-    for (const message of remotesFor(state, endpoint)) send(endpoint.node, message);
-  }
-
-  function tellPeers(endpoint: Endpoint): void {
-    const message = remoteMessage(state, endpoint);
-    for (const peer of peersOf(endpoint)) send(peer, message);
+    tellPeers(endpoint, messageOf(endpoint));
+    introduce(endpoint, number);
   }
 
   function leave(endpoint: Endpoint, reason: string): void {
-    const last = count(endpoint, -1) === 0;
+    const number = count(sharedBy(state, endpoint), endpoint.node, -1);
     send(endpoint.node, { kind: "endpoint-gone", id: endpoint.id, reason });
-    for (const peer of peersOf(endpoint)) send(peer, { kind: "remote-gone", id: endpoint.id });
-    if (!last || !open.has(endpoint.node)) return;
-    for (const { id } of othersIn(state, endpoint)) send(endpoint.node, { kind: "remote-gone", id });
+    const message = messageOf(endpoint);
+    tellPeers(endpoint, message && asGone(message));
+    dismiss(endpoint, number);
   }
 
   function followNode(before: StoredNode | undefined, after: StoredNode | undefined, name: Name): void {
-    if (before?.tunnelAddress === after?.tunnelAddress) return;
+    if (before?.tunnelAddress === after?.tunnelAddress && sameAddresses(before, after)) return;
     for (const id of state.endpointsOfNode.get(name) ?? []) {
       const endpoint = state.endpoints.get(id);
-      if (endpoint !== undefined) tellPeers(endpoint);
+      if (endpoint !== undefined) tellPeers(endpoint, messageOf(endpoint));
     }
+    for (const block of state.blocksOfNode.get(name) ?? [])
+      if (isRouted(block)) tellPeers(block, routed.ofBlock(block));
+  }
+
+  function isRouted({ tenant, network }: NodeBlock): boolean {
+    return state.network(tenant, network)?.record?.kind === "routed";
   }
 
   function followNetwork(before: StoredNetwork | undefined, after: StoredNetwork | undefined): void {
@@ -114,6 +140,25 @@ export function createNodeFeeds(
     else if (before !== undefined) {
       send(before.node, { kind: "block-gone", lease: before.lease, reason: "given back or reclaimed" });
     }
+    if (before?.lease === after?.lease) return;
+    if (after !== undefined && isRouted(after)) arriveBlock(after);
+    if (before !== undefined && isRouted(before)) leaveBlock(before);
+  }
+
+  function arriveBlock(block: NodeBlock): void {
+    const number = count(sharedBy(state, block), block.node, 1);
+    tellPeers(block, routed.ofBlock(block));
+    // What the block says needs not be said of each.
+    for (const { id } of routed.inside(block)) tellPeers(block, { kind: "remote-gone", id });
+    introduce(block, number);
+  }
+
+  function leaveBlock(block: NodeBlock): void {
+    const number = count(sharedBy(state, block), block.node, -1);
+    // First: what is left in it has a place of its own then.
+    for (const endpoint of routed.inside(block)) tellPeers(endpoint, routed.ofEndpoint(endpoint));
+    tellPeers(block, { kind: "remote-block-gone", id: block.lease });
+    dismiss(block, number);
   }
 
   return {
@@ -122,7 +167,7 @@ export function createNodeFeeds(
     },
 
     open(node, output) {
-      const connection = new FeedConnection(output, snapshot(state, node), {
+      const connection = new FeedConnection(output, snapshot(state, routed, node), {
         mostWaiting: options.mostWaiting,
         tooSlow: options.dropped,
       });
@@ -138,7 +183,10 @@ export function createNodeFeeds(
 
     load() {
       nodesOf.clear();
-      for (const endpoint of state.endpoints.values()) count(endpoint, 1);
+      for (const endpoint of state.endpoints.values()) count(sharedBy(state, endpoint), endpoint.node, 1);
+      for (const [node, blocks] of state.blocksOfNode) {
+        for (const block of blocks) if (isRouted(block)) count(sharedBy(state, block), node, 1);
+      }
     },
 
     follow(changes) {
@@ -191,41 +239,66 @@ export function createNodeFeeds(
 }
 
 /** What a node is told first. The objects are taken at once, the messages are made as they are read. */
-function snapshot(state: State, node: Name): Iterable<NodeFeedMessage> {
+function snapshot(state: State, routed: RoutedPlaces, node: Name): Iterable<NodeFeedMessage> {
   const networks = [...state.networks.values()].flatMap((ofTenant) =>
     [...ofTenant.values()].flatMap(({ record }) => record ?? []),
   );
   const own = [...(state.endpointsOfNode.get(node) ?? [])].flatMap((id) => state.endpoints.get(id) ?? []);
   const blocks = [...(state.blocksOfNode.get(node) ?? [])];
-  const firsts = new Map(own.map((endpoint) => [`${endpoint.tenant}/${endpoint.network}`, endpoint]));
-  const others = [...firsts.values()].flatMap((endpoint) => [...othersIn(state, endpoint)]);
+  const places = [...own, ...blocks].map(({ tenant, network }) => ({
+    tenant,
+    network,
+    found: state.network(tenant, network),
+  }));
+  const overlays = new Set(places.flatMap(({ found }) => (found?.record?.kind === "vxlan" ? found : [])));
+  const tenants = new Set(places.flatMap(({ found, tenant }) => (found?.record?.kind === "routed" ? tenant : [])));
+  const others = [
+    ...[...overlays].flatMap((network) => [...overlaid(state, network, node)]),
+    ...[...tenants].flatMap((tenant) => [...routed.elsewhere(tenant, node)]),
+  ];
   const { revision } = state;
   return (function* messages(): Iterable<NodeFeedMessage> {
     for (const network of networks) yield { kind: "network", network: wiredNetwork(network) };
     for (const block of blocks) yield { kind: "block", block };
     for (const endpoint of own) yield { kind: "endpoint", endpoint: boundEndpoint(endpoint) };
-    for (const endpoint of others) {
-      const message = remoteMessage(state, endpoint);
-      if (message.kind === "remote") yield message;
-    }
+    for (const message of others) if (!isGone(message)) yield message;
     yield { kind: "synced", revision };
   })();
 }
 
-/** Endpoints on other nodes in the endpoint's network, when that is an overlay. */
-function* othersIn(state: State, { tenant, network, node }: Endpoint): Iterable<Endpoint> {
-  const found: NetworkState | undefined = state.network(tenant, network);
-  if (found?.record?.kind !== "vxlan") return;
-  for (const id of found.endpoints) {
-    const other = state.endpoints.get(id);
-    if (other !== undefined && other.node !== node) yield other;
+/** An endpoint or a block, as far as it says where it is. */
+interface Place {
+  readonly tenant: Name;
+  readonly network: Name;
+  readonly node: Name;
+}
+
+/** What nodes tell each other about: an overlay; all routed networks of a tenant, which reach each other. Undefined: nothing, nobody needs to know. */
+function sharedBy(state: State, { tenant, network }: Place): string | undefined {
+  switch (state.network(tenant, network)?.record?.kind) {
+    case "vxlan":
+      return `${tenant}/${network}`;
+    case "routed":
+      return tenant;
+    case "vlan":
+    case undefined:
+      return undefined;
   }
 }
 
-function* remotesFor(state: State, endpoint: Endpoint): Iterable<NodeFeedMessage> {
-  for (const other of othersIn(state, endpoint)) {
-    const message = remoteMessage(state, other);
-    if (message.kind === "remote") yield message;
+function isGone({ kind }: NodeFeedMessage): boolean {
+  return kind === "remote-gone" || kind === "remote-block-gone";
+}
+
+function sameAddresses(before: StoredNode | undefined, after: StoredNode | undefined): boolean {
+  return before?.addresses?.join() === after?.addresses?.join();
+}
+
+/** Where the endpoints of an overlay on other nodes are. */
+function* overlaid(state: State, network: NetworkState, node: Name): Iterable<NodeFeedMessage> {
+  for (const id of network.endpoints) {
+    const other = state.endpoints.get(id);
+    if (other !== undefined && other.node !== node) yield remoteMessage(state, other);
   }
 }
 

@@ -30,10 +30,16 @@ export class BlockIndex {
 
   /** The block of which a node may give this address; undefined: no node may. */
   givenFrom(address: IpAddress): NodeBlock | undefined {
+    const block = this.around(address);
+    return block !== undefined && mayGive(block, address) ? block : undefined;
+  }
+
+  /** The block that the address lies in, whether or not its node may give it. */
+  around(address: IpAddress): NodeBlock | undefined {
     if (this.#blocks.size === 0) return undefined;
     for (const length of this.#lengths[IpAddress.family(address)].keys()) {
       const block = this.#blocks.get(Cidr.of(address, length));
-      if (block !== undefined && mayGive(block, address)) return block;
+      if (block !== undefined) return block;
     }
     return undefined;
   }

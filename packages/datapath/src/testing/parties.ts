@@ -43,6 +43,11 @@ export function network(
   };
 }
 
+/** The same network as one that the kernel routes. */
+export function routed({ id, tenant, name, mtu, docker, subnets }: WiredNetwork): WiredNetwork {
+  return { id, tenant, name, kind: "routed", mtu, docker, subnets: subnets.map(({ prefix }) => ({ prefix })) };
+}
+
 /** An endpoint with the MAC that belongs to its first address. */
 export function wiring(
   id: string,

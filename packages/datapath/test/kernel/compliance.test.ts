@@ -1,10 +1,10 @@
 import { driverCompliance } from "../../src/testing/driver-compliance.ts";
-import { TENANTS_NETWORKS } from "../../src/testing/parties.ts";
+import { routed, TENANTS_NETWORKS } from "../../src/testing/parties.ts";
 import { Machine } from "./machine.ts";
 
 const { first, other } = TENANTS_NETWORKS;
 
-driverCompliance("the plain kernel", { networks: { first, other } }, async () => {
+driverCompliance("the plain kernel", { networks: { first: routed(first), other: routed(other) } }, async () => {
   const machine = await Machine.start();
   return {
     kernel: machine.kernel,

@@ -1,15 +1,18 @@
 import { Name } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { AttachedPort, DatapathDriver, EndpointWiring } from "../../src/index.ts";
-import { asRemote, network, on, wiring } from "../../src/testing/parties.ts";
+import { asRemote, network, on, routed, wiring } from "../../src/testing/parties.ts";
 import type { Sandbox } from "../fabric.ts";
 import { Machine } from "./machine.ts";
 
 /** Two networks of one tenant and one of another. */
 export const NETWORKS: readonly WiredNetwork[] = [
-  network("n7", "vlan", 100),
-  network("n8", "vlan", 101, { prefixes: ["10.21.0.0/24"] }),
-  { ...network("n9", "vlan", 102, { prefixes: ["10.30.0.0/24", "fd00:30::/64"] }), tenant: Name.parse("rival") },
+  routed(network("n7", "vlan", 100)),
+  routed(network("n8", "vlan", 101, { prefixes: ["10.21.0.0/24"] })),
+  {
+    ...routed(network("n9", "vlan", 102, { prefixes: ["10.30.0.0/24", "fd00:30::/64"] })),
+    tenant: Name.parse("rival"),
+  },
 ];
 
 export interface Placed {

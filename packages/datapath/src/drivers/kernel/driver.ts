@@ -1,5 +1,5 @@
 import { type Clock, HoldfastError, type Logger } from "@holdfast/core";
-import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 import type {
   AddressConflict,
@@ -16,7 +16,7 @@ import type { HostTools } from "../../machine/host-tools.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { Ground } from "./ground.ts";
 import { createLinkNames, type KernelDriverOptions } from "./options.ts";
-import { localRoutes, remoteRoutes } from "./tables/routes.ts";
+import { blockRoutes, localRoutes, remoteRoutes } from "./tables/routes.ts";
 
 export interface KernelDriverDependencies {
   readonly kernel: Kernel;
@@ -38,6 +38,7 @@ export async function createKernelDriver(
   signal: AbortSignal,
 ): Promise<DatapathDriver> {
   signal.throwIfAborted();
+  const { localNetworks = false } = options;
   const ground = new Ground(dependencies, createLinkNames(options));
   try {
     await ground.recover();
@@ -45,21 +46,26 @@ export async function createKernelDriver(
     await ground.close();
     throw error;
   }
-  return new KernelDriver(ground);
+  return new KernelDriver(ground, { localNetworks });
 }
 
 class KernelDriver implements DatapathDriver {
   readonly #ground: Ground;
   readonly #attachments: Attachments;
   readonly #networks = new Map<string, WiredNetwork>();
+  readonly #localNetworks: boolean;
+  /** What has no route, by remote endpoint or block. */
+  readonly #pathless = new Map<string, string>();
 
-  constructor(ground: Ground) {
+  constructor(ground: Ground, { localNetworks }: { readonly localNetworks: boolean }) {
     this.#ground = ground;
+    this.#localNetworks = localNetworks;
     this.#attachments = new Attachments(ground);
   }
 
   setNetwork(network: WiredNetwork): void {
-    this.#networks.set(network.id, network);
+    if (network.kind === "routed") this.#networks.set(network.id, network);
+    else if (!this.#localNetworks) return;
     this.#ground.side.setNetwork(network);
   }
 
@@ -70,11 +76,25 @@ class KernelDriver implements DatapathDriver {
   }
 
   setRemote(remote: RemoteEndpoint): void {
-    this.#ground.places.replace(`remote ${remote.id}`, remoteRoutes(remote), 2 * remote.epoch);
+    const { routes, pathless } = remoteRoutes(remote);
+    this.#ground.places.replace(`remote ${remote.id}`, routes, 2 * remote.epoch);
+    this.#notePathless(`remotes ${remote.id}`, pathless);
   }
 
   removeRemote(id: string): void {
     this.#ground.places.remove(`remote ${id}`);
+    this.#pathless.delete(`remotes ${id}`);
+  }
+
+  setRemoteBlock(block: RemoteBlock): void {
+    const { routes, pathless } = blockRoutes(block);
+    this.#ground.places.replace(`block ${block.id}`, routes);
+    this.#notePathless(`blocks ${block.id}`, pathless);
+  }
+
+  removeRemoteBlock(id: string): void {
+    this.#ground.places.remove(`block ${id}`);
+    this.#pathless.delete(`blocks ${id}`);
   }
 
   async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
@@ -130,11 +150,19 @@ class KernelDriver implements DatapathDriver {
   }
 
   status(): readonly RowStatus[] {
-    return [...this.#ground.reconciler.status(), ...this.#ground.side.status()];
+    const pathless = [...this.#pathless].map(
+      ([row, error]): RowStatus => ({ row, state: "error", attempts: 1, error }),
+    );
+    return [...this.#ground.reconciler.status(), ...this.#ground.side.status(), ...pathless];
   }
 
   async close(): Promise<void> {
     await this.#ground.close();
+  }
+
+  #notePathless(row: string, error: string | undefined): void {
+    if (error === undefined) this.#pathless.delete(row);
+    else this.#pathless.set(row, error);
   }
 
   #routable({ id, network: networkId }: EndpointWiring): WiredNetwork {
@@ -142,7 +170,7 @@ class KernelDriver implements DatapathDriver {
     if (network === undefined) {
       throw new HoldfastError("not_found", `endpoint ${id} is in network ${networkId}, which is not known here`);
     }
-    const conflict = this.#ground.side.conflict(network);
+    const conflict = this.#ground.side.conflict(network.id);
     if (conflict !== undefined) throw new HoldfastError("conflict", `endpoint ${id} is not attached: ${conflict}`);
     return network;
   }

@@ -3,6 +3,8 @@ import { HoldfastError } from "@holdfast/core";
 export interface KernelDriverOptions {
   /** Begins the names of all links, 1 to 3 characters. Default `"hf"`. */
   readonly namePrefix?: string;
+  /** Whether this machine is the gateway of networks of other kinds, whose prefixes are in its routing table, too. Default false. */
+  readonly localNetworks?: boolean;
 }
 
 /** What links are called on a machine, at most 15 characters each (IFNAMSIZ). */

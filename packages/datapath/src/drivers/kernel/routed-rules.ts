@@ -4,10 +4,12 @@ import { type FirewallPort, portMaps, portTranslation } from "../../machine/fire
 import type { RuleSet } from "../../machine/rule-set.ts";
 import { indented } from "./guard.ts";
 
-/** A network whose endpoints this machine routes to. */
+/** A network that this machine routes to: its endpoints, or, where the machine is its gateway, its link. */
 export interface RoutedNetwork {
   readonly tenant: string;
   readonly prefixes: readonly Cidr[];
+  /** What leaves the routed networks gets this machine's address. */
+  readonly masquerade: boolean;
 }
 
 export interface RoutedState {
@@ -43,6 +45,7 @@ function chains(state: RoutedState, families: readonly Family[]): string {
     ...forward(tenants, families),
     ...portMaps(state.ports),
     ...portTranslation(state.ports),
+    ...masquerade(state.networks, families),
     ...(state.ports.length === 0 ? [] : answers(state.linkPrefix, families)),
   ]);
 }
@@ -72,6 +75,25 @@ function forward(tenants: ReadonlyMap<string, readonly RoutedNetwork[]>, familie
     // Whoever may reach the machine may use its published ports.
     "  ct status dnat accept",
     ...jumps,
+    "}",
+  ];
+}
+
+/** On request. What goes to other nodes' endpoints keeps its address, by which they know whose it is. */
+function masquerade(networks: readonly RoutedNetwork[], families: readonly Family[]): string[] {
+  const masqueraded = networks.filter((network) => network.masquerade);
+  const concerned = families.filter((family) => prefixesOf(masqueraded, family).length > 0);
+  if (concerned.length === 0) return [];
+  const rules = concerned.map((family) => {
+    const { protocol, suffix } = WORDS[family];
+    return `  ${protocol} saddr @masqueraded${suffix} ${protocol} daddr != @prefixes${suffix} masquerade`;
+  });
+  const priority = "  type nat hook postrouting priority srcnat; policy accept;";
+  return [
+    ...concerned.map((family) => prefixSet("masqueraded", family, prefixesOf(masqueraded, family))),
+    "chain masquerade {",
+    priority,
+    ...rules,
     "}",
   ];
 }

@@ -1,17 +1,19 @@
-import { Cidr } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
 import type { RowStatus } from "../../driver.ts";
 import type { FirewallPort } from "../../machine/firewall-ports.ts";
 import type { PublishedPorts } from "../../machine/machine-side.ts";
 import { PlannedSide, type PlanOutcome, refusedPorts } from "../../machine/planned-side.ts";
+import { type SharedTable, shareTable } from "../../machine/routing-table.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
 import type { Table } from "../../reconcile/table.ts";
-import { routedRules } from "./routed-rules.ts";
+import { type RoutedNetwork, routedRules } from "./routed-rules.ts";
 
 /** The machine's rules for the networks that it routes. */
 export class RoutedSide extends PlannedSide<PublishedPorts> {
   readonly #firewall: Table<RuleSet>;
   readonly #linkPrefix: string;
+  /** Until a network changes. */
+  #shared: SharedTable | undefined;
 
   constructor(firewall: Table<RuleSet>, linkPrefix: string) {
     super();
@@ -19,18 +21,28 @@ export class RoutedSide extends PlannedSide<PublishedPorts> {
     this.#linkPrefix = linkPrefix;
   }
 
+  override setNetwork(network: WiredNetwork): void {
+    this.#shared = undefined;
+    super.setNetwork(network);
+  }
+
+  override removeNetwork(id: string): void {
+    this.#shared = undefined;
+    super.removeNetwork(id);
+  }
+
   /** Why endpoints of the network cannot be routed to; undefined when they can. */
-  conflict(network: WiredNetwork): string | undefined {
-    for (const other of this.networks.values()) {
-      if (!isOlder(other, network)) continue;
-      for (const { prefix } of network.subnets) {
-        const rival = other.subnets.find((subnet) => Cidr.overlap(prefix, subnet.prefix));
-        if (rival === undefined) continue;
-        const overlap = `${prefix} of network ${network.tenant}/${network.name} overlaps ${rival.prefix} of ${other.tenant}/${other.name}`;
-        return `${overlap}, and a machine has one routing table; give the networks different prefixes`;
-      }
-    }
-    return undefined;
+  conflict(id: string): string | undefined {
+    const overlap = this.#table.conflicts.get(id);
+    return overlap && `${overlap}, and a machine has one routing table; give the networks different prefixes`;
+  }
+
+  /** Of routed networks, and of those that this machine is the gateway of. */
+  get #table(): SharedTable {
+    const inTable = (network: WiredNetwork) =>
+      network.kind === "routed" || network.subnets.some((each) => each.gateway);
+    this.#shared ??= shareTable([...this.networks.values()].filter(inTable));
+    return this.#shared;
   }
 
   protected concernsNetworks(): boolean {
@@ -43,30 +55,24 @@ export class RoutedSide extends PlannedSide<PublishedPorts> {
 
   protected plan(): PlanOutcome {
     const refused: RowStatus[] = [];
-    const served = new Set<string>();
-    for (const network of this.networks.values()) {
-      const error = this.conflict(network);
-      if (error === undefined) served.add(network.id);
-      else refused.push({ row: `networks ${network.id}`, state: "error", attempts: 1, error });
+    const { served, conflicts } = this.#table;
+    for (const id of conflicts.keys()) {
+      const error = this.conflict(id);
+      if (error === undefined || this.networks.get(id)?.kind !== "routed") continue;
+      refused.push({ row: `networks ${id}`, state: "error", attempts: 1, error });
     }
+    const routed = new Set(served.flatMap(({ id, kind }) => (kind === "routed" ? id : [])));
     const ports: FirewallPort[] = [];
     for (const [endpoint, published] of this.ports) {
-      if (served.has(published.network)) ports.push(...published.ports);
+      if (routed.has(published.network)) ports.push(...published.ports);
       else refused.push(refusedPorts(endpoint, `network ${published.network} is not routed here`));
     }
-    const networks = [...this.networks.values()].filter(({ id }) => served.has(id));
-    this.#firewall.set(
-      routedRules({
-        linkPrefix: this.#linkPrefix,
-        networks: networks.map(({ tenant, subnets }) => ({ tenant, prefixes: subnets.map(({ prefix }) => prefix) })),
-        ports,
-      }),
-    );
+    const networks = routed.size === 0 ? [] : served.map(asRouted);
+    this.#firewall.set(routedRules({ linkPrefix: this.#linkPrefix, networks, ports }));
     return { touched: new Set(), refused };
   }
 }
 
-/** By their numbers, which are given in turn. */
-function isOlder(a: WiredNetwork, b: WiredNetwork): boolean {
-  return Number(a.id.slice(1)) < Number(b.id.slice(1));
+function asRouted({ tenant, subnets, masquerade = false }: WiredNetwork): RoutedNetwork {
+  return { tenant, prefixes: subnets.map(({ prefix }) => prefix), masquerade };
 }

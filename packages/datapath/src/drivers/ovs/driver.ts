@@ -73,14 +73,16 @@ class OvsDriver implements DatapathDriver {
   }
 
   setNetwork(network: WiredNetwork): void {
+    this.#parts.machine.setNetwork(network);
+    // The machine's kernel carries it, and all that it shares with ours is the routing table.
+    if (network.kind === "routed") return;
     this.#networks.set(network.id, network);
     this.#parts.plan.setNetwork(networkParty(network, this.#settings));
-    this.#parts.machine.setNetwork(network);
   }
 
   removeNetwork(id: string): void {
-    if (!this.#networks.delete(id)) return;
     this.#parts.machine.removeNetwork(id);
+    if (!this.#networks.delete(id)) return;
     this.#parts.plan.removeNetwork(networkNumber(id));
   }
 
@@ -91,6 +93,11 @@ class OvsDriver implements DatapathDriver {
   removeRemote(id: string): void {
     this.#parts.plan.removeRemote(id);
   }
+
+  /** Blocks are of routed networks, which this driver does not carry. */
+  setRemoteBlock(): void {}
+
+  removeRemoteBlock(): void {}
 
   async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
     signal.throwIfAborted();

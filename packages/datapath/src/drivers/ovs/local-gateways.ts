@@ -5,6 +5,7 @@ import type { RowStatus } from "../../driver.ts";
 import type { Numbers } from "../../links/numbers.ts";
 import { MACHINE_RULES } from "../../machine/machine-side.ts";
 import { PlannedSide, type PlanOutcome, refusedPorts } from "../../machine/planned-side.ts";
+import { shareTable } from "../../machine/routing-table.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { gatewayRules } from "./firewall.ts";
@@ -97,31 +98,19 @@ function elsewhere(network: string): string {
   return `this machine is not the gateway of network ${network}; use the endpoint's own address`;
 }
 
-/** A machine has one routing table: of networks whose prefixes overlap, the oldest has its gateway here. */
+/** Which of this machine's local networks have their gateway here. Routed ones have a part of the same routing table. */
 export function chooseServed(networks: readonly WiredNetwork[]): {
   readonly served: readonly WiredNetwork[];
   readonly refused: readonly RowStatus[];
 } {
-  const served: WiredNetwork[] = [];
-  const refused: RowStatus[] = [];
-  for (const network of networks.toSorted((a, b) => networkNumber(a.id) - networkNumber(b.id))) {
-    if (network.subnets.every((subnet) => subnet.gateway === undefined)) continue;
-    const conflict = findOverlap(network, served);
-    if (conflict === undefined) served.push(network);
-    else {
-      const error = `${conflict}; this machine is the gateway of the older network only: give the networks different prefixes`;
-      refused.push({ row: `gateways ${network.id}`, state: "error", attempts: 1, error });
-    }
-  }
-  return { served, refused };
-}
-
-function findOverlap(network: WiredNetwork, others: readonly WiredNetwork[]): string | undefined {
-  for (const { prefix } of network.subnets) {
-    for (const other of others) {
-      const rival = other.subnets.find((subnet) => Cidr.overlap(prefix, subnet.prefix));
-      if (rival !== undefined) return `${prefix} overlaps ${rival.prefix} of network ${other.tenant}/${other.name}`;
-    }
-  }
-  return undefined;
+  const inTable = networks.filter(({ kind, subnets }) => kind === "routed" || subnets.some(({ gateway }) => gateway));
+  const { served, conflicts } = shareTable(inTable);
+  const isLocal = ({ kind }: WiredNetwork): boolean => kind !== "routed";
+  const refused = inTable.filter(isLocal).flatMap(({ id }): RowStatus[] => {
+    const conflict = conflicts.get(id);
+    if (conflict === undefined) return [];
+    const error = `${conflict}; this machine is the gateway of the older network only: give the networks different prefixes`;
+    return [{ row: `gateways ${id}`, state: "error", attempts: 1, error }];
+  });
+  return { served: served.filter(isLocal), refused };
 }

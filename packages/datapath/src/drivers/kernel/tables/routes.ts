@@ -1,13 +1,13 @@
-import { IpAddress } from "@holdfast/core";
-import type { RemoteEndpoint } from "@holdfast/model";
+import { Cidr, IpAddress } from "@holdfast/core";
+import type { RemoteBlock, RemoteEndpoint } from "@holdfast/model";
 import { type Kernel, ROUTE_PROTOCOL, type Route } from "@holdfast/netlink";
 import type { EndpointWiring } from "../../../driver.ts";
 import { type ObservedTable, observedTable } from "../../../reconcile/observed-table.ts";
 import type { LinkNames } from "../options.ts";
 
-/** Where one address is: behind a link of this machine, or on the node with this address. */
+/** Where an address or a block is: behind a link of this machine, or on the node with this address. */
 export interface RouteRow {
-  /** The address with the length of its family, e.g. `"10.20.0.5/32"`. */
+  /** Of one address with the length of its family, e.g. `"10.20.0.5/32"`. */
   readonly key: string;
   readonly to: { readonly link: string } | { readonly node: IpAddress };
 }
@@ -43,13 +43,39 @@ export function localRoutes({ addresses }: EndpointWiring, link: string): readon
   return addresses.map((address) => ({ key: hostPrefix(address), to: { link } }));
 }
 
-/** To the node that an endpoint is on; none for addresses of a family that the node is not reached by. */
-export function remoteRoutes({ addresses, tunnelAddress }: RemoteEndpoint): readonly RouteRow[] {
-  return addresses
-    .filter((address) => IpAddress.family(address) === IpAddress.family(tunnelAddress))
-    .map((address) => ({ key: hostPrefix(address), to: { node: tunnelAddress } }));
+/** Routes to another node, and what has none. */
+export interface NodeRoutes {
+  readonly routes: readonly RouteRow[];
+  /** What the node is not reached for, with the remedy; undefined: everything has a route. */
+  readonly pathless: string | undefined;
 }
 
-function hostPrefix(address: IpAddress): string {
-  return `${address}/${IpAddress.family(address) === "v4" ? 32 : 128}`;
+/** To the node that an endpoint is on. */
+export function remoteRoutes({ addresses, tunnelAddress, via = [tunnelAddress] }: RemoteEndpoint): NodeRoutes {
+  return nodeRoutes(addresses.map(hostPrefix), via);
+}
+
+/** To the node that has a block. */
+export function blockRoutes({ prefix, via }: RemoteBlock): NodeRoutes {
+  return nodeRoutes([prefix], via);
+}
+
+function nodeRoutes(keys: readonly Cidr[], via: readonly IpAddress[]): NodeRoutes {
+  const hopOf = (key: Cidr) => via.find((node) => IpAddress.family(node) === Cidr.family(key));
+  const routes = keys.flatMap((key): RouteRow[] => {
+    const node = hopOf(key);
+    return node === undefined ? [] : [{ key, to: { node } }];
+  });
+  const without = keys.filter((key) => hopOf(key) === undefined);
+  if (without.length === 0) return { routes, pathless: undefined };
+  const names = { v4: "IPv4", v6: "IPv6" };
+  const family = without.some((key) => Cidr.family(key) === "v4") ? "v4" : "v6";
+  const pathless =
+    `no route to ${without.join(" and ")}: the node is known by ${via.join(" and ")} only; ` +
+    `give its agent an ${names[family]} address, too (--node-address)`;
+  return { routes, pathless };
+}
+
+function hostPrefix(address: IpAddress): Cidr {
+  return Cidr.of(address, IpAddress.family(address) === "v4" ? 32 : 128);
 }

@@ -1,0 +1,74 @@
+import { access } from "node:fs/promises";
+import { HoldfastError } from "@holdfast/core";
+import type { DatapathDriver } from "../../driver.ts";
+import { openKernelDriver } from "../kernel/open.ts";
+import { type OpenOvsOptions, openOvsDriver } from "../ovs/open.ts";
+import { LateDriver } from "./late-driver.ts";
+import { MachineDriver } from "./machine-driver.ts";
+
+/** What a machine carries packets with: its kernel alone, Open vSwitch alone, both, or its kernel and Open vSwitch once a network needs it. */
+export type Datapath = "auto" | "ovs" | "kernel" | "both";
+
+export interface OpenMachineOptions extends OpenOvsOptions {
+  readonly datapath: Datapath;
+  /** Whether an earlier run has left endpoints on the switch: then it has to be there. */
+  readonly switchInUse: boolean;
+}
+
+/** Milliseconds in which an Open vSwitch that listens must answer. */
+const ANSWER_LIMIT = 10_000;
+
+/** All that carries packets on this machine, each network by its kind. @throws HoldfastError when what must be there is not. */
+export async function openMachineDriver(options: OpenMachineOptions): Promise<DatapathDriver> {
+  const { datapath, uplink, clock, logger, namespace, namePrefix, signal } = options;
+  const switched = await openSwitched(options);
+  if (datapath === "ovs") return new MachineDriver({ routed: new LateDriver(async () => refuseRouted()), switched });
+  try {
+    const routed = await openKernelDriver({
+      logger,
+      signal,
+      localNetworks: uplink === undefined && datapath !== "kernel",
+      ...(clock === undefined ? {} : { clock }),
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(namePrefix === undefined ? {} : { namePrefix }),
+    });
+    return new MachineDriver({ routed, switched });
+  } catch (error) {
+    await switched.close();
+    throw error;
+  }
+}
+
+async function openSwitched(options: OpenMachineOptions): Promise<DatapathDriver> {
+  const { datapath, switchInUse } = options;
+  const socket = `${options.runDirectory}/db.sock`;
+  if (datapath === "kernel") return new LateDriver(async () => refuseSwitched());
+  if (datapath !== "auto" || switchInUse || (await exists(socket))) return await openOvsDriver(options);
+  return new LateDriver(async () => {
+    if (!(await exists(socket))) throw noSwitch(socket);
+    return await openOvsDriver({ ...options, signal: AbortSignal.timeout(ANSWER_LIMIT) });
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function noSwitch(socket: string): HoldfastError {
+  const text = `VLAN and VXLAN networks need Open vSwitch, and there is no ${socket}; start it, or use a network of kind routed`;
+  return new HoldfastError("unavailable", text);
+}
+
+function refuseSwitched(): never {
+  const text =
+    "this machine carries routed networks only (agent --datapath kernel); start its agent with --datapath auto";
+  throw new HoldfastError("unavailable", text);
+}
+
+function refuseRouted(): never {
+  const text = "this machine carries no routed networks (agent --datapath ovs); start its agent with --datapath auto";
+  throw new HoldfastError("unavailable", text);
+}
