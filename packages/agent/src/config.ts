@@ -1,4 +1,4 @@
-import { Name, option, parseLogLevel } from "@holdfast/core";
+import { IpAddress, Name, option, parseLogLevel } from "@holdfast/core";
 
 /** Options of the agent; section `agent` of the configuration file. */
 export const agentOptions = {
@@ -14,6 +14,19 @@ export const agentOptions = {
     "Address with length that other nodes send VXLAN packets to, e.g. 192.168.50.11/24. Absent: no overlay across nodes.",
     "ADDRESS/LENGTH",
     (text) => text,
+  ),
+  nodeAddress: option.optional(
+    "Addresses that other nodes route packets of routed networks to, one of each family, separated by a comma, e.g. 192.168.50.11,fd00:50::11. " +
+      "Absent: the tunnel address, else those of the interface that the controller is reached by.",
+    "ADDRESS[,ADDRESS]",
+    nodeAddresses,
+  ),
+  datapath: option.value(
+    "What carries packets: kernel carries routed networks and needs nothing else, ovs the other kinds by Open vSwitch, both is both, and auto the " +
+      "kernel, and Open vSwitch when it is there or a network needs it.",
+    "DATAPATH",
+    "auto",
+    datapath,
   ),
   datapathType: option.value(
     "Open vSwitch datapath: system needs the kernel's module, netdev runs in userspace, auto takes what is there.",
@@ -43,6 +56,21 @@ export const agentOptions = {
     parseLogLevel,
   ),
 } as const;
+
+/** What carries a node's packets. */
+export type Datapath = "auto" | "ovs" | "kernel" | "both";
+
+function datapath(text: string): Datapath {
+  if (text === "auto" || text === "ovs" || text === "kernel" || text === "both") return text;
+  throw new TypeError(`${JSON.stringify(text)} is none of auto, ovs, kernel, both`);
+}
+
+/** At most one of each family. */
+function nodeAddresses(text: string): readonly IpAddress[] {
+  const addresses = text.split(",").map((part) => IpAddress.parse(part.trim()));
+  if (new Set(addresses.map((address) => IpAddress.family(address))).size === addresses.length) return addresses;
+  throw new TypeError(`${JSON.stringify(text)} has two addresses of one family; give one of each`);
+}
 
 export type DatapathType = "auto" | "netdev" | "system";
 

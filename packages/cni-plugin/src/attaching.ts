@@ -1,8 +1,9 @@
-import { Cidr, errorText, IpAddress, type MacAddress } from "@holdfast/core";
+import { errorText, IpAddress, type MacAddress } from "@holdfast/core";
 import {
   type AttachedInterface,
   type AttachmentInfo,
   isOnWire,
+  placementOf,
   type ReservedAddresses,
   type WiredNetwork,
 } from "@holdfast/model";
@@ -91,13 +92,9 @@ export async function freeName(
 export function interfaceOf(
   { ifName }: Workload,
   { addresses, mac }: Pick<AttachmentInfo, "addresses" | "mac">,
-  { subnets }: WiredNetwork,
+  network: WiredNetwork,
 ): Omit<SandboxInterface, "defaultVia"> {
-  const placed = addresses.map((address) => {
-    const subnet = subnets.find(({ prefix }) => Cidr.contains(prefix, address));
-    const most = IpAddress.family(address) === "v4" ? 32 : 128;
-    return { address, length: subnet === undefined ? most : Cidr.length(subnet.prefix), gateway: subnet?.gateway };
-  });
+  const placed = addresses.map((address) => ({ address, ...placementOf(network, address) }));
   const gateways = placed.flatMap(({ gateway }) => gateway ?? []);
   return {
     ifName,

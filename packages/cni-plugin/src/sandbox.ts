@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { IpAddress, isHoldfastError, type MacAddress } from "@holdfast/core";
+import { Cidr, IpAddress, isHoldfastError, type MacAddress } from "@holdfast/core";
 import type { InterfaceAddress, Kernel, Link, Route } from "@holdfast/netlink";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 
@@ -108,7 +108,7 @@ export class Sandbox implements AsyncDisposable {
     }
     for (const address of addresses) await this.#kernel.replaceAddress({ link: ifName, ...address });
     await this.#kernel.setLink(ifName, { up: true });
-    for (const route of defaultRoutes(wanted)) await this.#kernel.replaceRoute(route);
+    for (const route of routesOf(wanted)) await this.#kernel.replaceRoute(route);
   }
 
   /** What of the interface is not as it is to be; empty: nothing. What others have added is not looked at. */
@@ -120,14 +120,18 @@ export class Sandbox implements AsyncDisposable {
     const missing = addresses.filter(
       ({ address, length }) => !present.some((each) => each.address === address && each.length === length),
     );
-    const pathless = defaultRoutes(wanted).filter(
+    const pathless = routesOf(wanted).filter(
       ({ prefix, nextHop }) => !routes.some((each) => each.prefix === prefix && each.nextHop === nextHop),
     );
     return [
       ...(link.mac === mac ? [] : [`interface ${ifName} has MAC ${link.mac} instead of ${mac}`]),
       ...(link.up ? [] : [`interface ${ifName} is down`]),
       ...missing.map(({ address, length }) => `address ${address}/${length} is missing on ${ifName}`),
-      ...pathless.map(({ prefix, nextHop }) => `the route ${prefix} via ${nextHop} is missing`),
+      ...pathless.map(({ prefix, nextHop }) =>
+        nextHop === undefined
+          ? `the route ${prefix} on ${ifName} is missing`
+          : `the route ${prefix} via ${nextHop} is missing`,
+      ),
     ];
   }
 
@@ -146,13 +150,15 @@ export function defaultPrefix(gateway: IpAddress): string {
   return IpAddress.family(gateway) === "v4" ? "0.0.0.0/0" : "::/0";
 }
 
-function defaultRoutes({ ifName, defaultVia }: SandboxInterface): readonly Route[] {
-  return defaultVia.map((nextHop) => ({
-    prefix: defaultPrefix(nextHop),
-    nextHop,
-    link: ifName,
-    protocol: STATIC,
-  }));
+/** The default routes, each after the way to its gateway where that is in no prefix on the link. */
+function routesOf({ ifName, defaultVia, addresses }: SandboxInterface): readonly Route[] {
+  const onLink = addresses.map(({ address, length }) => Cidr.of(address, length));
+  return defaultVia.flatMap((nextHop): Route[] => {
+    const route: Route = { prefix: defaultPrefix(nextHop), nextHop, link: ifName, protocol: STATIC };
+    // A link-local IPv6 address is on every link.
+    const isOnLink = IpAddress.family(nextHop) === "v6" || onLink.some((prefix) => Cidr.contains(prefix, nextHop));
+    return isOnLink ? [route] : [{ prefix: `${nextHop}/32`, link: ifName, protocol: STATIC }, route];
+  });
 }
 
 async function refuseOwn(path: string): Promise<void> {

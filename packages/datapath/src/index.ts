@@ -11,6 +11,7 @@ export type {
 export { type OpenMachineOptions, openMachineDriver } from "./drivers/combined/open.ts";
 export { createKernelDriver, type KernelDriverDependencies } from "./drivers/kernel/driver.ts";
 export { type OpenKernelOptions, openKernelDriver } from "./drivers/kernel/open.ts";
+export { type KernelRemovalOptions, type KernelRemoved, removeKernelDatapath } from "./drivers/kernel/removal.ts";
 export type { ConnectSwitch, OvsDriverDependencies } from "./drivers/ovs/dependencies.ts";
 export { createOvsDriver } from "./drivers/ovs/driver.ts";
 export { type OpenOvsOptions, openOvsDriver } from "./drivers/ovs/open.ts";

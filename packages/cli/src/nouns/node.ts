@@ -46,6 +46,7 @@ export const nodeCommands: readonly CommandDefinition[] = [
         ["state", found.state],
         ["uplink", found.uplink ?? ""],
         ["tunnel address", found.tunnelAddress ?? ""],
+        ["addresses", (found.addresses ?? []).join(", ")],
         ["version", found.version],
         ["last seen", seen(found, context.io.now())],
         ["labels", labelText(found.labels)],

@@ -1,5 +1,5 @@
 import { Cidr, HoldfastError, Identity, type IpAddress, isHoldfastError } from "@holdfast/core";
-import type { ReservedAddresses, ReserveRequest, WiredNetwork } from "@holdfast/model";
+import { placementOf, type ReservedAddresses, type ReserveRequest, type WiredNetwork } from "@holdfast/model";
 import { parseRequest, requests } from "../protocol/requests.ts";
 import type { Method } from "../protocol/server.ts";
 import type { DriverContext } from "./context.ts";
@@ -81,13 +81,13 @@ export function ipamMethods(context: DriverContext): Readonly<Record<string, Met
     if (first !== undefined) {
       const second = secondAddress(pool, first, address);
       const network = await workloads.network(pool.tenant, pool.network);
-      return withSubnetLength(second, network);
+      return withOwnLength(second, network);
     }
     const reserved = await reserve(reserveRequest(pool, address, name), signal);
     inFlight.setEndpoint(pool, { addresses: reserved.addresses, mac: reserved.mac });
     const found = reserved.addresses.find((candidate) => Cidr.family(pool.prefix) === familyOf(candidate));
     if (found !== undefined && (address === undefined || address === found)) {
-      return withSubnetLength(found, reserved.network);
+      return withOwnLength(found, reserved.network);
     }
     if (found !== undefined && address !== undefined) {
       await workloads.unreserve({ tenant: pool.tenant, network: pool.network, address }, signal);
@@ -285,8 +285,6 @@ function withLength(address: IpAddress, prefix: Cidr): string {
   return `${address}/${Cidr.length(prefix)}`;
 }
 
-function withSubnetLength(address: IpAddress, network: WiredNetwork): string {
-  const subnet = network.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
-  if (subnet !== undefined) return withLength(address, subnet.prefix);
-  throw new HoldfastError("internal", `${address} lies in no subnet of network ${network.tenant}/${network.name}`);
+function withOwnLength(address: IpAddress, network: WiredNetwork): string {
+  return `${address}/${placementOf(network, address).length}`;
 }

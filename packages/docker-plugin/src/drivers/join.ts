@@ -1,5 +1,5 @@
 import { HoldfastError, IpAddress } from "@holdfast/core";
-import type { AttachedInterface } from "@holdfast/model";
+import { type AttachedInterface, ROUTED_GATEWAYS } from "@holdfast/model";
 import { parseRequest, requests } from "../protocol/requests.ts";
 import type { DriverContext } from "./context.ts";
 import { portName } from "./records.ts";
@@ -27,10 +27,20 @@ function joinReply({ interfaceName, gateways }: AttachedInterface): object {
     InterfaceName: { SrcName: interfaceName, DstPrefix: "eth" },
     Gateway: gatewayOf("v4"),
     GatewayIPv6: gatewayOf("v6"),
-    StaticRoutes: [],
+    StaticRoutes: gateways.filter(isOnNoPrefix).map(connectedRoute),
     // Without it, Docker adds an interface on docker_gwbridge when there is no gateway.
     DisableGatewayService: true,
   };
+}
+
+/** Of a routed network: the gateway is in no prefix on the link. */
+function isOnNoPrefix(gateway: IpAddress): boolean {
+  return gateway === ROUTED_GATEWAYS.v4 || gateway === ROUTED_GATEWAYS.v6;
+}
+
+/** Docker sets these before the default routes, which it takes only to a gateway that it has a route to (libnetwork, `types.CONNECTED`). */
+function connectedRoute(gateway: IpAddress): object {
+  return { Destination: `${gateway}/${IpAddress.family(gateway) === "v4" ? 32 : 128}`, RouteType: 1, NextHop: "" };
 }
 
 /**

@@ -1,12 +1,12 @@
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { createMachineSandboxes, startAgent } from "@holdfast/agent";
+import { createMachineSandboxes, startAgent, usesSwitch } from "@holdfast/agent";
 import { agentOptions } from "@holdfast/agent/config";
 import { createClient } from "@holdfast/client";
 import { createCniPlugin, createCniServer } from "@holdfast/cni-plugin";
-import { errorText, type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
-import { openOvsDriver } from "@holdfast/datapath";
+import { errorText, HoldfastError, type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
+import { openMachineDriver } from "@holdfast/datapath";
 import { createDockerPlugin, createPluginMemory, type DockerPlugin, type PluginMemory } from "@holdfast/docker-plugin";
 import { createNodeFetch } from "@holdfast/http";
 import type { NodeReport, WorkloadApi } from "@holdfast/model";
@@ -17,6 +17,7 @@ import { createPinoLogger } from "../pino-logger.ts";
 import { announceReady, LEAVE_SIGNAL, stopRequested } from "../processes/ready.ts";
 import { readSettings } from "../settings.ts";
 import { VERSION } from "../version.ts";
+import { addressesTowards } from "./node-addresses.ts";
 
 /** Milliseconds for taking all containers off the docker networks. */
 const LEAVE_TIME = 60_000;
@@ -36,11 +37,14 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
 
   await using stack = new AsyncDisposableStack();
   const store = stack.adopt(await openBookStore(settings, logger), (open) => open.close());
-  const driver = stack.adopt(await openDriver(settings, node, logger), (open) => open.close());
+  const switchInUse = await usesSwitch(store);
+  const driver = stack.adopt(await openDriver(settings, { node, switchInUse }, logger), (open) => open.close());
   const client = createClient({ fetch: createNodeFetch() }, { server: settings.server, token: settings.token });
   const sandboxes = createMachineSandboxes();
   const dependencies = { store, client, driver, clock: systemClock, logger, sandboxes };
-  const agent = stack.adopt(await startAgent(dependencies, agentSettings(settings, node)), (running) => running.stop());
+  const agent = stack.adopt(await startAgent(dependencies, await agentSettings(settings, node)), (running) =>
+    running.stop(),
+  );
   const plugin = settings.docker
     ? await servePlugin(stack, settings, createPluginMemory(store), { workloads: agent.workloads, logger })
     : undefined;
@@ -61,10 +65,21 @@ async function openBookStore(settings: AgentSettings, logger: Logger) {
   return await openSqliteStore({ clock: systemClock, logger }, { path, survives: "process-end" });
 }
 
-async function openDriver(settings: AgentSettings, node: Name, logger: Logger) {
-  const { uplink, tunnelAddress, datapathType, switchDirectory } = settings;
-  return await openOvsDriver({
+async function openDriver(
+  settings: AgentSettings,
+  { node, switchInUse }: { readonly node: Name; readonly switchInUse: boolean },
+  logger: Logger,
+) {
+  const { datapath, uplink, tunnelAddress, datapathType, switchDirectory } = settings;
+  if (datapath === "kernel" && uplink !== undefined) {
+    const text =
+      "an uplink is for Open vSwitch, which --datapath kernel does without; leave out --uplink, or use --datapath both";
+    throw new HoldfastError("invalid_argument", text, { details: { field: "uplink" } });
+  }
+  return await openMachineDriver({
     node,
+    datapath,
+    switchInUse,
     datapathType,
     runDirectory: switchDirectory,
     logger: logger.child({ part: "datapath" }),
@@ -74,13 +89,18 @@ async function openDriver(settings: AgentSettings, node: Name, logger: Logger) {
   });
 }
 
-function agentSettings(settings: AgentSettings, node: Name) {
-  const { uplink, tunnelAddress, beat, reservationTimeout, status } = settings;
+async function agentSettings(settings: AgentSettings, node: Name) {
+  const { uplink, beat, reservationTimeout, status } = settings;
+  const tunnelAddress =
+    settings.tunnelAddress === undefined ? undefined : parseInterfaceAddress(settings.tunnelAddress).address;
+  const found = tunnelAddress === undefined ? await addressesTowards(settings.server) : [tunnelAddress];
+  const addresses = settings.nodeAddress ?? found;
   const report: NodeReport = {
     version: VERSION,
     labels: {},
     ...(uplink === undefined ? {} : { uplink }),
-    ...(tunnelAddress === undefined ? {} : { tunnelAddress: parseInterfaceAddress(tunnelAddress).address }),
+    ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
+    ...(addresses.length === 0 ? {} : { addresses: [...addresses] }),
   };
   return { node, report, beatMilliseconds: beat, reservationTimeoutMilliseconds: reservationTimeout, status };
 }

@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { errorText, HoldfastError, silentLogger } from "@holdfast/core";
-import { removeOvsDatapath } from "@holdfast/datapath";
+import { removeKernelDatapath, removeOvsDatapath } from "@holdfast/datapath";
 import { removeInstallations } from "../cni/removal.ts";
 import { endProcess } from "../processes/background.ts";
 import { readPidFile } from "../processes/pid-file.ts";
@@ -79,9 +79,16 @@ async function ofTheMachine(socket: string): Promise<string> {
   return (await answers(socket)) ? "the machine's own stays" : "did not run";
 }
 
+/** Of the kernel first: what the switch's removal finds of links is then its own. */
 async function removeDatapath(places: Places): Promise<string> {
-  if (!(await answers(switchSocket(places)))) return "no Open vSwitch runs";
   const signal = AbortSignal.timeout(30_000);
-  const { bridges, links } = await removeOvsDatapath({ runDirectory: places.switchRun, logger: silentLogger, signal });
-  return bridges.length + links.length === 0 ? "nothing was there" : `removed ${[...bridges, ...links].join(", ")}`;
+  const { links, routes } = await removeKernelDatapath({ signal });
+  const removed = [...links, ...(routes.length === 0 ? [] : [`${routes.length} routes`])];
+  const hasSwitch = await answers(switchSocket(places));
+  if (hasSwitch) {
+    const ovs = await removeOvsDatapath({ runDirectory: places.switchRun, logger: silentLogger, signal });
+    removed.push(...ovs.bridges, ...ovs.links);
+  }
+  if (removed.length > 0) return `removed ${removed.join(", ")}`;
+  return hasSwitch ? "nothing was there" : "nothing was there, and no Open vSwitch runs";
 }

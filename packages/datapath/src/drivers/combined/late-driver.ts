@@ -1,4 +1,4 @@
-import { errorText } from "@holdfast/core";
+import { errorText, HoldfastError } from "@holdfast/core";
 import type { RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type {
   AddressConflict,
@@ -76,8 +76,8 @@ export class LateDriver implements DatapathDriver {
   }
 
   async announce(endpointId: string, signal: AbortSignal): Promise<void> {
-    const driver = await this.#opened(`endpoint ${endpointId}`);
-    await driver.announce(endpointId, signal);
+    if (this.#driver === undefined) throw new HoldfastError("not_found", `endpoint ${endpointId} is not attached here`);
+    await this.#driver.announce(endpointId, signal);
   }
 
   async probe(question: AddressQuestion, signal: AbortSignal): Promise<readonly AddressConflict[]> {

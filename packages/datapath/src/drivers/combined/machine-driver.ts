@@ -1,3 +1,4 @@
+import { HoldfastError } from "@holdfast/core";
 import type { RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type {
   AddressConflict,
@@ -64,7 +65,12 @@ export class MachineDriver implements DatapathDriver {
   }
 
   async attach(endpoint: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
-    const driver = this.#carrierOf(endpoint.network);
+    signal.throwIfAborted();
+    const driver = this.#carriers.get(endpoint.network);
+    if (driver === undefined) {
+      const text = `endpoint ${endpoint.id} is in network ${endpoint.network}, which is not known here`;
+      throw new HoldfastError("not_found", text);
+    }
     const before = this.#endpoints.get(endpoint.id);
     this.#endpoints.set(endpoint.id, driver);
     try {
@@ -84,7 +90,10 @@ export class MachineDriver implements DatapathDriver {
   }
 
   async announce(endpointId: string, signal: AbortSignal): Promise<void> {
-    await (this.#endpoints.get(endpointId) ?? this.#drivers.switched).announce(endpointId, signal);
+    signal.throwIfAborted();
+    const driver = this.#endpoints.get(endpointId);
+    if (driver === undefined) throw new HoldfastError("not_found", `endpoint ${endpointId} is not attached here`);
+    await driver.announce(endpointId, signal);
   }
 
   async probe(question: AddressQuestion, signal: AbortSignal): Promise<readonly AddressConflict[]> {
