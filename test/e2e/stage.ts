@@ -20,7 +20,8 @@ import { type Book, bookHas } from "./book.ts";
 /** `bin/holdfast` of this checkout. */
 export const HOLDFAST = join(import.meta.dirname, "../../bin/holdfast");
 
-export interface StageOptions extends Pick<PlatformOptions, "controllerFlags" | "agentFlags" | "uplink"> {
+export interface StageOptions
+  extends Pick<PlatformOptions, "controllerFlags" | "agentFlags" | "uplink" | "switchless"> {
   /** Ends the name of the lab, e.g. `"restart"`. */
   readonly title: string;
   /** The program and what is before it. Default: {@link HOLDFAST}. */

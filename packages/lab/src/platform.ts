@@ -15,6 +15,8 @@ export interface PlatformOptions {
   readonly agentFlags?: readonly string[];
   /** Whether hosts use their uplink. Default true; false: networks are local to each host. */
   readonly uplink?: boolean;
+  /** Whether agents do without Open vSwitch: then hosts have their underlay addresses, of both families, on their uplinks. Default false. */
+  readonly switchless?: boolean;
 }
 
 const PORT = 4653;
@@ -59,9 +61,10 @@ export class Platform implements AsyncDisposable {
   }
 
   async startAgent(host: LabHost, signal: AbortSignal = this.#options.signal): Promise<LabProcess> {
-    const { command, agentFlags = [], uplink = true } = this.#options;
+    const { command, agentFlags = [], uplink = true, switchless = false } = this.#options;
     const trunk = ["--uplink", "uplink0", "--tunnel-address", host.underlay.interfaceAddress];
-    const flags = ["--server", this.server, "--node", this.nodeOf(host), ...(uplink ? trunk : []), ...agentFlags];
+    const outside = switchless ? await addressUplink(host, signal) : uplink ? trunk : [];
+    const flags = ["--server", this.server, "--node", this.nodeOf(host), ...outside, ...agentFlags];
     return await host.spawn([...command, "agent", ...flags], {
       name: "agent",
       env: { HOLDFAST_AGENT_TOKEN: this.token },
@@ -84,6 +87,19 @@ export async function startPlatform(lab: Lab, options: PlatformOptions): Promise
   await Promise.all(lab.hosts.map(async (host) => await platform.startAgent(host)));
   return platform;
 }
+
+/** What a machine without a switch has from its administrator. Gives the agent's flags. */
+async function addressUplink(host: LabHost, signal: AbortSignal): Promise<readonly string[]> {
+  const { address, interfaceAddress } = host.underlay;
+  const second = `${UNDERLAY_V6}${host.number + 10}`;
+  await host.exec(["sysctl", "-qw", "net.ipv6.conf.uplink0.disable_ipv6=0"], { signal });
+  await host.exec(["ip", "address", "replace", interfaceAddress, "dev", "uplink0"], { signal });
+  await host.exec(["ip", "address", "replace", `${second}/64`, "dev", "uplink0", "nodad"], { signal });
+  return ["--datapath", "kernel", "--node-address", `${address},${second}`];
+}
+
+/** Begins the IPv6 addresses of the underlay; the router has none there by itself. */
+const UNDERLAY_V6 = "fd00:50::";
 
 async function spawnController(
   lab: Lab,
