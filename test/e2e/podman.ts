@@ -19,6 +19,8 @@ events_logger = "none"
 lock_type = "file"
 `;
 
+export type Podman = Awaited<ReturnType<typeof createPodman>>;
+
 /** Makes podman usable on a lab host; gives what runs it with these words, e.g. `["rm", "--force", "redis-0"]`. */
 export async function createPodman(host: LabHost, cgroupParent: string, signal: AbortSignal) {
   await writeFile(host.path("/run/containers.conf"), CONFIGURATION);

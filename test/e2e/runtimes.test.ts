@@ -1,7 +1,7 @@
 import { createCri, type LabHost } from "@holdfast/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { repeated } from "./machine.ts";
-import { createPodman } from "./podman.ts";
+import { killed, repeated } from "./machine.ts";
+import { createPodman, type Podman } from "./podman.ts";
 import { HOLDFAST, Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -56,6 +56,52 @@ describe("containerd", () => {
     await cri.removePodSandbox(id);
   });
 
+  test("gives a pod of a StatefulSet the address and the MAC that it had on another node", async ({ signal }) => {
+    await stage.holdfast("network update web --retention sticky:1h", signal);
+    const pod = { name: "kafka-0", namespace: "prod" };
+    const first = await criOf(stage.h1).runPodSandbox(pod);
+    const address = await criOf(stage.h1).podAddress(first);
+    const { mac } = await stage.getClaim("prod/kafka-0", "web", signal);
+    // It runs there: nobody else gets it, and is told where it is.
+    await expect(criOf(stage.h2).runPodSandbox(pod)).rejects.toThrow(/prod\/kafka-0.* h1/);
+    await criOf(stage.h1).stopPodSandbox(first);
+    const second = await criOf(stage.h2).runPodSandbox(pod);
+    expect(await criOf(stage.h2).podAddress(second)).toBe(address);
+    await answers(address, signal);
+    const { stdout } = await stage.h2.exec(["sh", "-c", "ip -n $(ls /run/netns) -o link show eth0"], { signal });
+    expect(stdout).toContain(mac);
+    await criOf(stage.h2).stopPodSandbox(second);
+    await nothingLeft(signal);
+    await criOf(stage.h1).removePodSandbox(first);
+    await criOf(stage.h2).removePodSandbox(second);
+    await stage.holdfast("network update web --no-retention", signal);
+  });
+
+  test("is told why a pod cannot start while there is no agent, and stops pods all the same", async ({ signal }) => {
+    const cri = criOf(stage.h1);
+    const id = await cri.runPodSandbox({ name: "web-1" });
+    await killed(stage.h1, "agent", signal);
+    const text = /the agent of Holdfast on this machine does not answer.*see that the agent runs/;
+    await expect(cri.runPodSandbox({ name: "web-2" })).rejects.toThrow(text);
+    await cri.stopPodSandbox(id);
+    await cri.removePodSandbox(id);
+    await stage.platform.startAgent(stage.h1);
+    await nothingLeft(signal);
+  });
+
+  test("that is killed and started again goes on with its pods", async ({ signal }) => {
+    const cri = criOf(stage.h1);
+    const id = await cri.runPodSandbox({ name: "web-3" });
+    const address = await cri.podAddress(id);
+    await killed(stage.h1, "containerd", signal);
+    await answers(address, signal);
+    await stage.lab.start(stage.h1, "dockerd", signal);
+    expect(await cri.podAddress(id)).toBe(address);
+    await cri.stopPodSandbox(id);
+    await cri.removePodSandbox(id);
+    await nothingLeft(signal);
+  });
+
   test("wires what ctr runs", async ({ signal }) => {
     const image = "docker.io/holdfast/busybox:latest";
     const run = ["ctr", "run", "--rm", "--cni", "--cgroup", `${cgroupOf(stage.h1)}/ctr`, image, "one"];
@@ -69,17 +115,38 @@ describe("containerd", () => {
 });
 
 describe("podman", () => {
+  let podman: Podman;
+  beforeAll(async () => {
+    const signal = AbortSignal.timeout(30_000);
+    await stage.network("db", "--kind vlan --vlan 101 --subnet 10.30.0.0/24", signal);
+    await install(stage.h1, "--network web --name web --conflist /etc/cni/net.d/20-web.conflist", signal);
+    const second = "--network db --name db --no-default-route --conflist /etc/cni/net.d/20-db.conflist";
+    await install(stage.h1, second, signal);
+    podman = await createPodman(stage.h1, cgroupOf(stage.h1), signal);
+  });
+
   test("gives a container the address that is asked for, with the MAC of its claim", async ({ signal }) => {
-    const words = "--network web --name web --conflist /etc/cni/net.d/20-web.conflist";
-    await install(stage.h1, words, signal);
-    const { podman, run } = await createPodman(stage.h1, cgroupOf(stage.h1), signal);
     const { address, mac } = await stage.claim("redis-0", "web", signal);
-    await run("redis-0", "web", ["--ip", address], signal);
+    await podman.run("redis-0", "web", ["--ip", address], signal);
     await answers(address, signal);
-    const link = await podman(["exec", "redis-0", "ip", "-o", "addr", "show", "eth0"], signal);
-    expect(link).toContain(`inet ${address}/16`);
-    expect(await podman(["exec", "redis-0", "cat", "/sys/class/net/eth0/address"], signal)).toBe(mac);
-    await podman(["rm", "--force", "--time", "0", "redis-0"], signal);
+    expect(await podman.podman(["exec", "redis-0", "ip", "-o", "addr", "show", "eth0"], signal)).toContain(
+      `inet ${address}/16`,
+    );
+    expect(await podman.podman(["exec", "redis-0", "cat", "/sys/class/net/eth0/address"], signal)).toBe(mac);
+    await podman.podman(["rm", "--force", "--time", "0", "redis-0"], signal);
+    await nothingLeft(signal);
+  });
+
+  test("attaches a container to two networks in any order, with the default route of the one that may have it", async ({
+    signal,
+  }) => {
+    await podman.run("both", "web,db", [], signal);
+    const addresses = await podman.podman(["exec", "both", "ip", "-o", "-4", "addr"], signal);
+    expect(addresses).toMatch(/eth0 +inet 10\.20\./);
+    expect(addresses).toMatch(/eth1 +inet 10\.30\.0\./);
+    const routes = await podman.podman(["exec", "both", "ip", "route"], signal);
+    expect(routes.match(/^default .*$/gm)).toEqual([expect.stringContaining("eth0")]);
+    await podman.podman(["rm", "--force", "--time", "0", "both"], signal);
     await nothingLeft(signal);
   });
 });

@@ -31,6 +31,7 @@ step "port in use"; node -e 'require("net").createServer().listen(4653, "127.0.0
 until grep -q listens /tmp/hf-port-$$; do kill -0 $listener; sleep 0.05; done; rm /tmp/hf-port-$$
 ${holdfast} up 2>&1 || true; running; kill $listener; ${holdfast} down > /dev/null
 step "up"; ${holdfast} up; running
+step "installation"; ${holdfast} cni install --network web; printf more >> /opt/cni/bin/holdfast
 step "up again"; ${holdfast} up
 ${holdfast} network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16 > /dev/null
 address=$(${holdfast} claim create redis-0 --network web | awk '{ print $2 }')
@@ -41,12 +42,13 @@ ping -c 1 -W 5 "$address" > /dev/null && echo reached
 step "up after a crash"
 kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid) $(cut -d' ' -f1 /run/holdfast/controller.pid)
 ${holdfast} up; ping -c 1 -W 5 "$address" > /dev/null && echo reached
+step "status"; ${holdfast} cni status
 step "uplink of the machine"; ip link add up0 type veth peer name phys0; ip link set up0 up; ip link set phys0 up; ip address add 192.0.2.1/24 dev up0
 ${holdfast} up --uplink up0 2>&1 || true; ping -c 1 -W 5 "$address" > /dev/null && echo reached
 step "uplink"; ip address del 192.0.2.1/24 dev up0; ${holdfast} up --uplink up0; docker exec redis-0 /bin/busybox true && echo lives
 step "up after a crash of the agent"; kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid); ${holdfast} up | head -n 4; ip link del up0
 step "down"; ${holdfast} down
-step "left"; ip -o link | grep -c hf || true; nft list tables | grep holdfast || true; ls -d /run/holdfast /var/log/holdfast 2>/dev/null || true
+step "left"; ls /etc/cni/net.d /opt/cni/bin 2>/dev/null | grep holdfast || true; ip -o link | grep -c hf || true; nft list tables | grep holdfast || true; ls -d /run/holdfast /var/log/holdfast 2>/dev/null || true
 pgrep -f "^ovs-vswitchd .*$$" || true
 ip -o link | grep docker0 || true; iptables-save 2> /dev/null | grep -i docker || true; iptables-save 2> /dev/null | grep ":FORWARD DROP" || true
 step "down again"; ${holdfast} down
@@ -71,6 +73,10 @@ test("up and down can be repeated, survive a crash, and leave nothing but the ad
   expect(sections.up).toMatch(/Open vSwitch +started\n +Docker +started\n +controller +started\n +agent +started\n/);
   expect(sections.up).toContain("bin/holdfast network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16");
   expect(sections.up).toContain("agent controller dockerd ovs-vswitchd ovsdb-server");
+  expect(sections.installation).toMatch(/written +\/opt\/cni\/bin\/holdfast +missing/);
+  // The agent that was started again has put its own plugin in the place of another one.
+  expect(sections.status?.match(/ ok /g)).toHaveLength(5);
+  expect(sections.down).toContain("removed /etc/cni/net.d/10-holdfast.conflist, /opt/cni/bin/holdfast");
   expect(sections["up again"]?.match(/runs already/g)).toHaveLength(4);
   expect(sections.container).toBe("reached\n");
   expect(sections["up after a crash"]).toMatch(/controller +started\n +agent +started[\s\S]*reached\n$/);

@@ -9,6 +9,8 @@ export interface Installation {
   readonly name: string;
   readonly tenant: Name;
   readonly network: Name;
+  /** `false`: containers have their default routes elsewhere. Absent: here, when nobody was before. */
+  readonly defaultRoute?: false;
   /** Folders in which runtimes look for plugins, e.g. `["/opt/cni/bin", "/usr/lib/cni"]`. */
   readonly pluginDirectories: readonly string[];
 }
@@ -26,13 +28,13 @@ const VERSION_FOR_ALL = "1.0.0";
 const MARK = "io.holdfast/installed";
 
 /** The file, e.g. `/etc/cni/net.d/10-holdfast.conflist`: the same text for the same installation. */
-export function conflistText({ name, tenant, network, pluginDirectories }: Installation): string {
+export function conflistText({ name, tenant, network, defaultRoute, pluginDirectories }: Installation): string {
   const capabilities = Object.fromEntries(CAPABILITIES.map((capability) => [capability, true]));
   const content = {
     cniVersion: VERSION_FOR_ALL,
     cniVersions: SUPPORTED_VERSIONS,
     name,
-    plugins: [{ type: "holdfast", tenant, network, capabilities }],
+    plugins: [{ type: "holdfast", tenant, network, ...(defaultRoute === false ? { defaultRoute } : {}), capabilities }],
   };
   const mark = { pluginDirectories, digest: digestOf({ ...content, [MARK]: { pluginDirectories } }) };
   return `${JSON.stringify({ ...content, [MARK]: mark }, undefined, 2)}\n`;
@@ -43,11 +45,13 @@ export function readConflist(text: string): FoundConflist {
   const { [MARK]: mark, ...content } = objectOf(text);
   try {
     const { digest, ...rest } = mark as { readonly digest: string; readonly pluginDirectories: readonly string[] };
-    const { tenant, network } = (content.plugins as { tenant: string; network: string }[])[0] ?? {};
+    const [plugin] = content.plugins as { tenant: string; network: string; defaultRoute?: boolean }[];
+    const { tenant, network, defaultRoute } = plugin ?? {};
     const installation = {
       name: String(content.name),
       tenant: Name.parse(tenant ?? ""),
       network: Name.parse(network ?? ""),
+      ...(defaultRoute === false ? { defaultRoute } : {}),
       pluginDirectories: rest.pluginDirectories.map(String),
     };
     const isOurs = digest === digestOf({ ...content, [MARK]: rest });

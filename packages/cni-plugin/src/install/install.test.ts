@@ -76,6 +76,15 @@ describe("an installation", () => {
       expect(CAPABILITIES).toContain("io.kubernetes.cri.pod-annotations");
     });
 
+    test("says that default routes are elsewhere when they are, and goes on saying it", async () => {
+      await install({ defaultRoute: false });
+      expect(JSON.parse(await readFile(conflist, "utf8")).plugins[0]).toMatchObject({ defaultRoute: false });
+      expect(await install({ defaultRoute: false })).toEqual([]);
+      expect(await planRefresh(dirname(conflist), () => Promise.resolve(program("1")), now)).toEqual([]);
+      expect(await install()).toEqual(["write net.d/10-holdfast.conflist: says something else"]);
+      expect(JSON.parse(await readFile(conflist, "utf8")).plugins[0]).not.toHaveProperty("defaultRoute");
+    });
+
     test("has nothing to do the second time, and later only what differs", async () => {
       await install();
       expect(await install()).toEqual([]);

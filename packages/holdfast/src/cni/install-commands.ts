@@ -20,6 +20,7 @@ export const installCommand: CommandDefinition = {
   options: [
     ["!--network <name>", "The network that containers are attached to.", "network"],
     ["--name <name>", "What runtimes call the configuration. Default: holdfast."],
+    ["--no-default-route", "For a second network: containers have their default routes elsewhere."],
     ...placeOptions,
     [FORCE, "Replace a configuration that was installed and then changed by hand."],
     [DRY_RUN, "Show what would be done, and do nothing."],
@@ -36,6 +37,7 @@ export const installCommand: CommandDefinition = {
       name: configurationName(text(options, "name") ?? "holdfast"),
       tenant: named("--tenant", context.tenant),
       network: named("--network", text(options, "network") ?? ""),
+      ...(flag(options, "defaultRoute") === false ? { defaultRoute: false } : {}),
       pluginDirectories,
     };
     const how = { conflist, force: flag(options, "force") ?? false, now: context.io.now().getTime() };
