@@ -140,7 +140,7 @@ describe("podman", () => {
   test("attaches a container to two networks in any order, with the default route of the one that may have it", async ({
     signal,
   }) => {
-    await podman.run("both", "web,db", [], signal);
+    await podman.run("both", "web:interface_name=eth0", ["--network", "db:interface_name=eth1"], signal);
     const addresses = await podman.podman(["exec", "both", "ip", "-o", "-4", "addr"], signal);
     expect(addresses).toMatch(/eth0 +inet 10\.20\./);
     expect(addresses).toMatch(/eth1 +inet 10\.30\.0\./);
