@@ -119,6 +119,46 @@ describe("a pod", () => {
     await isBookEmpty(signal);
   });
 
+  test("has interfaces in two routed networks, which both have the same gateway address, and is reached at each", async ({
+    signal,
+  }) => {
+    const runtime = runtimeOf(stage.h1);
+    const lists = ["far", "further"].map((name): ConfList => ({ ...list(), name, plugins: [{ type: "holdfast" }] }));
+    const subnets = ["--subnet 10.60.0.0/16 --subnet fd00:60::/64", "--subnet 10.70.0.0/16 --subnet fd00:70::/64"];
+    for (const [index, { name }] of lists.entries()) {
+      await stage.holdfast(`network create ${name} --kind routed --no-docker ${subnets[index]}`, signal);
+    }
+    const pods = [await container(stage.h1, "routed-a", signal), await container(stage.h1, "routed-b", signal)];
+    const given = new Map<CniContainer, readonly string[]>();
+    for (const pod of pods) {
+      const addresses: string[] = [];
+      for (const [index, each] of lists.entries()) {
+        const at = { ...pod, ifName: `eth${index}` };
+        const result = await repeated(() => runtime.add(each, at, signal).catch(() => undefined), signal);
+        await runtime.check(each, at, signal);
+        addresses.push(...(result.ips ?? []).map(({ address }) => address.split("/")[0] ?? ""));
+      }
+      given.set(pod, addresses);
+    }
+    const [first, second] = pods;
+    expect(await inside(stage.h1, "routed-a", "ip route", signal)).toMatch(
+      /default via 169\.254\.1\.1 dev eth0[\s\S]*10\.70\.0\.0\/16 via 169\.254\.1\.1 dev eth1/,
+    );
+    for (const [from, to] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      for (const address of to === undefined ? [] : (given.get(to) ?? [])) {
+        const words = ["ip", "netns", "exec", from?.containerId ?? "", "ping", "-c", "1", "-W", "1", address];
+        await repeated(async () => ((await stage.h1.tryExec(words, { signal })).code === 0 ? true : undefined), signal);
+      }
+    }
+    for (const pod of pods) {
+      for (const [index, each] of lists.entries()) await runtime.del(each, { ...pod, ifName: `eth${index}` }, signal);
+    }
+    await isBookEmpty(signal);
+  });
+
   test("of a StatefulSet has its address and MAC again on another host, and nobody has both at once", async ({
     signal,
   }) => {

@@ -13,7 +13,7 @@ import { dnsOf, resultBefore, resultsTogether } from "./protocol/chain.ts";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 import type { AttachmentCall, SandboxCall, Workload } from "./protocol/invocation.ts";
 import { type CniResult, resultOutput } from "./protocol/result.ts";
-import { defaultPrefix, Sandbox, type SandboxInterface } from "./sandbox.ts";
+import { prefixesVia, Sandbox, type SandboxInterface } from "./sandbox.ts";
 import type { Turns } from "./turns.ts";
 import { reserveWished } from "./wishes/reserving.ts";
 import { readWishes, type Wishes } from "./wishes/wishes.ts";
@@ -103,6 +103,7 @@ export function interfaceOf(
     gateways: (["v4", "v6"] as const).flatMap(
       (family) => gateways.find((gateway) => IpAddress.family(gateway) === family) ?? [],
     ),
+    beyond: network.kind === "routed" ? network.subnets.map(({ prefix }) => prefix) : [],
   };
 }
 
@@ -156,7 +157,7 @@ function resultOf(
     const gateway = wanted.gateways.find((each) => IpAddress.family(each) === IpAddress.family(address));
     return { address: `${address}/${length}`, interface: 0, ...(gateway === undefined ? {} : { gateway }) };
   });
-  const routes = wanted.defaultVia.map((gw) => ({ dst: defaultPrefix(gw), gw }));
+  const routes = wanted.gateways.flatMap((gw) => prefixesVia(wanted, gw).map((dst) => ({ dst, gw })));
   const dns = dnsOf(config);
   return { interfaces: [own, host], ips, routes, ...(dns === undefined ? {} : { dns }) };
 }

@@ -12,7 +12,12 @@ export interface SandboxInterface {
   readonly gateways: readonly IpAddress[];
   /** Those of the gateways to which default routes lead. */
   readonly defaultVia: readonly IpAddress[];
+  /** Of its network, behind its gateways and not on the link: there are routes to them where there is no default route. */
+  readonly beyond: readonly Cidr[];
 }
+
+/** Added to a link's index: the metric of the way to a gateway that several interfaces of a container have under one address. */
+const SHARED_GATEWAY_METRIC = 1000;
 
 /** `RTPROT_STATIC` of linux/rtnetlink.h: the sandbox's routes are its own affair. */
 const STATIC = 4;
@@ -108,7 +113,8 @@ export class Sandbox implements AsyncDisposable {
     }
     for (const address of addresses) await this.#kernel.replaceAddress({ link: ifName, ...address });
     await this.#kernel.setLink(ifName, { up: true });
-    for (const route of routesOf(wanted)) await this.#kernel.replaceRoute(route);
+    const index = (await this.#kernel.getLink(ifName))?.index ?? 0;
+    for (const route of routesOf(wanted, index)) await this.#kernel.replaceRoute(route);
   }
 
   /** What of the interface is not as it is to be; empty: nothing. What others have added is not looked at. */
@@ -120,8 +126,9 @@ export class Sandbox implements AsyncDisposable {
     const missing = addresses.filter(
       ({ address, length }) => !present.some((each) => each.address === address && each.length === length),
     );
-    const pathless = routesOf(wanted).filter(
-      ({ prefix, nextHop }) => !routes.some((each) => each.prefix === prefix && each.nextHop === nextHop),
+    const pathless = routesOf(wanted, link.index).filter(
+      ({ prefix, nextHop }) =>
+        !routes.some((each) => each.prefix === prefix && each.nextHop === nextHop && each.link === ifName),
     );
     return [
       ...(link.mac === mac ? [] : [`interface ${ifName} has MAC ${link.mac} instead of ${mac}`]),
@@ -150,14 +157,26 @@ export function defaultPrefix(gateway: IpAddress): string {
   return IpAddress.family(gateway) === "v4" ? "0.0.0.0/0" : "::/0";
 }
 
-/** The default routes, each after the way to its gateway where that is in no prefix on the link. */
-function routesOf({ ifName, defaultVia, addresses }: SandboxInterface): readonly Route[] {
+/** Prefixes that lead to a gateway of the interface: everything, or what of its network is behind it. */
+export function prefixesVia(
+  { defaultVia, beyond }: Pick<SandboxInterface, "defaultVia" | "beyond">,
+  gateway: IpAddress,
+): readonly string[] {
+  if (defaultVia.includes(gateway)) return [defaultPrefix(gateway)];
+  return beyond.filter((prefix) => Cidr.family(prefix) === IpAddress.family(gateway));
+}
+
+/** What leads to its gateways, each after the way to the gateway itself where that is in no prefix on the link. */
+function routesOf(wanted: SandboxInterface, index: number): readonly Route[] {
+  const { ifName, defaultVia, addresses, gateways } = wanted;
   const onLink = addresses.map(({ address, length }) => Cidr.of(address, length));
-  return defaultVia.flatMap((nextHop): Route[] => {
-    const route: Route = { prefix: defaultPrefix(nextHop), nextHop, link: ifName, protocol: STATIC };
+  return gateways.flatMap((nextHop): Route[] => {
+    const routes = prefixesVia(wanted, nextHop).map((prefix) => ({ prefix, nextHop, link: ifName, protocol: STATIC }));
     // A link-local IPv6 address is on every link.
     const isOnLink = IpAddress.family(nextHop) === "v6" || onLink.some((prefix) => Cidr.contains(prefix, nextHop));
-    return isOnLink ? [route] : [{ prefix: `${nextHop}/32`, link: ifName, protocol: STATIC }, route];
+    if (isOnLink || routes.length === 0) return routes;
+    const metric = defaultVia.includes(nextHop) ? {} : { metric: SHARED_GATEWAY_METRIC + index };
+    return [{ prefix: `${nextHop}/32`, link: ifName, protocol: STATIC, ...metric }, ...routes];
   });
 }
 

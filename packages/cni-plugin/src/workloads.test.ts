@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from "node:timers/promises";
 import { Name } from "@holdfast/core";
 import { RecordingLogger } from "@holdfast/core/testing";
 import { FakeWorkloads, fakeNetwork } from "@holdfast/docker-plugin/testing";
@@ -16,6 +17,8 @@ const NETWORKS = [
   fakeNetwork("web", ["10.20.0.0/16"]),
   fakeNetwork("pods", ["10.32.0.0/16"], { segment: 101, retention: STICKY }),
   fakeNetwork("both", ["10.40.0.0/16", "fd00:40::/64"], { segment: 102 }),
+  fakeNetwork("far", ["10.60.0.0/16"], { kind: "routed", segment: 104 }),
+  fakeNetwork("further", ["10.70.0.0/16"], { kind: "routed", segment: 105 }),
   fakeNetwork("inner", ["10.50.0.0/16"], {
     segment: 103,
     subnets: fakeNetwork("inner", ["10.50.0.0/16"]).subnets.map(({ prefix }) => ({ prefix })),
@@ -193,8 +196,54 @@ describe("what a runtime says of its workload", () => {
       expect(workloads.live).toHaveLength(1);
     });
 
+    test("of routed networks, which all have one gateway address, lead to their own networks each", async () => {
+      const far = { config: { name: "far" } };
+      const further = { ifName: "net1", config: { name: "further" } };
+      const [first, other] = [await add(far), await add(further)];
+      expect([first.routes.map(({ dst }) => dst), other.routes.map(({ dst }) => dst)]).toEqual([
+        ["0.0.0.0/0"],
+        ["10.70.0.0/16"],
+      ]);
+      const sandbox = await kernel.enter("/run/netns/c1");
+      const { index = 0 } = (await sandbox.getLink("net1")) ?? {};
+      const routes = await sandbox.listRoutes({ protocol: 4 });
+      expect(routes.map(({ prefix, link, metric = 0 }) => [prefix, link, metric])).toEqual(
+        expect.arrayContaining([
+          ["169.254.1.1/32", "eth0", 0],
+          ["169.254.1.1/32", "net1", 1000 + index],
+          ["10.70.0.0/16", "net1", 0],
+        ]),
+      );
+      for (const [each, prevResult] of [
+        [far, first],
+        [further, other],
+      ] as const) {
+        expect(await call("CHECK", { ...each, config: { ...each.config, prevResult } })).toBe("");
+      }
+      for (const route of routes) if (route.link === "net1") await sandbox.deleteRoute(route);
+      const checked = { ...further, config: { ...further.config, prevResult: other } };
+      await expect(call("CHECK", checked)).rejects.toThrow(
+        "the route 169.254.1.1/32 on net1 is missing; the route 10.70.0.0/16 via 169.254.1.1 is missing",
+      );
+    });
+
     test("that come at the same time have one default route", async () => {
-      await Promise.all([add(), add(second())]);
+      const { enter } = kernel;
+      kernel.enter = async (path) => {
+        const sandbox = await enter.call(kernel, path);
+        const { listRoutes } = sandbox;
+        // The answer is older than the other one's way to the same place.
+        sandbox.listRoutes = async (filter) => {
+          const routes = await listRoutes.call(sandbox, filter);
+          while (workloads.calls.filter((each) => each === "joined").length < 2) await immediate();
+          for (let count = 0; count < 20; count++) await immediate();
+          return routes;
+        };
+        return sandbox;
+      };
+      const results = await Promise.all([add(), add(second())]);
+      // What the last one has replaced, the first one would still say.
+      expect(results.flatMap(({ routes }) => routes).filter(({ dst }) => dst === "0.0.0.0/0")).toHaveLength(1);
       expect((await defaults()).filter((text) => text?.endsWith("0.0.0.0/0"))).toHaveLength(1);
     });
 
