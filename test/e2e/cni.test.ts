@@ -1,21 +1,8 @@
-import { join } from "node:path";
 import type { LabHost } from "@holdfast/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type CniChange, cniCall as call } from "./cni-call.ts";
 import { killed, repeated } from "./machine.ts";
 import { Stage } from "./stage.ts";
-
-const SHIM = join(import.meta.dirname, "../../packages/cni/build/holdfast");
-
-interface Change extends Readonly<Record<string, unknown>> {
-  /** `CNI_ARGS`. */
-  readonly args?: string;
-}
-
-interface Result {
-  readonly code?: number;
-  readonly msg?: string;
-  readonly ips?: readonly { readonly address: string }[];
-}
 
 let stage: Stage;
 
@@ -29,29 +16,7 @@ afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
 
-/** What a runtime does: gives the container's namespace, which is `/run/netns/NAME`, to the plugin. */
-async function call(
-  host: LabHost,
-  what: `${string} ${string}`,
-  signal: AbortSignal,
-  change: Change = {},
-): Promise<Result> {
-  const [command = "", name = ""] = what.split(" ");
-  const { args = "", ...config } = change;
-  const env = {
-    CNI_COMMAND: command,
-    CNI_CONTAINERID: name,
-    CNI_NETNS: `/run/netns/${name}`,
-    CNI_IFNAME: "eth0",
-    CNI_ARGS: args,
-  };
-  const input = JSON.stringify({ cniVersion: "1.1.0", name: "web", type: "holdfast", ...config });
-  const words = ["sh", "-c", `printf %s "$1" | exec ${SHIM}`, "sh", input];
-  const { stdout } = await host.tryExec(words, { signal, env });
-  return stdout === "" ? {} : (JSON.parse(stdout) as Result);
-}
-
-async function addressOfAdd(host: LabHost, name: string, signal: AbortSignal, change: Change = {}): Promise<string> {
+async function addressOfAdd(host: LabHost, name: string, signal: AbortSignal, change: CniChange = {}): Promise<string> {
   await host.exec(["ip", "netns", "add", name], { signal });
   const result = await call(host, `ADD ${name}`, signal, change);
   expect(result).toMatchObject({ cniVersion: "1.1.0", ips: [{ gateway: "10.20.0.1" }] });

@@ -21,7 +21,7 @@ import { type Book, bookHas } from "./book.ts";
 export const HOLDFAST = join(import.meta.dirname, "../../bin/holdfast");
 
 export interface StageOptions
-  extends Pick<PlatformOptions, "controllerFlags" | "agentFlags" | "uplink" | "switchless"> {
+  extends Pick<PlatformOptions, "controllerFlags" | "agentFlags" | "agentEnv" | "uplink" | "switchless"> {
   /** Ends the name of the lab, e.g. `"restart"`. */
   readonly title: string;
   /** The program and what is before it. Default: {@link HOLDFAST}. */

@@ -1,6 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Client } from "@holdfast/client";
-import { type Clock, createTurns, errorText, HoldfastError, type Logger, type Name } from "@holdfast/core";
+import {
+  type Clock,
+  createTurns,
+  errorText,
+  HoldfastError,
+  type Logger,
+  type Name,
+  type Reached,
+} from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import type { NodeReport, WiredNetwork, WorkloadApi } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
@@ -40,6 +48,7 @@ export interface AgentDependencies {
   readonly random?: () => number;
   /** Absent: nothing is known of sandboxes, and nothing is concluded from them. */
   readonly sandboxes?: Sandboxes;
+  readonly reached?: Reached | undefined;
 }
 
 const freshNonce = () => randomBytes(8).toString("hex");

@@ -1,4 +1,4 @@
-import type { Turns } from "@holdfast/core";
+import type { Reached, Turns } from "@holdfast/core";
 import { type Clock, errorText, HoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { AttachedPort, DatapathDriver, EndpointWiring } from "@holdfast/datapath";
 import { type AttachedInterface, type AttachRequest, placementOf, type WiredNetwork } from "@holdfast/model";
@@ -32,13 +32,15 @@ export interface AttachmentsDependencies {
   readonly turns: Turns;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly reached?: Reached | undefined;
 }
 
 /** Milliseconds for taking back what was wired for nothing. */
 const UNDO_LIMIT = 10_000;
 
 export function createAttachments(dependencies: AttachmentsDependencies, node: Name): Attachments {
-  const { book, driver, changes, takedown, firstUse, reservations, reporter, turns, clock, logger } = dependencies;
+  const { book, driver, changes, takedown, firstUse, reservations, reporter, turns, clock, logger, reached } =
+    dependencies;
 
   async function attachInTurn(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface> {
     signal.throwIfAborted();
@@ -50,12 +52,14 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     const network = networkOf(endpoint);
     const remark = await firstUse.check(endpoint, network, signal);
     const { binding, kept } = startBinding(endpoint.id, request, remark);
-    const wired = driver.attach(wiringOf(binding), signal);
+    reached?.("agent.attach-noted");
+    const wired = driver.attach({ ...wiringOf(binding), ...sandboxOf(request) }, signal);
     try {
       // On disk before it is answered: what the book does not have is pruned after a restart.
       const [port] = await Promise.all([wired, kept]);
       await checkKept(endpoint);
       if (book.endpoints.get(endpoint.id)?.phase === "binding") changes.pass(endpoint.id, "wired");
+      reached?.("agent.attach-wired");
       return interfaceOf(binding, port, network);
     } catch (error) {
       await wired.catch(() => undefined);
@@ -134,11 +138,11 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
         `endpoint ${id} of ${endpoint.identity} is ${endpoint.phase} and cannot be attached`,
       );
     }
-    const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [] } = request;
+    const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [], sandbox } = request;
     const workload = { runtime, endpoint: runtimeEndpoint, ...(container === undefined ? {} : { container }) };
     const kept = changes.step(endpoint.id, "binding", {
       ...(remark === undefined ? {} : { reason: remark }),
-      fields: { workload, ports: [...ports], probeDue: false },
+      fields: { workload, ports: [...ports], probeDue: false, ...(sandbox === undefined ? {} : { sandbox }) },
     });
     return { binding: book.endpoints.get(endpoint.id) ?? endpoint, kept };
   }
@@ -223,6 +227,10 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
       await Promise.all([...book.endpoints.values()].map((endpoint) => restoreOne(endpoint, signal)));
     },
   };
+}
+
+function sandboxOf({ sandbox }: AttachRequest): Pick<EndpointWiring, "sandbox"> {
+  return sandbox === undefined ? {} : { sandbox };
 }
 
 export function wiringOf(endpoint: LocalEndpoint): EndpointWiring {

@@ -1,4 +1,4 @@
-import { errorText, type Logger } from "@holdfast/core";
+import { errorText, type Logger, type Reached } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
@@ -24,6 +24,7 @@ export interface TakedownDependencies {
   readonly changes: EndpointChanges;
   readonly driver: DatapathDriver;
   readonly logger: Logger;
+  readonly reached?: Reached | undefined;
   /** An endpoint that this node has lost is off the wire. */
   readonly lost: (endpoint: LocalEndpoint) => void;
   /** An endpoint stays `detaching`, because this call was broken off: somebody has to finish it. */
@@ -31,7 +32,7 @@ export interface TakedownDependencies {
 }
 
 export function createTakedown(dependencies: TakedownDependencies): Takedown {
-  const { book, changes, driver, logger } = dependencies;
+  const { book, changes, driver, logger, reached } = dependencies;
   /** Endpoints that are being forgotten: still in the book, and not to be attached any more. */
   const lost = new Set<string>();
 
@@ -40,8 +41,10 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
     const phase = book.endpoints.get(id)?.phase;
     if (phase === undefined || phase === "reserved" || phase === "detached" || phase === "released") return;
     if (phase !== "detaching") changes.pass(id, "detaching", { reason });
+    reached?.("agent.detach-noted");
     try {
       await driver.detach(id, signal);
+      reached?.("agent.detach-stopped");
     } catch (error) {
       if (book.endpoints.get(id)?.phase === "detaching") dependencies.left(id, rest);
       throw error;

@@ -27,26 +27,31 @@ export async function addWorkload(
   call: SandboxCall,
   signal: AbortSignal,
 ): Promise<string> {
-  const { workloads, kernel, turns } = dependencies;
+  const { workloads, kernel, turns, reached } = dependencies;
+  reached?.("cni.add-begun");
   const { workload, netns, config } = call;
   const [wishes, earlier] = [readWishes(call), resultBefore(config)];
   await using sandbox = await Sandbox.open(kernel, netns);
   const before = await attachedBefore(dependencies, call, signal);
   await sandbox.refuseTaken(workload.ifName, before?.mac);
+  reached?.("cni.add-entered");
   let reserved: ReservedAddresses | undefined;
   try {
     reserved =
       before === undefined
         ? await reserveWished(workloads, call, wishes, signal)
         : await asReserved(dependencies, before);
+    reached?.("cni.add-reserved");
     const port = await attach(dependencies, call, { ...wishes, ...reserved }, signal);
+    reached?.("cni.add-attached");
     const placed = interfaceOf(workload, reserved, reserved.network);
     // First: whatever comes between, it is known where to look for it.
     await workloads.joined({ runtimeEndpoint: attachmentKey(call), sandbox: netns }, signal);
+    reached?.("cni.add-joined");
     // Interfaces of one container may come at the same time, and one of them has the default route.
     const wanted = await turns.take(`sandbox ${netns}`, async () => {
       const defaultVia = await sandbox.defaultGateways(placed, config.defaultRoute);
-      await sandbox.take(kernel, port.interfaceName, { ...placed, defaultVia });
+      await sandbox.take(kernel, port.interfaceName, { ...placed, defaultVia }, reached);
       return { ...placed, defaultVia };
     });
     const own = resultOf(call, port, wanted, (await kernel.getLink(port.hostInterface))?.mac);
@@ -64,14 +69,18 @@ export async function delWorkload(
   call: Pick<AttachmentCall, "config" | "workload">,
   signal: AbortSignal,
 ): Promise<void> {
-  const { workloads } = dependencies;
+  const { workloads, reached } = dependencies;
   const runtimeEndpoint = attachmentKey(call);
   const attached = workloads.inspect(runtimeEndpoint);
+  reached?.("cni.del-begun");
   if (attached !== undefined) await freeName(dependencies, attached);
+  reached?.("cni.del-unnamed");
   await workloads.detach({ runtimeEndpoint }, signal);
+  reached?.("cni.del-detached");
   if (attached === undefined) return;
   const { tenant, network, addresses } = attached;
   for (const address of addresses) await workloads.unreserve({ tenant, network, address }, signal);
+  reached?.("cni.del-released");
 }
 
 /** The interface goes behind its caller's back: until then nobody is to find its name taken. */
@@ -140,6 +149,7 @@ async function attach(
     identity,
     ports,
     container,
+    sandbox: call.netns,
   } as const;
   return await workloads.attach(request, signal);
 }

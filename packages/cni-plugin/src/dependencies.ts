@@ -1,4 +1,4 @@
-import type { Logger } from "@holdfast/core";
+import type { Logger, Reached } from "@holdfast/core";
 import type { WorkloadApi } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 
@@ -8,4 +8,5 @@ export interface PluginDependencies {
   /** Of the machine. */
   readonly kernel: Kernel;
   readonly logger: Logger;
+  readonly reached?: Reached | undefined;
 }

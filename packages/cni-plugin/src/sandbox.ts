@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { Cidr, IpAddress, isHoldfastError, type MacAddress } from "@holdfast/core";
+import { Cidr, IpAddress, isHoldfastError, type MacAddress, type Reached } from "@holdfast/core";
 import type { InterfaceAddress, Kernel, Link, Route } from "@holdfast/netlink";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 
@@ -102,19 +102,22 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Takes the interface from the machine, unless it is here already, and makes it as it is to be. */
-  async take(machine: Kernel, interfaceName: string, wanted: SandboxInterface): Promise<void> {
+  async take(machine: Kernel, interfaceName: string, wanted: SandboxInterface, reached?: Reached): Promise<void> {
     const { ifName, addresses } = wanted;
     await this.#kernel.setLink("lo", { up: true });
     if ((await this.#own(wanted)) === undefined) {
       if ((await this.#kernel.getLink(interfaceName)) === undefined) {
         await machine.setLink(interfaceName, { namespace: this.path });
       }
+      reached?.("cni.add-moved");
       await this.#kernel.setLink(interfaceName, { name: ifName });
     }
     for (const address of addresses) await this.#kernel.replaceAddress({ link: ifName, ...address });
+    reached?.("cni.add-addressed");
     await this.#kernel.setLink(ifName, { up: true });
     const index = (await this.#kernel.getLink(ifName))?.index ?? 0;
     for (const route of routesOf(wanted, index)) await this.#kernel.replaceRoute(route);
+    reached?.("cni.add-routed");
   }
 
   /** What of the interface is not as it is to be; empty: nothing. What others have added is not looked at. */

@@ -73,6 +73,11 @@ export interface EndpointWiring {
   readonly mac: MacAddress;
   readonly epoch: number;
   readonly ports: readonly PublishedPort[];
+  /**
+   * Path of the network namespace that the container's interface is for. A driver that makes the interface for this endpoint makes it there: to move one
+   * takes the kernel tens of milliseconds, for which nobody else changes links. Absent, or with a driver that has it already: it is the host's.
+   */
+  readonly sandbox?: string;
 }
 
 export interface AddressQuestion {

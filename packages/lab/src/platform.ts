@@ -13,6 +13,8 @@ export interface PlatformOptions {
   readonly controllerFlags?: readonly string[];
   /** Added to every agent's flags. */
   readonly agentFlags?: readonly string[];
+  /** Added to every agent's environment. */
+  readonly agentEnv?: Readonly<Record<string, string>>;
   /** Whether hosts use their uplink. Default true; false: networks are local to each host. */
   readonly uplink?: boolean;
   /** Whether agents do without Open vSwitch: then hosts have their underlay addresses, of both families, on their uplinks. Default false. */
@@ -61,13 +63,13 @@ export class Platform implements AsyncDisposable {
   }
 
   async startAgent(host: LabHost, signal: AbortSignal = this.#options.signal): Promise<LabProcess> {
-    const { command, agentFlags = [], uplink = true, switchless = false } = this.#options;
+    const { command, agentFlags = [], agentEnv = {}, uplink = true, switchless = false } = this.#options;
     const trunk = ["--uplink", "uplink0", "--tunnel-address", host.underlay.interfaceAddress];
     const outside = switchless ? await addressUplink(host, signal) : uplink ? trunk : [];
     const flags = ["--server", this.server, "--node", this.nodeOf(host), ...outside, ...agentFlags];
     return await host.spawn([...command, "agent", ...flags], {
       name: "agent",
-      env: { HOLDFAST_AGENT_TOKEN: this.token },
+      env: { HOLDFAST_AGENT_TOKEN: this.token, ...agentEnv },
       ready: { kind: "line", pattern: /"agent is ready"/, timeout: START_TIME },
       signal,
     });

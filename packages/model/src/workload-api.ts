@@ -97,6 +97,11 @@ export interface AttachRequest {
   readonly rejoin?: boolean;
   readonly ports?: readonly PublishedPort[];
   readonly container?: string;
+  /**
+   * Path of the network namespace it is for, where that is there already: the interface may be made in it, and it is known where to look for it
+   * from the beginning. Absent: `joined` tells it later.
+   */
+  readonly sandbox?: string;
 }
 
 /** A port of the machine that leads to a port of the container. */

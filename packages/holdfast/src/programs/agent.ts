@@ -5,7 +5,15 @@ import { createMachineSandboxes, startAgent, usesSwitch } from "@holdfast/agent"
 import { agentOptions } from "@holdfast/agent/config";
 import { createClient } from "@holdfast/client";
 import { createCniPlugin, createCniServer } from "@holdfast/cni-plugin";
-import { errorText, HoldfastError, type Logger, Name, parseInterfaceAddress, systemClock } from "@holdfast/core";
+import {
+  errorText,
+  HoldfastError,
+  type Logger,
+  Name,
+  parseInterfaceAddress,
+  type Reached,
+  systemClock,
+} from "@holdfast/core";
 import { openMachineDriver } from "@holdfast/datapath";
 import { createDockerPlugin, createPluginMemory, type DockerPlugin, type PluginMemory } from "@holdfast/docker-plugin";
 import { createNodeFetch } from "@holdfast/http";
@@ -17,6 +25,7 @@ import { createPinoLogger } from "../pino-logger.ts";
 import { announceReady, LEAVE_SIGNAL, stopRequested } from "../processes/ready.ts";
 import { readSettings } from "../settings.ts";
 import { VERSION } from "../version.ts";
+import { faultPoints } from "./fault-point.ts";
 import { addressesTowards } from "./node-addresses.ts";
 
 /** Milliseconds for taking all containers off the docker networks. */
@@ -37,11 +46,14 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
 
   await using stack = new AsyncDisposableStack();
   const store = stack.adopt(await openBookStore(settings, logger), (open) => open.close());
+  const reached = faultPoints(process.env);
   const switchInUse = await usesSwitch(store);
-  const driver = stack.adopt(await openDriver(settings, { node, switchInUse }, logger), (open) => open.close());
+  const driver = stack.adopt(await openDriver(settings, { node, switchInUse }, { logger, reached }), (open) =>
+    open.close(),
+  );
   const client = createClient({ fetch: createNodeFetch() }, { server: settings.server, token: settings.token });
   const sandboxes = createMachineSandboxes();
-  const dependencies = { store, client, driver, clock: systemClock, logger, sandboxes };
+  const dependencies = { store, client, driver, clock: systemClock, logger, sandboxes, reached };
   const agent = stack.adopt(await startAgent(dependencies, await agentSettings(settings, node)), (running) =>
     running.stop(),
   );
@@ -49,7 +61,7 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
     ? await servePlugin(stack, settings, createPluginMemory(store), { workloads: agent.workloads, logger })
     : undefined;
 
-  if (settings.cni) await serveCni(stack, settings, { workloads: agent.workloads, logger });
+  if (settings.cni) await serveCni(stack, settings, { workloads: agent.workloads, logger, reached });
   logger.info("agent is ready", { node, server: settings.server });
   announceReady();
   const signal = await stopRequested();
@@ -65,10 +77,15 @@ async function openBookStore(settings: AgentSettings, logger: Logger) {
   return await openSqliteStore({ clock: systemClock, logger }, { path, survives: "process-end" });
 }
 
+interface Observers {
+  readonly logger: Logger;
+  readonly reached: Reached | undefined;
+}
+
 async function openDriver(
   settings: AgentSettings,
   { node, switchInUse }: { readonly node: Name; readonly switchInUse: boolean },
-  logger: Logger,
+  { logger, reached }: Observers,
 ) {
   const { datapath, uplink, tunnelAddress, datapathType, switchDirectory } = settings;
   if (datapath === "kernel" && uplink !== undefined) {
@@ -83,6 +100,7 @@ async function openDriver(
     datapathType,
     runDirectory: switchDirectory,
     logger: logger.child({ part: "datapath" }),
+    reached,
     signal: AbortSignal.timeout(30_000),
     ...(uplink === undefined ? {} : { uplink }),
     ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
@@ -111,11 +129,11 @@ const CNI_DEADLINE = 60_000;
 async function serveCni(
   stack: AsyncDisposableStack,
   settings: AgentSettings,
-  { workloads, logger }: { readonly workloads: WorkloadApi; readonly logger: Logger },
+  { workloads, logger, reached }: Observers & { readonly workloads: WorkloadApi },
 ): Promise<void> {
   const part = logger.child({ part: "cni-plugin" });
   const kernel = stack.adopt(await createKernel(), (open) => open.close());
-  const plugin = createCniPlugin({ workloads, kernel, logger: part });
+  const plugin = createCniPlugin({ workloads, kernel, logger: part, reached });
   const options = { socketPath: settings.cniSocket, deadline: CNI_DEADLINE };
   const server = createCniServer({ handler: plugin.handle, logger: part }, options);
   await server.start();

@@ -20,12 +20,13 @@ const ANSWER_LIMIT = 10_000;
 
 /** All that carries packets on this machine, each network by its kind. @throws HoldfastError when what must be there is not. */
 export async function openMachineDriver(options: OpenMachineOptions): Promise<DatapathDriver> {
-  const { datapath, uplink, clock, logger, namespace, namePrefix, signal } = options;
+  const { datapath, uplink, clock, logger, namespace, namePrefix, reached, signal } = options;
   const switched = await openSwitched(options);
   if (datapath === "ovs") return new MachineDriver({ routed: new LateDriver(async () => refuseRouted()), switched });
   try {
     const routed = await openKernelDriver({
       logger,
+      reached,
       signal,
       localNetworks: uplink === undefined && datapath !== "kernel",
       ...(clock === undefined ? {} : { clock }),

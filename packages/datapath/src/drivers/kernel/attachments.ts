@@ -120,7 +120,7 @@ export class Attachments {
   }
 
   /** The link that an earlier run has given to the endpoint, unless it has vanished since; else a new one. */
-  async #findLink({ id, mac }: EndpointWiring, { mtu }: WiredNetwork): Promise<VethRow> {
+  async #findLink({ id, mac, sandbox }: EndpointWiring, { mtu }: WiredNetwork): Promise<VethRow> {
     const { kernel, unclaimed, names, numbers, creatable } = this.#ground;
     const known = unclaimed.get(id);
     unclaimed.delete(id);
@@ -129,7 +129,8 @@ export class Attachments {
       return { name: known, peer: names.peer(number), endpoint: id, mac, mtu };
     }
     const number = numbers.take();
-    const row = { name: names.link(number), peer: names.peer(number), endpoint: id, mac, mtu };
+    const place = sandbox === undefined ? {} : { sandbox };
+    const row = { name: names.link(number), peer: names.peer(number), endpoint: id, mac, mtu, ...place };
     creatable.add(row.name);
     return row;
   }
@@ -142,8 +143,10 @@ export class Attachments {
       routes.settled(leaving.routes, signal),
       side.setPorts(endpoint, undefined, signal),
     ]);
+    this.#ground.reached?.("kernel.detach-stopped");
     if (this.#leaving.get(endpoint) === leaving) this.#leaving.delete(endpoint);
     if (row !== undefined) this.#discardOf(leaving.attachment, row);
+    this.#ground.reached?.("kernel.detach-discarded");
   }
 
   /** Nobody waits for it any more: the reconciler goes on with the rest, and the link goes. */

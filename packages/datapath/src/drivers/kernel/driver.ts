@@ -1,4 +1,4 @@
-import { type Clock, HoldfastError, type Logger } from "@holdfast/core";
+import { type Clock, HoldfastError, type Logger, type Reached } from "@holdfast/core";
 import type { RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 import type {
@@ -23,6 +23,7 @@ export interface KernelDriverDependencies {
   readonly host: HostTools;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly reached?: Reached | undefined;
 }
 
 /**
@@ -185,6 +186,7 @@ class KernelDriver implements DatapathDriver {
     const { veths, places, routes, side } = this.#ground;
     this.#ground.watch.add(row.name, wiring.id);
     const raised = this.#ground.raise();
+    this.#ground.reached?.("kernel.attach-begun");
     veths.set(row);
     // Of two nodes that both claim an endpoint of the same epoch, this one has it before its eyes.
     const touched = places.replace(wiring.id, localRoutes(wiring, row.name), 2 * wiring.epoch + 1);
@@ -196,6 +198,7 @@ class KernelDriver implements DatapathDriver {
       known(signal),
       side.setPorts(wiring.id, publishedPorts(wiring), signal),
     ]);
+    this.#ground.reached?.("kernel.attach-wired");
     this.#attachments.wired(attachment, row);
   }
 }

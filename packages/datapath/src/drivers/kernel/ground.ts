@@ -1,4 +1,4 @@
-import { HoldfastError, type Logger } from "@holdfast/core";
+import { HoldfastError, type Logger, type Reached } from "@holdfast/core";
 import type { InterfaceAddress, Kernel, KernelEvent, Neighbour } from "@holdfast/netlink";
 import { readAlias } from "../../links/link-alias.ts";
 import { linksByName } from "../../links/links-by-name.ts";
@@ -23,6 +23,7 @@ import { type VethRow, vethTable } from "./tables/veths.ts";
 export class Ground {
   readonly kernel: Kernel;
   readonly logger: Logger;
+  readonly reached: Reached | undefined;
   readonly names: LinkNames;
   readonly numbers = new Numbers({ first: 1, last: 999_999_999 });
   readonly watch = new PortWatch();
@@ -47,9 +48,10 @@ export class Ground {
   readonly #jobs: Promise<void>[] = [];
   #complete = false;
 
-  constructor({ kernel, host, clock, logger }: KernelDriverDependencies, names: LinkNames) {
+  constructor({ kernel, host, clock, logger, reached }: KernelDriverDependencies, names: LinkNames) {
     this.kernel = kernel;
     this.names = names;
+    this.reached = reached;
     this.logger = logger.child({ component: "datapath" });
     this.reconciler = new Reconciler({ clock, logger });
     const mayCreate = ({ name }: VethRow): boolean => this.creatable.has(name);

@@ -1,4 +1,4 @@
-import { type Clock, type Logger, systemClock } from "@holdfast/core";
+import { type Clock, type Logger, type Reached, systemClock } from "@holdfast/core";
 import { createKernel } from "@holdfast/netlink";
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
@@ -11,6 +11,7 @@ export interface OpenKernelOptions extends KernelDriverOptions {
   readonly clock?: Clock;
   /** Path of the machine's network namespace. Absent: this one. */
   readonly namespace?: string;
+  readonly reached?: Reached | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -22,7 +23,8 @@ export async function openKernelDriver(options: OpenKernelOptions): Promise<Data
   undo.defer(() => here.close());
   const kernel = namespace === undefined ? here : await here.enter(namespace);
   if (kernel !== here) undo.defer(() => kernel.close());
-  const driver = await createKernelDriver({ kernel, host: createHostTools(namespace), clock, logger }, options, signal);
+  const host = createHostTools(namespace);
+  const driver = await createKernelDriver({ kernel, host, clock, logger, reached: options.reached }, options, signal);
   const opened = undo.move();
   return withCleanup(driver, () => opened.disposeAsync());
 }

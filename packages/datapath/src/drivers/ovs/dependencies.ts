@@ -1,4 +1,4 @@
-import type { Clock, Logger } from "@holdfast/core";
+import type { Clock, Logger, Reached } from "@holdfast/core";
 import type { Kernel } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { OpenVSwitch, OvsdbClient } from "@holdfast/ovsdb";
@@ -15,4 +15,5 @@ export interface OvsDriverDependencies {
   readonly host: HostTools;
   readonly logger: Logger;
   readonly clock: Clock;
+  readonly reached?: Reached | undefined;
 }

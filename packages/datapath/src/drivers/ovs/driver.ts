@@ -1,4 +1,4 @@
-import { Cidr, errorText, HoldfastError, type IpAddress } from "@holdfast/core";
+import { Cidr, errorText, HoldfastError, type IpAddress, type Reached } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
 import type {
@@ -34,7 +34,7 @@ export async function createOvsDriver(
 ): Promise<DatapathDriver> {
   const foundation = new Foundation(dependencies, settings);
   try {
-    return new OvsDriver(foundation, await foundation.build(signal), dependencies.kernel, settings);
+    return new OvsDriver(foundation, await foundation.build(signal), dependencies, settings);
   } catch (error) {
     await foundation.close();
     throw error;
@@ -59,16 +59,23 @@ class OvsDriver implements DatapathDriver {
   readonly #foundation: Foundation;
   readonly #parts: Parts;
   readonly #kernel: Kernel;
+  readonly #reached: Reached | undefined;
   readonly #settings: OvsSettings;
   readonly #attachments = new Map<string, Attachment>();
   /** Those whose removal was begun and has not been seen to have happened; with the flows that are to go. */
   readonly #leaving = new Map<string, Leaving>();
   readonly #networks = new Map<string, WiredNetwork>();
 
-  constructor(foundation: Foundation, parts: Parts, kernel: Kernel, settings: OvsSettings) {
+  constructor(
+    foundation: Foundation,
+    parts: Parts,
+    { kernel, reached }: Pick<OvsDriverDependencies, "kernel" | "reached">,
+    settings: OvsSettings,
+  ) {
     this.#foundation = foundation;
     this.#parts = parts;
     this.#kernel = kernel;
+    this.#reached = reached;
     this.#settings = settings;
   }
 
@@ -113,9 +120,12 @@ class OvsDriver implements DatapathDriver {
     attachment.wiring = wiring;
     try {
       const link = await attachment.link;
+      this.#reached?.("ovs.attach-link");
       await this.#wire(attachment, link, signal);
+      this.#reached?.("ovs.attach-flows");
       if (this.#foundation.pool.isFresh(link)) this.#parts.announcer.claim(wiring, link.number);
       await this.#foundation.pool.assign(link, { id: wiring.id, mac: wiring.mac, mtu: network.mtu });
+      this.#reached?.("ovs.attach-named");
       attachment.row = link;
       return { hostInterface: link.name, containerInterface: link.peer, mtu: network.mtu };
     } catch (error) {
@@ -250,8 +260,10 @@ class OvsDriver implements DatapathDriver {
       flows.settled(leaving.flows, signal),
       machine.setPorts(id, undefined, signal),
     ]);
+    this.#reached?.("ovs.detach-stopped");
     if (this.#leaving.get(id) === leaving) this.#leaving.delete(id);
     if (row !== undefined) this.#discard(leaving.attachment, row);
+    this.#reached?.("ovs.detach-discarded");
   }
 
   /** Nobody waits for it any more. Its link may be somebody else's only when no flow of it is left. */

@@ -1,5 +1,5 @@
 import { access } from "node:fs/promises";
-import { type Clock, HoldfastError, type Logger, systemClock } from "@holdfast/core";
+import { type Clock, HoldfastError, type Logger, type Reached, systemClock } from "@holdfast/core";
 import { createKernel } from "@holdfast/netlink";
 import { connectOpenFlow } from "@holdfast/openflow";
 import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OpenVSwitch } from "@holdfast/ovsdb";
@@ -14,6 +14,7 @@ export interface OpenOvsOptions extends OvsDriverOptions {
   readonly clock?: Clock;
   /** Path of the network namespace that ovs-vswitchd runs in. Absent: this one. */
   readonly namespace?: string;
+  readonly reached?: Reached | undefined;
   /** Ends the wait for the switch; afterwards `close` ends the driver. */
   readonly signal: AbortSignal;
 }
@@ -44,6 +45,7 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
       host: createHostTools(namespace),
       logger,
       clock,
+      reached: options.reached,
       connectSwitch: (bridge, onConnected) =>
         connectOpenFlow(
           { logger, clock },

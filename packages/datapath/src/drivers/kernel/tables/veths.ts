@@ -14,6 +14,8 @@ export interface VethRow {
   readonly mac: MacAddress;
   /** Bytes, when it is made: what the sandbox has got is its own. */
   readonly mtu: number;
+  /** Where the peer is made; absent: here. */
+  readonly sandbox?: string;
 }
 
 interface VethDependencies {
@@ -24,9 +26,10 @@ interface VethDependencies {
 }
 
 export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: LinkNames): TableDefinition<VethRow> {
-  const create = async ({ name, peer, endpoint, mac, mtu }: VethRow): Promise<void> => {
+  const create = async ({ name, peer, endpoint, mac, mtu, sandbox }: VethRow): Promise<void> => {
     const alias = endpointAlias(endpoint);
-    await kernel.createVeth({ name, peer, peerMac: mac, mtu, alias, up: true });
+    const place = sandbox === undefined ? {} : { peerNamespace: sandbox };
+    await kernel.createVeth({ name, peer, peerMac: mac, mtu, alias, up: true, ...place });
     try {
       // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
       await host.setSysctl(`net.ipv4.conf.${name}.rp_filter`, "1");
