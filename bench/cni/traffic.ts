@@ -44,21 +44,16 @@ export async function measureTraffic(place: BenchPlace, plugin: BenchPlugin, oth
 
 /** Gbit/s. */
 async function bandwidth(host: LabHost, name: string, signal: AbortSignal): Promise<number> {
-  const printed = await withServer(
-    host,
-    name,
-    { server: "iperf3 -s -1", port: 5201 },
-    `iperf3 -J -t ${SECONDS} -c`,
-    signal,
-  );
+  const client = (address: string) => `iperf3 -J -t ${SECONDS} -c ${address}`;
+  const printed = await withServer(host, name, { server: "iperf3 -s -1", port: 5201, client }, signal);
   const { end } = JSON.parse(printed) as { end: { sum_received: { bits_per_second: number } } };
   return end.sum_received.bits_per_second / 1e9;
 }
 
 /** Microseconds: qperf says how long one way takes. */
 async function roundTrip(host: LabHost, name: string, signal: AbortSignal): Promise<number> {
-  const server = { server: "qperf", port: 19_765 };
-  const printed = await withServer(host, name, server, `qperf -t ${SECONDS} -un -m 1`, signal, "tcp_lat");
+  const client = (address: string) => `qperf -t ${SECONDS} -un -m 1 ${address} tcp_lat`;
+  const printed = await withServer(host, name, { server: "qperf", port: 19_765, client }, signal);
   const found = /latency\s*=\s*([\d.,]+)\s*(ns|us|ms)/.exec(printed);
   const factor = { ns: 1e-3, us: 1, ms: 1e3 }[found?.[2] ?? ""] ?? Number.NaN;
   return 2 * Number(found?.[1]?.replaceAll(",", "")) * factor;
@@ -68,17 +63,19 @@ async function roundTrip(host: LabHost, name: string, signal: AbortSignal): Prom
 async function withServer(
   host: LabHost,
   name: string,
-  { server, port }: { readonly server: string; readonly port: number },
-  client: string,
+  {
+    server,
+    port,
+    client,
+  }: { readonly server: string; readonly port: number; readonly client: (address: string) => string },
   signal: AbortSignal,
-  last = "",
 ): Promise<string> {
   const hexadecimal = port.toString(16).toUpperCase().padStart(4, "0");
   const script = `
     address=$(ip -n ${name}-0 -o -4 address show dev eth0 | sed 's/.* inet \\([0-9.]*\\).*/\\1/')
     ip netns exec ${name}-0 ${server} >/dev/null 2>&1 & server=$!
     until ip netns exec ${name}-0 grep -q ':${hexadecimal} .* 0A ' /proc/net/tcp /proc/net/tcp6; do :; done
-    ip netns exec ${name}-1 ${client} "$address" ${last}
+    ip netns exec ${name}-1 ${client('"$address"')}
     code=$?
     kill $server 2>/dev/null
     wait $server
