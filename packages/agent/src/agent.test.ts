@@ -184,6 +184,52 @@ describe("the life of a container", () => {
     expect(world.driver.attached.size).toBe(0);
   });
 
+  describe("that publishes a port", () => {
+    const web = { protocol: "tcp", hostPort: 8080, containerPort: 80 } as const;
+    const [first, second] = [IpAddress.parse("10.20.0.8"), IpAddress.parse("10.20.0.9")];
+    const started = async (name: string, own: IpAddress, port: object) => {
+      await reserve({ address: own });
+      await attach(name, { addresses: [own], container: name, ports: [port] });
+    };
+
+    test.each([
+      { what: "the same port", port: web },
+      { what: "the same port on one address", port: { ...web, hostAddress: "192.168.1.1" } },
+    ])(
+      "is refused $what of another that runs, which is named, and may have it when that has ended",
+      async ({ port }) => {
+        await started("a", first, web);
+        await expect(started("b", second, port)).rejects.toMatchObject({
+          code: "address_in_use",
+          message: expect.stringMatching(
+            /^port 8080\/tcp of this node \(h1\) leads to container a of ephemeral.*; publish another one/,
+          ),
+        });
+        expect(world.driver.attached.size).toBe(1);
+        await detach("a");
+        await attach("b", { addresses: [second], ports: [port] });
+      },
+    );
+
+    test("has it beside another with another protocol, port or address", async () => {
+      await started("a", first, { ...web, hostAddress: "192.168.1.1" });
+      await reserve({ address: second });
+      const others = [
+        { ...web, protocol: "udp" },
+        { ...web, hostPort: 8081 },
+        { ...web, hostAddress: "192.168.1.2" },
+      ];
+      await attach("b", { addresses: [second], ports: others });
+      await attach("b", { addresses: [second], ports: others });
+      expect(world.driver.attached.size).toBe(2);
+    });
+
+    test("gets it once when two ask at the same time", async () => {
+      const results = await Promise.allSettled([started("a", first, web), started("b", second, web)]);
+      expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    });
+  });
+
   test("a switch that refuses leaves a failed endpoint with the reason, and the address can be had again", async () => {
     await world.claim("redis-0");
     await reserve();

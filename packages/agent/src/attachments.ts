@@ -6,6 +6,7 @@ import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
 import type { FirstUse } from "./first-use.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
+import { refuseTakenPorts } from "./published-ports.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Takedown } from "./takedown.ts";
@@ -139,6 +140,8 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
       );
     }
     const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [], sandbox } = request;
+    // In one stretch with the step: of two that want one port at once, the second is refused.
+    refuseTakenPorts(book.endpoints.values(), { id, node, ports });
     const workload = { runtime, endpoint: runtimeEndpoint, ...(container === undefined ? {} : { container }) };
     const kept = changes.step(endpoint.id, "binding", {
       ...(remark === undefined ? {} : { reason: remark }),

@@ -150,7 +150,10 @@ describe("what a runtime says of its workload", () => {
 
   test("what is refused on ADD does not keep DEL from its work", async () => {
     await add();
-    await call("DEL", { args: "GATEWAY=1", config: { runtimeConfig: { bandwidth: { ingressRate: 1 } } } });
+    const runtimeConfig = { bandwidth: { ingressRate: 1 }, portMappings: [{ hostPort: 0, containerPort: 80 }] };
+    const config = { runtimeConfig, network: "No Name", args: 7, prevResult: { ips: 7 } };
+    await expect(add({ containerId: "c2", config })).rejects.toMatchObject({ code: 7 });
+    await call("DEL", { args: "GATEWAY", config });
     expect(workloads.live).toEqual([]);
   });
 

@@ -54,13 +54,15 @@ export function readInvocation(environment: Readonly<Record<string, string | und
   if (command === "VERSION") return { command, asked: versionOf(stdin) };
   const missing = NEEDED[command].filter((name) => (environment[name] ?? "") === "");
   if (missing.length > 0) throw wrong(`${command} needs ${missing.join(", ")}, which ${isAre(missing)} not set`);
-  const config = readNetworkConfig(stdin);
+  // What ADD has refused must not keep DEL from its work.
+  const isDel = command === "DEL";
+  const config = readNetworkConfig(stdin, isDel ? ["cniVersion", "name"] : undefined);
   requireVersion(command, config.cniVersion);
-  const args = readArgs(environment.CNI_ARGS ?? "");
+  const args = readArgs(isDel ? "" : (environment.CNI_ARGS ?? ""));
   if (command === "GC" || command === "STATUS") return { command, config, args };
   const workload = readWorkload(environment);
   const netns = environment.CNI_NETNS ?? "";
-  if (command !== "DEL") return { command, workload, netns, config, args };
+  if (!isDel) return { command, workload, netns, config, args };
   return { command, workload, config, args, ...(netns === "" ? {} : { netns }) };
 }
 

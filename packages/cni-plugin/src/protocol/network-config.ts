@@ -83,9 +83,15 @@ export interface NetworkConfig extends z.output<typeof configSchema> {
 const UNSAID_VERSION = "0.1.0";
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
-/** @throws CniError for text that is not JSON, for a version that is not spoken, and for fields that are wrong, which it names. */
-export function readNetworkConfig(stdin: string): NetworkConfig {
-  const raw = decode(stdin);
+/**
+ * With `only`, what else is said is passed over.
+ *
+ * @throws CniError for text that is not JSON, for a version that is not spoken, and for fields that are wrong, which it names.
+ */
+export function readNetworkConfig(stdin: string, only?: readonly string[]): NetworkConfig {
+  const said = decode(stdin);
+  const raw =
+    only === undefined ? said : Object.fromEntries(Object.entries(said).filter(([key]) => only.includes(key)));
   const cniVersion = raw.cniVersion ?? UNSAID_VERSION;
   if (typeof cniVersion !== "string" || !isCniVersion(cniVersion)) {
     const text = `CNI version ${JSON.stringify(cniVersion)} is not supported; use one of ${SUPPORTED_VERSIONS.join(", ")}`;
