@@ -39,6 +39,15 @@ tar -C / -c bin/busybox | docker import - box > /dev/null
 for turn in $(seq 200); do docker network inspect web > /dev/null 2>&1 && break; sleep 0.1; done
 step "container"; docker run -d --name redis-0 --network web --ip "$address" --stop-timeout 1 box /bin/busybox sleep 1000 > /dev/null
 ping -c 1 -W 5 "$address" > /dev/null && echo reached
+step "routed"; ${holdfast} network create pods --kind routed --masquerade --subnet 10.30.0.0/24 > /dev/null
+for turn in $(seq 200); do docker network inspect pods > /dev/null 2>&1 && break; sleep 0.1; done
+docker run -d --name pod-0 --network pods --stop-timeout 1 box /bin/busybox sleep 1000 > /dev/null
+pod=$(docker inspect --format '{{.NetworkSettings.Networks.pods.IPAddress}}' pod-0)
+ping -c 1 -W 5 "$pod" > /dev/null && echo reached
+docker exec pod-0 /bin/busybox ping -c 1 -W 5 "$address" > /dev/null && echo "reaches its tenant's other network"
+docker exec pod-0 /bin/busybox ping -c 1 -W 5 192.168.77.11 > /dev/null && echo masqueraded
+${holdfast} network update pods --no-masquerade > /dev/null; sleep 1
+docker exec pod-0 /bin/busybox ping -c 1 -W 1 192.168.77.11 > /dev/null || echo "not masqueraded"
 step "up after a crash"
 kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid) $(cut -d' ' -f1 /run/holdfast/controller.pid)
 ${holdfast} up; ping -c 1 -W 5 "$address" > /dev/null && echo reached
@@ -48,7 +57,7 @@ ${holdfast} up --uplink up0 2>&1 || true; ping -c 1 -W 5 "$address" > /dev/null 
 step "uplink"; ip address del 192.0.2.1/24 dev up0; ${holdfast} up --uplink up0; docker exec redis-0 /bin/busybox true && echo lives
 step "up after a crash of the agent"; kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid); ${holdfast} up | head -n 4; ip link del up0
 step "down"; ${holdfast} down
-step "left"; ls /etc/cni/net.d /opt/cni/bin 2>/dev/null | grep holdfast || true; ip -o link | grep -c hf || true; nft list tables | grep holdfast || true; ls -d /run/holdfast /var/log/holdfast 2>/dev/null || true
+step "left"; ls /etc/cni/net.d /opt/cni/bin 2>/dev/null | grep holdfast || true; ip -o link | grep -c hf || true; ip route show proto 253; ip -o address | grep 169.254 || true; nft list tables | grep holdfast || true; ls -d /run/holdfast /var/log/holdfast 2>/dev/null || true
 pgrep -f "^ovs-vswitchd .*$$" || true
 ip -o link | grep docker0 || true; iptables-save 2> /dev/null | grep -i docker || true; iptables-save 2> /dev/null | grep ":FORWARD DROP" || true
 step "down again"; ${holdfast} down
@@ -79,6 +88,7 @@ test("up and down can be repeated, survive a crash, and leave nothing but the ad
   expect(sections.down).toContain("removed /etc/cni/net.d/10-holdfast.conflist, /opt/cni/bin/holdfast");
   expect(sections["up again"]?.match(/runs already/g)).toHaveLength(4);
   expect(sections.container).toBe("reached\n");
+  expect(sections.routed).toBe("reached\nreaches its tenant's other network\nmasqueraded\nnot masqueraded\n");
   expect(sections["up after a crash"]).toMatch(/controller +started\n +agent +started[\s\S]*reached\n$/);
   expect(sections["uplink of the machine"]).toMatch(
     /agent does not start; .*\nholdfast: the uplink up0 has the address 192.0.2.1\/24 of this machine;.*\nreached\n$/,

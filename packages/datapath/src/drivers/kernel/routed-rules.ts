@@ -91,7 +91,7 @@ function masquerade(networks: readonly RoutedNetwork[], families: readonly Famil
   const priority = "  type nat hook postrouting priority srcnat; policy accept;";
   return [
     ...concerned.map((family) => prefixSet("masqueraded", family, prefixesOf(masqueraded, family))),
-    "chain masquerade {",
+    "chain leaving {",
     priority,
     ...rules,
     "}",
