@@ -1,6 +1,6 @@
 import { HoldfastError, IpAddress, MacAddress } from "@holdfast/core";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
-import { FakeWorkloads, fakeNetwork } from "@holdfast/docker-plugin/testing";
+import { FakeWorkloads, fakeNetwork, fakeRoutedNetwork } from "@holdfast/docker-plugin/testing";
 import type { AttachRequest } from "@holdfast/model";
 import { FakeKernel } from "@holdfast/netlink/testing";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -9,6 +9,7 @@ import { readInvocation } from "./protocol/invocation.ts";
 import type { Handler } from "./server/server.ts";
 
 const NETNS = "/run/netns/c1";
+const NETWORKS = [fakeNetwork("web", ["10.20.0.0/16"]), fakeRoutedNetwork("pods", ["10.50.0.0/24"])];
 const signal = AbortSignal.timeout(10_000);
 
 describe("the CNI plugin", () => {
@@ -20,7 +21,7 @@ describe("the CNI plugin", () => {
   beforeEach(() => {
     kernel = new FakeKernel();
     for (const path of [NETNS, "/run/netns/c2"]) kernel.addNamespace(path);
-    workloads = new FakeWorkloads({ networks: [fakeNetwork("web", ["10.20.0.0/16"])], sandboxLives: () => false });
+    workloads = new FakeWorkloads({ networks: NETWORKS, sandboxLives: () => false });
     const { attach } = workloads;
     // The fake agent has no kernel.
     workloads.attach = async (request: AttachRequest, given) => {
@@ -67,6 +68,23 @@ describe("the CNI plugin", () => {
       expect(`${own?.address}/${own?.length}`).toBe(result.ips[0].address);
       expect(await sandbox.listRoutes()).toContainEqual(expect.objectContaining({ prefix: "0.0.0.0/0", link: "eth0" }));
       expect(phases()).toEqual(["active"]);
+    });
+
+    test("in a routed network gives an address of its own alone, and a way to a gateway that is in no prefix", async () => {
+      const config = { name: "pods" };
+      const result = await add({ config });
+      expect(result).toMatchObject({
+        ips: [{ address: expect.stringMatching(/^10\.50\.0\.\d+\/32$/), gateway: "169.254.1.1" }],
+        routes: [{ dst: "0.0.0.0/0", gw: "169.254.1.1" }],
+      });
+      const sandbox = await inside();
+      const routes = await sandbox.listRoutes();
+      expect(routes).toContainEqual(expect.objectContaining({ prefix: "169.254.1.1/32", link: "eth0" }));
+      expect(await call("CHECK", { config: { ...config, prevResult: result } })).toBe("");
+      const onLink = routes.find(({ prefix }) => prefix === "169.254.1.1/32");
+      if (onLink !== undefined) await sandbox.deleteRoute(onLink);
+      const check = call("CHECK", { config: { ...config, prevResult: result } });
+      await expect(check).rejects.toThrow("the route 169.254.1.1/32 on eth0 is missing");
     });
 
     test("again gives the same, whatever the first has come to", async () => {

@@ -2,7 +2,7 @@ import { Cidr, HoldfastError, Name } from "@holdfast/core";
 import { describe, expect, test, vi } from "vitest";
 import { DOCKER_20, DOCKER_29, DockerCaller } from "../testing/docker-caller.ts";
 import { dockerId, type NetworkPlan, PlayedDaemon } from "../testing/docker-daemon.ts";
-import { fakeNetwork } from "../testing/fake-network.ts";
+import { fakeNetwork, fakeRoutedNetwork } from "../testing/fake-network.ts";
 import { pluginFixture } from "../testing/plugin-fixture.ts";
 
 const plan: NetworkPlan = { ipamOptions: { "holdfast.network": "web" }, pool: "10.20.0.0/16" };
@@ -382,6 +382,44 @@ describe("an endpoint that leaves its sandbox", () => {
     await plugin.caller.expect("NetworkDriver.Leave", { NetworkID: network.id, EndpointID: id });
     await plugin.caller.expect("NetworkDriver.Join", plugin.docker.joinBody(network, id));
     expect(plugin.workloads.live.map(({ phase, ports }) => [phase, ports[0]?.hostPort])).toEqual([["active", 8080]]);
+  });
+});
+
+describe("an endpoint of a routed network", () => {
+  const networks = [
+    fakeRoutedNetwork("pods", ["10.50.0.0/24", "fd00:50::/64"]),
+    fakeRoutedNetwork("more", ["10.51.0.0/24"]),
+  ];
+  const pods: NetworkPlan = {
+    ipamOptions: { "holdfast.network": "pods" },
+    pool: "10.50.0.0/24",
+    pool6: "fd00:50::/64",
+  };
+  const more: NetworkPlan = { ipamOptions: { "holdfast.network": "more" }, pool: "10.51.0.0/24" };
+
+  test("has addresses of its own alone, and a way to a gateway that is in no prefix", async () => {
+    await using plugin = await pluginFixture({ networks });
+    const { docker, caller } = plugin;
+    const network = await docker.createNetwork(pods);
+    const first = await docker.run(network);
+    expect([first.address, first.address6]).toEqual([
+      expect.stringMatching(/^10\.50\.0\.\d+\/32$/),
+      expect.stringMatching(/^fd00:50::\S+\/128$/),
+    ]);
+    expect(first.join).toMatchObject({
+      Gateway: "169.254.1.1",
+      GatewayIPv6: "fe80::1",
+      StaticRoutes: [
+        { Destination: "169.254.1.1/32", RouteType: 1 },
+        { Destination: "fe80::1/128", RouteType: 1 },
+      ],
+    });
+    const second = await docker.createNetwork(more);
+    const { id } = await docker.run(second);
+    expect(await caller.refusal("NetworkDriver.Join", docker.joinBody(second, id, first.id))).toMatch(
+      /in the routed network default\/pods already/,
+    );
+    await caller.expect("NetworkDriver.Join", docker.joinBody(second, id));
   });
 });
 

@@ -2,6 +2,7 @@ import { HoldfastError, IpAddress } from "@holdfast/core";
 import { type AttachedInterface, ROUTED_GATEWAYS } from "@holdfast/model";
 import { parseRequest, requests } from "../protocol/requests.ts";
 import type { DriverContext } from "./context.ts";
+import { formatNetworkKey } from "./network-key.ts";
 import { portName } from "./records.ts";
 
 /** Says which interface Docker is to move into the sandbox, and the gateways. */
@@ -10,6 +11,7 @@ export async function join(body: unknown, context: DriverContext, signal: AbortS
   return await context.turns.take(EndpointID, async () => {
     const attached = context.interfaces.get(EndpointID) ?? (await attachAgain(EndpointID, context, signal));
     checkContested(EndpointID, SandboxKey, context);
+    if (attached.gateways.some(isOnNoPrefix)) await refuseSecondRouted({ EndpointID, SandboxKey }, context);
     await context.workloads.joined({ runtimeEndpoint: EndpointID, sandbox: SandboxKey }, signal);
     const record = context.records.endpoint(EndpointID) ?? { network: NetworkID, ports: [], contested: [] };
     if (record.sandbox !== SandboxKey)
@@ -41,6 +43,25 @@ function isOnNoPrefix(gateway: IpAddress): boolean {
 /** Docker sets these before the default routes, which it takes only to a gateway that it has a route to (libnetwork, `types.CONNECTED`). */
 function connectedRoute(gateway: IpAddress): object {
   return { Destination: `${gateway}/${IpAddress.family(gateway) === "v4" ? 32 : 128}`, RouteType: 1, NextHop: "" };
+}
+
+/**
+ * A sandbox has one route to the gateway that all routed networks have, so what came for a second one would be answered through the first, as if
+ * from somebody else.
+ *
+ * @throws HoldfastError `conflict`, naming the other network.
+ */
+async function refuseSecondRouted(
+  { EndpointID, SandboxKey }: { readonly EndpointID: string; readonly SandboxKey: string },
+  { records, workloads }: DriverContext,
+): Promise<void> {
+  for (const [id, { network, sandbox }] of records.endpoints()) {
+    const key = id === EndpointID || sandbox !== SandboxKey ? undefined : records.networks().get(network);
+    if (key === undefined || workloads.inspect(id) === undefined) continue;
+    if ((await workloads.network(key.tenant, key.network)).kind !== "routed") continue;
+    const text = `the container is in the routed network ${formatNetworkKey(key)} already, and can be in one only; disconnect it there first`;
+    throw new HoldfastError("conflict", text);
+  }
 }
 
 /**

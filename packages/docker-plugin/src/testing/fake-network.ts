@@ -24,3 +24,10 @@ export function fakeNetwork(name: string, prefixes: readonly string[], rest: Par
 export function nthAddress(prefix: Cidr, index: bigint): IpAddress {
   return IpAddress.fromBigInt(Cidr.family(prefix), IpAddress.toBigInt(Cidr.first(prefix)) + index);
 }
+
+/** A network that the kernel routes. */
+export function fakeRoutedNetwork(name: string, prefixes: readonly string[]): WiredNetwork {
+  const { id, tenant, mtu, docker, subnets } = fakeNetwork(name, prefixes);
+  const bare = subnets.map(({ prefix }) => ({ prefix }));
+  return { id, tenant, name: Name.parse(name), kind: "routed", mtu, docker, subnets: bare };
+}

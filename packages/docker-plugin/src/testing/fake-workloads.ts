@@ -1,4 +1,4 @@
-import { Cidr, HoldfastError, Identity, IpAddress, type Name } from "@holdfast/core";
+import { HoldfastError, Identity, IpAddress, type Name } from "@holdfast/core";
 import {
   type AttachedInterface,
   type AttachmentInfo,
@@ -6,6 +6,7 @@ import {
   isOnWire,
   type Phase,
   type PublishedPort,
+  placementOf,
   type ReservedAddresses,
   type ReserveRequest,
   type WiredNetwork,
@@ -271,10 +272,7 @@ export class FakeWorkloads implements WorkloadApi {
 
   #answer(endpoint: FakeEndpoint): AttachedInterface {
     const network = this.#findNetwork(endpoint.tenant, endpoint.network);
-    const gateways = endpoint.claim.addresses.flatMap((address) => {
-      const gateway = network.subnets.find(({ prefix }) => Cidr.contains(prefix, address))?.gateway;
-      return gateway === undefined ? [] : [gateway];
-    });
+    const gateways = endpoint.claim.addresses.flatMap((address) => placementOf(network, address).gateway ?? []);
     return {
       endpoint: endpoint.id,
       interfaceName: `hf${endpoint.id}`,

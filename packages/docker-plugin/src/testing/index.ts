@@ -10,6 +10,6 @@ export {
 } from "./docker-daemon.ts";
 export type { FakeClaim } from "./fake-address-book.ts";
 export { FakeEngine } from "./fake-engine.ts";
-export { fakeNetwork } from "./fake-network.ts";
+export { fakeNetwork, fakeRoutedNetwork } from "./fake-network.ts";
 export { type FakeEndpoint, FakeWorkloads, type FakeWorkloadsOptions } from "./fake-workloads.ts";
 export { MemoryState } from "./memory-state.ts";

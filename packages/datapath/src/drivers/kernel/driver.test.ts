@@ -1,7 +1,8 @@
-import { silentLogger, systemClock } from "@holdfast/core";
+import { Cidr, silentLogger, systemClock } from "@holdfast/core";
 import { FakeKernel } from "@holdfast/netlink/testing";
+import { describe, expect, test } from "vitest";
 import { driverCompliance } from "../../testing/driver-compliance.ts";
-import { routed, TENANTS_NETWORKS } from "../../testing/parties.ts";
+import { asRemote, ip, network, on, routed, TENANTS_NETWORKS, wiring } from "../../testing/parties.ts";
 import { createKernelDriver } from "./driver.ts";
 
 const { first, other } = TENANTS_NETWORKS;
@@ -28,3 +29,70 @@ driverCompliance(
     };
   },
 );
+
+describe("a machine that routes", () => {
+  const signal = AbortSignal.timeout(10_000);
+  const local = network("n3", "vlan", 100, { prefixes: ["10.30.0.0/16"], tenant: "old" });
+
+  async function opened(localNetworks: boolean) {
+    const kernel = new FakeKernel();
+    await kernel.createVeth({ name: "eth1", peer: "eth1x", mtu: 1500, up: true });
+    await kernel.replaceAddress({ link: "eth1", ...on("192.0.2.1/24") });
+    const scripts: string[] = [];
+    const nft = async (script: string): Promise<string> => {
+      if (!script.startsWith("list ")) scripts.push(script);
+      return "";
+    };
+    const host = { nft, iptables: async () => undefined, setSysctl: async () => undefined };
+    const dependencies = { kernel, host, clock: systemClock, logger: silentLogger };
+    const driver = await createKernelDriver(dependencies, { localNetworks }, signal);
+    driver.setNetwork(local);
+    driver.setNetwork(routed(first));
+    driver.setNetwork(routed(other));
+    await driver.synced(signal);
+    return { kernel, driver, scripts };
+  }
+
+  test("refuses a network that overlaps an older one that it is the gateway of, and names both", async () => {
+    const { driver, scripts } = await opened(true);
+    const attach = driver.attach(wiring("c", "n8", ["10.30.0.5"]), signal);
+    await expect(attach).rejects.toThrow("10.30.0.0/24 of network rival/net-n8 overlaps 10.30.0.0/16 of old/net-n3");
+    expect(driver.status()).toMatchObject([{ row: "networks n8", state: "error" }]);
+    // Its tenant is kept apart from those of routed networks.
+    expect(scripts.join("")).toContain("elements = { 10.30.0.0/16, 10.20.0.0/24 }");
+    await driver.close();
+  });
+
+  test("has nothing to do with networks of other kinds where a switch carries them outside", async () => {
+    const { driver, scripts } = await opened(false);
+    expect(await driver.attach(wiring("c", "n8", ["10.30.0.5"]), signal)).toMatchObject({ mtu: 1450 });
+    expect(driver.status()).toEqual([]);
+    expect(scripts.join("")).not.toContain("10.30.0.0/16");
+    await driver.close();
+  });
+
+  test("routes to another node's block by its address of the family, and to endpoints elsewhere by theirs", async () => {
+    const { kernel, driver } = await opened(false);
+    const via = [ip("192.0.2.2")];
+    driver.setRemoteBlock({ id: "b-1", network: "n7", prefix: Cidr.parse("10.20.0.128/28"), via });
+    driver.setRemoteBlock({ id: "b-2", network: "n7", prefix: Cidr.parse("fd00:20::80/124"), via });
+    driver.setRemote({
+      ...asRemote(wiring("r", "n7", ["10.20.0.130", "fd00:20::5"]), "192.0.2.3"),
+      via: [ip("192.0.2.3")],
+    });
+    const routes = async () =>
+      (await kernel.listRoutes()).flatMap(({ prefix, nextHop }) =>
+        nextHop === undefined ? [] : `${prefix} ${nextHop}`,
+      );
+    await expect.poll(routes).toEqual(["10.20.0.128/28 192.0.2.2", "10.20.0.130/32 192.0.2.3"]);
+    expect(driver.status().map(({ row, error }) => `${row}: ${error}`)).toEqual([
+      "blocks b-2: no route to fd00:20::80/124: the node is known by 192.0.2.2 only; give its agent an IPv6 address, too (--node-address)",
+      "remotes r: no route to fd00:20::5/128: the node is known by 192.0.2.3 only; give its agent an IPv6 address, too (--node-address)",
+    ]);
+    for (const id of ["b-1", "b-2"]) driver.removeRemoteBlock(id);
+    driver.removeRemote("r");
+    await expect.poll(routes).toEqual([]);
+    expect(driver.status()).toEqual([]);
+    await driver.close();
+  });
+});
