@@ -1,4 +1,4 @@
-import { HoldfastError } from "@holdfast/core";
+import { HoldfastError, isHoldfastError } from "@holdfast/core";
 import type { TableDefinition } from "../reconcile/operations.ts";
 import type { HostTools } from "./host-tools.ts";
 import { type RuleSet, ruleSetDigest, ruleSetScript } from "./rule-set.ts";
@@ -36,7 +36,11 @@ export function firewallTable(host: HostTools): TableDefinition<RuleSet> {
 
 async function inForce(host: HostTools, rules: RuleSet, signal: AbortSignal): Promise<boolean> {
   const [table] = rules.tables;
-  const listing = await host.nft("list tables\n", signal);
+  const listing = await host.nft("list tables\n", signal).catch((error: unknown) => {
+    // Where nobody can set rules there are none, and none are wanted.
+    if (rules.chains.size === 0 && isHoldfastError(error, "unavailable")) return "";
+    throw error;
+  });
   const present = listing.split("\n").includes(`table ${table}`);
   if (!present || rules.chains.size === 0) return !present && rules.chains.size === 0;
   const text = await host.nft(`list table ${table}\n`, signal);

@@ -4,7 +4,7 @@ import { HoldfastError } from "@holdfast/core";
 
 /** What a driver asks of its machine beside links and switch: few, batched calls, none of them to wire an endpoint. */
 export interface HostTools {
-  /** Runs a script for nft(8) as one transaction; gives what it printed. */
+  /** Runs a script for nft(8) as one transaction; gives what it printed. @throws HoldfastError `unavailable`: this machine has no such program. */
   nft(script: string, signal: AbortSignal): Promise<string>;
   /** Runs `iptables` or `ip6tables` (8); undefined when this machine has no such program. */
   iptables(family: "v4" | "v6", args: readonly string[], signal: AbortSignal): Promise<{ ok: boolean } | undefined>;
@@ -21,6 +21,9 @@ export function createHostTools(namespace?: string): HostTools {
   return {
     async nft(script, signal) {
       const { code, stdout, stderr } = await run("nft", ["-f", "-"], script, signal);
+      if (code === NO_PROGRAM) {
+        throw new HoldfastError("unavailable", "this machine has no nft(8), which sets its rules; install nftables");
+      }
       if (code !== 0) throw new HoldfastError("kernel_rejected", `nft refused the rules: ${stderr.trim()}`);
       return stdout;
     },

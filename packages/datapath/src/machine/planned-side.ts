@@ -42,6 +42,11 @@ export abstract class PlannedSide<Published extends PublishedPorts> implements M
     if (this.#complete) await this.settled(this.#planNow(), signal);
   }
 
+  /** What is desired has been said in full. */
+  protected get isComplete(): boolean {
+    return this.#complete;
+  }
+
   complete(): void {
     this.#complete = true;
     this.#planNow();

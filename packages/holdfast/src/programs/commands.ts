@@ -28,6 +28,8 @@ export function addPrograms(
     .description("Run the whole platform on this machine, in the background.")
     .option("--uplink <interface>", "Trunk interface that carries the company's VLANs. Absent: networks are local.")
     .option("--tunnel-address <address>", "Where other nodes send VXLAN packets to, e.g. 192.168.50.11/24.")
+    .option("--datapath <datapath>", "kernel: only networks of kind routed, and no Open vSwitch. Absent: both.")
+    .option("--node-address <addresses>", "Where other nodes route packets to, one address of each family.")
     .action(async (flags: Record<string, string>) => {
       const { up } = await import("./up.ts");
       await up({ agentFlags: flags, server: "http://127.0.0.1:4653", print: (line) => io.out(`${line}\n`) });

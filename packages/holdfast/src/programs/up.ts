@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { HoldfastError } from "@holdfast/core";
-import { type AgentFlags, ensureAgent, refuseFlags } from "./agent-process.ts";
+import { type AgentFlags, ensureAgent, recordedFlags, refuseFlags } from "./agent-process.ts";
 import { ensureEngine } from "./engine-process.ts";
 import { machinePlaces, type Places } from "./places.ts";
 import { ensureProgram } from "./program-process.ts";
@@ -24,11 +24,17 @@ export async function up(options: UpOptions): Promise<void> {
   await refuseFlags(options.agentFlags);
   for (const folder of [places.run, places.log, places.state]) mkdirSync(folder, { recursive: true, mode: 0o750 });
 
-  print(step("Open vSwitch", await ensureSwitch(places)));
+  print(step("Open vSwitch", await switchFor(options.agentFlags, places)));
   print(step("Docker", await ensureEngine(places, START_TIMEOUT)));
   print(step("controller", await ensureProgram(places, "controller", [])));
   print(step("agent", await ensureAgent(places, options.agentFlags)));
   for (const line of nextSteps(options.server)) print(line);
+}
+
+/** An agent that is started as before carries what it carried before. */
+async function switchFor(given: AgentFlags, places: Places): Promise<string> {
+  const { datapath } = Object.keys(given).length === 0 ? recordedFlags(places) : given;
+  return datapath === "kernel" ? "not needed" : await ensureSwitch(places);
 }
 
 function step(name: string, state: string): string {

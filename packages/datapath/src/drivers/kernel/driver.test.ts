@@ -1,4 +1,4 @@
-import { Cidr, silentLogger, systemClock } from "@holdfast/core";
+import { Cidr, HoldfastError, silentLogger, systemClock } from "@holdfast/core";
 import { FakeKernel } from "@holdfast/netlink/testing";
 import { describe, expect, test } from "vitest";
 import { driverCompliance } from "../../testing/driver-compliance.ts";
@@ -68,6 +68,27 @@ describe("a machine that routes", () => {
     expect(await driver.attach(wiring("c", "n8", ["10.30.0.5"]), signal)).toMatchObject({ mtu: 1450 });
     expect(driver.status()).toEqual([]);
     expect(scripts.join("")).not.toContain("10.30.0.0/16");
+    await driver.close();
+  });
+
+  test("wires nobody while the rules that keep tenants apart cannot be set", async () => {
+    const kernel = new FakeKernel();
+    let refuses = true;
+    const nft = async (script: string): Promise<string> => {
+      if (refuses && script.includes("table inet holdfast_routed {"))
+        throw new HoldfastError("kernel_rejected", "no rules");
+      return "";
+    };
+    const host = { nft, iptables: async () => undefined, setSysctl: async () => undefined };
+    const dependencies = { kernel, host, clock: systemClock, logger: silentLogger };
+    const driver = await createKernelDriver(dependencies, {}, signal);
+    await driver.synced(signal);
+    driver.setNetwork(routed(first));
+    const a = wiring("a", "n7", ["10.20.0.5"]);
+    await expect(driver.attach(a, AbortSignal.timeout(300))).rejects.toThrow("cannot set firewall routed");
+    refuses = false;
+    const again = () => driver.attach(a, signal).catch(() => undefined);
+    await expect.poll(again, { timeout: 5000 }).toMatchObject({ mtu: 1500 });
     await driver.close();
   });
 

@@ -196,6 +196,8 @@ class KernelDriver implements DatapathDriver {
       veths.settled([row.name], signal),
       routes.settled(touched, signal),
       known(signal),
+      // Before anything is forwarded for it: who may reach whom.
+      side.inForce(signal),
       side.setPorts(wiring.id, publishedPorts(wiring), signal),
     ]);
     this.#ground.reached?.("kernel.attach-wired");

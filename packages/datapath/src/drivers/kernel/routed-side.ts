@@ -31,6 +31,11 @@ export class RoutedSide extends PlannedSide<PublishedPorts> {
     super.removeNetwork(id);
   }
 
+  /** Resolves when the rules for the networks that are known are in force. Before it is complete, those of an earlier run are. */
+  async inForce(signal: AbortSignal): Promise<void> {
+    if (this.isComplete) await this.settled(new Set(), signal);
+  }
+
   /** Why endpoints of the network cannot be routed to; undefined when they can. */
   conflict(id: string): string | undefined {
     const overlap = this.#table.conflicts.get(id);
