@@ -92,6 +92,33 @@ describe("Debian's plugins after ours", () => {
   });
 });
 
+test("a port that our own part declares is published without portmap, to one container alone", async ({ signal }) => {
+  const runtime = runtimeOf(stage.h1);
+  const publishing: ConfList = {
+    ...list(),
+    plugins: [{ type: "holdfast", network: "web", capabilities: { portMappings: true } }],
+  };
+  const capabilityArgs = { portMappings: [{ hostPort: 8090, containerPort: 80, protocol: "tcp" }] };
+  const one = { ...(await container(stage.h1, "pub-a", signal)), capabilityArgs };
+  const other = { ...(await container(stage.h1, "pub-b", signal)), capabilityArgs };
+  await runtime.add(publishing, one, signal);
+  const serve = "mkdir -p /run/www && echo pub-a > /run/www/index.html && exec /bin/busybox httpd -p 80 -h /run/www";
+  const words = ["ip", "netns", "exec", "pub-a", "sh", "-c", `(${serve}) > /dev/null 2>&1 < /dev/null`];
+  await stage.h1.exec(words, { signal });
+  const place = `http://${String(stage.h1.managementAddress)}:8090/`;
+  const get = ["timeout", "2", "/bin/busybox", "wget", "-q", "-O", "-", place];
+  const served = await repeated(async () => (await stage.h2.tryExec(get, { signal })).stdout || undefined, signal);
+  expect(served).toBe("pub-a\n");
+  await expect(runtime.add(publishing, other, signal)).rejects.toMatchObject({
+    code: 101,
+    message: expect.stringMatching(/^port 8090\/tcp of this node \(\S+\) leads to container pub-a of /),
+  });
+  await runtime.del(publishing, one, signal);
+  await runtime.add(publishing, other, signal);
+  await runtime.del(publishing, other, signal);
+  await isBookEmpty(signal);
+});
+
 describe("a pod", () => {
   test("has an interface in each of two networks, the default route at the first, and loses both", async ({
     signal,

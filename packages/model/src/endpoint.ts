@@ -15,12 +15,15 @@ export const transitionSchema = z
   .meta({ id: "Transition" });
 export type Transition = z.output<typeof transitionSchema>;
 
+/** Characters of a runtime's own id of an attachment. */
+export const MOST_RUNTIME_ENDPOINT = 128;
+
 /** The container, pod or machine behind an endpoint, as its runtime calls it. */
 export const workloadSchema = z
   .strictObject({
     runtime: z.enum(["docker", "cni", "manual"]),
     /** The runtime's own id of the attachment, e.g. Docker's EndpointID. Absent until the runtime has said it. */
-    endpoint: z.string().max(128).optional(),
+    endpoint: z.string().max(MOST_RUNTIME_ENDPOINT).optional(),
     /** Name or id of the container, where known. */
     container: z.string().max(255).optional(),
   })

@@ -39,6 +39,7 @@ export { type Document, documentSchema } from "./document.ts";
 export {
   type Endpoint,
   endpointSchema,
+  MOST_RUNTIME_ENDPOINT,
   type Transition,
   transitionSchema,
   type Workload,

@@ -1,3 +1,5 @@
+import { MOST_RUNTIME_ENDPOINT } from "@holdfast/model";
+import { attachmentKey } from "../attachment-key.ts";
 import { CniError, CniErrorCode } from "../protocol/cni-error.ts";
 import type { SandboxCall } from "../protocol/invocation.ts";
 import { CAPABILITIES } from "../protocol/network-config.ts";
@@ -20,6 +22,14 @@ const WHO_ELSE: Readonly<Record<string, string>> = {
  */
 export function refuseUnkept(call: SandboxCall): void {
   refuseUnknownArgs(call.args);
+  const { length } = attachmentKey(call);
+  if (length > MOST_RUNTIME_ENDPOINT) {
+    const text = `the names of configuration ${call.config.name}, container and interface have ${length} characters with two slashes`;
+    throw new CniError(
+      CniErrorCode.invalidConfig,
+      `${text}, and at most ${MOST_RUNTIME_ENDPOINT} are kept; shorten "name"`,
+    );
+  }
   const idle = Object.entries(call.config.runtimeConfig).find(([key, value]) => !isKept(key) && !isEmpty(value));
   if (idle !== undefined) {
     const [key, value] = idle;

@@ -60,6 +60,11 @@ describe("wishes", () => {
       wish: { name: { identity: "prod/redis-0", isOne: true }, container: "prod/redis-0" },
     },
     {
+      what: "a podman container's name, which another machine may have as well",
+      said: { args: "IgnoreUnknown=1;K8S_POD_NAME=redis-0" },
+      wish: { name: { identity: "redis-0", isOne: false }, container: "redis-0" },
+    },
+    {
       what: "a Nomad group's, which its allocations share",
       said: { args: "NOMAD_NAMESPACE=prod;NOMAD_JOB_ID=cache;NOMAD_GROUP_NAME=redis;NOMAD_ALLOC_ID=7;NOMAD_REGION=eu" },
       wish: { name: { identity: "prod/cache/redis", isOne: false } },
@@ -139,7 +144,7 @@ describe("wishes", () => {
 
   test("of a name that cannot be an identity are none", () => {
     expect(wishesOf({ args: "NOMAD_JOB_ID=a/b;NOMAD_GROUP_NAME=c" })).not.toHaveProperty("name");
-    expect(wishesOf({ args: "K8S_POD_NAME=redis-0" })).not.toHaveProperty("name");
+    expect(wishesOf({ args: "K8S_POD_NAMESPACE=prod;K8S_POD_NAME=a/b" })).not.toHaveProperty("name");
   });
 
   test.each<{ what: string; said: Said; code: number; text: string }>([
@@ -217,6 +222,12 @@ describe("wishes", () => {
       said: { args: "GATEWAY=1" },
       code: 4,
       text: "GATEWAY=1, which means nothing",
+    },
+    {
+      what: "names that are too long together",
+      said: { conf: { name: "w".repeat(122), network: "web" } },
+      code: 7,
+      text: 'have 130 characters with two slashes, and at most 128 are kept; shorten "name"',
     },
     { what: "IgnoreUnknown=0", said: { args: "IgnoreUnknown=0;A=1" }, code: 4, text: "A=1, which means nothing" },
     { what: "IgnoreUnknown=maybe", said: { args: "IgnoreUnknown=maybe" }, code: 4, text: "neither true nor false" },

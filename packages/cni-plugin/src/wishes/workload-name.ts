@@ -9,12 +9,13 @@ export interface WorkloadName {
 }
 
 /**
- * Of a Kubernetes pod its namespace and name. Of a Nomad group its namespace, job and group, which all its allocations share, unless
+ * Of a Kubernetes pod its namespace and name. Of a podman container its name, which another machine may have as well. Of a Nomad group its namespace, job and group, which all its allocations share, unless
  * `NOMAD_ALLOC_INDEX` tells them apart. Undefined: there is none, or it cannot be an identity.
  */
 export function workloadName(args: ReadonlyMap<string, string>): WorkloadName | undefined {
-  const pod = joined([args.get("K8S_POD_NAMESPACE"), args.get("K8S_POD_NAME")]);
-  if (pod !== undefined) return { identity: pod, isOne: true };
+  const [namespace, podName] = [args.get("K8S_POD_NAMESPACE"), args.get("K8S_POD_NAME")];
+  const pod = joined(namespace === undefined ? [podName] : [namespace, podName]);
+  if (pod !== undefined) return { identity: pod, isOne: namespace !== undefined };
   const group = [args.get("NOMAD_NAMESPACE") ?? "default", args.get("NOMAD_JOB_ID"), args.get("NOMAD_GROUP_NAME")];
   const index = args.get("NOMAD_ALLOC_INDEX");
   const identity = joined(index === undefined ? group : [...group, index]);
