@@ -1,4 +1,4 @@
-import { HoldfastError } from "@holdfast/core";
+import { Cidr, HoldfastError } from "@holdfast/core";
 import type { Subnet } from "@holdfast/model";
 import type { Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
@@ -9,7 +9,7 @@ import type { State } from "../state/state.ts";
  * commit, also against other controllers.
  *
  * @param fieldOf the path of a prefix in the request, by its place in `subnets`
- * @throws HoldfastError `conflict`, naming the field and both networks' prefixes.
+ * @throws HoldfastError `conflict`, naming the field and both networks' prefixes, or the node that has an address among these.
  */
 export function refuseRoutedElsewhere(
   draft: Draft,
@@ -18,6 +18,7 @@ export function refuseRoutedElsewhere(
   fieldOf: (index: number) => string,
 ): void {
   for (const [index, { prefix }] of subnets.entries()) {
+    refuseNodes(state, prefix, fieldOf(index));
     const other = state.routed.overlapping(prefix);
     if (other === undefined) continue;
     const field = fieldOf(index);
@@ -30,4 +31,15 @@ export function refuseRoutedElsewhere(
   }
   draft.expect(keys.routing, state.routing);
   draft.put(keys.routing, {});
+}
+
+/** A container with a node's address would take its packets from it, on every other node. */
+function refuseNodes(state: State, prefix: Cidr, field: string): void {
+  for (const { name, tunnelAddress, addresses = [] } of state.nodes.values()) {
+    const own = [...addresses, ...(tunnelAddress === undefined ? [] : [tunnelAddress])];
+    const inside = own.find((address) => Cidr.contains(prefix, address));
+    if (inside === undefined) continue;
+    const text = `${field}: ${prefix} has ${inside} in it, an address of node ${name}, which a container could take from it; choose another prefix`;
+    throw new HoldfastError("conflict", text, { details: { field, node: name, address: inside } });
+  }
 }

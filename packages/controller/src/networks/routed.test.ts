@@ -100,6 +100,14 @@ describe("a routed network", () => {
     expect(await networks.create(RED, body, OPERATOR)).toMatchObject({ kind: "vlan" });
   });
 
+  test("has no prefix with a node's address in it, which a container could take", async () => {
+    await using harness = await startEngine();
+    await harness.node("h1", "192.0.2.1");
+    const refused = { code: "conflict", details: { field: "subnets.0.prefix", node: "h1", address: "192.0.2.1" } };
+    await expect(routed(harness, "web", ["192.0.2.0/24"])).rejects.toMatchObject(refused);
+    expect(await routed(harness, "web", ["192.0.2.128/25"])).toMatchObject({ name: "web" });
+  });
+
   test("gives its prefixes free when they are removed, and keeps them over a restart", async () => {
     await using first = await withRed();
     await routed(first, "web", ["10.20.0.0/24", "10.21.0.0/24"]);

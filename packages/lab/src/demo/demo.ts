@@ -17,11 +17,12 @@ export interface DemoResult {
   /** The longest time without an answer while the container moved, in milliseconds. */
   readonly vlanGapMs: number;
   readonly vxlanGapMs: number;
+  readonly routedGapMs: number;
 }
 
 /**
  * The product's story on two simulated hosts: a container with a claim runs on one, is removed there and started on the other, and has the same
- * address and MAC, over VLAN and over VXLAN. Everything is gone afterwards.
+ * address and MAC, over VLAN, over VXLAN, and routed. Everything is gone afterwards.
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const { print, signal, logger, command } = options;
@@ -32,12 +33,12 @@ export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const story = new Story(lab, platform, options);
   const vlanGapMs = await story.vlan();
   const vxlanGapMs = await story.vxlan();
+  const routedGapMs = await story.routed();
   print("");
-  print(
-    `Moved with the same address and MAC: over VLAN ${milliseconds(vlanGapMs)}, over VXLAN ${milliseconds(vxlanGapMs)} without an answer.`,
-  );
+  const gaps = `over VLAN ${milliseconds(vlanGapMs)}, over VXLAN ${milliseconds(vxlanGapMs)}, routed ${milliseconds(routedGapMs)}`;
+  print(`Moved with the same address and MAC: ${gaps} without an answer.`);
   print("The lab goes away now; nothing stays on this machine.");
-  return { vlanGapMs, vxlanGapMs };
+  return { vlanGapMs, vxlanGapMs, routedGapMs };
 }
 
 class Story {
@@ -72,17 +73,31 @@ class Story {
 
   /** From another container's side: the overlay follows. */
   async vxlan(): Promise<number> {
-    await this.#network("cache", ["--kind", "vxlan", "--subnet", "10.30.0.0/24"]);
-    const address = await this.#claim("mysql-0", "cache");
+    const place = { identity: "mysql-0", network: "cache" };
+    return await this.#followed(place, ["--kind", "vxlan", "--subnet", "10.30.0.0/24"]);
+  }
+
+  /** The same where the hosts' kernels route, and no switch has a part in it. */
+  async routed(): Promise<number> {
+    const place = { identity: "kafka-0", network: "events" };
+    return await this.#followed(place, ["--kind", "routed", "--subnet", "10.40.0.0/24"]);
+  }
+
+  async #followed(
+    { identity, network }: { readonly identity: string; readonly network: string },
+    kind: readonly string[],
+  ): Promise<number> {
+    await this.#network(network, kind);
+    const address = await this.#claim(identity, network);
     const [first, second] = this.#hosts();
-    await this.#start(first, "mysql-0", "cache", address);
-    const before = await addressOf(first, "mysql-0", "cache", this.#signal);
-    await this.#peersReach("cache", address);
-    const inside = await first.containerPid("cache-peer-1", this.#signal);
+    await this.#start(first, identity, network, address);
+    const before = await addressOf(first, identity, network, this.#signal);
+    await this.#peersReach(network, address);
+    const inside = await first.containerPid(`${network}-peer-1`, this.#signal);
     await using pings = await startPingStream({ space: first, inside }, address, this.#signal);
-    await this.#move({ name: "mysql-0", network: "cache", address });
-    await this.#same(second, "mysql-0", "cache", before);
-    await this.#peersReach("cache", address);
+    await this.#move({ name: identity, network, address });
+    await this.#same(second, identity, network, before);
+    await this.#peersReach(network, address);
     return (await pings.gap(this.#signal)).longestGapMs;
   }
 
