@@ -113,12 +113,13 @@ export class Cluster implements AsyncDisposable {
   static async start(
     hosts: readonly string[],
     signal = AbortSignal.timeout(20_000),
-    network: Partial<Pick<NewNetwork, "nodeBlocks" | "cooldownSeconds" | "conflictProbe">> = {},
+    network: Partial<Pick<NewNetwork, "kind" | "nodeBlocks" | "cooldownSeconds" | "conflictProbe">> = {},
     flags: Readonly<Record<string, string>> = {},
   ): Promise<Cluster> {
     const cluster = new Cluster(signal, flags);
     await cluster.startController();
-    const body = { name: NETWORK, kind: "vlan" as const, segment: 100, cooldownSeconds: 0, ...network };
+    const segment = network.kind === "routed" ? {} : { segment: 100 };
+    const body = { name: NETWORK, kind: "vlan" as const, ...segment, cooldownSeconds: 0, ...network };
     await cluster.client.call(
       routes.createNetwork,
       { params: { tenant: TENANT }, body: { ...body, subnets: [{ prefix: "10.20.0.0/24" }] } },
