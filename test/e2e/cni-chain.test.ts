@@ -230,6 +230,12 @@ describe("a pod", () => {
     expect(addressOf(await runtime.add(chain, wished, signal))).toBe("10.30.0.77");
     await runtime.del(chain, wished, signal);
     expect(await stage.holdfast("claim list --network store", signal)).toMatch(/cache\/a +10\.30\.0\.77 .*reserved/);
+    const free = annotated({ "holdfast.io/network": "store", "holdfast.io/ip": "10.30.0.91, 10.30.0.90" });
+    expect((await runtime.add(chain, free, signal)).ips?.map(({ address }) => address).sort()).toEqual([
+      "10.30.0.90/16",
+      "10.30.0.91/16",
+    ]);
+    await runtime.del(chain, free, signal);
     const foreign = annotated({
       "holdfast.io/network": "store",
       "holdfast.io/identity": "b",

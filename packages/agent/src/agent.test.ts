@@ -184,6 +184,21 @@ describe("the life of a container", () => {
     expect(world.driver.attached.size).toBe(0);
   });
 
+  test("gets a claim by its name when it is said how long that is kept, with all addresses that are asked for", async () => {
+    const retention = { kind: "sticky", ttlSeconds: 60 } as const;
+    const [first, second] = [IpAddress.parse("10.20.0.8"), IpAddress.parse("10.20.0.9")];
+    const name = { identity: Identity.parse("prod/redis-0"), identityIsHint: true, retention };
+    const reserved = await reserve({ ...name, address: first, also: [second] });
+    expect(reserved).toMatchObject({ identity: "prod/redis-0", addresses: [first, second] });
+    await attach("d1", { addresses: [first] });
+    await detach("d1");
+    await world.agent.workloads.unreserve({ tenant, network, address: first }, signal);
+    const params = { tenant, network, identity: name.identity };
+    expect(await world.client.call(routes.getClaim, { params }, { signal })).toMatchObject({ retention });
+    const again = await world.agent.workloads.reserve({ ...docker, ...name }, signal);
+    expect(again.addresses).toEqual([first, second]);
+  });
+
   describe("that publishes a port", () => {
     const web = { protocol: "tcp", hostPort: 8080, containerPort: 80 } as const;
     const [first, second] = [IpAddress.parse("10.20.0.8"), IpAddress.parse("10.20.0.9")];

@@ -64,6 +64,12 @@ describe("an address that a node gives by itself", () => {
     expect(endpoint).toMatchObject({ addresses: [at(128), "fd00::80"], mac: "02:64:0a:14:00:80", epoch: 1 });
   });
 
+  test("is not one of several that are asked for together: they may be in blocks of several nodes", async () => {
+    const { own } = await start();
+    expect(own.reserve({ ...request, address: at(128), also: [at(129)] }, 0)).toBeUndefined();
+    expect((await own.reserve({ ...request, address: at(128), also: [] }, 0))?.addresses).toEqual([at(128)]);
+  });
+
   test("comes with a time that only grows, whatever the clock does", async () => {
     const { own, clock } = await start();
     const first = await own.reserve(request, 0);

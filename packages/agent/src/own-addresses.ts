@@ -77,8 +77,9 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
     covers,
 
     reserve(request, owed) {
-      // Whether an identity has a claim, only the controller knows.
-      const network = request.identity === undefined ? networkOf(request) : undefined;
+      // Whether an identity has a claim, only the controller knows, and several addresses may be in blocks of several nodes.
+      const isPlain = request.identity === undefined && (request.also ?? []).length === 0;
+      const network = isPlain ? networkOf(request) : undefined;
       const chosen = network && choose(request, network);
       const [first] = chosen ?? [];
       if (network === undefined || chosen === undefined || first === undefined) return undefined;

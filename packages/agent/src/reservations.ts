@@ -143,13 +143,24 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     request: ReserveRequest,
     { owed, signal }: { readonly owed: number; readonly signal: AbortSignal },
   ): Promise<ReservedAddresses> {
-    const { tenant, network, address, identity, identityIsHint = false, retention, runtime, container } = request;
+    const {
+      tenant,
+      network,
+      address,
+      identity,
+      identityIsHint = false,
+      retention,
+      runtime,
+      container,
+      also = [],
+    } = request;
     const id = newId();
     const body = {
       endpoint: id,
       tenant,
       network,
       ...(address === undefined ? {} : { address }),
+      ...(also.length === 0 ? {} : { also: [...also] }),
       ...(identity === undefined ? {} : { identity }),
       identityIsHint,
       ...(retention === undefined ? {} : { retention }),

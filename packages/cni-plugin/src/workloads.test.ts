@@ -143,8 +143,19 @@ describe("what a runtime says of its workload", () => {
     expect((await add({ args: `MAC=${mac};IP=10.20.0.50` })).interfaces[0]).toMatchObject({ mac });
   });
 
-  test("addresses of two claims are refused, and nothing stays", async () => {
-    await expect(add({ args: "IP=10.20.0.50,10.20.0.51" })).rejects.toThrow("not addresses of one claim");
+  test("several addresses that are free, of one family or both, become those of one claim", async () => {
+    const { ips } = await add({ args: "IP=fd00:40::50,10.40.0.50/24", config: { network: "both" } });
+    expect(ips).toMatchObject([{ address: "10.40.0.50/16" }, { address: "fd00:40::50/64" }]);
+    const runtimeConfig = { ips: ["10.20.0.50", "10.20.0.51"] };
+    const two = await add({ containerId: "c2", config: { runtimeConfig } });
+    expect(two.ips).toMatchObject([{ address: "10.20.0.50/16" }, { address: "10.20.0.51/16" }]);
+  });
+
+  test("addresses of a claim and of nobody are refused, and nothing stays", async () => {
+    workloads.claim(NETWORKS[0] ?? fakeNetwork("web", []), "a", ["10.20.0.50"]);
+    await expect(add({ args: "IP=10.20.0.50,10.20.0.51" })).rejects.toThrow(
+      "10.20.0.50 and 10.20.0.51 are asked for, and 10.20.0.50 is of a claim that has not the other",
+    );
     expect(workloads.live).toEqual([]);
   });
 

@@ -22,6 +22,11 @@ export const reservationRequestSchema = z
     tenant: nameField,
     network: nameField,
     address: addressField.optional(),
+    /** With `address`: when a claim is made, it has these as well. A claim that is there may have others. */
+    also: z
+      .array(addressField)
+      .max(MOST_CLAIM_ADDRESSES - 1)
+      .optional(),
     identity: identityField.optional(),
     identityIsHint: z.boolean().default(false),
     /** Of a claim that is made for the identity. One that is there keeps its own. */

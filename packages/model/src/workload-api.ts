@@ -63,6 +63,8 @@ export interface ReserveRequest {
   /** Who asks, e.g. Docker's pool id: the scope in which a repeated request is recognised. */
   readonly requester: string;
   readonly address?: IpAddress;
+  /** With `address`: when a claim is made, it has these as well. A claim that is there may have others: who asks looks at the answer. */
+  readonly also?: readonly IpAddress[];
   readonly identity?: Identity;
   /** Use the identity's claim when there is one, else an ephemeral address; and the owner's claim of the address that is asked for. */
   readonly identityIsHint?: boolean;

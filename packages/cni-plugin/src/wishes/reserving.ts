@@ -16,11 +16,11 @@ export async function reserveWished(
   signal: AbortSignal,
 ): Promise<ReservedAddresses> {
   const { tenant, network, container } = wishes;
-  const [address] = wishes.addresses;
+  const [address, ...also] = wishes.addresses;
   const reserved = await workloads.reserve(
     {
       ...{ tenant, network, container, runtime: "cni", requester: attachmentKey(call) },
-      ...(address === undefined ? {} : { address }),
+      ...(address === undefined ? {} : { address, also }),
       ...(await ownerOf(workloads, wishes)),
     },
     signal,
@@ -50,7 +50,7 @@ async function ownerOf(
 function unmetOf({ addresses: wanted, mac }: Wishes, { addresses, mac: own }: ReservedAddresses): string | undefined {
   const missing = wanted.find((each) => !addresses.includes(each));
   if (missing !== undefined) {
-    return `${wanted[0]} and ${missing} are asked for, which are not addresses of one claim; create a claim that has both`;
+    return `${wanted[0]} and ${missing} are asked for, and ${wanted[0]} is of a claim that has not the other; ask for addresses of one claim, or for free ones`;
   }
   if (mac === undefined || mac === own) return undefined;
   return `MAC ${mac} is asked for, and ${addresses[0]} has ${own}: it follows from the address, so that neighbours find it wherever it is; ask for that one, or for none`;

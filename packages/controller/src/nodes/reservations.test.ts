@@ -40,6 +40,21 @@ describe("a reservation", () => {
     expect(claim).toMatchObject({ addresses: ["10.20.0.77"], retention: { kind: "ephemeral" } });
   });
 
+  test("by several free addresses makes one claim of them; one that is another's is refused with its owner", async () => {
+    await using harness = await twoNodes();
+    const asked = { endpoint: "e1", network: "web", address: "10.20.0.78", also: ["10.20.0.77"] };
+    const { claim, endpoint } = await harness.reserve("h1", asked);
+    expect([...claim.addresses].sort()).toEqual(["10.20.0.77", "10.20.0.78"]);
+    expect(endpoint.addresses).toEqual(claim.addresses);
+    expect(await harness.reserve("h1", asked)).toMatchObject({ endpoint: { addresses: claim.addresses } });
+    const partly = { endpoint: "e2", network: "web", address: "10.20.0.79", also: ["10.20.0.2"] };
+    expect(await refusal(harness.reserve("h2", partly))).toMatchObject({
+      code: "address_in_use",
+      message: expect.stringContaining("10.20.0.2"),
+    });
+    expect((await harness.reserve("h2", { ...partly, also: [] })).claim.addresses).toEqual(["10.20.0.79"]);
+  });
+
   test("by an identity that has no claim is refused, unless it is a hint", async () => {
     await using harness = await twoNodes();
     const request = { endpoint: "e1", network: "web", identity: "nobody" };

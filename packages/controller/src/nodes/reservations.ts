@@ -60,7 +60,7 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
   ): Claim {
     return drafts.make(draft, network, record, {
       ...own,
-      addresses: request.address === undefined ? undefined : [request.address],
+      addresses: request.address === undefined ? undefined : [request.address, ...(request.also ?? [])],
       labels: {},
       actor: `node/${node}`,
       requestId: request.requestId,

@@ -32,7 +32,7 @@ export class FakeAddressBook {
     const { address, identity, retention } = request;
     const isKept = identity !== undefined && retention !== undefined;
     const made = { identity: isKept ? identity : fresh, permanent: isKept && retention.kind !== "ephemeral" };
-    if (address !== undefined) return this.#claimOfAddress(address, network, made);
+    if (address !== undefined) return this.#claimOfAddress([address, ...(request.also ?? [])], network, made);
     const named = this.#claims.find(
       ({ key, claim }) => key === keyOf(request.tenant, request.network) && claim.identity === identity,
     );
@@ -49,7 +49,8 @@ export class FakeAddressBook {
     if (index >= 0) this.#claims.splice(index, 1);
   }
 
-  #claimOfAddress(address: IpAddress, network: WiredNetwork, made: MadeClaim): FakeClaim {
+  #claimOfAddress(asked: readonly IpAddress[], network: WiredNetwork, made: MadeClaim): FakeClaim {
+    const [address = IpAddress.parse("0.0.0.0")] = asked;
     if (!network.subnets.some(({ prefix }) => Cidr.contains(prefix, address))) {
       throw new HoldfastError(
         "address_out_of_range",
@@ -61,8 +62,9 @@ export class FakeAddressBook {
     );
     if (claimed !== undefined) return claimed.claim;
     const rest = this.#nextFree(network);
-    const family = IpAddress.family(address);
-    const addresses = rest.map((candidate) => (IpAddress.family(candidate) === family ? address : candidate));
+    const families = new Set(asked.map(IpAddress.family));
+    const others = rest.filter((candidate) => !families.has(IpAddress.family(candidate)));
+    const addresses = [...asked, ...others].sort((a, b) => IpAddress.family(a).localeCompare(IpAddress.family(b)));
     return this.#make(addresses, network, made);
   }
 
