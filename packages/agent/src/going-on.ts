@@ -1,5 +1,5 @@
 import { type Clock, HoldfastError, type Logger, type Name } from "@holdfast/core";
-import type { ReserveRequest } from "@holdfast/model";
+import { isInRange, type ReserveRequest } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import { type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { Reporter } from "./reporter.ts";
@@ -50,6 +50,8 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
       // Of its own blocks' addresses this node decides otherwise.
       if (endpoint.made !== undefined || endpoint.conflicts !== undefined) return false;
       if (endpoint.phase !== "released" || networkKey(endpoint) !== networkKey(request)) return false;
+      const { range } = request;
+      if (range !== undefined && !endpoint.addresses.some((address) => isInRange(range, address))) return false;
       return request.identity === undefined ? endpoint.ephemeral : endpoint.identity === request.identity;
     });
     return freed.sort((a, b) => a.since - b.since)[0];

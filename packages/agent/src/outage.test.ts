@@ -1,4 +1,4 @@
-import { errorText, type IpAddress } from "@holdfast/core";
+import { errorText, IpAddress } from "@holdfast/core";
 import { routes } from "@holdfast/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Cluster, type Host, NETWORK, TENANT } from "./testing/cluster.ts";
@@ -219,6 +219,25 @@ test("of two containers that start without a controller, one goes on with the ad
   await h1.workloads.unreserve({ ...named, address }, cluster.signal);
   const tries = await Promise.allSettled([any("pool-1"), any("pool-2")]);
   expect(tries.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+});
+
+test("nobody goes on with an address outside of the range that is asked for", async () => {
+  const ask = (rest: object) =>
+    h1.workloads.reserve(
+      { tenant: TENANT, network: NETWORK, runtime: "cni", requester: "pool", ...rest },
+      cluster.signal,
+    );
+  const { addresses } = await ask({});
+  const [address] = addresses;
+  if (address === undefined) throw new Error("a reservation without an address");
+  await h1.workloads.attach({ ...named, addresses, runtime: "cni", runtimeEndpoint: "d1" }, cluster.signal);
+  await phaseIs("wired");
+  h1.link.cut();
+  await detach(h1, "d1");
+  await h1.workloads.unreserve({ ...named, address }, cluster.signal);
+  const away = { first: IpAddress.parse("10.20.0.200"), last: IpAddress.parse("10.20.0.210") };
+  await expect(ask({ range: away })).rejects.toMatchObject({ code: "unavailable" });
+  expect((await ask({ range: { first: address, last: address } })).addresses).toEqual(addresses);
 });
 
 test("an answer that never comes about an endpoint that a node does not have holds nothing up", async () => {

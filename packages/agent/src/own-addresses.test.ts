@@ -56,6 +56,11 @@ describe("an address that a node gives by itself", () => {
     expect((await own.reserve(request, 0))?.addresses).toEqual([at(128)]);
   });
 
+  test("is not given to who wants one of a range: the controller knows where else there are some", async () => {
+    const { own } = await start();
+    expect(own.reserve({ ...request, range: { first: at(128), last: at(131) } }, 0)).toBeUndefined();
+  });
+
   test("is one of each family that the network has, or none", async () => {
     const { own, holdSix } = await start({ six: true });
     expect(own.reserve(request, 0)).toBeUndefined();

@@ -77,8 +77,9 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
     covers,
 
     reserve(request, owed) {
-      // Whether an identity has a claim, only the controller knows, and several addresses may be in blocks of several nodes.
-      const isPlain = request.identity === undefined && (request.also ?? []).length === 0;
+      // Whether an identity has a claim, only the controller knows; several addresses may be in blocks of several nodes, and one of a range anywhere.
+      const { identity, also = [], range } = request;
+      const isPlain = identity === undefined && also.length === 0 && range === undefined;
       const network = isPlain ? networkOf(request) : undefined;
       const chosen = network && choose(request, network);
       const [first] = chosen ?? [];

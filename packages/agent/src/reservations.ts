@@ -12,7 +12,7 @@ import {
   timeLimit,
 } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
-import { type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
+import { isInRange, type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import { createGoingOn } from "./going-on.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
@@ -69,7 +69,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     checkAccepted();
     const own = await ownAddresses.reserve(request, owed);
     if (own !== undefined) return answer(own);
-    const ours = former ?? goingOn.ownFreed(request);
+    const ours = former !== undefined && isWanted(request, former) ? former : goingOn.ownFreed(request);
     try {
       return await reserveAtController(request, {
         owed,
@@ -150,6 +150,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       identity,
       identityIsHint = false,
       retention,
+      range,
       runtime,
       container,
       also = [],
@@ -164,6 +165,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       ...(identity === undefined ? {} : { identity }),
       identityIsHint,
       ...(retention === undefined ? {} : { retention }),
+      ...(range === undefined ? {} : { range }),
       workload: { runtime, ...(container === undefined ? {} : { container }) },
     };
     const answered = client.call(routes.reserve, { params: { node }, body }, { signal });
@@ -262,6 +264,11 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       });
     },
   };
+}
+
+/** Whether one of its addresses is in the range that is asked for, if one is. */
+function isWanted({ range }: ReserveRequest, { addresses }: LocalEndpoint): boolean {
+  return range === undefined || addresses.some((address) => isInRange(range, address));
 }
 
 /** No answer, or none in time. */

@@ -142,6 +142,7 @@ export {
   type GroupRanges,
   groupRangeSchema,
   groupRangesSchema,
+  isInRange,
   type NewSubnet,
   newSubnetSchema,
   type Range,

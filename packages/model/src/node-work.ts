@@ -5,6 +5,7 @@ import { addressField, endpointIdField, identityField, nameField, timeField } fr
 import { wiredNetworkSchema } from "./node-feed.ts";
 import { phaseSchema } from "./phase.ts";
 import { foundConflictSchema } from "./quarantine.ts";
+import { rangeSchema } from "./subnet.ts";
 
 /**
  * A node asks for addresses for an endpoint that it is about to make. With the same endpoint id the answer is the same.
@@ -31,6 +32,8 @@ export const reservationRequestSchema = z
     identityIsHint: z.boolean().default(false),
     /** Of a claim that is made for the identity. One that is there keeps its own. */
     retention: retentionSchema.optional(),
+    /** Where an address is chosen from, and the only one of its claim; lies in one subnet. What has an address already must have one in it. */
+    range: rangeSchema.optional(),
     workload: workloadSchema,
   })
   .meta({ id: "ReservationRequest" });

@@ -1,3 +1,4 @@
+import { IpAddress } from "@holdfast/core";
 import { z } from "zod";
 import { addressField, cidrField, nameField, timeField } from "./fields.ts";
 
@@ -6,6 +7,13 @@ export const rangeSchema = z
   .strictObject({ first: addressField, last: addressField })
   .meta({ id: "Range", examples: [{ first: "10.20.1.0", last: "10.20.1.255" }] });
 export type Range = z.output<typeof rangeSchema>;
+
+/** Whether an address lies between the ends; one of the other family does not. */
+export function isInRange({ first, last }: Range, address: IpAddress): boolean {
+  if (IpAddress.family(first) !== IpAddress.family(address)) return false;
+  const value = IpAddress.toBigInt(address);
+  return IpAddress.toBigInt(first) <= value && value <= IpAddress.toBigInt(last);
+}
 
 /** The subnet gives no new addresses; those that are claimed stay. */
 export const drainingSchema = z

@@ -2,6 +2,7 @@ import type { Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
 import type { Retention } from "./claim.ts";
 import type { WiredNetwork } from "./node-feed.ts";
 import type { Phase } from "./phase.ts";
+import type { Range } from "./subnet.ts";
 
 /**
  * What a runtime's plugin (Docker, CNI) asks of the agent on the same machine.
@@ -70,6 +71,8 @@ export interface ReserveRequest {
   readonly identityIsHint?: boolean;
   /** When the identity has no claim, it gets one with this retention. Absent: then there must be one, or it is a hint. */
   readonly retention?: Retention;
+  /** Where an address is chosen from. What has an address already must have one in it. */
+  readonly range?: Range;
   readonly container?: string;
 }
 

@@ -28,6 +28,12 @@ const runtimeConfigSchema = z.looseObject({
   /** Addresses that are asked for, each with or without a length. */
   ips: z.array(z.string()).optional(),
   mac: z.string().optional(),
+  /** For each address that is asked for, where it may lie; both ends of a range may be left out. */
+  ipRanges: z
+    .array(
+      z.array(z.object({ subnet: z.string(), rangeStart: z.string().optional(), rangeEnd: z.string().optional() })),
+    )
+    .optional(),
   portMappings: z
     .array(z.object({ hostPort: port, containerPort: port, protocol, hostIP: z.string().optional() }))
     .optional(),

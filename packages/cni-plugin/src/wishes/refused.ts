@@ -12,7 +12,6 @@ const KNOWN_ARGS =
 const WHO_ELSE: Readonly<Record<string, string>> = {
   bandwidth: "declare it at the plugin bandwidth, chained after this one",
   aliases: "declare it at a plugin that answers DNS, chained after this one",
-  ipRanges: "the network's subnets say which addresses there are; see: holdfast subnet create --help",
 };
 
 /**

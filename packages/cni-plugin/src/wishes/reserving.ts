@@ -21,6 +21,7 @@ export async function reserveWished(
     {
       ...{ tenant, network, container, runtime: "cni", requester: attachmentKey(call) },
       ...(address === undefined ? {} : { address, also }),
+      ...(wishes.range === undefined ? {} : { range: wishes.range }),
       ...(await ownerOf(workloads, wishes)),
     },
     signal,

@@ -128,6 +128,13 @@ describe("wishes", () => {
       wish: { tenant: "blue", network: "db" },
     },
     {
+      what: "a range",
+      said: {
+        runtimeConfig: { ipRanges: [[{ subnet: "10.20.0.0/24", rangeStart: "10.20.0.9", gateway: "10.20.0.1" }]] },
+      },
+      wish: { range: { first: "10.20.0.9", last: "10.20.0.255" } },
+    },
+    {
       what: "limits that are none",
       said: { runtimeConfig: { bandwidth: { ingressRate: 0, egressRate: 0 }, aliases: [], ipRanges: [[]] } },
       wish: { network: "web" },
@@ -207,9 +214,9 @@ describe("wishes", () => {
     { what: "aliases", said: { runtimeConfig: { aliases: ["db"] } }, code: 2, text: 'aliases ["db"] is not' },
     {
       what: "ranges",
-      said: { runtimeConfig: { ipRanges: [[{ subnet: "10.20.0.0/24" }]] } },
+      said: { runtimeConfig: { ipRanges: [[{ subnet: "10.20.0.0/24" }], [{ subnet: "fd00::/64" }]] } },
       code: 2,
-      text: "the network's subnets say which addresses there are",
+      text: "ipRanges has 2 ranges, and an address is chosen from one",
     },
     {
       what: "a QoS profile",
@@ -228,6 +235,12 @@ describe("wishes", () => {
       said: { conf: { name: "w".repeat(122), network: "web" } },
       code: 7,
       text: 'have 130 characters with two slashes, and at most 128 are kept; shorten "name"',
+    },
+    {
+      what: "a range of no subnet",
+      said: { runtimeConfig: { ipRanges: [[{ subnet: "10.20.0.1/24" }]] } },
+      code: 7,
+      text: "runtimeConfig.ipRanges: host bits are set in 10.20.0.1/24",
     },
     { what: "IgnoreUnknown=0", said: { args: "IgnoreUnknown=0;A=1" }, code: 4, text: "A=1, which means nothing" },
     { what: "IgnoreUnknown=maybe", said: { args: "IgnoreUnknown=maybe" }, code: 4, text: "neither true nor false" },

@@ -1,11 +1,12 @@
 import { Identity, IpAddress, MacAddress, Name, parseInterfaceAddress } from "@holdfast/core";
-import { type PublishedPort, parseRetention, type Retention } from "@holdfast/model";
+import { type PublishedPort, parseRetention, type Range, type Retention } from "@holdfast/model";
 import { networkOf } from "../attachment-key.ts";
 import { CniError, CniErrorCode } from "../protocol/cni-error.ts";
 import type { SandboxCall } from "../protocol/invocation.ts";
 import type { NetworkConfig } from "../protocol/network-config.ts";
 import { refuseUnkept } from "./refused.ts";
 import { addressSayings, agreed, sayingsAbout } from "./sayings.ts";
+import { wantedRange } from "./wanted-range.ts";
 import { type WorkloadName, workloadName } from "./workload-name.ts";
 
 /** What an ADD is to come to, put together from all that is said about it. */
@@ -20,6 +21,8 @@ export interface Wishes {
   readonly retention?: Retention;
   /** All of one claim; empty: any. */
   readonly addresses: readonly IpAddress[];
+  /** Where an address is to be from, when none is named. */
+  readonly range?: Range;
   readonly mac?: MacAddress;
   readonly ports: readonly PublishedPort[];
   /** What people know the container by, e.g. `"prod/redis-0"`. */
@@ -44,6 +47,7 @@ export function readWishes(call: SandboxCall): Wishes {
     (list) => list.toSorted().join(),
   );
   const mac = wantedMac(call);
+  const range = wantedRange(config);
   const called = workloadName(args);
   const name = config.useNames ? called : undefined;
   if (retention !== undefined && retention.kind !== "ephemeral" && identity === undefined && name === undefined) {
@@ -57,6 +61,7 @@ export function readWishes(call: SandboxCall): Wishes {
     ...(identity === undefined && name !== undefined ? { name } : {}),
     ...(retention === undefined ? {} : { retention }),
     addresses: addresses ?? [],
+    ...(range === undefined ? {} : { range }),
     ...(mac === undefined ? {} : { mac }),
     ports: wantedPorts(config),
     container: (called?.identity ?? workload.containerId).slice(0, 255),

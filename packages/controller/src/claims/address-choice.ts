@@ -1,5 +1,5 @@
 import { Cidr, type Family, HoldfastError, type Identity, IpAddress, type Name } from "@holdfast/core";
-import { MOST_CLAIM_ADDRESSES, type Range } from "@holdfast/model";
+import { isInRange, MOST_CLAIM_ADDRESSES, type Range } from "@holdfast/model";
 import { refuseSetAside } from "../blocks/block-drafts.ts";
 import type { Platform } from "../platform.ts";
 import { invalidField, ownerOf } from "../refusals.ts";
@@ -77,7 +77,7 @@ function choose(
       (address) =>
         IpAddress.family(address) === family &&
         (subnet === undefined || Cidr.contains(subnet, address)) &&
-        (range === undefined || isWithin(range, address)) &&
+        (range === undefined || isInRange(range, address)) &&
         pools.isGiven(network, address, group) &&
         pools.stateOf(network, address) === "cooling" &&
         closedSubnetOf(network.record, address) === undefined,
@@ -155,7 +155,7 @@ function checkRange(range: Range, prefixes: readonly Cidr[], where: string): voi
     const known = prefixes.join(", ") || "none";
     throw invalidField("range", `${first}-${last} does not lie in one subnet of ${where}: ${known}`);
   }
-  if (!isWithin(range, first)) throw invalidField("range", `${first} comes after ${last}`);
+  if (!isInRange(range, first)) throw invalidField("range", `${first} comes after ${last}`);
 }
 
 function checkGroup({ tenant, name, record }: NetworkState, group: Name | undefined): void {
@@ -168,10 +168,4 @@ function checkGroup({ tenant, name, record }: NetworkState, group: Name | undefi
     `network ${tenant}/${name} has no range for group ${group}; groups with ranges: ${known}; ` +
       "set one aside (holdfast subnet set-group), or leave the group out",
   );
-}
-
-function isWithin({ first, last }: Range, address: IpAddress): boolean {
-  if (IpAddress.family(first) !== IpAddress.family(address)) return false;
-  const value = IpAddress.toBigInt(address);
-  return IpAddress.toBigInt(first) <= value && value <= IpAddress.toBigInt(last);
 }

@@ -1,4 +1,4 @@
-import { Name } from "@holdfast/core";
+import { IpAddress, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
@@ -67,6 +67,29 @@ describe("a reservation", () => {
     await using harness = await twoNodes();
     const request = { endpoint: "e1", network: "web", identity: "a", identityIsHint: true };
     expect((await harness.reserve("h1", request)).claim.identity).toBe("a");
+  });
+
+  test("with a range has one of its addresses, also of a claim that is there", async () => {
+    await using harness = await twoNodes();
+    const range = { first: "10.20.0.100", last: "10.20.0.101" };
+    const reserve = (endpoint: string, rest: object) =>
+      harness.reserve("h1", { endpoint, network: "web", range, ...rest });
+    expect((await reserve("e1", {})).claim.addresses).toEqual(["10.20.0.100"]);
+    const named = await reserve("e2", { identity: "b", retention: { kind: "reserved" } });
+    expect(named.claim).toMatchObject({ identity: "b", addresses: ["10.20.0.101"] });
+    expect((await refusal(reserve("e3", {}))).code).toBe("pool_exhausted");
+    expect(await refusal(reserve("e4", { identity: "a" }))).toMatchObject({
+      code: "conflict",
+      message: "a has 10.20.0.2, and an address from 10.20.0.100 to 10.20.0.101 is asked for; leave the range out",
+    });
+    expect((await refusal(reserve("e5", { address: "10.20.0.7" }))).code).toBe("conflict");
+    expect(
+      harness.engine.platform.state
+        .network(claimName("web", "a").tenant, claimName("web", "a").network)
+        ?.addresses.has(IpAddress.parse("10.20.0.7")),
+    ).toBe(false);
+    const elsewhere = { range: { first: "10.99.0.1", last: "10.99.0.9" } };
+    expect(await refusal(reserve("e6", elsewhere))).toMatchObject({ code: "invalid_argument" });
   });
 
   describe("with a retention", () => {

@@ -1,5 +1,5 @@
 import { HoldfastError, type Name } from "@holdfast/core";
-import type { Claim, Endpoint, Reservation, ReservationRequest } from "@holdfast/model";
+import { type Claim, type Endpoint, isInRange, type Reservation, type ReservationRequest } from "@holdfast/model";
 import type { ClaimDrafts } from "../claims/claim-drafts.ts";
 import { refuseQuarantined } from "../claims/quarantine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
@@ -60,7 +60,9 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
   ): Claim {
     return drafts.make(draft, network, record, {
       ...own,
-      addresses: request.address === undefined ? undefined : [request.address, ...(request.also ?? [])],
+      ...(request.address === undefined
+        ? { range: request.range }
+        : { addresses: [request.address, ...(request.also ?? [])] }),
       labels: {},
       actor: `node/${node}`,
       requestId: request.requestId,
@@ -154,6 +156,7 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
           throw new HoldfastError("conflict", `endpoint ${request.endpoint} has lost its claim: ${lost.reason}`);
         }
         const { claim, made } = findClaim(draft, node, request);
+        checkInRange(claim, request);
         refuseQuarantined(requireNetwork(state, request.tenant, request.network).network, claim.addresses);
         if (!made) draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
         return {
@@ -183,6 +186,16 @@ function checkSameRequest(present: Endpoint, node: Name, request: ReservationReq
     `endpoint ${present.id} is there already, on node ${present.node} for ${present.identity} with ${present.addresses.join(", ")}; ` +
       "choose another id for another endpoint",
     { details: { endpoint: present.id, node: present.node, identity: present.identity } },
+  );
+}
+
+/** @throws HoldfastError `conflict` when none of the claim's addresses is in the range that is asked for. */
+function checkInRange({ identity, addresses }: Claim, { range }: ReservationRequest): void {
+  if (range === undefined || addresses.some((address) => isInRange(range, address))) return;
+  throw new HoldfastError(
+    "conflict",
+    `${identity} has ${addresses.join(", ")}, and an address from ${range.first} to ${range.last} is asked for; leave the range out`,
+    { details: { identity, addresses: addresses.join(", ") } },
   );
 }
 
