@@ -112,6 +112,24 @@ describe.each(Object.keys(KINDS))("on a %s network", (kind) => {
       await stage.holdfast("network update web --no-retention", signal);
     });
 
+    test("publishes the ports of the machine that a pod asks for", async ({ signal }) => {
+      const cri = criOf(stage.h1);
+      const id = await cri.runPodSandbox({ name: "web-4", ports: [{ hostPort: 8088, containerPort: 80 }] });
+      // In the pod's namespace, the only one there, as a container of the pod would.
+      const inside = `exec nsenter --net=$(echo /run/netns/*) busybox nc -ll -p 80 -e echo published`;
+      await stage.h1.spawn(["sh", "-c", inside], { name: "server", signal });
+      const place = [String(stage.h1.managementAddress), "8088"];
+      await repeated(async () => {
+        const ask = ["timeout", "2", "/bin/busybox", "nc", ...place];
+        const { stdout } = await stage.lab.control.tryExec(ask, { signal });
+        return stdout === "published\n" ? true : undefined;
+      }, signal);
+      await stage.h1.stop("server", signal);
+      await cri.stopPodSandbox(id);
+      await cri.removePodSandbox(id);
+      await nothingLeft(signal);
+    });
+
     test("is told why a pod cannot start while there is no agent, and stops pods all the same", async ({ signal }) => {
       const cri = criOf(stage.h1);
       const id = await cri.runPodSandbox({ name: "web-1" });
@@ -131,7 +149,8 @@ describe.each(Object.keys(KINDS))("on a %s network", (kind) => {
       await killed(stage.h1, "containerd", signal);
       await answers(address, stage.h1, signal);
       await stage.lab.start(stage.h1, "dockerd", signal);
-      expect(await cri.podAddress(id)).toBe(address);
+      // It serves before it has found its pods again, and refuses until then.
+      expect(await repeated(() => cri.podAddress(id).catch(() => undefined), signal)).toBe(address);
       await cri.stopPodSandbox(id);
       await cri.removePodSandbox(id);
       await nothingLeft(signal);

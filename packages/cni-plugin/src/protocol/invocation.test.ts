@@ -114,6 +114,21 @@ describe("a call of the plugin", () => {
     expect(() => readInvocation(ADD, stdin)).toThrow(expect.objectContaining({ code: CniErrorCode.undecodable }));
   });
 
+  test("takes containerd's keys, which begin with a capital", () => {
+    const runtimeConfig = {
+      portMappings: [{ HostPort: 8080, ContainerPort: 80, Protocol: "TCP", HostIP: "192.0.2.1" }],
+      dns: { Servers: ["192.0.2.53"], Searches: null },
+    };
+    expect(readInvocation(ADD, config({ runtimeConfig }))).toMatchObject({
+      config: {
+        runtimeConfig: {
+          portMappings: [{ hostPort: 8080, containerPort: 80, protocol: "tcp", hostIP: "192.0.2.1" }],
+          dns: { servers: ["192.0.2.53"] },
+        },
+      },
+    });
+  });
+
   test("takes null for what is not there, as runtimes written in Go say it", () => {
     const nothing = { ips: null, portMappings: null, "io.kubernetes.cri.pod-annotations": null };
     const change = { runtimeConfig: nothing, prevResult: null, args: null, "cni.dev/valid-attachments": null };

@@ -20,6 +20,15 @@ const protocol = z
 
 const port = z.int().min(1).max(65_535);
 
+/** containerd's keys begin with a capital, `HostPort`: to programs in Go that is the same key. */
+function inGo<T extends z.ZodObject>(schema: T) {
+  return z.preprocess((value) => {
+    if (typeof value !== "object" || value === null) return value;
+    const entries = Object.entries(value).map(([key, own]) => [`${key.charAt(0).toLowerCase()}${key.slice(1)}`, own]);
+    return Object.fromEntries(entries) as unknown;
+  }, schema);
+}
+
 /** The capability by which containerd hands on all annotations of a pod. */
 export const ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
 
@@ -35,15 +44,15 @@ const runtimeConfigSchema = z.looseObject({
     )
     .optional(),
   portMappings: z
-    .array(z.object({ hostPort: port, containerPort: port, protocol, hostIP: z.string().optional() }))
+    .array(inGo(z.object({ hostPort: port, containerPort: port, protocol, hostIP: z.string().optional() })))
     .optional(),
-  dns: z
-    .object({
+  dns: inGo(
+    z.object({
       servers: z.array(z.string()).optional(),
       searches: z.array(z.string()).optional(),
       options: z.array(z.string()).optional(),
-    })
-    .optional(),
+    }),
+  ).optional(),
   [ANNOTATIONS]: z.record(z.string(), z.string()).optional(),
 });
 

@@ -48,7 +48,12 @@ export function createCri(lab: Lab, host: LabHost): Cri {
       return textOf(inside(inside(await ask("PodSandboxStatus", [[1, id]]), 1), 5), 1);
     },
     async isNetworkReady(): Promise<boolean> {
-      const conditions = all(inside(await ask("Status", []), 1), 1);
+      // containerd serves before CRI does, and refuses until then.
+      const status = await ask("Status", []).catch((error: Error) => {
+        if (error.message.includes("not initialized")) return undefined;
+        throw error;
+      });
+      const conditions = status === undefined ? [] : all(inside(status, 1), 1);
       return conditions.some((each) => textOf(each, 1) === "NetworkReady" && each.get(2)?.[0] === 1);
     },
   };
