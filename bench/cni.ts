@@ -4,6 +4,7 @@ import { createLab, startPlatform } from "@holdfast/lab";
 import { type BenchPlugin, createCaller } from "./cni/caller.ts";
 import { measureInTurn } from "./cni/in-turn.ts";
 import { agentLoad } from "./cni/load.ts";
+import { measureSteps, STEPS_FILE } from "./cni/steps.ts";
 import { measureTraffic } from "./cni/traffic.ts";
 import { scratchFolder } from "./ipam/scratch.ts";
 import { percentile, rounded } from "./statistics.ts";
@@ -12,9 +13,10 @@ const CONTAINERS = 200;
 const ROUNDS = 4;
 const STORM = 500;
 const AT_ONCE = 16;
+/** With blocks of addresses for nodes: what host-local is compared with is given by the node, too. */
 const KINDS = {
-  routed: "--kind routed --subnet 10.30.0.0/16",
-  vlan: "--kind vlan --vlan 100 --subnet 10.20.0.0/16",
+  routed: "--kind routed --subnet 10.30.0.0/16 --node-blocks 256",
+  vlan: "--kind vlan --vlan 100 --subnet 10.20.0.0/16 --node-blocks 256",
 } as const;
 /** Of the main figures. */
 const KIND = process.env.BENCH_KIND === "vlan" ? "vlan" : "routed";
@@ -24,7 +26,9 @@ const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 using scratch = scratchFolder();
 const vlans = [{ vlan: VlanId.parse(100), gateways: ["10.20.0.1/16"] }];
 await using lab = await createLab({ logger: silentLogger }, { name: `bench-${process.pid}`, hosts: 1, vlans, signal });
-await using platform = await startPlatform(lab, { command: [resolve(import.meta.dirname, "../bin/holdfast")], signal });
+const command = [resolve(import.meta.dirname, "../bin/holdfast")];
+const agentEnv = { HOLDFAST_STEPS_FILE: STEPS_FILE };
+await using platform = await startPlatform(lab, { command, agentEnv, signal });
 const host = lab.host(1);
 for (const kind of new Set([KIND, "vlan"] as const)) {
   await platform.command(["network", "create", kind, ...KINDS[kind].split(" ")]);
@@ -43,6 +47,8 @@ const turns = await measureInTurn({ host, caller, signal }, [floor, ours, bridge
 });
 const p50 = ({ name }: BenchPlugin, command: "ADD" | "DEL"): number => percentile(turns.all(name, command), 0.5);
 
+const steps = [];
+for (const plugin of [ours, ovs]) steps.push(await measureSteps({ host, caller, signal }, plugin));
 const storms = new Map<string, number>();
 for (const plugin of [bridge, ours]) {
   const storm = { ...plugin, name: `${plugin.name}-storm` };
@@ -95,6 +101,10 @@ row("TCP from container to container, Gbit/s", rounded(traffic.bandwidth, 2));
 row("  ratio to ptp", figures.bw_ratio_ptp, "≥ 0.95");
 row("round trip, µs", rounded(traffic.roundTrip, 1));
 row("  ratio to ptp", figures.rtt_ratio_ptp, "≤ 1.1");
+for (const { plugin, command: asked, rows } of steps.flat()) {
+  say(`\nsteps of ${asked}, network of kind ${plugin === "ovs" ? "vlan" : KIND}, p50, ms`);
+  for (const { step, milliseconds } of rows) row(`  ${step}`, rounded(milliseconds, 2));
+}
 say(JSON.stringify(figures));
 
 function holdfast(name: string, network: string): BenchPlugin {

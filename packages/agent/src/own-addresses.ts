@@ -9,7 +9,7 @@ import type { Reporter } from "./reporter.ts";
 /** Addresses that this node gives by itself, from its blocks, whether a controller answers or not (decision 0007). */
 export interface OwnAddresses {
   /** Whether the request is for an address of a block of this node. */
-  covers(request: ReserveRequest): boolean;
+  covers(request: Pick<ReserveRequest, "tenant" | "network" | "address">): boolean;
   /**
    * An endpoint with addresses of this node's blocks, on disk; undefined: the controller has to be asked.
    *
@@ -37,12 +37,12 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
   let lastMade = before.reduce((latest, time) => Math.max(latest, time), 0);
 
   /** The network, when this node gives addresses of it and knows all endpoints of its own. */
-  function networkOf(request: ReserveRequest): WiredNetwork | undefined {
+  function networkOf(request: Pick<ReserveRequest, "tenant" | "network">): WiredNetwork | undefined {
     const network = book.networkByName(networkKey(request));
     return book.complete && network?.nodeBlocks !== undefined ? network : undefined;
   }
 
-  function covers(request: ReserveRequest): boolean {
+  function covers(request: Pick<ReserveRequest, "tenant" | "network" | "address">): boolean {
     const { address } = request;
     if (address === undefined || networkOf(request) === undefined) return false;
     return addresses.blocksOf(networkKey(request), IpAddress.family(address)).some((block) => mayGive(block, address));

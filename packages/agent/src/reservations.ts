@@ -258,8 +258,10 @@ export function createReservations(dependencies: ReservationsDependencies, node:
         }
         // The controller gives a claim of which it has heard `detached` to whoever asks for it: nobody has to wait for the rest.
         const isFree = holder.phase === "detached" && holder.unreported.length === 0 && !holder.ephemeral;
+        // Of its own blocks' addresses this node decides: nobody has to have heard of their end.
+        const isOwn = ownAddresses.covers(request);
         await takedown.release(holder.id, "given back by its runtime", signal);
-        if (isFree) reporter.hurry(holder.id);
+        if (isFree || isOwn) reporter.hurry(holder.id);
         else await flushed(holder.id, signal);
       });
     },

@@ -9,11 +9,26 @@ import { errorText, HoldfastError, type Reached } from "@holdfast/core";
  */
 export function faultPoints(environment: Readonly<Record<string, string | undefined>>): Reached | undefined {
   const { HOLDFAST_FAULT_FILE: faults, HOLDFAST_STEPS_FILE: steps } = environment;
-  if (steps !== undefined) return (point) => appendFileSync(steps, `${performance.now()} ${point}\n`);
+  if (steps !== undefined) return noteSteps(steps);
   if (faults === undefined) return undefined;
   return (point) => {
     const [wanted, signal = "kill"] = readFault(faults).trim().split(" ");
     if (wanted === point) process.kill(process.pid, signal === "stop" ? "SIGSTOP" : "SIGKILL");
+  };
+}
+
+/** Milliseconds between two writes: what is measured is not to wait for them. */
+const BETWEEN_WRITES = 200;
+
+function noteSteps(path: string): Reached {
+  let lines = "";
+  const write = (): void => {
+    if (lines !== "") appendFileSync(path, lines);
+    lines = "";
+  };
+  setInterval(write, BETWEEN_WRITES).unref();
+  return (point) => {
+    lines += `${performance.now()} ${point}\n`;
   };
 }
 

@@ -31,16 +31,24 @@ export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: 
     const place = sandbox === undefined ? {} : { peerNamespace: sandbox };
     await kernel.createVeth({ name, peer, peerMac: mac, mtu, alias, up: true, ...place });
     try {
-      // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
-      await host.setSysctl(`net.ipv4.conf.${name}.rp_filter`, "1");
-      // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
-      await host.setSysctl(`net.ipv4.conf.${name}.route_localnet`, "1");
-      await ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0"));
-      await ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 }));
+      await Promise.all([
+        // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
+        host.setSysctl(`net.ipv4.conf.${name}.rp_filter`, "1"),
+        // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
+        host.setSysctl(`net.ipv4.conf.${name}.route_localnet`, "1"),
+        ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0")),
+        ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 })),
+      ]);
     } catch (error) {
       await kernel.deleteLink(name);
       throw error;
     }
+  };
+  const ensure = async (row: VethRow): Promise<void> => {
+    if ((await kernel.getLink(row.name)) !== undefined) return;
+    if (mayCreate(row)) return await create(row);
+    const text = `interface ${row.name} of endpoint ${row.endpoint} is gone; detach the endpoint`;
+    throw new HoldfastError("not_found", text);
   };
   return {
     name: "veths",
@@ -48,15 +56,9 @@ export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: 
     same: (a, b) => a.endpoint === b.endpoint && a.mac === b.mac,
     operations: {
       async update(rows) {
-        for (const row of rows) {
-          const link = await kernel.getLink(row.name);
-          if (link !== undefined) continue;
-          if (!mayCreate(row)) {
-            const text = `interface ${row.name} of endpoint ${row.endpoint} is gone; detach the endpoint`;
-            throw new HoldfastError("not_found", text);
-          }
-          await create(row);
-        }
+        const made = await Promise.allSettled(rows.map(ensure));
+        const failed = made.find(({ status }) => status === "rejected");
+        if (failed?.status === "rejected") throw failed.reason;
       },
       async remove(rows) {
         await Promise.all(rows.map(({ name }) => kernel.deleteLink(name)));
