@@ -32,7 +32,7 @@ function inGo<T extends z.ZodObject>(schema: T) {
 /** The capability by which containerd hands on all annotations of a pod. */
 export const ANNOTATIONS = "io.kubernetes.cri.pod-annotations";
 
-/** Conventions of capabilities: github.com/containernetworking/cni, CONVENTIONS.md. Those that are not named here stay, and are refused by ADD. */
+/** Conventions of capabilities: github.com/containernetworking/cni, CONVENTIONS.md. Those that are not named here stay; ADD refuses some. */
 const runtimeConfigSchema = z.looseObject({
   /** Addresses that are asked for, each with or without a length. */
   ips: z.array(z.string()).optional(),

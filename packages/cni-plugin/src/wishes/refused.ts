@@ -2,14 +2,14 @@ import { MOST_RUNTIME_ENDPOINT } from "@holdfast/model";
 import { attachmentKey } from "../attachment-key.ts";
 import { CniError, CniErrorCode } from "../protocol/cni-error.ts";
 import type { SandboxCall } from "../protocol/invocation.ts";
-import { CAPABILITIES } from "../protocol/network-config.ts";
 import { sayingsAbout } from "./sayings.ts";
 
 /** Keys of `CNI_ARGS` that mean something here, or that runtimes hand to every plugin. */
 const KNOWN_ARGS =
   /^(IgnoreUnknown|IP|MAC|HOLDFAST_(IDENTITY|NETWORK|RETENTION)|K8S_POD_(NAME|NAMESPACE|UID|INFRA_CONTAINER_ID)|NOMAD_[A-Z_]+)$/;
 
-const WHO_ELSE: Readonly<Record<string, string>> = {
+/** Capabilities by which something is promised that is not done here, and who does it. What nobody knows promises nothing. */
+const UNKEPT: Readonly<Record<string, string>> = {
   bandwidth: "declare it at the plugin bandwidth, chained after this one",
   aliases: "declare it at a plugin that answers DNS, chained after this one",
 };
@@ -29,10 +29,9 @@ export function refuseUnkept(call: SandboxCall): void {
       `${text}, and at most ${MOST_RUNTIME_ENDPOINT} are kept; shorten "name"`,
     );
   }
-  const idle = Object.entries(call.config.runtimeConfig).find(([key, value]) => !isKept(key) && !isEmpty(value));
-  if (idle !== undefined) {
-    const [key, value] = idle;
-    const remedy = WHO_ELSE[key] ?? "leave it out of the configuration's capabilities";
+  for (const [key, remedy] of Object.entries(UNKEPT)) {
+    const value = call.config.runtimeConfig[key];
+    if (isEmpty(value)) continue;
     throw unsupported(`runtimeConfig.${key} ${JSON.stringify(value).slice(0, 200)} is not carried out here; ${remedy}`);
   }
   const [qos] = sayingsAbout("qos", call);
@@ -54,10 +53,6 @@ function refuseUnknownArgs(args: ReadonlyMap<string, string>): void {
   throw invalidArgs(
     `CNI_ARGS has ${unknown}=${args.get(unknown)}, which means nothing here; leave it out, or add IgnoreUnknown=1`,
   );
-}
-
-function isKept(key: string): boolean {
-  return CAPABILITIES.includes(key);
 }
 
 /** Runtimes hand on what they have, also when it is nothing: `{"ingressRate": 0}`. */

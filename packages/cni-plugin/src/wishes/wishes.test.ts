@@ -135,6 +135,11 @@ describe("wishes", () => {
       wish: { range: { first: "10.20.0.9", last: "10.20.0.255" } },
     },
     {
+      what: "keys that nobody knows",
+      said: { runtimeConfig: { "example.org/x": true, cgroupPath: "/a" } },
+      wish: { network: "web" },
+    },
+    {
       what: "limits that are none",
       said: { runtimeConfig: { bandwidth: { ingressRate: 0, egressRate: 0 }, aliases: [], ipRanges: [[]] } },
       wish: { network: "web" },
