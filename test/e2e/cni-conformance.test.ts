@@ -5,7 +5,7 @@ import { tryRun } from "../conformance/cni/command.ts";
 import { Stage } from "./stage.ts";
 
 const SUITE = join(import.meta.dirname, "../conformance/cni");
-const PROGRAM = [process.execPath, join(SUITE, "main.ts"), "--failures", "--address", "10.20.7.7"];
+const PROGRAM = [process.execPath, join(SUITE, "main.ts"), "--failures", "--address"];
 const SHIM = join(import.meta.dirname, "../../packages/cni/build/holdfast");
 const DEBIANS = "/usr/lib/cni";
 
@@ -14,7 +14,8 @@ let stage: Stage;
 beforeAll(async () => {
   const signal = AbortSignal.timeout(60_000);
   stage = await Stage.create({ title: "conf", vlans: { 100: ["10.20.0.1/16"] } }, signal);
-  await stage.network("web", "--kind vlan --vlan 100 --subnet 10.20.0.0/16", signal);
+  await stage.network("vlan", "--kind vlan --vlan 100 --subnet 10.20.0.0/16", signal);
+  await stage.network("routed", "--kind routed --subnet 10.30.0.0/16", signal);
 });
 
 afterAll(async () => {
@@ -22,11 +23,15 @@ afterAll(async () => {
 });
 
 describe("the conformance suite for CNI", () => {
-  test("finds nothing wrong with our plugin on a network of kind vlan", async ({ signal }) => {
+  test.each([
+    { network: "vlan", address: "10.20.7.7" },
+    { network: "routed", address: "10.30.7.7" },
+  ])("finds nothing wrong with our plugin on a network of kind $network", async ({ network, address }) => {
+    const signal = AbortSignal.timeout(120_000);
     const conf = join(stage.h1.path("/run"), "conformance.json");
     const capabilities = { ips: true, mac: true };
-    await writeFile(conf, JSON.stringify({ name: "conformance", type: "holdfast", network: "web", capabilities }));
-    const words = [...PROGRAM, "--here", "--plugin", SHIM, "--conf", "/run/conformance.json"];
+    await writeFile(conf, JSON.stringify({ name: "conformance", type: "holdfast", network, capabilities }));
+    const words = [...PROGRAM, address, "--here", "--plugin", SHIM, "--conf", "/run/conformance.json"];
     const { stdout } = await stage.h1.tryExec(words, { signal });
     expect(stdout).toMatch(/ passed, 0 known to fail, 0 skipped, 0 failed\n$/);
     await stage.bookHas(({ endpoints }) => (endpoints.length === 0 ? true : undefined), signal);
@@ -36,7 +41,7 @@ describe("the conformance suite for CNI", () => {
     "finds with Debian's %s what is known",
     async (type) => {
       const [conf, expected] = [join(SUITE, `subjects/${type}.json`), join(SUITE, `subjects/${type}-known.json`)];
-      const words = [...PROGRAM, "--plugin", join(DEBIANS, type), "--conf", conf, "--expected", expected];
+      const words = [...PROGRAM, "10.20.7.7", "--plugin", join(DEBIANS, type), "--conf", conf, "--expected", expected];
       const { code, stdout } = await tryRun(words, { limit: 150_000 });
       expect(stdout).toMatch(/ 0 failed\n$/);
       expect(code).toBe(0);

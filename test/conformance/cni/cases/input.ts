@@ -101,7 +101,7 @@ export const inputCases: readonly ConformanceCase[] = [
     title: "keys that the plugin does not know are ignored",
     run: async ({ plugin, container }) => {
       const inside = await container();
-      await plugin.add(inside, { config: { "example.org/key": { a: [1] }, runtimeConfig: { "example.org/x": true } } });
+      await plugin.add(inside, { config: { "example.org/key": { a: [1] } } });
     },
   },
   {
