@@ -115,6 +115,11 @@ async function drift(signal: AbortSignal): Promise<{ before: Started; after: Sta
   return { before, after, gaps };
 }
 
+test("the book agrees with the machines that route", async ({ signal }) => {
+  for (const { address } of [one, two]) await stage.endpointIn(address, "active", signal);
+  expect(await stage.holdfast("ip verify", signal)).toContain("no difference\n");
+});
+
 describe("an identity of a routed network", () => {
   test("moves to another machine with address and MAC, while others talk to it", async ({ signal }) => {
     const { before, after, gaps } = await drift(signal);

@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { connect } from "node:net";
 import { HoldfastError } from "@holdfast/core";
 import type { DatapathDriver } from "../../driver.ts";
 import { openKernelDriver } from "../kernel/open.ts";
@@ -40,26 +40,32 @@ export async function openMachineDriver(options: OpenMachineOptions): Promise<Da
   }
 }
 
-async function openSwitched(options: OpenMachineOptions): Promise<DatapathDriver> {
+/** Of networks that are not routed. */
+export async function openSwitched(options: OpenMachineOptions): Promise<DatapathDriver> {
   const { datapath, switchInUse } = options;
   const socket = `${options.runDirectory}/db.sock`;
   if (datapath === "kernel") return new LateDriver(async () => refuseSwitched());
-  if (datapath !== "auto" || switchInUse || (await exists(socket))) return await openOvsDriver(options);
+  if (datapath !== "auto" || switchInUse || (await listens(socket))) return await openOvsDriver(options);
   return new LateDriver(async () => {
-    if (!(await exists(socket))) throw noSwitch(socket);
+    if (!(await listens(socket))) throw noSwitch(socket);
     return await openOvsDriver({ ...options, signal: AbortSignal.timeout(ANSWER_LIMIT) });
   });
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
+/** The socket of a database that was killed stays. */
+function listens(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect(path);
+    connection.once("error", () => resolve(false));
+    connection.once("connect", () => {
+      connection.destroy();
+      resolve(true);
+    });
+  });
 }
 
 function noSwitch(socket: string): HoldfastError {
-  const text = `VLAN and VXLAN networks need Open vSwitch, and there is no ${socket}; start it, or use a network of kind routed`;
+  const text = `VLAN and VXLAN networks need Open vSwitch, and nobody listens at ${socket}; start it, or use a network of kind routed`;
   return new HoldfastError("unavailable", text);
 }
 
