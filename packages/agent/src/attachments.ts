@@ -232,8 +232,8 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
   };
 }
 
-function sandboxOf({ sandbox }: AttachRequest): Pick<EndpointWiring, "sandbox"> {
-  return sandbox === undefined ? {} : { sandbox };
+function sandboxOf({ sandbox: path, ifName: interfaceName }: AttachRequest): Pick<EndpointWiring, "sandbox"> {
+  return path === undefined || interfaceName === undefined ? {} : { sandbox: { path, interfaceName } };
 }
 
 export function wiringOf(endpoint: LocalEndpoint): EndpointWiring {

@@ -150,6 +150,7 @@ async function attach(
     ports,
     container,
     sandbox: call.netns,
+    ifName: call.workload.ifName,
   } as const;
   return await workloads.attach(request, signal);
 }

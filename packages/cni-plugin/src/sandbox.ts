@@ -111,7 +111,7 @@ export class Sandbox implements AsyncDisposable {
       }
       reached?.("cni.add-moved");
       await this.#kernel.setLink(interfaceName, { name: ifName });
-    }
+    } else reached?.("cni.add-moved");
     for (const address of addresses) await this.#kernel.replaceAddress({ link: ifName, ...address });
     reached?.("cni.add-addressed");
     await this.#kernel.setLink(ifName, { up: true });

@@ -74,10 +74,18 @@ export interface EndpointWiring {
   readonly epoch: number;
   readonly ports: readonly PublishedPort[];
   /**
-   * Path of the network namespace that the container's interface is for. A driver that makes the interface for this endpoint makes it there: to move one
-   * takes the kernel tens of milliseconds, for which nobody else changes links. Absent, or with a driver that has it already: it is the host's.
+   * What the container's interface is for. A driver that makes the interface for this endpoint makes it there and under that name: to move one takes the
+   * kernel tens of milliseconds, for which nobody else changes links, and a new name one. Absent, or with a driver that has it already: it is the host's.
    */
-  readonly sandbox?: string;
+  readonly sandbox?: SandboxPlace;
+}
+
+/** Where a container's interface is to be. */
+export interface SandboxPlace {
+  /** Of the network namespace. */
+  readonly path: string;
+  /** In it, e.g. `"eth0"`. */
+  readonly interfaceName: string;
 }
 
 export interface AddressQuestion {
@@ -101,7 +109,7 @@ export interface AddressConflict {
 export interface AttachedPort {
   /** The end that stays in the switch. */
   readonly hostInterface: string;
-  /** The end that goes into the sandbox, for now in the host's namespace. */
+  /** The end that goes into the sandbox, for now in the host's namespace unless it was made in its {@link EndpointWiring.sandbox}. */
   readonly containerInterface: string;
   /** Bytes. */
   readonly mtu: number;

@@ -107,6 +107,8 @@ export interface AttachRequest {
    * from the beginning. Absent: `joined` tells it later.
    */
   readonly sandbox?: string;
+  /** What the interface is to be called in the sandbox, where that is there already. */
+  readonly ifName?: string;
 }
 
 /** A port of the machine that leads to a port of the container. */

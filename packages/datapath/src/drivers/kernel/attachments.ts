@@ -129,8 +129,9 @@ export class Attachments {
       return { name: known, peer: names.peer(number), endpoint: id, mac, mtu };
     }
     const number = numbers.take();
-    const place = sandbox === undefined ? {} : { sandbox };
-    const row = { name: names.link(number), peer: names.peer(number), endpoint: id, mac, mtu, ...place };
+    const place =
+      sandbox === undefined ? { peer: names.peer(number) } : { peer: sandbox.interfaceName, sandbox: sandbox.path };
+    const row = { name: names.link(number), endpoint: id, mac, mtu, ...place };
     creatable.add(row.name);
     return row;
   }
