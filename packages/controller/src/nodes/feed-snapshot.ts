@@ -11,7 +11,8 @@ export function feedSnapshot(state: State, places: RemotePlaces, node: Name): It
   );
   const own = [...(state.endpointsOfNode.get(node) ?? [])].flatMap((id) => state.endpoints.get(id) ?? []);
   const blocks = [...(state.blocksOfNode.get(node) ?? [])];
-  const shared = new Map([...own, ...blocks].map((place) => [places.sharedBy(place), place]));
+  const counted = [...own, ...blocks.filter((block) => places.isRouted(block))];
+  const shared = new Map(counted.map((place) => [places.sharedBy(place), place]));
   const others = [...shared.values()].flatMap((place) => [...places.elsewhere(place)]);
   const { revision } = state;
   return (function* messages(): Iterable<NodeFeedMessage> {

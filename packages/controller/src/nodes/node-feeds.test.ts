@@ -2,6 +2,7 @@ import { PassThrough, Writable } from "node:stream";
 import { Name } from "@holdfast/core";
 import type { NodeFeedMessage } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
+import { lease } from "../testing/block-harness.ts";
 import { claimName, type EngineHarness, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
 
 /** What a node is told, as lines that a person would note. */
@@ -100,6 +101,18 @@ describe("a node feed", () => {
     await harness.reserve("h2", { endpoint: "e", network: "ov" });
     const news = h2.news();
     expect(news.filter((line) => line.startsWith("remote"))).toEqual(["remote b 10.30.0.2 via 192.0.2.1"]);
+  });
+
+  test("tells nothing of an overlay to a node that has only a block of it, as it would not hear of what ends there", async () => {
+    await using harness = await cluster();
+    const ov = Name.parse("ov");
+    await harness.engine.nouns.networks.update(TENANT, ov, { nodeBlocks: { size: 16 } }, OPERATOR);
+    await harness.reserve("h1", { endpoint: "a", network: "ov" });
+    await lease(harness, "h2", { network: ov });
+    const h2 = listen(harness, "h2");
+    expect(h2.news()).toEqual(["network ov", "network web", "block 10.30.0.128/28", "synced"]);
+    await harness.reserve("h2", { endpoint: "b", network: "ov" });
+    expect(h2.news()).toEqual(["endpoint b 10.30.0.3 @1", "remote a 10.30.0.2 via 192.0.2.1"]);
   });
 
   test("says nothing when an endpoint only changes its phase", async () => {
