@@ -1,2 +1,3 @@
-export { type DriverEnvironment, type DriverTraits, driverCompliance } from "./driver-compliance.ts";
+export { driverCompliance } from "./driver-compliance.ts";
+export type { DriverEnvironment, DriverTraits } from "./driver-context.ts";
 export { asRemote, ip, network, on, ownAddresses, TENANTS_NETWORKS, wiring } from "./parties.ts";
