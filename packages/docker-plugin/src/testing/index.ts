@@ -1,4 +1,5 @@
-export { type CnmSubject, cnmConformance } from "./cnm-conformance.ts";
+export { cnmConformance } from "./cnm-conformance.ts";
+export type { CnmSubject } from "./cnm-context.ts";
 export { type CallReply, DIALECTS, type Dialect, DOCKER_20, DOCKER_29, DockerCaller } from "./docker-caller.ts";
 export {
   dockerId,
