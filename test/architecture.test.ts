@@ -113,7 +113,7 @@ describe("architecture", () => {
 
   test("what a simulation runs takes time and chance from its dependencies", () => {
     const own = /\bDate\.now\b|\bnew Date\(\)|\bset(?:Timeout|Interval)\(|\bAbortSignal\.timeout\b|\bMath\.random\(/;
-    const users = ["model", "store", "ipam", "client", "controller", "agent"]
+    const users = ["model", "store", "ipam", "policy", "client", "controller", "agent"]
       .flatMap((name) => sources(name))
       .filter((file) => own.test(readFileSync(file, "utf8")))
       .map((file) => relative(root, file));

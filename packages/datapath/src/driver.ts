@@ -1,5 +1,6 @@
 import type { IpAddress, MacAddress } from "@holdfast/core";
 import type { PublishedPort, RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { EndpointPrograms, PolicyChange, ProgramId, RuleId } from "@holdfast/policy";
 
 /**
  * One way of carrying frames. The driver turns desired state into rows of tables; the reconciler brings kernel and switch to them.
@@ -7,6 +8,9 @@ import type { PublishedPort, RemoteBlock, RemoteEndpoint, WiredNetwork } from "@
  * Setting what is set and removing what is absent are no news. Nothing that exists is pruned before {@link DatapathDriver.synced}.
  */
 export interface DatapathDriver {
+  /** Absent: it enforces no policy, and refuses to attach an endpoint that has one ({@link EndpointWiring.policy}). */
+  readonly policy?: PolicyDatapath;
+
   /** Adds or changes a network. Endpoints of it follow by themselves. */
   setNetwork(network: WiredNetwork): void;
   removeNetwork(id: string): void;
@@ -62,6 +66,30 @@ export interface DatapathDriver {
   close(): Promise<void>;
 }
 
+/** What enforces rule programs. `packages/policy/DESIGN.md` says what they mean. */
+export interface PolicyDatapath {
+  /**
+   * Brings a change into force and resolves when it is: from then on no new connection is decided by what was before, and established ones that the
+   * new programs deny are cut. On the way each packet is decided by the former or by the new state of its endpoint, never by less than one of them.
+   * The first call after a start has all that there is; what the kernel or switch has already of it is left alone, and what it has beyond it
+   * goes with {@link DatapathDriver.synced}.
+   *
+   * @throws HoldfastError with what was refused; what was in force stays.
+   */
+  applyPolicy(change: PolicyChange, signal: AbortSignal): Promise<void>;
+
+  /** What rules have decided since the data path has them. Counts of a rule survive changes of others, and a restart of the agent. */
+  ruleCounters(signal: AbortSignal): Promise<readonly RuleCounter[]>;
+}
+
+/** Of packets that a rule has decided about: of an allowed connection at least the first, of a denied one each. */
+export interface RuleCounter {
+  readonly program: ProgramId;
+  readonly rule: RuleId;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
 /** All that the data path needs to know of one local endpoint. */
 export interface EndpointWiring {
   /** The agent's id of the endpoint: key of the row, recorded in the switch. */
@@ -78,6 +106,11 @@ export interface EndpointWiring {
    * kernel tens of milliseconds, for which nobody else changes links, and a new name one. Absent, or with a driver that has it already: it is the host's.
    */
   readonly sandbox?: SandboxPlace;
+  /**
+   * The programs that decide about its connections, in force before its first packet. They must have been applied before; an unknown one is refused
+   * with `not_found`. Absent: it has no policy, and only the driver's own isolation of tenants holds.
+   */
+  readonly policy?: EndpointPrograms;
 }
 
 /** Where a container's interface is to be. */

@@ -4,8 +4,10 @@ export type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  PolicyDatapath,
   PortEvent,
   RowStatus,
+  RuleCounter,
   WiredInterface,
 } from "./driver.ts";
 export { type OpenMachineOptions, openMachineDriver } from "./drivers/combined/open.ts";

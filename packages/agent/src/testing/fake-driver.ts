@@ -45,7 +45,7 @@ export class FakeDriver implements DatapathDriver {
       detach: (endpointId) => this.#detach(endpointId, life),
     };
     return new Proxy<DatapathDriver>(this, {
-      get: (driver, name: keyof DatapathDriver) => own[name] ?? driver[name].bind(driver),
+      get: (driver, name: Exclude<keyof DatapathDriver, "policy">) => own[name] ?? driver[name]?.bind(driver),
     });
   }
 

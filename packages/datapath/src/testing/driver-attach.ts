@@ -31,6 +31,12 @@ export function attach({ driver, signal, link, endpoints: { a, b, c }, networks:
       await expect(driver().announce("a", signal())).rejects.toMatchObject({ code: "not_found" });
     });
 
+    test("with a policy that is not in force here is refused and leaves nothing", async () => {
+      const guarded = { ...a, policy: { program: "p-unknown" } };
+      await expect(driver().attach(guarded, signal())).rejects.toMatchObject({ code: "not_found" });
+      await expect(driver().announce("a", signal())).rejects.toMatchObject({ code: "not_found" });
+    });
+
     test("does nothing when it was cancelled before", async () => {
       const cancelled = AbortSignal.abort(new TypeError("cancelled"));
       await expect(driver().attach(a, cancelled)).rejects.toThrow("cancelled");

@@ -13,6 +13,7 @@ import type {
 } from "../../driver.ts";
 import { firstOfEachFamily } from "../../links/first-addresses.ts";
 import type { HostTools } from "../../machine/host-tools.ts";
+import { refusePolicy } from "../../unenforced-policy.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { Ground } from "./ground.ts";
 import { createLinkNames, type KernelDriverOptions } from "./options.ts";
@@ -100,6 +101,7 @@ class KernelDriver implements DatapathDriver {
 
   async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
     signal.throwIfAborted();
+    refusePolicy(wiring);
     const network = this.#routable(wiring);
     const before = this.#attachments.get(wiring.id);
     const attachment = before ?? this.#attachments.begin(wiring, network);

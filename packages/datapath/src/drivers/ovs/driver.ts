@@ -12,6 +12,7 @@ import type {
   WiredInterface,
 } from "../../driver.ts";
 import { firstOfEachFamily } from "../../links/first-addresses.ts";
+import { refusePolicy } from "../../unenforced-policy.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { LocalMember } from "./flow-plan.ts";
 import { Foundation, type Parts } from "./foundation.ts";
@@ -108,6 +109,7 @@ class OvsDriver implements DatapathDriver {
 
   async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
     signal.throwIfAborted();
+    refusePolicy(wiring);
     const network = this.#networks.get(wiring.network);
     if (network === undefined) {
       throw new HoldfastError(

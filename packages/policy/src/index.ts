@@ -1,0 +1,25 @@
+export { type Contains, type Decision, decide, matches, type Packet } from "./decide.ts";
+export { formatRuleId, parseRuleId, type RuleOrigin } from "./rule-id.ts";
+export type {
+  Direction,
+  EndpointPolicy,
+  EndpointPrograms,
+  FamilyProgram,
+  IcmpMatch,
+  Path,
+  PolicyChange,
+  PolicySet,
+  PortRange,
+  Program,
+  ProgramId,
+  ProgramRule,
+  Realms,
+  Remote,
+  RuleId,
+  Section,
+  Service,
+  SetEdit,
+  SetId,
+  Stage,
+  Verdict,
+} from "./rule-program.ts";
