@@ -49,7 +49,7 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     // A runtime may use the id of an attachment again whose end the controller has not heard of yet.
     const isOver = known?.phase === "released" || (known?.phase === "detached" && request.rejoin === true);
     const endpoint = known === undefined || isOver ? await reservedFor(request, signal) : known;
-    checkRequest(endpoint, request);
+    checkRequest(endpoint, isOver && known.ephemeral ? withoutIdentity(request, known) : request);
     const network = networkOf(endpoint);
     const remark = await firstUse.check(endpoint, network, signal);
     const { binding, kept } = startBinding(endpoint.id, request, remark);
@@ -234,6 +234,12 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
 
 function sandboxOf({ sandbox: path, ifName: interfaceName }: AttachRequest): Pick<EndpointWiring, "sandbox"> {
   return path === undefined || interfaceName === undefined ? {} : { sandbox: { path, interfaceName } };
+}
+
+/** The name of an ephemeral endpoint is its own: who joins again under it gets the address under another. */
+function withoutIdentity(request: AttachRequest, former: LocalEndpoint): AttachRequest {
+  const { identity, ...rest } = request;
+  return identity === former.identity ? rest : request;
 }
 
 export function wiringOf(endpoint: LocalEndpoint): EndpointWiring {

@@ -81,6 +81,18 @@ describe("an attachment that has left its sandbox", () => {
     await cluster.until(async () => (await claim()).binding === undefined);
   });
 
+  test("joins again as well when its name was made for it alone, and is refused under any other", async () => {
+    const anyAddress = { ...docker, requester: "pool-2" };
+    const { identity, addresses, mac } = await h1.workloads.reserve(anyAddress, cluster.signal);
+    const again = { runtimeEndpoint: "d2", identity, addresses };
+    await attach(h1, again);
+    await h1.workloads.detach({ runtimeEndpoint: "d2" }, cluster.signal);
+    await attach(h1, { ...again, rejoin: true });
+    expect([...h1.driver.attached.values()].find((wired) => wired.mac === mac)?.addresses).toEqual(addresses);
+    await h1.workloads.detach({ runtimeEndpoint: "d2" }, cluster.signal);
+    await expect(attach(h1, { ...again, identity: "redis-1", rejoin: true })).rejects.toThrow("not to redis-1");
+  });
+
   /** As the controller knows it. */
   async function phaseOf(host: Host): Promise<string | undefined> {
     const { items } = await cluster.client.call(routes.listEndpoints, {}, { signal: cluster.signal });
