@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: demo-runtimes conformance-cni test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam bench-cni
+.PHONY: demo-runtimes conformance-cni conformance-cnm test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam bench-cni
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,13 @@ ifdef PLUGIN
 	@node test/conformance/cni/main.ts --plugin $(PLUGIN) --conf $(CONF) $(FLAGS)
 else
 	@$(if $(FLAGS),node test/conformance/cni/main.ts $(FLAGS),setup/debian.sh containernetworking-plugins && HOLDFAST_CONFORMANCE=all vitest run --project e2e test/e2e/cni-conformance.test.ts)
+endif
+
+conformance-cnm: setup ## A Docker network plugin against what Docker expects: SOCKET=FILE POOL=PREFIX FLAGS=--help; without: ours
+ifdef SOCKET
+	@node test/conformance/cnm/main.ts --socket $(SOCKET) --pool $(POOL) $(FLAGS)
+else
+	@$(if $(FLAGS),node test/conformance/cnm/main.ts $(FLAGS),vitest run --project e2e test/e2e/cnm-conformance.test.ts)
 endif
 
 test-uml: setup ## Opt-in, minutes: the data path on a kernel with the openvswitch module

@@ -13,7 +13,10 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["packages/*/src/**/*.test.ts", "test/*.test.ts", "test/simulation/*.test.ts"] },
+        test: {
+          name: "unit",
+          include: ["packages/*/src/**/*.test.ts", "test/*.test.ts", "test/{conformance,simulation}/**/*.test.ts"],
+        },
       },
       {
         extends: true,

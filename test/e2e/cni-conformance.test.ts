@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { tryRun } from "../conformance/cni/command.ts";
+import { tryRun } from "../conformance/command.ts";
 import { Stage } from "./stage.ts";
 
 const SUITE = join(import.meta.dirname, "../conformance/cni");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { rowsOf, run, tryRun } from "./command.ts";
+import { rowsOf, run, tryRun } from "../command.ts";
 
 export interface LinkRow {
   readonly ifname: string;

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { rowsOf, tryRun } from "./command.ts";
+import { rowsOf, tryRun } from "../command.ts";
 
 interface Link {
   readonly ifname: string;

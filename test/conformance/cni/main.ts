@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
+import { type CaseReport, caseLine, type ExpectedFailures, standingOf, summaryOf } from "../report.ts";
 import { type Json, Plugin } from "./plugin.ts";
-import { caseLine, type ExpectedFailures, standingOf, summaryOf } from "./report.ts";
-import { CASES, type CaseReport, runSuite } from "./suite.ts";
+import { CASES, runSuite } from "./suite.ts";
 
 const HELP = `Looks from outside whether a CNI plugin does what the specification (0.3.1 to 1.1.0) says. As root, with ip and nft.
 

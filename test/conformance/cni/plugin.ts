@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { dirname } from "node:path";
-import { type Outcome, tryRun } from "./command.ts";
+import { type Outcome, tryRun } from "../command.ts";
 import type { Container } from "./container.ts";
 
 /** Versions of the specification that the suite knows, oldest first. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { type CaseReport, reasonOf, type Verdict } from "../report.ts";
 import { addCases } from "./cases/add.ts";
 import { checkCases } from "./cases/check.ts";
 import { delCases } from "./cases/del.ts";
@@ -24,19 +25,6 @@ export const CASES: readonly ConformanceCase[] = [
   ...statusCases,
   ...wishCases,
 ];
-
-/** How a case ended. */
-export type Verdict =
-  | { readonly kind: "passed" }
-  | { readonly kind: "failed"; readonly reason: string }
-  | { readonly kind: "skipped"; readonly reason: string };
-
-export interface CaseReport {
-  readonly id: string;
-  readonly title: string;
-  readonly verdict: Verdict;
-  readonly milliseconds: number;
-}
 
 /** Runs the cases one after the other; what one leaves is taken away before the next. */
 export async function* runSuite(
@@ -74,7 +62,7 @@ async function judged(setting: SuiteSetting, each: ConformanceCase): Promise<Ver
     await each.run(stage);
     return { kind: "passed" };
   } catch (error) {
-    return { kind: "failed", reason: error instanceof Error ? error.message.replaceAll(/\s+/g, " ") : String(error) };
+    return { kind: "failed", reason: reasonOf(error) };
   }
 }
 

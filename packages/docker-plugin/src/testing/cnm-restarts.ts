@@ -1,55 +1,65 @@
-import { expect, test } from "vitest";
-import { type CnmContext, requestPoolBody } from "./cnm-context.ts";
+import assert from "node:assert/strict";
+import type { CnmCase } from "./cnm-case.ts";
+import { namesInterface } from "./cnm-lives.ts";
 import { dockerId } from "./docker-daemon.ts";
 
+const STEPS = ["RequestAddress", "CreateEndpoint", "Join", "Leave", "DeleteEndpoint"] as const;
+
 /** What a restart of dockerd replays, and what a crash of the plugin between two calls leaves. */
-export function restarts({ subject, caller, docker }: CnmContext): void {
-  test("a replay of all pools and addresses after a restart of dockerd is a success", async () => {
-    const network = await docker().createNetwork(subject().plan);
-    const endpoint = await docker().run(network, { ip: subject().freeAddress });
-    // As libnetwork's reservePools does, for a container that has ended: its endpoint is deleted, its address is asked for.
-    await caller().expect("NetworkDriver.DeleteEndpoint", { NetworkID: network.id, EndpointID: endpoint.id });
-    const body = requestPoolBody(subject().plan);
-    expect((await caller().expect("IpamDriver.RequestPool", body)).PoolID).toBe(network.v4.id);
-    expect(await docker().requestAddress(network.v4, subject().freeAddress)).toBe(endpoint.address);
-  });
-
-  test("a network survives a restart of the plugin, for Docker never tells it again", async () => {
-    const network = await docker().createNetwork(subject().plan);
-    await subject().crash();
-    caller().close();
-    const endpoint = await docker().run(network);
-    await docker().remove(endpoint);
-    expect(await subject().heldAddresses()).toBe(0);
-  });
-
-  test.each(["RequestAddress", "CreateEndpoint", "Join", "Leave", "DeleteEndpoint"])(
-    "a crash of the plugin after %s loses nothing and leaks nothing",
-    async (last) => {
-      const network = await docker().createNetwork(subject().plan);
-      const id = dockerId();
-      const ids = { NetworkID: network.id, EndpointID: id };
-      const crashAfter = async (step: string): Promise<void> => {
-        if (step !== last) return;
-        await subject().crash();
-        caller().close();
-      };
-      const address = await docker().requestAddress(network.v4);
-      await crashAfter("RequestAddress");
-      await caller().expect("NetworkDriver.CreateEndpoint", docker().createEndpointBody(network, id, { address }));
-      await crashAfter("CreateEndpoint");
-      const join = await caller().expect("NetworkDriver.Join", docker().joinBody(network, id));
-      expect(join).toMatchObject({
-        InterfaceName: { SrcName: expect.stringMatching(/^.{1,15}$/), DstPrefix: "eth" },
-        Gateway: subject().gateway,
-      });
-      await crashAfter("Join");
-      await caller().expect("NetworkDriver.Leave", ids);
-      await crashAfter("Leave");
-      await caller().expect("NetworkDriver.DeleteEndpoint", ids);
-      await crashAfter("DeleteEndpoint");
-      await docker().releaseAddress(network.v4, address);
-      expect(await subject().heldAddresses()).toBe(0);
+export const restartCases: readonly CnmCase[] = [
+  {
+    id: "replay",
+    title: "a replay of all pools and addresses after a restart of dockerd is a success",
+    needs: ["address"],
+    async run({ plan, freeAddress, caller, docker, network }) {
+      const made = await network();
+      const endpoint = await docker.run(made, { ip: freeAddress });
+      // As libnetwork's reservePools does, for a container that has ended: its endpoint is deleted, its address is asked for.
+      await caller.expect("NetworkDriver.DeleteEndpoint", { NetworkID: made.id, EndpointID: endpoint.id });
+      const again = await caller.expect("IpamDriver.RequestPool", docker.requestPoolBody(plan, made.v4.space));
+      assert.equal(again.PoolID, made.v4.id);
+      assert.equal(await docker.requestAddress(made.v4, freeAddress), endpoint.address);
     },
-  );
-}
+  },
+  {
+    id: "network-survives-restart",
+    title: "a network survives a restart of the plugin, for Docker never tells it again",
+    needs: ["restart", "held"],
+    async run({ docker, network, crash, holds }) {
+      const made = await network();
+      await crash();
+      const endpoint = await docker.run(made);
+      await docker.remove(endpoint);
+      await holds(0);
+    },
+  },
+  ...STEPS.map(
+    (last): CnmCase => ({
+      id: `crash-after-${last}`,
+      title: `a crash of the plugin after ${last} loses nothing and leaks nothing`,
+      needs: ["restart", "held"],
+      async run({ caller, docker, network, crash, holds }) {
+        const made = await network();
+        const id = dockerId();
+        const ids = { NetworkID: made.id, EndpointID: id };
+        const passed = async (step: (typeof STEPS)[number]): Promise<void> => {
+          if (step === last) await crash();
+        };
+        const address = await docker.requestAddress(made.v4);
+        await passed("RequestAddress");
+        await caller.expect("NetworkDriver.CreateEndpoint", docker.createEndpointBody(made, id, { address }));
+        await passed("CreateEndpoint");
+        const join = await caller.expect("NetworkDriver.Join", docker.joinBody(made, id));
+        namesInterface(join);
+        assert.equal(join.Gateway, made.v4.gateway.split("/")[0]);
+        await passed("Join");
+        await caller.expect("NetworkDriver.Leave", ids);
+        await passed("Leave");
+        await caller.expect("NetworkDriver.DeleteEndpoint", ids);
+        await passed("DeleteEndpoint");
+        await docker.releaseAddress(made.v4, address);
+        await holds(0);
+      },
+    }),
+  ),
+];

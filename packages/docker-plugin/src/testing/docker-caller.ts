@@ -23,6 +23,8 @@ export const DOCKER_20: Dialect = { name: "20.10", host: "", accept, endpointNam
 export const DOCKER_29: Dialect = { name: "29", host: "plugin.moby.localhost", accept, endpointName: true };
 export const DIALECTS: readonly Dialect[] = [DOCKER_20, DOCKER_29];
 
+type Succeeded = (method: string, body: Record<string, unknown>, reply: Record<string, unknown>) => void;
+
 /**
  * Calls a plugin byte for byte as dockerd's Go client does: one kept connection, POST, no Content-Type, an empty body when there are no
  * arguments.
@@ -30,11 +32,14 @@ export const DIALECTS: readonly Dialect[] = [DOCKER_20, DOCKER_29];
 export class DockerCaller {
   readonly #socketPath: string;
   readonly #dialect: Dialect;
+  readonly #succeeded: Succeeded | undefined;
   #connection: Socket | undefined;
 
-  constructor(socketPath: string, dialect: Dialect) {
+  /** @param succeeded is told of each call that {@link expect} has made. */
+  constructor(socketPath: string, dialect: Dialect, succeeded?: Succeeded) {
     this.#socketPath = socketPath;
     this.#dialect = dialect;
+    this.#succeeded = succeeded;
   }
 
   /** @param body a value is sent as JSON, text as it is, undefined as an empty body. */
@@ -51,6 +56,7 @@ export class DockerCaller {
     const reply = await this.call(method, body);
     const error = dockersReading(method, reply);
     if (error !== undefined) throw new Error(`${method}: ${error}`);
+    this.#succeeded?.(method, (body ?? {}) as Record<string, unknown>, reply.body ?? {});
     return reply.body ?? {};
   }
 

@@ -11,12 +11,15 @@ export interface NetworkPlan {
   readonly pool: string;
   /** `--subnet` of IPv6. */
   readonly pool6?: string;
+  /** `--gateway`; absent: the plugin names one. */
+  readonly gateway?: string;
   /** `--aux-address name=address`. */
   readonly auxiliary?: Readonly<Record<string, string>>;
 }
 
 interface PlayedPool {
   readonly id: string;
+  readonly space: string;
   readonly pool: string;
   readonly gateway: string;
   readonly auxiliary: Readonly<Record<string, string>>;
@@ -88,8 +91,8 @@ export class PlayedDaemon {
   }
 
   createNetworkBody({ id, v4, v6 }: PlayedNetwork, { driverOptions = {} }: NetworkPlan): object {
-    const data = ({ pool, gateway, auxiliary }: PlayedPool): object => ({
-      AddressSpace: "holdfast",
+    const data = ({ space, pool, gateway, auxiliary }: PlayedPool): object => ({
+      AddressSpace: space,
       Pool: pool,
       Gateway: gateway,
       ...(Object.keys(auxiliary).length === 0 ? {} : { AuxAddresses: auxiliary }),
@@ -182,18 +185,20 @@ export class PlayedDaemon {
     await this.caller.expect("IpamDriver.ReleaseAddress", { PoolID: pool.id, Address: address.split("/")[0] });
   }
 
-  async #requestPool({ ipamOptions, auxiliary = {} }: NetworkPlan, pool: string, v6: boolean): Promise<PlayedPool> {
+  /** What dockerd asks for when it wants the plan's IPv4 pool. */
+  requestPoolBody({ pool, ipamOptions }: NetworkPlan, space: string): object {
+    return { AddressSpace: space, Pool: pool, SubPool: "", Options: ipamOptions, V6: false };
+  }
+
+  async #requestPool(plan: NetworkPlan, pool: string, v6: boolean): Promise<PlayedPool> {
+    const { auxiliary = {}, gateway: wanted = "" } = plan;
     const spaces = await this.caller.expect("IpamDriver.GetDefaultAddressSpaces");
-    const reply = await this.caller.expect("IpamDriver.RequestPool", {
-      AddressSpace: spaces.LocalDefaultAddressSpace,
-      Pool: pool,
-      SubPool: "",
-      Options: ipamOptions,
-      V6: v6,
-    });
+    const space = String(spaces.LocalDefaultAddressSpace);
+    const body = { ...this.requestPoolBody({ ...plan, pool }, space), V6: v6 };
+    const reply = await this.caller.expect("IpamDriver.RequestPool", body);
     const id = String(reply.PoolID);
     const data = (reply.Data ?? {}) as Record<string, string>;
-    const gateway = data["com.docker.network.gateway"] ?? (await this.#requestGateway(id));
+    const gateway = data["com.docker.network.gateway"] ?? (await this.#requestGateway(id, v6 ? "" : wanted));
     const reserved: Record<string, string> = {};
     for (const [name, address] of Object.entries(v6 ? {} : auxiliary)) {
       const aux = await this.caller.expect("IpamDriver.RequestAddress", {
@@ -203,12 +208,12 @@ export class PlayedDaemon {
       });
       reserved[name] = String(aux.Address);
     }
-    return { id, pool: String(reply.Pool), gateway, auxiliary: reserved };
+    return { id, space, pool: String(reply.Pool), gateway, auxiliary: reserved };
   }
 
-  async #requestGateway(poolId: string): Promise<string> {
+  async #requestGateway(poolId: string, Address: string): Promise<string> {
     const Options = { RequestAddressType: "com.docker.network.gateway" };
-    const reply = await this.caller.expect("IpamDriver.RequestAddress", { PoolID: poolId, Address: "", Options });
+    const reply = await this.caller.expect("IpamDriver.RequestAddress", { PoolID: poolId, Address, Options });
     return String(reply.Address);
   }
 

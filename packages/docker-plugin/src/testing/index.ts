@@ -1,5 +1,5 @@
-export { cnmConformance } from "./cnm-conformance.ts";
-export type { CnmSubject } from "./cnm-context.ts";
+export { type CnmCase, type CnmSubject, missingNeeds, type Need } from "./cnm-case.ts";
+export { CNM_CASES, type CnmCaseOptions, runCnmCase } from "./cnm-suite.ts";
 export { type CallReply, DIALECTS, type Dialect, DOCKER_20, DOCKER_29, DockerCaller } from "./docker-caller.ts";
 export {
   dockerId,

@@ -1,4 +1,20 @@
-import type { CaseReport } from "./suite.ts";
+/** How a case ended. */
+export type Verdict =
+  | { readonly kind: "passed" }
+  | { readonly kind: "failed"; readonly reason: string }
+  | { readonly kind: "skipped"; readonly reason: string };
+
+export interface CaseReport {
+  readonly id: string;
+  readonly title: string;
+  readonly verdict: Verdict;
+  readonly milliseconds: number;
+}
+
+/** Why a case failed, on one line. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message.replaceAll(/\s+/g, " ") : String(error);
+}
 
 /** Why a plugin is known to fail a case, by the case's id. */
 export type ExpectedFailures = Readonly<Record<string, string>>;
