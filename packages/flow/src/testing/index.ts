@@ -1,0 +1,10 @@
+export type { DatagramPlan, SamplePlan } from "./encoder.ts";
+export {
+  encodeDatagram,
+  encodeFields,
+  encodeHeaderRecord,
+  encodeRecord,
+  encodeSample,
+  layoutNamed,
+} from "./encoder.ts";
+export { ethernet, extension, geneve, ipv4, ipv6, tcp, udp, vxlan } from "./packets.ts";
