@@ -10,6 +10,8 @@ export interface Context {
   readonly output: OutputFormat;
   /** Of commands that export. Absent: the command's own default. */
   readonly exportFormat: ExportFormat | undefined;
+  /** What somebody asked for with `--output`. Absent: nothing, and {@link output} is a table. */
+  readonly namedOutput: OutputFormat | ExportFormat | undefined;
   /** Where things are made and looked up: the named tenant, else `default`. */
   readonly tenant: string;
   /** Only when somebody named one: lists without it are of all tenants. */
@@ -36,6 +38,7 @@ export function contextOf(command: Command, io: CliIo): Context {
     io,
     client: createClient({ fetch: io.fetch }, { server, token }),
     output: outputFormats.find((format) => format === options.output) ?? "table",
+    namedOutput: options.output,
     exportFormat: exportFormats.find((format) => format === options.output),
     tenant: namedTenant ?? "default",
     namedTenant,

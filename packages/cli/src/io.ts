@@ -8,6 +8,8 @@ export interface CliIo {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A file's text; `-` is standard input. */
   readFile(path: string): Promise<string>;
+  /** A file's bytes, piece by piece; `-` is standard input. */
+  readBytes(path: string): AsyncIterable<Uint8Array>;
   readonly fetch: FetchLike;
   now(): Date;
   /** Resolves after this many milliseconds; rejects when the person interrupts. */

@@ -6,6 +6,7 @@ import { type CommandDefinition, createCommand, createNoun } from "./define-comm
 import type { CliIo } from "./io.ts";
 import { claimCommands } from "./nouns/claim.ts";
 import { endpointCommands } from "./nouns/endpoint.ts";
+import { flowCommands } from "./nouns/flows.ts";
 import { ipCommands } from "./nouns/ip.ts";
 import { ledgerCommands } from "./nouns/ledger.ts";
 import { networkCommands } from "./nouns/network.ts";
@@ -85,6 +86,7 @@ const NOUNS = [
   ["node", "Machines that run an agent.", nodeCommands],
   ["operation", "What is done later.", operationCommands],
   ["ip", "What is known of an address.", ipCommands],
+  ["flows", "Sampled traffic.", flowCommands],
   ["ledger", "What happened to addresses.", ledgerCommands],
 ] as const;
 

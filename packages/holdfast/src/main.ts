@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { text as readAll } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
@@ -11,6 +12,7 @@ const io: CliIo = {
   err: (text) => process.stderr.write(text),
   environment: process.env,
   readFile: (path) => (path === "-" ? readAll(process.stdin) : readFile(path, "utf8")),
+  readBytes: (path) => (path === "-" ? process.stdin : createReadStream(path, { highWaterMark: 1024 * 1024 })),
   fetch: createNodeFetch(),
   now: () => new Date(),
   wait: (milliseconds) => setTimeout(milliseconds, undefined, { signal: interrupted.signal }),

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { type CliIo, runCli } from "@holdfast/cli";
 import { CniError, CniErrorCode, createCniServer } from "@holdfast/cni-plugin";
 import { silentLogger } from "@holdfast/core";
@@ -36,6 +37,7 @@ describe("holdfast cni", () => {
       },
       environment: {},
       readFile: () => Promise.resolve(""),
+      readBytes: () => Readable.from([]),
       fetch: () => Promise.reject(new Error("nobody is asked")),
       now: () => new Date(),
       wait: () => Promise.resolve(),

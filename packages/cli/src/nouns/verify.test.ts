@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { Difference, VerificationMessage } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import type { CliIo } from "../io.ts";
@@ -60,6 +61,7 @@ function terminal(...rounds: readonly (readonly VerificationMessage[])[]) {
     },
     environment: { HOLDFAST_SERVER: "http://c" },
     readFile: () => Promise.reject(new Error("no file")),
+    readBytes: () => Readable.from([]),
     fetch: ((url: string, { method }: { method: string }) => {
       asked.push(`${method} ${url.replace("http://c", "")}`);
       const lines = (left.shift() ?? []).map((message) => `${JSON.stringify(message)}\n`);

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import type { CliIo } from "../io.ts";
 import { runCli } from "../program.ts";
 
@@ -6,7 +7,7 @@ export type Answer = { readonly status?: number; readonly body?: unknown; readon
 /** A terminal, and a controller that answers by `METHOD path`; several answers are given in turn. */
 export function terminal(
   answers: Readonly<Record<string, Answer | readonly Answer[]>> = {},
-  files: Readonly<Record<string, string>> = {},
+  files: Readonly<Record<string, string | Uint8Array>> = {},
 ) {
   const seen: { request: string; query: string; body: unknown }[] = [];
   const screen = { out: "", err: "" };
@@ -18,7 +19,12 @@ export function terminal(
       screen.err += text;
     },
     environment: { HOLDFAST_SERVER: "http://c" },
-    readFile: (path) => Promise.resolve(files[path] ?? ""),
+    readFile: (path) => Promise.resolve(String(files[path] ?? "")),
+    readBytes: (path) => {
+      const content = files[path];
+      if (content === undefined) return failing(Object.assign(new Error(`ENOENT: ${path}`), { code: "ENOENT" }));
+      return Readable.from(typeof content === "string" ? [new TextEncoder().encode(content)] : [content]);
+    },
     fetch: ((url: string, init: RequestInit) => {
       const [path = "", query = ""] = url.replace("http://c", "").split("?");
       const request = `${init.method ?? "GET"} ${path}`;
@@ -40,6 +46,11 @@ export function terminal(
     screen,
     run: (line: string | readonly string[]) => runCli(typeof line === "string" ? line.split(" ") : line, io),
   };
+}
+
+/** A file that cannot be read, as node:fs says it: when somebody reads. */
+function failing(error: Error): AsyncIterable<Uint8Array> {
+  return { [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }) };
 }
 
 function notThere(request: string): Answer {

@@ -1,9 +1,18 @@
 import { type DatagramDescription, describeDatagram } from "../describe/datagram.ts";
-import { createDecoding, type Datagram, type Decoding, type FormatSpace, MOST_BYTES, refuse } from "./datagram.ts";
+import {
+  createDecoding,
+  type Datagram,
+  type Decoding,
+  type FormatSpace,
+  MOST_BYTES,
+  refusalsOf,
+  refuse,
+} from "./datagram.ts";
 import { formatName } from "./format-name.ts";
 import {
   AGENT_ADDRESS,
   DATAGRAM_LENGTH,
+  type Refusal,
   type RefusalReason,
   refusalReasons,
   SAMPLES_MISSING,
@@ -39,6 +48,8 @@ export interface SflowDecoder {
    * it finds to refuse, which {@link decode} does not look into, is counted by the first call for a datagram.
    */
   describe(): DatagramDescription;
+  /** What of the last datagram was refused, the first 64. */
+  refused(): Refusal[];
   totals(): DecoderTotals;
 }
 
@@ -60,6 +71,7 @@ export function createSflowDecoder(): SflowDecoder {
       return true;
     },
     describe: () => describeDatagram(decoding),
+    refused: () => refusalsOf(decoding),
     totals: () => totalsOf(decoding),
   };
 }

@@ -1,3 +1,4 @@
+export { pcapFile, sflowCapture } from "./capture-file.ts";
 export type { DatagramPlan, SamplePlan } from "./encoder.ts";
 export {
   encodeDatagram,

@@ -1,3 +1,4 @@
+import { Readable } from "node:stream";
 import { type CliIo, runCli } from "@holdfast/cli";
 import { controllerOptions, createController } from "@holdfast/controller";
 import { readOptions, silentLogger, systemClock } from "@holdfast/core";
@@ -38,6 +39,7 @@ export async function startStage(files: Readonly<Record<string, string>>): Promi
     err: write,
     environment: { HOLDFAST_SERVER: `http://127.0.0.1:${controller.address.port}` },
     readFile: (path) => Promise.resolve(files[path] ?? ""),
+    readBytes: (path) => Readable.from([new TextEncoder().encode(files[path] ?? "")]),
     fetch,
     now: () => new Date(),
     wait: () => Promise.resolve(),
