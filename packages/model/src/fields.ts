@@ -51,9 +51,12 @@ export const revisionField = z
   .min(0)
   .meta({ description: "Revision of the last change; grows with every write." });
 
+/** E.g. `team` or `example.com/tier`. */
+export const labelKeyField = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/, "not a label key");
+
 /** Free labels: at most 32, keys like `team` or `example.com/tier`. */
 export const labelsField = z
-  .record(z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._/-]{0,126}[A-Za-z0-9])?$/, "not a label key"), z.string().max(255))
+  .record(labelKeyField, z.string().max(255))
   .refine((labels) => Object.keys(labels).length <= 32, "at most 32 labels")
   .meta({ description: "Free labels.", examples: [{ env: "prod" }] });
 

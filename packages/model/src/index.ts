@@ -1,3 +1,4 @@
+export { type AddressSet, addressSetSchema, MOST_SET_ENTRIES, setEntriesField } from "./address-set.ts";
 export {
   type BulkResult,
   type BulkResults,
@@ -46,6 +47,15 @@ export {
   workloadSchema,
 } from "./endpoint.ts";
 export { addressField, cidrField, identityField, labelsField, macField, mtuField, nameField } from "./fields.ts";
+export {
+  type Group,
+  type GroupPatch,
+  groupPatchSchema,
+  groupSchema,
+  type NewGroup,
+  newGroupSchema,
+  sharedWithField,
+} from "./group.ts";
 export {
   type InventoryEndpoint,
   inventoryEndpointSchema,
@@ -123,6 +133,34 @@ export {
   progressSchema,
 } from "./operation.ts";
 export { checkPhaseChange, isOnWire, type Phase, phaseMayFollow, phaseSchema } from "./phase.ts";
+export {
+  directionSchema,
+  type NewPolicy,
+  newPolicySchema,
+  type Policy,
+  type PolicyDefaults,
+  type PolicyPatch,
+  type PolicySubject,
+  policyDefaultsSchema,
+  policyModeSchema,
+  policyPatchSchema,
+  policySchema,
+  policySubjectSchema,
+  TIERS,
+  type Tier,
+  tierSchema,
+} from "./policy.ts";
+export {
+  actionSchema,
+  type Peer,
+  type PolicyRule,
+  type PolicyService,
+  type Ports,
+  peerSchema,
+  policyRuleSchema,
+  portsSchema,
+  serviceSchema,
+} from "./policy-rule.ts";
 export { type Problem, problemSchema, problemToError } from "./problem.ts";
 export {
   type ConflictProbe,
@@ -135,6 +173,7 @@ export {
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
 export { type Placement, placementOf, ROUTED_GATEWAYS } from "./routed.ts";
 export { type Routes, routes } from "./routes/index.ts";
+export { type LabelSelector, labelSelectorSchema, type MatchExpression, matchExpressionSchema } from "./selector.ts";
 export {
   type Draining,
   drainingSchema,

@@ -1,4 +1,24 @@
+export {
+  type CompilerChange,
+  type CompilerContents,
+  type MemberOutlines,
+  PolicyCompiler,
+  type Stale,
+} from "./compiler.ts";
 export { type Contains, type Decision, decide, matches, type Packet } from "./decide.ts";
+export {
+  type EndQuestion,
+  type EndVerdict,
+  evaluateEnd,
+  type Mismatch,
+  type PolicyWorld,
+  type Step,
+} from "./evaluate.ts";
+export { link, type OutlineDefault, type ProgramOutline } from "./link.ts";
+export { NodePolicy, type NodePolicyChange } from "./node-policy.ts";
+export type { BlockFamily, BlockRules, PolicyBlock } from "./policy-block.ts";
+export { PolicyBook } from "./policy-book.ts";
+export { PrefixSet } from "./prefix-set.ts";
 export { formatRuleId, parseRuleId, type RuleOrigin } from "./rule-id.ts";
 export type {
   Direction,
@@ -23,3 +43,5 @@ export type {
   Stage,
   Verdict,
 } from "./rule-program.ts";
+export { selectorText, selects } from "./selector.ts";
+export type { Member, PolicyGroup, PolicyNetwork, PolicySpec, PolicyTenant, View } from "./world.ts";

@@ -13,7 +13,10 @@ export type Verdict = "allow" | "deny" | "pass";
  */
 export type SetId = string;
 
-/** Names the ordered list of policies that a program is made of, e.g. `"p-5f0c1b2a9d3e4f67"`. A policy whose rules change keeps its programs' ids. */
+/**
+ * Names the ordered list of policies that a program is made of, e.g. `"default/0c2e…"`: the tenant and 28 hexadecimal digits. A policy whose rules change keeps
+ * its programs' ids.
+ */
 export type ProgramId = string;
 
 /** Which rule decided, e.g. `"rule/default/web/ingress/https"`; see `rule-id.ts`. Counters, logs and explanations go by it. */
@@ -29,7 +32,10 @@ export interface PolicySet {
   readonly members: readonly Cidr[];
 }
 
-/** What changes in a set that the receiver has. After it, too, no member contains another; `remove` comes before `add`. */
+/**
+ * What changes in a set that the receiver has. After it, too, no member contains another; `remove` comes before `add`. Removing what is absent and adding
+ * what is there are no news.
+ */
 export interface SetEdit {
   readonly id: SetId;
   readonly remove: readonly Cidr[];

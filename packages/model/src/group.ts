@@ -1,0 +1,57 @@
+import { z } from "zod";
+import { identityField, labelsField, nameField, revisionField, timeField } from "./fields.ts";
+import { labelSelectorSchema } from "./selector.ts";
+
+/** With whom something is shared: tenants whose rules may name it. */
+export const sharedWithField = z
+  .array(nameField)
+  .max(256)
+  .meta({ description: "Tenants whose rules may name it.", examples: [["billing"]] });
+
+const membership = {
+  /** Members are claims with such labels. Absent: none by their labels. */
+  selector: labelSelectorSchema.optional(),
+  /** Members by name. Absent: none. */
+  identities: z.array(identityField).max(1000).optional(),
+  /** Only claims of these networks of the tenant. Absent: of all. */
+  networks: z.array(nameField).min(1).max(64).optional(),
+};
+
+/**
+ * Claims that rules speak of together: those that the selector matches, those that are named, and those whose addresses come from ranges that a subnet
+ * sets aside for the group.
+ */
+export const groupSchema = z
+  .strictObject({
+    tenant: nameField,
+    name: nameField,
+    ...membership,
+    sharedWith: sharedWithField,
+    labels: labelsField,
+    createdAt: timeField,
+    revision: revisionField,
+  })
+  .meta({ id: "Group" });
+export type Group = z.output<typeof groupSchema>;
+
+export const newGroupSchema = z
+  .strictObject({
+    name: nameField,
+    ...membership,
+    sharedWith: sharedWithField.default([]),
+    labels: labelsField.default({}),
+  })
+  .meta({ id: "NewGroup" });
+export type NewGroup = z.output<typeof newGroupSchema>;
+
+/** Only what is named changes; null: none. */
+export const groupPatchSchema = z
+  .strictObject({
+    selector: membership.selector.nullable(),
+    identities: membership.identities.nullable(),
+    networks: membership.networks.nullable(),
+    sharedWith: sharedWithField.optional(),
+    labels: labelsField.optional(),
+  })
+  .meta({ id: "GroupPatch" });
+export type GroupPatch = z.output<typeof groupPatchSchema>;
