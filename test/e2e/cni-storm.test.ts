@@ -3,31 +3,31 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type BenchPlugin, type Caller, createCaller } from "../../bench/cni/caller.ts";
-import { killed, repeated } from "./machine.ts";
+import { killed, repeated, settledMachine } from "./machine.ts";
 import { Stage } from "./stage.ts";
 
 /** How many containers; the long form: `HOLDFAST_STORM=2000`. */
 const STORM = Number(process.env.HOLDFAST_STORM ?? 500);
 const HALF = STORM / 2;
 const SHIM = join(import.meta.dirname, "../../packages/cni/build/holdfast");
-const storm: BenchPlugin = {
-  name: "storm",
-  program: SHIM,
-  config: { cniVersion: "1.0.0", name: "storm", type: "holdfast", network: "web" },
-};
+const networks = [
+  { network: "routed", flags: "--kind routed --subnet 10.30.0.0/16" },
+  { network: "switched", flags: "--kind vlan --vlan 100 --subnet 10.20.0.0/16" },
+] as const;
+type Kind = (typeof networks)[number]["network"];
 
 let stage: Stage;
 let caller: Caller;
 let folder: string;
 
 beforeAll(async () => {
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(120_000);
   folder = await mkdtemp(join(tmpdir(), "holdfast-storm-"));
   const agentFlags = ["--reservation-timeout", "5s"];
-  stage = await Stage.create({ title: "storm", agentFlags }, signal);
-  await stage.network("web", "--kind routed --subnet 10.30.0.0/16", signal);
+  stage = await Stage.create({ title: "storm", vlans: { 100: ["10.20.0.1/16"] }, agentFlags }, signal);
+  for (const { network, flags } of networks) await stage.network(network, flags, signal);
   caller = await createCaller(stage.h1, folder, new AbortController().signal);
-  await caller.makeContainers(storm, STORM);
+  for (const { network } of networks) await caller.makeContainers(stormOn(network), STORM);
 });
 
 afterAll(async () => {
@@ -35,26 +35,46 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Book and kernel have just these containers, each with an address of its own. */
-async function has(count: number, signal: AbortSignal): Promise<void> {
-  const addresses = await stage.bookHas(({ endpoints }) => {
-    return endpoints.length === count ? endpoints.flatMap((each) => each.addresses) : undefined;
-  }, signal);
-  expect(new Set(addresses).size).toBe(count);
-  const routes = await repeated(async () => {
-    const { stdout } = await stage.h1.exec(["ip", "route", "show", "proto", "253", "scope", "link"], { signal });
-    const found = stdout.split("\n").flatMap((line) => /^(10\.30\.\S+) /.exec(line)?.[1] ?? []);
-    return found.length === count ? found : undefined;
-  }, signal);
-  expect([...routes].sort()).toEqual([...addresses].sort());
+function stormOn(network: Kind): BenchPlugin {
+  const config = { cniVersion: "1.0.0", name: network, type: "holdfast", network };
+  return { name: `storm-${network}`, program: SHIM, config };
 }
 
-describe(`${STORM} containers`, () => {
+/** Book and data path have just these containers, each with an address of its own. */
+async function has(network: Kind, count: number, signal: AbortSignal): Promise<void> {
+  const endpoints = await stage.bookHas(
+    (book) => (book.endpoints.length === count ? book.endpoints : undefined),
+    signal,
+  );
+  const addresses = endpoints.flatMap((each) => each.addresses);
+  expect(new Set(addresses).size).toBe(count);
+  if (network === "routed") {
+    expect(await routes(count, signal)).toEqual([...addresses].sort());
+    return;
+  }
+  const machine = await settledMachine(stage.h1, count, signal);
+  expect([...machine.endpoints.values()].sort()).toEqual(endpoints.map(({ id }) => id).sort());
+  const links = new Set(machine.endpoints.keys());
+  expect(new Set(machine.flowing)).toEqual(links);
+}
+
+/** Addresses that the kernel has a route to on this machine, once there are so many. */
+async function routes(count: number, signal: AbortSignal): Promise<readonly string[]> {
+  return await repeated(async () => {
+    const { stdout } = await stage.h1.exec(["ip", "route", "show", "proto", "253", "scope", "link"], { signal });
+    const found = stdout.split("\n").flatMap((line) => /^(10\.30\.\S+) /.exec(line)?.[1] ?? []);
+    return found.length === count ? found.sort() : undefined;
+  }, signal);
+}
+
+describe.each(networks)(`${STORM} containers on a $network network`, ({ network }) => {
+  const storm = stormOn(network);
+
   test("come at once and go at once", async ({ signal }) => {
     await caller.call(storm, "ADD", { count: STORM, atOnce: Math.min(STORM, 500) });
-    await has(STORM, signal);
+    await has(network, STORM, signal);
     await caller.call(storm, "DEL", { count: STORM, atOnce: Math.min(STORM, 500) });
-    await has(0, signal);
+    await has(network, 0, signal);
   });
 
   test("come and go at the same time under names that were used before, while the agent is killed", async ({
@@ -70,9 +90,9 @@ describe(`${STORM} containers`, () => {
     // As a runtime does: what has failed is done again, and what it has given up it gives up once more.
     await caller.call(storm, "DEL", { count: HALF, atOnce: 16 });
     await caller.call(storm, "ADD", { first: HALF, count: HALF, atOnce: 16 });
-    await has(HALF, signal);
+    await has(network, HALF, signal);
     await caller.call(storm, "DEL", { first: HALF, count: HALF, atOnce: 64 });
-    await has(0, signal);
+    await has(network, 0, signal);
     expect(await stage.holdfast("ip verify", signal)).toContain("no difference\n");
   });
 });
