@@ -12,19 +12,24 @@ const HEADER_LENGTH = 12;
 const MOST_ENVIRONMENT = 2 ** 20;
 const MOST_INPUT = 2 ** 24;
 
-/** Reads one frame from its beginning; undefined while it is not all there. @throws CniError when it never will be. */
-export function readFrame(bytes: Buffer): Frame | undefined {
-  if (bytes.length < HEADER_LENGTH) return undefined;
-  const environmentLength = bytes.readUInt32BE(4);
-  const inputLength = bytes.readUInt32BE(8);
-  if (bytes.toString("latin1", 0, 4) !== MAGIC || environmentLength > MOST_ENVIRONMENT || inputLength > MOST_INPUT) {
+/** Bytes of a whole frame, by its beginning; undefined while that is not all there. @throws CniError when it is none. */
+export function frameLength(beginning: Buffer): number | undefined {
+  if (beginning.length < HEADER_LENGTH) return undefined;
+  const environmentLength = beginning.readUInt32BE(4);
+  const inputLength = beginning.readUInt32BE(8);
+  const isOurs = beginning.toString("latin1", 0, 4) === MAGIC;
+  if (!isOurs || environmentLength > MOST_ENVIRONMENT || inputLength > MOST_INPUT) {
     throw new CniError(CniErrorCode.io, "this is no call of the CNI plugin of this version; install the plugin again");
   }
-  const inputStart = HEADER_LENGTH + environmentLength;
-  if (bytes.length < inputStart + inputLength) return undefined;
+  return HEADER_LENGTH + environmentLength + inputLength;
+}
+
+/** Reads a frame that is all there. */
+export function readFrame(bytes: Buffer): Frame {
+  const inputStart = HEADER_LENGTH + bytes.readUInt32BE(4);
   return {
     environment: readEnvironment(bytes.toString("utf8", HEADER_LENGTH, inputStart)),
-    stdin: bytes.toString("utf8", inputStart, inputStart + inputLength),
+    stdin: bytes.toString("utf8", inputStart, inputStart + bytes.readUInt32BE(8)),
   };
 }
 

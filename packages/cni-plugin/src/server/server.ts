@@ -6,7 +6,7 @@ import { errorOutput } from "../protocol/cni-error.ts";
 import { type Invocation, readInvocation } from "../protocol/invocation.ts";
 import { versionOf } from "../protocol/network-config.ts";
 import { SUPPORTED_VERSIONS } from "../protocol/versions.ts";
-import { type Frame, readFrame } from "./frame.ts";
+import { DEFAULT_LIMITS, UnfinishedCalls, type UnfinishedCallsLimits } from "./unfinished-calls.ts";
 
 /** Does what a runtime asks for; gives what goes to standard output. */
 export type Handler = (invocation: Invocation, signal: AbortSignal) => Promise<string>;
@@ -16,7 +16,14 @@ export interface CniServerOptions {
   readonly socketPath: string;
   /** Milliseconds after which a call is answered, whatever its handler waits for. */
   readonly deadline: number;
+  /** What callers may cost before they have said what they want. */
+  readonly unfinished?: Partial<UnfinishedCallsLimits>;
+  /** Milliseconds that a caller may take to read its answer; default 5000. */
+  readonly readingTime?: number;
 }
+
+/** Milliseconds: an answer fits into the kernel's buffers as a rule, so nobody waits. */
+const READING_TIME = 5000;
 
 /** Answers the shim on a unix socket. */
 export interface CniServer {
@@ -28,8 +35,9 @@ export interface CniServer {
 
 export function createCniServer(
   { handler, logger }: { readonly handler: Handler; readonly logger: Logger },
-  { socketPath, deadline }: CniServerOptions,
+  { socketPath, deadline, unfinished: limits, readingTime = READING_TIME }: CniServerOptions,
 ): CniServer {
+  const unfinished = new UnfinishedCalls({ ...DEFAULT_LIMITS, ...limits });
   const stopping = new AbortController();
   const calls = new Set<Promise<void>>();
   let server: Server | undefined;
@@ -38,15 +46,22 @@ export function createCniServer(
     socket.on("error", (error) => logger.debug("a caller is gone", { error: error.message }));
     const { code, output } = await answer(socket);
     await new Promise<void>((resolve) => {
-      socket.once("close", resolve);
-      socket.end(Buffer.concat([Buffer.of(code), Buffer.from(output)]));
+      // What the kernel has taken, the caller reads, also when the descriptor is gone.
+      const end = (): void => void socket.destroy();
+      const timer = setTimeout(end, readingTime);
+      socket.once("close", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      if (socket.destroyed) return resolve();
+      socket.end(Buffer.concat([Buffer.of(code), Buffer.from(output)]), end);
     });
   }
 
   async function answer(socket: Socket): Promise<{ code: number; output: string }> {
     let version: string = SUPPORTED_VERSIONS[SUPPORTED_VERSIONS.length - 1] ?? "";
     try {
-      const frame = await receive(socket);
+      const frame = await unfinished.receive(socket);
       version = versionOf(frame.stdin) ?? version;
       const invocation = readInvocation(frame.environment, frame.stdin);
       const output = await handler(invocation, AbortSignal.any([stopping.signal, AbortSignal.timeout(deadline)]));
@@ -75,22 +90,14 @@ export function createCniServer(
     },
 
     async stop() {
-      stopping.abort(new HoldfastError("unavailable", "the agent is stopping; try again"));
+      const reason = new HoldfastError("unavailable", "the agent is stopping; try again");
+      stopping.abort(reason);
+      unfinished.end(reason);
       const closed = new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
       await Promise.all(calls);
       await closed;
     },
   };
-}
-
-async function receive(socket: Socket): Promise<Frame> {
-  let bytes: Buffer = Buffer.alloc(0);
-  for await (const piece of socket.iterator({ destroyOnReturn: false })) {
-    bytes = Buffer.concat([bytes, piece as Buffer]);
-    const frame = readFrame(bytes);
-    if (frame !== undefined) return frame;
-  }
-  throw new HoldfastError("unavailable", "the caller went away before it had said what it wants");
 }
 
 /** A socket that nobody serves stays when its process is killed. */

@@ -1,0 +1,165 @@
+import { once } from "node:events";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { RecordingLogger } from "@holdfast/core/testing";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { writeFrame } from "./frame.ts";
+import { type CniServer, type CniServerOptions, createCniServer, type Handler } from "./server.ts";
+
+const environment = {
+  CNI_COMMAND: "ADD",
+  CNI_CONTAINERID: "c1",
+  CNI_NETNS: "/run/netns/c1",
+  CNI_IFNAME: "eth0",
+  CNI_PATH: "/opt/cni/bin",
+};
+const stdin = JSON.stringify({ cniVersion: "1.0.0", name: "web", type: "holdfast", network: "web" });
+const WHOLE = writeFrame({ environment, stdin });
+const MEGABYTE = 2 ** 20;
+/** Half of two megabytes. */
+const LONG_HALF = writeFrame({ environment, stdin: "x".repeat(2 * MEGABYTE) }).subarray(0, MEGABYTE);
+
+let folder: string;
+let socketPath: string;
+let server: CniServer;
+let handled: number;
+let sockets: Socket[];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "holdfast-cni-"));
+  socketPath = join(folder, "cni.sock");
+  [handled, sockets] = [0, []];
+});
+afterEach(async () => {
+  for (const socket of sockets) socket.destroy();
+  await server.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function start(options: Partial<CniServerOptions> = {}, answer = "{}"): Promise<void> {
+  const handler: Handler = async () => {
+    handled++;
+    return answer;
+  };
+  server = createCniServer({ handler, logger: new RecordingLogger() }, { socketPath, deadline: 5000, ...options });
+  await server.start();
+}
+
+/** A caller that has sent this and reads nothing. */
+async function caller(bytes: Buffer): Promise<Socket> {
+  const socket = connect(socketPath).pause();
+  sockets.push(socket);
+  socket.on("error", () => undefined);
+  await once(socket, "connect");
+  socket.write(bytes);
+  return socket;
+}
+
+/** Until the server closes the connection. */
+async function answerTo(socket: Socket): Promise<string> {
+  let text = "";
+  for await (const piece of socket) text += String(piece);
+  return text;
+}
+
+/** Open sockets of this process. */
+async function descriptors(): Promise<number> {
+  return (await readdir("/proc/self/fd")).length;
+}
+
+describe("a caller of the CNI socket", () => {
+  test("is answered when it has said everything, in whatever pieces", async () => {
+    await start();
+    const socket = await caller(WHOLE.subarray(0, 3));
+    for (let at = 3; at < WHOLE.length; at += 7) {
+      socket.write(WHOLE.subarray(at, at + 7));
+      await pause(1);
+    }
+    expect(await answerTo(socket)).toBe("\0{}");
+    expect(handled).toBe(1);
+  });
+
+  test("that says what is no call is told so", async () => {
+    await start();
+    expect(await answerTo(await caller(Buffer.from("GET / HTTP/1.1\r\n\r\n")))).toContain("install the plugin again");
+  });
+
+  test.each([3, 12, 40, WHOLE.length - 1])(
+    "that dies after %i bytes has no effect, and leaves nothing",
+    async (count) => {
+      await start();
+      const before = await descriptors();
+      (await caller(WHOLE.subarray(0, count))).destroy();
+      await expect.poll(descriptors).toBe(before);
+      expect(handled).toBe(0);
+    },
+  );
+
+  test("that has said half is given up after a time, and told why", async () => {
+    await start({ unfinished: { time: 60 } });
+    expect(await answerTo(await caller(WHOLE.subarray(0, 40)))).toContain(
+      "it has not said in 0.06 s what it wants; call again",
+    );
+    expect(handled).toBe(0);
+  });
+
+  test("that does not read its answer keeps neither its connection nor the agent", async () => {
+    await start({ readingTime: 100 }, "x".repeat(4 * MEGABYTE));
+    const before = await descriptors();
+    const silent = await caller(WHOLE);
+    await expect.poll(() => handled).toBe(1);
+    await expect.poll(descriptors).toBe(before + 1);
+    expect(silent.destroyed).toBe(false);
+  });
+
+  test("has its answer although it closes late, and keeps no connection", async () => {
+    await start();
+    const before = await descriptors();
+    const silent = await caller(WHOLE);
+    await expect.poll(descriptors).toBe(before + 1);
+    expect(await answerTo(silent)).toBe("\0{}");
+  });
+
+  test.each(["has said half", "does not read"])("that %s does not keep the agent from stopping", async (what) => {
+    await start({ readingTime: 200 }, "x".repeat(4 * MEGABYTE));
+    await caller(what === "has said half" ? WHOLE.subarray(0, 40) : WHOLE);
+    if (what === "does not read") await expect.poll(() => handled).toBe(1);
+    const started = performance.now();
+    await server.stop();
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+describe("many callers of the CNI socket", () => {
+  test("that have said half leave others alone, a thousand of them, and cost no more than a few", async () => {
+    await start({ unfinished: { time: 60_000, bytes: 8 * MEGABYTE, calls: 50, grace: 100 } });
+    const [openBefore, memoryBefore] = [await descriptors(), process.memoryUsage().arrayBuffers];
+    for (let index = 0; index < 1000; index++) {
+      const socket = await caller(index % 4 === 0 ? LONG_HALF : WHOLE.subarray(0, 40));
+      // What it has not got rid of is its own.
+      socket.on("drain", () => undefined);
+      if (index % 100 !== 99) continue;
+      const started = performance.now();
+      expect(await answerTo(await caller(WHOLE))).toBe("\0{}");
+      expect(performance.now() - started).toBeLessThan(1000);
+    }
+    await pause(150);
+    expect(await answerTo(await caller(WHOLE))).toBe("\0{}");
+    const ours = () => sockets.filter((socket) => !socket.destroyed).length;
+    await expect.poll(async () => (await descriptors()) - openBefore - ours()).toBeLessThanOrEqual(51);
+    for (const socket of sockets) socket.destroy();
+    await expect.poll(() => process.memoryUsage().arrayBuffers - memoryBefore).toBeLessThan(64 * MEGABYTE);
+    expect(handled).toBe(11);
+  });
+
+  test("that come at once are all answered, however many", async () => {
+    await start({ unfinished: { time: 60_000, bytes: 64 * MEGABYTE, calls: 50, grace: 10_000 } });
+    const begun = await Promise.all(Array.from({ length: 400 }, () => caller(WHOLE.subarray(0, 3))));
+    for (const socket of begun) socket.write(WHOLE.subarray(3));
+    expect(new Set(await Promise.all(begun.map(answerTo)))).toEqual(new Set(["\0{}"]));
+    expect(handled).toBe(400);
+  });
+});
