@@ -157,7 +157,10 @@ describe("many callers of the CNI socket", () => {
 
   test("that come at once are all answered, however many", async () => {
     await start({ unfinished: { time: 60_000, bytes: 64 * MEGABYTE, calls: 50, grace: 10_000 } });
+    const before = await descriptors();
     const begun = await Promise.all(Array.from({ length: 400 }, () => caller(WHOLE.subarray(0, 3))));
+    // Both ends of each are open here.
+    await expect.poll(descriptors).toBeGreaterThanOrEqual(before + 800);
     for (const socket of begun) socket.write(WHOLE.subarray(3));
     expect(new Set(await Promise.all(begun.map(answerTo)))).toEqual(new Set(["\0{}"]));
     expect(handled).toBe(400);
