@@ -15,8 +15,8 @@ let stage: Stage;
 beforeAll(async () => {
   const signal = AbortSignal.timeout(60_000);
   const agentEnv = { HOLDFAST_FAULT_FILE: FAULT_FILE };
-  // What was reserved and never attached goes by itself: no runtime knows of it.
-  const agentFlags = ["--reservation-timeout", "5s"];
+  // What was reserved and never attached does not wait for its time: an agent that comes back knows that nobody attaches it.
+  const agentFlags = ["--reservation-timeout", "1h"];
   stage = await Stage.create({ title: "ckill", vlans: { 100: ["10.20.0.1/16"] }, agentEnv, agentFlags }, signal);
   await stage.network("switched", "--kind vlan --vlan 100 --subnet 10.20.0.0/16", signal);
   await stage.network("routed", "--kind routed --subnet 10.30.0.0/16", signal);

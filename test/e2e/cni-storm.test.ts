@@ -23,7 +23,7 @@ let folder: string;
 beforeAll(async () => {
   const signal = AbortSignal.timeout(120_000);
   folder = await mkdtemp(join(tmpdir(), "holdfast-storm-"));
-  const agentFlags = ["--reservation-timeout", "5s"];
+  const agentFlags = ["--reservation-timeout", "1h"];
   stage = await Stage.create({ title: "storm", vlans: { 100: ["10.20.0.1/16"] }, agentFlags }, signal);
   for (const { network, flags } of networks) await stage.network(network, flags, signal);
   caller = await createCaller(stage.h1, folder, new AbortController().signal);

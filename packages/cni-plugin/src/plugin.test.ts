@@ -1,4 +1,4 @@
-import { HoldfastError, IpAddress, MacAddress } from "@holdfast/core";
+import { HoldfastError, IpAddress, MacAddress, Name } from "@holdfast/core";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { FakeWorkloads, fakeNetwork, fakeRoutedNetwork } from "@holdfast/docker-plugin/testing";
 import type { AttachRequest } from "@holdfast/model";
@@ -303,6 +303,27 @@ describe("the CNI plugin", () => {
     test("of another configuration removes nothing", async () => {
       await call("GC", { config: { ...valid().config, name: "we", network: "web" } });
       expect(phases()).toEqual(["active", "active"]);
+    });
+  });
+
+  describe("calls that the end of an agent has interrupted", () => {
+    const web = { tenant: Name.parse("default"), network: Name.parse("web"), runtime: "cni" } as const;
+
+    test("give back what ADD had reserved and what DEL had detached, and nothing else", async () => {
+      await add();
+      await add({ env: { CNI_CONTAINERID: "c2", CNI_NETNS: "/run/netns/c2" } });
+      await workloads.detach({ runtimeEndpoint: workloads.live[0]?.runtimeEndpoint ?? "" });
+      await workloads.reserve({ ...web, requester: "web/c3/eth0" }, signal);
+      expect(phases()).toEqual(["detached", "active", "reserved"]);
+      await whole.endInterruptedCalls(signal);
+      expect(phases()).toEqual(["released", "active", "released"]);
+    });
+
+    test("keep nobody from starting when one stays", async () => {
+      await workloads.reserve({ ...web, requester: "web/c3/eth0" }, signal);
+      workloads.failNext("reclaim", new Error("no space left on device"));
+      await whole.endInterruptedCalls(signal);
+      expect(phases()).toEqual(["reserved"]);
     });
   });
 

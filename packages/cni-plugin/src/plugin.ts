@@ -3,6 +3,7 @@ import type { AttachmentInfo } from "@holdfast/model";
 import { addWorkload, delWorkload, freeName, interfaceOf } from "./attaching.ts";
 import { attachmentKey, networkOf } from "./attachment-key.ts";
 import type { PluginDependencies } from "./dependencies.ts";
+import { endInterruptedCalls } from "./interrupted-calls.ts";
 import { collectOrphans } from "./orphans.ts";
 import { resultBefore } from "./protocol/chain.ts";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
@@ -15,6 +16,8 @@ import { Turns } from "./turns.ts";
 export interface CniPlugin {
   /** What runtimes ask. Calls for one attachment take turns. */
   readonly handle: Handler;
+  /** Gives back what calls had that an earlier agent did not bring to their end. Before calls are answered. */
+  endInterruptedCalls(signal: AbortSignal): Promise<void>;
   /** Takes down what has ended while no agent ran. Once, when calls are answered: of what ends from then on the runtime tells. */
   collectOrphans(clock: Clock, signal: AbortSignal): Promise<void>;
 }
@@ -24,6 +27,7 @@ export function createCniPlugin(dependencies: PluginDependencies): CniPlugin {
   const turns = new Turns();
   return {
     handle: (invocation, signal) => handle(dependencies, turns, invocation, signal),
+    endInterruptedCalls: (signal) => endInterruptedCalls(dependencies, signal),
     collectOrphans: (clock, signal) =>
       collectOrphans({ ...dependencies, clock }, (key, work) => turns.take(key, work), signal),
   };

@@ -136,9 +136,10 @@ async function serveCni(
   const plugin = createCniPlugin({ workloads, kernel, logger: part, reached });
   const options = { socketPath: settings.cniSocket, deadline: CNI_DEADLINE };
   const server = createCniServer({ handler: plugin.handle, logger: part }, options);
+  const stopping = new AbortController();
+  await plugin.endInterruptedCalls(stopping.signal);
   await server.start();
   await refreshInstallations(settings.cniConfigDirectory, { logger: part, now: systemClock.now().getTime() });
-  const stopping = new AbortController();
   const collecting = plugin
     .collectOrphans(systemClock, stopping.signal)
     .catch((error: unknown) => part.debug("looking for ended containers was broken off", { error: errorText(error) }));
