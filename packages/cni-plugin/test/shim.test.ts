@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -70,6 +70,29 @@ describe("the program that runtimes call", () => {
     const { code, stdout } = await shim(socketPath, ENV, JSON.stringify({ ...CONFIG, args: { long } }));
     expect([code, stdout.length]).toEqual([0, long.length]);
     expect(heard[0]).toHaveProperty(["config", "args", "long", "length"], long.length);
+  });
+
+  test("does not wait until the agent closes the connection, and takes no half answer for one", async () => {
+    const path = join(directory, "other.sock");
+    const answers = ["\0\0\0\0\x03{}\n", "\0\0\0\0\x03{}"];
+    const connections = new Set<Socket>();
+    const server = createServer((socket) => {
+      connections.add(socket);
+      const answer = answers.shift() ?? "";
+      socket.once("data", () => (answer.endsWith("\n") ? socket.write(answer) : socket.end(answer)));
+    });
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+    try {
+      expect(await shim(path, ENV, JSON.stringify(CONFIG))).toEqual({ code: 0, stdout: "{}\n", stderr: "" });
+      const { code, stdout } = await shim(path, ENV, JSON.stringify(CONFIG));
+      expect([code, JSON.parse(stdout)]).toMatchObject([
+        1,
+        { code: 11, msg: expect.stringContaining("does not answer") },
+      ]);
+    } finally {
+      for (const socket of connections) socket.destroy();
+      server.close();
+    }
   });
 
   test("tells an error on standard output, with exit code 1", async () => {

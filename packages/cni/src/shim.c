@@ -1,9 +1,9 @@
 /*
  * The CNI plugin `holdfast`: hands environment and standard input to the agent over a unix socket, and the agent's answer to the runtime.
  *
- * Request, integers in network order:  "HFC1"  u32 length of environment  u32 length of input  environment  input
+ * Request, integers in network order:  "HFC2"  u32 length of environment  u32 length of input  environment  input
  *   environment: CNI_* and what tracing has (TRACEPARENT, TRACESTATE, BAGGAGE), each "NAME=value\0".
- * Answer:  u8 exit code  standard output, until the agent closes the connection.
+ * Answer:  u8 exit code  u32 length of output  standard output.
  *
  * HOLDFAST_CNI_SOCKET names another socket than /run/holdfast/cni.sock.
  *
@@ -27,6 +27,7 @@
 #define NEWEST "1.1.0"
 #define MOST_INPUT (16u << 20)
 #define MOST_SECONDS 180
+#define ANSWER_HEADER 5
 
 enum { IO_FAILURE = 5, UNDECODABLE = 6, TRY_AGAIN = 11, NOT_AVAILABLE = 50 };
 
@@ -127,6 +128,24 @@ static int call_agent(const char *path) {
     return -1;
 }
 
+/* Until it is whole: the agent has more to do before it closes the connection. Gives 0, or -1 with errno. */
+static int read_answer(int agent, struct buffer *answer) {
+    char piece[65536];
+    for (;;) {
+        ssize_t count = read(agent, piece, sizeof piece);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return -1;
+        if (count == 0) break;
+        append(answer, piece, (size_t)count);
+        if (answer->length < ANSWER_HEADER) continue;
+        uint32_t length;
+        memcpy(&length, answer->data + 1, sizeof length);
+        if (answer->length - ANSWER_HEADER >= ntohl(length)) return 0;
+    }
+    errno = ECONNRESET;
+    return -1;
+}
+
 /* 0 with the answer, or -1 with errno. */
 static int ask(const char *path, const struct buffer *input, struct buffer *answer) {
     struct buffer environment = {0}, request = {0};
@@ -138,15 +157,12 @@ static int ask(const char *path, const struct buffer *input, struct buffer *answ
     }
     lengths[0] = htonl((uint32_t)environment.length);
     lengths[1] = htonl((uint32_t)input->length);
-    append(&request, "HFC1", 4);
+    append(&request, "HFC2", 4);
     append(&request, (const char *)lengths, sizeof lengths);
     append(&request, environment.data, environment.length);
     append(&request, input->data, input->length);
     if (write_all(agent, request.data, request.length) < 0) return -1;
-    if (read_all(agent, answer, MOST_INPUT) < 0) return -1;
-    if (answer->length > 0) return 0;
-    errno = ECONNRESET;
-    return -1;
+    return read_answer(agent, answer);
 }
 
 static int without_agent(const char *command, const struct buffer *input, int error) {
@@ -173,6 +189,7 @@ int main(void) {
         return 0;
     }
     if (ask(path == NULL || *path == '\0' ? DEFAULT_SOCKET : path, &input, &answer) < 0) return without_agent(command, &input, errno);
-    if (fwrite(answer.data + 1, 1, answer.length - 1, stdout) != answer.length - 1 || fflush(stdout) != 0) return 1;
+    size_t output = answer.length - ANSWER_HEADER;
+    if (fwrite(answer.data + ANSWER_HEADER, 1, output, stdout) != output || fflush(stdout) != 0) return 1;
     return (unsigned char)answer.data[0];
 }

@@ -6,8 +6,9 @@ export interface Frame {
   readonly stdin: string;
 }
 
-const MAGIC = "HFC1";
+const MAGIC = "HFC2";
 const HEADER_LENGTH = 12;
+const ANSWER_HEADER_LENGTH = 5;
 /** Bytes; what the shim hands on at most is 16 MiB of input. */
 const MOST_ENVIRONMENT = 2 ** 20;
 const MOST_INPUT = 2 ** 24;
@@ -46,6 +47,15 @@ export function writeFrame({ environment, stdin }: Frame): Buffer {
   header.writeUInt32BE(variables.length, 4);
   header.writeUInt32BE(input.length, 8);
   return Buffer.concat([header, variables, input]);
+}
+
+/** What the shim is answered: its exit code, and what it prints. */
+export function writeAnswer({ code, output }: { readonly code: number; readonly output: string }): Buffer {
+  const answer = Buffer.allocUnsafe(ANSWER_HEADER_LENGTH + Buffer.byteLength(output));
+  answer.writeUInt8(code, 0);
+  answer.writeUInt32BE(answer.length - ANSWER_HEADER_LENGTH, 1);
+  answer.write(output, ANSWER_HEADER_LENGTH);
+  return answer;
 }
 
 function readEnvironment(text: string): Readonly<Record<string, string>> {

@@ -6,6 +6,7 @@ import { errorOutput } from "../protocol/cni-error.ts";
 import { type Invocation, readInvocation } from "../protocol/invocation.ts";
 import { versionOf } from "../protocol/network-config.ts";
 import { SUPPORTED_VERSIONS } from "../protocol/versions.ts";
+import { writeAnswer } from "./frame.ts";
 import { DEFAULT_LIMITS, UnfinishedCalls, type UnfinishedCallsLimits } from "./unfinished-calls.ts";
 
 /** Does what a runtime asks for; gives what goes to standard output. */
@@ -44,7 +45,7 @@ export function createCniServer(
 
   async function serve(socket: Socket): Promise<void> {
     socket.on("error", (error) => logger.debug("a caller is gone", { error: error.message }));
-    const { code, output } = await answer(socket);
+    const given = writeAnswer(await answer(socket));
     await new Promise<void>((resolve) => {
       // What the kernel has taken, the caller reads, also when the descriptor is gone.
       const end = (): void => void socket.destroy();
@@ -54,7 +55,7 @@ export function createCniServer(
         resolve();
       });
       if (socket.destroyed) return resolve();
-      socket.end(Buffer.concat([Buffer.of(code), Buffer.from(output)]), end);
+      socket.end(given, end);
     });
   }
 
