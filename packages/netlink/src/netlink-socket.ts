@@ -30,13 +30,15 @@ const BUFFER_BYTES = 64 * 1024;
 /** rtnetlink answers within send(2); this bound turns a kernel that does not into an error instead of a hang. */
 const ANSWER_SECONDS = 2;
 
+/** For all sockets: what is read into it is decoded before anything else can read. */
+const receiveBuffer = new Uint8Array(BUFFER_BYTES);
+
 /**
  * A socket that asks rtnetlink and reads the answers, both at once: the kernel works a request off within send(2), so that the ack
  * can be read right after it. Belongs to the namespace the thread was in when it was made.
  */
 export class NetlinkSocket {
   readonly fd: number;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
   #sequence = 0;
 
   constructor() {
@@ -115,7 +117,7 @@ export class NetlinkSocket {
 
   #receive(): Message[] {
     for (;;) {
-      const datagram = receiveInto(this.fd, this.#buffer, 0);
+      const datagram = receiveInto(this.fd, receiveBuffer, 0);
       if (datagram !== undefined) return decodeMessages(datagram);
     }
   }
