@@ -13,13 +13,22 @@ export interface BlockAddresses {
    * in each, what was never in use goes first, then what was released longest ago, when it has rested for the cool-down in milliseconds.
    */
   next(network: string, family: Family, cooldown: number): IpAddress | undefined;
-  /** How many could be given at this moment. */
-  available(network: string, family: Family, cooldown: number): number;
+  /** Whether more than so many could be given at this moment. */
+  hasMoreThan(count: number, network: string, family: Family, cooldown: number): boolean;
   /** Whether no endpoint in the book, not even one whose end has to be reported yet, has an address of it. */
   isEmpty(block: HeldBlock): boolean;
 }
 
 export function createBlockAddresses(book: Book, now: () => number): BlockAddresses {
+  /** Addresses of blocks by their ranges: they are gone through with each address that is given. */
+  const written = new WeakMap<HeldBlock["ranges"], readonly IpAddress[]>();
+
+  function allOf(block: HeldBlock): readonly IpAddress[] {
+    const addresses = written.get(block.ranges) ?? [...addressesOf(block)];
+    written.set(block.ranges, addresses);
+    return addresses;
+  }
+
   function blocksOf(network: string, family: Family): readonly HeldBlock[] {
     return [...book.blocks.values()]
       .filter((block) => networkKey(block) === network && Cidr.family(block.prefix) === family)
@@ -29,12 +38,13 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
 
   /** Addresses of the block that may be given, with when each was in use last; undefined: never. */
   function* free(block: HeldBlock, cooldown: number): Iterable<{ address: IpAddress; usedUntil: number | undefined }> {
+    const network = networkKey(block);
     const released = new Map(block.released.map(({ address, at }) => [address, at]));
-    for (const address of addressesOf(block)) {
-      const holder = book.holderOf(networkKey(block), address);
+    for (const address of allOf(block)) {
+      const holder = book.holderOf(network, address);
       if (holder !== undefined && (holder.phase !== "released" || holder.conflicts !== undefined)) continue;
-      const times = [released.get(address), holder?.since].filter((time) => time !== undefined);
-      const usedUntil = times.length === 0 ? undefined : Math.max(...times);
+      const [until, since] = [released.get(address), holder?.since];
+      const usedUntil = until === undefined || since === undefined ? (until ?? since) : Math.max(until, since);
       if (usedUntil === undefined || usedUntil + cooldown <= now()) yield { address, usedUntil };
     }
   }
@@ -54,11 +64,16 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
       return undefined;
     },
 
-    available: (network, family, cooldown) =>
-      blocksOf(network, family).reduce((sum, block) => sum + [...free(block, cooldown)].length, 0),
+    hasMoreThan(count, network, family, cooldown) {
+      let found = 0;
+      for (const block of blocksOf(network, family)) {
+        for (const _ of free(block, cooldown)) if (++found > count) return true;
+      }
+      return false;
+    },
 
     isEmpty(block) {
-      for (const address of addressesOf(block)) {
+      for (const address of allOf(block)) {
         if (book.holderOf(networkKey(block), address) !== undefined) return false;
       }
       return true;

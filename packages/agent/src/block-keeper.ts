@@ -63,8 +63,8 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
       const { nodeBlocks } = network;
       if (nodeBlocks === undefined) return [];
       const families = [...new Set(network.subnets.map(({ prefix }) => Cidr.family(prefix)))];
-      const low = (family: Family) =>
-        addresses.available(nameOf(network), family, nodeBlocks.cooldownSeconds * 1000) <= nodeBlocks.size * LOW_WATER;
+      const [least, cooldown] = [nodeBlocks.size * LOW_WATER, nodeBlocks.cooldownSeconds * 1000];
+      const low = (family: Family) => !addresses.hasMoreThan(least, nameOf(network), family, cooldown);
       return families.filter(low).map((family) => ({ network, family }));
     });
   }

@@ -9,6 +9,7 @@ import {
 } from "@holdfast/model";
 import type { Operation, Store } from "@holdfast/store";
 import { z } from "zod";
+import { createBookIndex } from "./book-index.ts";
 import { type HeldBlock, heldBlockSchema, mayGive, noteRelease, withoutAddresses } from "./held-block.ts";
 import { type LocalEndpoint, localEndpointSchema, networkKey } from "./local-endpoint.ts";
 
@@ -30,6 +31,9 @@ export interface Book {
 
   /** The endpoint that holds an address of a network (by `tenant/network`), released ones last. */
   holderOf(network: string, address: IpAddress): LocalEndpoint | undefined;
+  ofIdentity(network: string, identity: string): ReadonlySet<LocalEndpoint>;
+  /** Of a network, reserved for a requester and not attached yet. */
+  reservedBy(network: string, requester: string): ReadonlySet<LocalEndpoint>;
   byRuntime(runtimeEndpoint: string): LocalEndpoint | undefined;
   networkByName(key: string): WiredNetwork | undefined;
 
@@ -72,32 +76,20 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
   const freed: (() => void)[] = [];
   const owner = await store.get("node");
   let complete = (await store.get("complete")) !== undefined;
-  const holders = new Map<string, Set<string>>();
-  const runtimes = new Map<string, string>();
   const names = new Map([...networks.values()].map((network) => [`${network.tenant}/${network.name}`, network.id]));
-  for (const endpoint of endpoints.values()) index(endpoint);
+  const index = createBookIndex();
+  for (const endpoint of endpoints.values()) index.add(endpoint);
 
-  function index(endpoint: LocalEndpoint): void {
+  function place(endpoint: LocalEndpoint): void {
+    remove(endpoint.id);
     endpoints.set(endpoint.id, endpoint);
-    for (const address of endpoint.addresses) {
-      const key = `${networkKey(endpoint)} ${address}`;
-      holders.set(key, (holders.get(key) ?? new Set()).add(endpoint.id));
-    }
-    if (endpoint.workload.endpoint !== undefined) runtimes.set(endpoint.workload.endpoint, endpoint.id);
+    index.add(endpoint);
   }
 
-  function unindex(id: string): void {
+  function remove(id: string): void {
     const endpoint = endpoints.get(id);
-    if (endpoint === undefined) return;
+    if (endpoint !== undefined) index.remove(endpoint);
     endpoints.delete(id);
-    for (const address of endpoint.addresses) {
-      const key = `${networkKey(endpoint)} ${address}`;
-      const ids = holders.get(key);
-      ids?.delete(id);
-      if (ids?.size === 0) holders.delete(key);
-    }
-    const { endpoint: runtime } = endpoint.workload;
-    if (runtime !== undefined && runtimes.get(runtime) === id) runtimes.delete(runtime);
   }
 
   /** The newest write: the store takes them in order. */
@@ -144,29 +136,30 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
     },
 
     holderOf(network, address) {
-      const found = [...(holders.get(`${network} ${address}`) ?? [])].flatMap((id) => endpoints.get(id) ?? []);
-      return found.find((endpoint) => endpoint.phase !== "released") ?? found[0];
+      const holders = index.holders(network, address);
+      for (const endpoint of holders) if (endpoint.phase !== "released") return endpoint;
+      for (const endpoint of holders) return endpoint;
+      return undefined;
     },
-    byRuntime(runtimeEndpoint) {
-      return endpoints.get(runtimes.get(runtimeEndpoint) ?? "");
-    },
+    ofIdentity: (network, identity) => index.ofIdentity(network, identity),
+    reservedBy: (network, requester) => index.reservedBy(network, requester),
+    byRuntime: (runtimeEndpoint) => index.byRuntime(runtimeEndpoint),
     networkByName(key) {
       return networks.get(names.get(key) ?? "");
     },
 
     async putEndpoint(endpoint) {
-      unindex(endpoint.id);
-      index(endpoint);
+      place(endpoint);
       await write(put(`endpoint/${endpoint.id}`, endpoint));
     },
     async replaceEndpoint(gone, endpoint) {
-      unindex(gone);
-      index(endpoint);
+      remove(gone);
+      place(endpoint);
       await write(drop(`endpoint/${gone}`), put(`endpoint/${endpoint.id}`, endpoint));
     },
     async deleteEndpoint(id) {
       const changed = releasedFrom(endpoints.get(id));
-      unindex(id);
+      remove(id);
       for (const block of changed) blocks.set(block.id, block);
       const written = write(drop(`endpoint/${id}`), ...changed.map((block) => put(`block/${block.id}`, block)));
       if (changed.length > 0) for (const listener of freed) listener();

@@ -89,11 +89,9 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       const holder = book.holderOf(networkKey(request), address);
       return holder?.phase === "reserved" ? holder : undefined;
     }
-    for (const endpoint of book.endpoints.values()) {
-      const same = endpoint.requester === request.requester && networkKey(endpoint) === networkKey(request);
+    for (const endpoint of book.reservedBy(networkKey(request), request.requester)) {
       const { identity, identityIsHint = false } = request;
-      const wanted = identity === undefined || identityIsHint || identity === endpoint.identity;
-      if (same && wanted && endpoint.phase === "reserved") return endpoint;
+      if (identity === undefined || identityIsHint || identity === endpoint.identity) return endpoint;
     }
     return undefined;
   }
@@ -131,10 +129,9 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     const key = networkKey(request);
     if (request.address !== undefined) return book.holderOf(key, request.address);
     if (request.identity === undefined) return undefined;
-    for (const endpoint of book.endpoints.values()) {
+    for (const endpoint of book.ofIdentity(key, request.identity)) {
       const { phase } = endpoint;
-      const isOff = phase === "detached" || phase === "failed" || phase === "released";
-      if (isOff && endpoint.identity === request.identity && networkKey(endpoint) === key) return endpoint;
+      if (phase === "detached" || phase === "failed" || phase === "released") return endpoint;
     }
     return undefined;
   }
