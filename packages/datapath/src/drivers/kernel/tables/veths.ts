@@ -45,8 +45,9 @@ export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: 
     }
   };
   const ensure = async (row: VethRow): Promise<void> => {
-    if ((await kernel.getLink(row.name)) !== undefined) return;
+    // One that is there already is taken as it is when it is what is wanted.
     if (mayCreate(row)) return await create(row);
+    if ((await kernel.getLink(row.name)) !== undefined) return;
     const text = `interface ${row.name} of endpoint ${row.endpoint} is gone; detach the endpoint`;
     throw new HoldfastError("not_found", text);
   };
