@@ -205,6 +205,15 @@ describe("headers that break off", () => {
     });
   });
 
+  test("are told up to where they break off, inside IPv6's extensions as well", () => {
+    const packet = ipv6({ next: 0 }, extension(43, extension(44, extension(6, tcp())), 1));
+    for (let length = 0; length < packet.length; length++) {
+      // Of nothing else but zeros, as of what lies behind a sampled header.
+      const bytes = packet.slice(0, length);
+      expect([length, read(bytes, LAYER_IPV6).truncated ?? false]).toEqual([length, length < packet.length - 6]);
+    }
+  });
+
   test.each([
     { name: "IPv4 of less than 20 bytes", bytes: ethernet({}, broken(0x44)) },
     { name: "IPv4 that says it is version 5", bytes: ethernet({}, broken(0x55)) },

@@ -1,59 +1,17 @@
 import { describe, expect, test } from "vitest";
-import type { FieldValue, RecordFields } from "../describe/record.ts";
+import type { RecordFields } from "../describe/record.ts";
 import { createSflowDecoder } from "../sflow/decoder.ts";
 import { encodeDatagram, encodeFields, encodeSample } from "../testing/encoder.ts";
+import { exampleFields } from "../testing/example-fields.ts";
 import { counterLayouts } from "./counter-layouts.ts";
 import { flowLayouts } from "./flow-layouts.ts";
-import { type FieldType, layouts, type RecordLayout, type ScalarType } from "./layout.ts";
+import { layouts, type RecordLayout } from "./layout.ts";
 
 function decodeAlone(format: 1 | 2, record: Uint8Array) {
   const decoder = createSflowDecoder();
   const bytes = encodeDatagram({ samples: [encodeSample({ format, records: [record] })] });
   decoder.decode(new DataView(bytes.buffer), 0, bytes.length);
   return decoder.describe();
-}
-
-/** Values that differ from field to field, so that none can be taken for another. */
-function valuesOf(layout: RecordLayout): RecordFields {
-  let count = 0;
-  const scalar = (type: ScalarType): FieldValue => {
-    const number = ++count;
-    const digits = (length: number) => number.toString(16).padStart(length, "0");
-    switch (type) {
-      case "u64":
-      case "c64":
-        return 2n ** 63n + BigInt(number);
-      case "f32":
-        return number / 4;
-      case "percent":
-        return number + 0.25;
-      case "i32":
-        return -number;
-      case "mac":
-        return `02:00:00:00:00:${digits(2)}`;
-      case "ipv4":
-        return `10.0.0.${number}`;
-      case "ipv6":
-      case "address":
-        return `fd00::${number.toString(16)}`;
-      case "hex64":
-        return digits(16);
-      case "uuid":
-        return `00112233-4455-6677-8899-${digits(12)}`;
-      case "string":
-        return `text ${"ä".repeat(number % 4)}${number}`;
-      case "opaque":
-        return digits(2);
-      default:
-        return number;
-    }
-  };
-  const value = (type: FieldType): FieldValue => {
-    if (typeof type === "string") return scalar(type);
-    if ("list" in type) return [value(type.list), value(type.list)];
-    return Object.fromEntries(type.fields.map((field) => [field.name, value(field.type)]));
-  };
-  return Object.fromEntries(layout.fields.map(({ name, type }) => [name, value(type)]));
 }
 
 /** `sampled_header` holds a packet and is tested as one. */
@@ -64,7 +22,7 @@ const all = [
 
 describe.each(all)("$name", ({ space, ...layout }) => {
   test("is read as it was written, field by field", () => {
-    const fields = valuesOf(layout);
+    const fields = exampleFields(layout);
     const { samples, refused } = decodeAlone(space, encodeFields(layout, fields));
     expect(samples[0]?.records[0]).toMatchObject({ name: layout.name, fields });
     expect(refused).toBeUndefined();
@@ -82,7 +40,7 @@ describe.each(all)("$name", ({ space, ...layout }) => {
 
 /** Without optional fields, with empty texts and lists. */
 function emptied(layout: RecordLayout): RecordFields {
-  const fields = valuesOf(layout);
+  const fields = exampleFields(layout);
   const kept = layout.fields.filter(({ optional }) => !optional);
   return Object.fromEntries(
     kept.map(({ name, type }) => {
@@ -96,14 +54,14 @@ function emptied(layout: RecordLayout): RecordFields {
 test("a counter of all ones is unknown, and so is a negative load", () => {
   const layout = counterLayouts.find(({ name }) => name === "if_counters");
   if (layout === undefined) throw new TypeError("no if_counters");
-  const fields = { ...valuesOf(layout), ifInOctets: null, ifInUcastPkts: null };
+  const fields = { ...exampleFields(layout), ifInOctets: null, ifInUcastPkts: null };
   expect(decodeAlone(2, encodeFields(layout, fields)).samples[0]?.records[0]?.fields).toEqual(fields);
 });
 
 test("an agent that sends fields which came later is understood, and so is one that does not", () => {
   const layout = counterLayouts.find(({ name }) => name === "host_cpu");
   if (layout === undefined) throw new TypeError("no host_cpu");
-  const { stealMs, guestMs, guestNiceMs, ...old } = valuesOf(layout);
+  const { stealMs, guestMs, guestNiceMs, ...old } = exampleFields(layout);
   expect([stealMs, guestMs, guestNiceMs]).toEqual([18, 19, 20]);
   expect(decodeAlone(2, encodeFields(layout, old)).samples[0]?.records[0]?.fields).toEqual(old);
 });

@@ -274,9 +274,12 @@ describe("what is refused of a datagram leaves its neighbours", () => {
   test("a last record without its padding is taken", () => {
     const record = encodeFields(layoutNamed("extended_function"), { symbol: "foobar" }).subarray(0, 18);
     const unpadded = changed(record, 4, 10);
-    const { samples, refused } = read(encodeDatagram({ samples: [encodeSample({ format: 5, records: [unpadded] })] }));
+    const plan = { samples: [encodeSample({ format: 5, records: [unpadded] })] };
+    const { samples, refused } = read(encodeDatagram(plan));
     expect(samples[0]?.records[0]?.fields).toEqual({ symbol: "foobar" });
     expect(refused).toEqual({});
+    const more = encodeDatagram({ ...plan, declaredSamples: 2 });
+    expect(read(more).description?.refused).toEqual([{ reason: "samples_missing", offset: more.length }]);
   });
 
   test("of very many refusals the first 64 are told and all are counted", () => {

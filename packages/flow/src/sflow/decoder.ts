@@ -110,7 +110,7 @@ function readSamples(decoding: Decoding, first: number): void {
   let at = first;
   for (let index = 0; index < count; index++) {
     if (at + 8 > end) {
-      refuse(decoding, SAMPLES_MISSING, Math.min(at, end));
+      refuse(decoding, SAMPLES_MISSING, at);
       return;
     }
     at = readSample(decoding, at);
