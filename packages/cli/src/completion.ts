@@ -128,6 +128,12 @@ async function namesOf(
       return pick(listAll(client, routes.listBlocks, { query: { tenant } }, call), (item) => item.prefix);
     case "operation":
       return pick(listAll(client, routes.listOperations, { query: { tenant } }, call), (item) => item.id);
+    case "group":
+      return pick(listAll(client, routes.listGroups, { query: { tenant } }, call), (item) => item.name);
+    case "address-set":
+      return pick(listAll(client, routes.listAddressSets, { query: { tenant } }, call), (item) => item.name);
+    case "policy":
+      return pick(listAll(client, routes.listPolicies, { query: { tenant } }, call), (item) => item.name);
     case "node":
       return pick(listAll(client, routes.listNodes, {}, call), (item) => item.name);
     case "file":

@@ -14,6 +14,9 @@ export type Completes =
   | "endpoint"
   | "node"
   | "operation"
+  | "group"
+  | "address-set"
+  | "policy"
   | "block"
   | "file"
   | "none";

@@ -4,14 +4,17 @@ import { completeWords, completionScript } from "./completion.ts";
 import { DEFAULT_SERVER } from "./context.ts";
 import { type CommandDefinition, createCommand, createNoun } from "./define-command.ts";
 import type { CliIo } from "./io.ts";
+import { addressSetCommands } from "./nouns/address-set.ts";
 import { claimCommands } from "./nouns/claim.ts";
 import { endpointCommands } from "./nouns/endpoint.ts";
 import { flowCommands } from "./nouns/flows.ts";
+import { groupCommands } from "./nouns/group.ts";
 import { ipCommands } from "./nouns/ip.ts";
 import { ledgerCommands } from "./nouns/ledger.ts";
 import { networkCommands } from "./nouns/network.ts";
 import { nodeCommands } from "./nouns/node.ts";
 import { operationCommands } from "./nouns/operation.ts";
+import { policyCommands } from "./nouns/policy.ts";
 import { subnetCommands } from "./nouns/subnet.ts";
 import { tenantCommands } from "./nouns/tenant.ts";
 import { exportFormats, outputFormats } from "./output/print.ts";
@@ -83,6 +86,9 @@ const NOUNS = [
   ["subnet", "Prefixes of a network.", subnetCommands],
   ["claim", "Identities and their addresses.", claimCommands],
   ["endpoint", "Attachments of containers.", endpointCommands],
+  ["group", "Claims that rules speak of together.", groupCommands],
+  ["address-set", "Named prefixes and addresses, for rules.", addressSetCommands],
+  ["policy", "Who may talk to whom.", policyCommands],
   ["node", "Machines that run an agent.", nodeCommands],
   ["operation", "What is done later.", operationCommands],
   ["ip", "What is known of an address.", ipCommands],

@@ -30,6 +30,10 @@ import { createReports, type Reports } from "./nodes/reports.ts";
 import { createReservations, type Reservations } from "./nodes/reservations.ts";
 import { createOperations, type Operations } from "./operations/operations.ts";
 import type { Platform } from "./platform.ts";
+import { type AddressSets, createAddressSets } from "./policy/address-sets.ts";
+import { createPolicyExplainer, type ExplainPolicy } from "./policy/explain.ts";
+import { createGroups, type Groups } from "./policy/groups.ts";
+import { createPolicies, type Policies } from "./policy/policies.ts";
 import { type Adoption, createAdoption } from "./verifying/adoption.ts";
 import { createRepairs } from "./verifying/repairs.ts";
 import { createVerifier, type Verifier } from "./verifying/verifier.ts";
@@ -48,6 +52,10 @@ export interface Nouns {
   readonly anywhere: ClaimsAnywhere;
   readonly transfers: Transfers;
   readonly quarantine: Quarantine;
+  readonly groups: Groups;
+  readonly addressSets: AddressSets;
+  readonly policies: Policies;
+  readonly explainPolicy: ExplainPolicy;
   readonly endpoints: Endpoints;
   readonly reservations: Reservations;
   readonly reports: Reports;
@@ -120,6 +128,10 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     anywhere: createClaimsAnywhere(platform, drafts),
     transfers: createTransfers(platform, ledger),
     quarantine,
+    groups: createGroups(platform),
+    addressSets: createAddressSets(platform),
+    policies: createPolicies(platform),
+    explainPolicy: createPolicyExplainer(state),
     endpoints: createEndpoints(platform, drafts),
     reservations: createReservations(platform, drafts, ledger),
     reports: createReports(platform, { drafts, ledger, quarantine }),

@@ -14,6 +14,8 @@ export interface Rules {
   readonly vxlanRange: SegmentRange;
   /** Milliseconds for which an endpoint may stay `reserved`. */
   readonly reservationTimeout: number;
+  /** Whether policies may be enforced: data paths must keep what is promised. Absent: only staged ones are taken. */
+  readonly enforcePolicies?: boolean;
 }
 
 /** Both included. */

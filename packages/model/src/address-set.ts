@@ -20,3 +20,21 @@ export type AddressSet = z.output<typeof addressSetSchema>;
 
 /** Prefixes; a single address is one of 32 or 128 bits. */
 export const setEntriesField = z.array(cidrField).max(MOST_SET_ENTRIES);
+
+export const newAddressSetSchema = z
+  .strictObject({ name: nameField, entries: setEntriesField.default([]), labels: labelsField.default({}) })
+  .meta({ id: "NewAddressSet" });
+export type NewAddressSet = z.output<typeof newAddressSetSchema>;
+
+/** Adding what is there, and removing what is not, are no changes. What is in both is there afterwards. */
+export const addressSetPatchSchema = z
+  .strictObject({
+    add: setEntriesField.optional(),
+    remove: setEntriesField.optional(),
+    labels: labelsField.optional(),
+  })
+  .meta({ id: "AddressSetPatch", examples: [{ add: ["192.0.2.0/24"], remove: ["198.51.100.7/32"] }] });
+export type AddressSetPatch = z.output<typeof addressSetPatchSchema>;
+
+/** How large a body with entries may be, in bytes. */
+export const MOST_SET_BYTES = 8 * 1024 * 1024;

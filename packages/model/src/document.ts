@@ -1,9 +1,12 @@
 import { z } from "zod";
+import { newAddressSetSchema } from "./address-set.ts";
 import { networkRetentionSchema, newClaimSchema } from "./claim.ts";
 import { identityField, labelsField, nameField } from "./fields.ts";
+import { newGroupSchema } from "./group.ts";
 import { newNetworkSchema } from "./network.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
 import { selectorField } from "./page.ts";
+import { newPolicySchema } from "./policy.ts";
 import { conflictProbeSchema } from "./quarantine.ts";
 import { newSubnetSchema, subnetDrainSchema } from "./subnet.ts";
 import { quotasSchema } from "./tenant.ts";
@@ -23,6 +26,12 @@ const claimMetadata = z.strictObject({
   labels: labelsField.default({}),
 });
 
+const tenantMetadata = z.strictObject({
+  name: nameField,
+  tenant: nameField.prefault("default"),
+  labels: labelsField.default({}),
+});
+
 /** One document of a file for `holdfast apply -f`. What a document does not say stays as it is; what is not there yet is made with the defaults. */
 export const documentSchema = z
   .discriminatedUnion("kind", [
@@ -36,11 +45,7 @@ export const documentSchema = z
     z.strictObject({
       apiVersion,
       kind: z.literal("Network"),
-      metadata: z.strictObject({
-        name: nameField,
-        tenant: nameField.prefault("default"),
-        labels: labelsField.default({}),
-      }),
+      metadata: tenantMetadata,
       /** Subnets that are not named stay. */
       spec: newNetworkSchema.omit({ name: true, labels: true }).extend({
         subnets: z.array(documentSubnetSchema).max(64).default([]),
@@ -61,6 +66,27 @@ export const documentSchema = z
         /** Labels of the network, when none is named: the first of these networks that has room. */
         .extend({ selector: selectorField })
         .prefault({}),
+    }),
+    z.strictObject({
+      apiVersion,
+      kind: z.literal("Group"),
+      metadata: tenantMetadata,
+      /** Who is in it is all that is said: what is left out goes. */
+      spec: newGroupSchema.omit({ name: true, labels: true }).prefault({}),
+    }),
+    z.strictObject({
+      apiVersion,
+      kind: z.literal("AddressSet"),
+      metadata: tenantMetadata,
+      /** All entries: those that are not said go. */
+      spec: newAddressSetSchema.omit({ name: true, labels: true }).prefault({}),
+    }),
+    z.strictObject({
+      apiVersion,
+      kind: z.literal("Policy"),
+      metadata: tenantMetadata,
+      /** The whole policy. */
+      spec: newPolicySchema.omit({ name: true, labels: true }).prefault({}),
     }),
   ])
   .meta({ id: "Document" });

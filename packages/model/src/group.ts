@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { claimAddressesField } from "./claim.ts";
 import { identityField, labelsField, nameField, revisionField, timeField } from "./fields.ts";
 import { labelSelectorSchema } from "./selector.ts";
 
@@ -55,3 +56,8 @@ export const groupPatchSchema = z
   })
   .meta({ id: "GroupPatch" });
 export type GroupPatch = z.output<typeof groupPatchSchema>;
+
+/** A claim that is in a group. */
+export const groupMemberSchema = z
+  .strictObject({ tenant: nameField, network: nameField, identity: identityField, addresses: claimAddressesField })
+  .meta({ id: "GroupMember" });

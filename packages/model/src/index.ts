@@ -1,4 +1,13 @@
-export { type AddressSet, addressSetSchema, MOST_SET_ENTRIES, setEntriesField } from "./address-set.ts";
+export {
+  type AddressSet,
+  type AddressSetPatch,
+  addressSetPatchSchema,
+  addressSetSchema,
+  MOST_SET_ENTRIES,
+  type NewAddressSet,
+  newAddressSetSchema,
+  setEntriesField,
+} from "./address-set.ts";
 export {
   type BulkResult,
   type BulkResults,
@@ -46,6 +55,14 @@ export {
   type Workload,
   workloadSchema,
 } from "./endpoint.ts";
+export {
+  type ExplainedEnd,
+  type ExplainedVerdict,
+  type ExplainRequest,
+  type Explanation,
+  explainRequestSchema,
+  explanationSchema,
+} from "./explanation.ts";
 export { addressField, cidrField, identityField, labelsField, macField, mtuField, nameField } from "./fields.ts";
 export {
   type Group,

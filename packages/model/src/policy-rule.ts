@@ -46,7 +46,7 @@ export const serviceSchema = z
     message: "a code needs a type",
     path: ["code"],
   })
-  .meta({ id: "Service" });
+  .meta({ id: "PolicyService" });
 export type PolicyService = z.output<typeof serviceSchema>;
 
 /** Whom a rule speaks of. */
@@ -76,11 +76,16 @@ export type Peer = z.output<typeof peerSchema>;
 /** `allow`: it may; `deny`: it is dropped; `pass`: the next tier decides. */
 export const actionSchema = z.enum(["allow", "deny", "pass"]).meta({ id: "Action" });
 
+/** Stays through edits: counters, logs and explanations go by it. */
+export const ruleIdField = z
+  .string()
+  .regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, "not a rule id")
+  .meta({ description: "Id of a rule in its policy.", examples: ["https"] });
+
 /** Matches when the other end is one of the peers and what is spoken one of the services. */
 export const policyRuleSchema = z
   .strictObject({
-    /** Stays through edits: counters, logs and explanations go by it. */
-    id: z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, "not a rule id"),
+    id: ruleIdField,
     action: actionSchema,
     /** Packets that it decides about are logged, at a bounded rate. */
     log: z.boolean().optional(),

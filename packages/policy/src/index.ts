@@ -45,3 +45,4 @@ export type {
 } from "./rule-program.ts";
 export { selectorText, selects } from "./selector.ts";
 export type { Member, PolicyGroup, PolicyNetwork, PolicySpec, PolicyTenant, View } from "./world.ts";
+export { isMember } from "./world.ts";

@@ -72,6 +72,11 @@ export class PrefixSet {
     return false;
   }
 
+  /** All, inner ones included, in no order. */
+  *values(): Generator<Cidr, void> {
+    for (const key of this.#members) yield this.#prefixOf(key);
+  }
+
   /** In no order. */
   *outermost(): Generator<Cidr, void> {
     for (const key of this.#members) {

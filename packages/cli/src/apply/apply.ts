@@ -1,8 +1,11 @@
 import { errorText, HoldfastError, isHoldfastError } from "@holdfast/core";
 import type { Context } from "../context.ts";
+import { applyAddressSet } from "./address-set.ts";
 import { applyClaim } from "./claim.ts";
 import { inOrder, parseDocuments, type Written } from "./documents.ts";
+import { applyGroup } from "./group.ts";
 import { applyNetwork } from "./network.ts";
+import { applyPolicy } from "./policy.ts";
 import type { Applied, Target } from "./target.ts";
 import { applyTenant } from "./tenant.ts";
 
@@ -40,5 +43,11 @@ async function applyDocument(target: Target, written: Written): Promise<Applied>
       return applyNetwork(target, written as Written<"Network">);
     case "Claim":
       return applyClaim(target, written as Written<"Claim">);
+    case "Group":
+      return applyGroup(target, written as Written<"Group">);
+    case "AddressSet":
+      return applyAddressSet(target, written as Written<"AddressSet">);
+    case "Policy":
+      return applyPolicy(target, written as Written<"Policy">);
   }
 }

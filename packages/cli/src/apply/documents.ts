@@ -26,9 +26,16 @@ export function parseDocuments(file: string, text: string): Written[] {
   return found;
 }
 
-const KINDS = ["Tenant", "Network", "Claim"] as const satisfies readonly Document["kind"][];
+const KINDS = [
+  "Tenant",
+  "Network",
+  "Claim",
+  "Group",
+  "AddressSet",
+  "Policy",
+] as const satisfies readonly Document["kind"][];
 
-/** Tenants first, then networks, then claims, whatever their order in the file. */
+/** Tenants first, policies last, whatever their order in the file: what is named comes before what names it. */
 export function inOrder(documents: readonly Written[]): Written[] {
   return [...documents].sort((a, b) => KINDS.indexOf(a.document.kind) - KINDS.indexOf(b.document.kind));
 }

@@ -23,6 +23,8 @@ import { notFound } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys, named } from "../state/keys.ts";
 import { publicNetwork, type Quarantined, type StoredNetwork, type StoredNode } from "../state/records.ts";
+import { createPolicyHandlers } from "./policy-handlers.ts";
+import { kept, labelled, objectOf } from "./reading-entries.ts";
 
 type Streaming = "followNode" | "watch" | "exportLedger" | "verifyAddresses";
 export type HandledRoute = Exclude<keyof Routes, Streaming>;
@@ -44,7 +46,8 @@ type Frozen<T> = T extends undefined
     ? { readonly [K in keyof T]: T[K] extends (infer I)[] ? readonly I[] : T[K] }
     : T;
 
-export function createHandlers({ store, state, liveness }: Platform, nouns: Nouns): Handlers {
+export function createHandlers(platform: Platform, nouns: Nouns): Handlers {
+  const { store, state, liveness } = platform;
   const { tenants, networks, subnets, claims, endpoints, nodes, blocks } = nouns;
 
   /** A request of a registered node is a sign of life. */
@@ -64,6 +67,8 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
   }
 
   return {
+    ...createPolicyHandlers(platform, nouns),
+
     createTenant: ({ body }, caller) => tenants.create(body, caller),
     getTenant: ({ params }) => tenants.get(params.tenant),
     getTenantUsage: ({ params }) => nouns.usage.ofTenant(params.tenant),
@@ -250,23 +255,4 @@ export function createHandlers({ store, state, liveness }: Platform, nouns: Noun
       return { results: [...(await nouns.reports.report(params.node, body.reports, requestId))] };
     },
   };
-}
-
-function objectOf<T>(entry: Entry): T & { readonly revision: number } {
-  return { ...(JSON.parse(entry.value) as T), revision: entry.revision };
-}
-
-function kept<T>(read: (entry: Entry) => T, wanted: (item: T) => boolean): (entry: Entry) => T | undefined {
-  return (entry) => {
-    const item = read(entry);
-    return wanted(item) ? item : undefined;
-  };
-}
-
-function labelled<T extends { readonly labels: Readonly<Record<string, string>> }>(
-  selector: string | undefined,
-  read: (entry: Entry) => T,
-): (entry: Entry) => T | undefined {
-  const matches = labelFilter(selector);
-  return kept(read, ({ labels }) => matches(labels));
 }

@@ -2,6 +2,7 @@ import { HoldfastError, Name } from "@holdfast/core";
 import type { NewTenant, Tenant, TenantPatch } from "@holdfast/model";
 import { askForBlocks } from "../blocks/block-drafts.ts";
 import { type Platform, timestamp } from "../platform.ts";
+import { refuseWithPolicies } from "../policy/tenant-things.ts";
 import { checkIfMatch, notFound } from "../refusals.ts";
 import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
@@ -107,6 +108,7 @@ export function createTenants({ state, changer, clock }: Platform): Tenants {
             { details: { networks: networks.length } },
           );
         }
+        refuseWithPolicies(state, name);
         draft.expect(keys.tenant(name), tenant.revision);
         draft.expect(keys.space(name), state.spaces.get(name) ?? 0);
         draft.delete(keys.tenant(name));

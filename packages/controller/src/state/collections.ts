@@ -3,6 +3,7 @@ import type { Claim, Endpoint, NodeBlock, Tenant } from "@holdfast/model";
 import type { Entry } from "@holdfast/store";
 import { CACHED, type Collection, named } from "./keys.ts";
 import { ensureNetwork, forgetWhenEmpty, type NetworkState } from "./network-state.ts";
+import { ofPolicies } from "./policy-collections.ts";
 import type {
   Cooling,
   Counters,
@@ -25,7 +26,7 @@ export interface TakenIn {
 
 export type Collections = Readonly<Record<Collection, TakenIn>>;
 
-type Parse = <T>(entry: Entry) => Versioned<T>;
+export type Parse = <T>(entry: Entry) => Versioned<T>;
 
 const cached = new Set<string>(CACHED);
 
@@ -131,6 +132,7 @@ export function createCollections(tables: Tables, parse: Parse): Collections {
       },
     },
     ...ofNetworks(tables, parse),
+    ...ofPolicies(tables, parse),
   };
 }
 

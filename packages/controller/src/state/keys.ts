@@ -35,6 +35,14 @@ export const keys = {
   endpoint: (endpoint: string) => `endpoints/${endpoint}`,
   /** {@link Superseded}: an endpoint that its node has lost and not taken down yet. */
   superseded: (node: Name, endpoint: string) => `superseded/${node}/${endpoint}`,
+  /** {@link Group} */
+  group: (tenant: Name, group: Name) => `groups/${tenant}/${group}`,
+  /** {@link AddressSet} */
+  addressSet: (tenant: Name, set: Name) => `address-sets/${tenant}/${set}`,
+  /** One entry of an address set: `{}`. */
+  setEntry: (tenant: Name, set: Name, prefix: Cidr) => `set-entries/${tenant}/${set}/${prefix}`,
+  /** {@link Policy} */
+  policy: (tenant: Name, policy: Name) => `policies/${tenant}/${policy}`,
   /** {@link StoredNode} */
   node: (node: Name) => `nodes/${node}`,
   /** {@link Heard}: moves while controllers hear of the node; whoever decides that it is silent expects its revision. */
@@ -91,6 +99,10 @@ export const CACHED = [
   "nodes",
   "heard",
   "networks",
+  "groups",
+  "address-sets",
+  "set-entries",
+  "policies",
   "claims",
   "cooling",
   "quarantine",
@@ -142,6 +154,15 @@ export const named = {
   block(key: string) {
     const [, tenant = "", network = "", prefix = ""] = splitKey(key, 3);
     return { tenant: Name.parse(tenant), network: Name.parse(network), prefix: Cidr.parse(prefix) };
+  },
+  /** Of `groups/…`, `address-sets/…` and `policies/…`. */
+  ofTenant(key: string) {
+    const [, tenant = "", name = ""] = splitKey(key, 2);
+    return { tenant: Name.parse(tenant), name: Name.parse(name) };
+  },
+  setEntry(key: string) {
+    const [, tenant = "", set = "", prefix = ""] = splitKey(key, 3);
+    return { tenant: Name.parse(tenant), set: Name.parse(set), prefix: Cidr.parse(prefix) };
   },
   superseded(key: string) {
     const [, node = "", endpoint = ""] = splitKey(key, 2);

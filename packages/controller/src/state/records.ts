@@ -1,5 +1,16 @@
-import type { Identity, IpAddress, Name } from "@holdfast/core";
-import type { Claim, Endpoint, Network, NodeBlock, NodeRecord, QuarantinedAddress, Tenant } from "@holdfast/model";
+import type { Cidr, Identity, IpAddress, Name } from "@holdfast/core";
+import type {
+  AddressSet,
+  Claim,
+  Endpoint,
+  Group,
+  Network,
+  NodeBlock,
+  NodeRecord,
+  Policy,
+  QuarantinedAddress,
+  Tenant,
+} from "@holdfast/model";
 
 /** A network as stored. */
 export interface StoredNetwork extends Network {
@@ -52,6 +63,13 @@ export interface Heard {
   readonly by: string;
 }
 
+/** One entry of an address set. */
+export interface SetEntry {
+  readonly tenant: Name;
+  readonly set: Name;
+  readonly prefix: Cidr;
+}
+
 /** What one commit changed, as objects. */
 export type StateChange =
   | Changed<"tenant", Tenant>
@@ -60,6 +78,10 @@ export type StateChange =
   | Changed<"endpoint", Endpoint>
   | Changed<"node", StoredNode>
   | Changed<"block", NodeBlock>
+  | Changed<"group", Group>
+  | Changed<"address-set", AddressSet>
+  | Changed<"policy", Policy>
+  | Changed<"set-entry", SetEntry>
   | (Changed<"cooling", Cooling> & { readonly tenant: Name; readonly network: Name; readonly address: IpAddress })
   | (Changed<"quarantine", Quarantined> & {
       readonly tenant: Name;

@@ -27,6 +27,10 @@ export class State {
   readonly endpointsOfNode = this.#tables.endpointsOfNode;
   readonly blocksOfNode = this.#tables.blocksOfNode;
   readonly networks = this.#tables.networks;
+  readonly groups = this.#tables.groups;
+  readonly addressSets = this.#tables.addressSets;
+  readonly setEntries = this.#tables.setEntries;
+  readonly policies = this.#tables.policies;
   readonly routed = this.#tables.routed;
   readonly segments = this.#tables.segments;
   readonly superseded = this.#tables.superseded;

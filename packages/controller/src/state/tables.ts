@@ -1,11 +1,13 @@
 import type { Name } from "@holdfast/core";
-import type { NodeBlock, Tenant } from "@holdfast/model";
+import type { AddressSet, Group, NodeBlock, Policy, Tenant } from "@holdfast/model";
 import { createRows } from "../rows/rows.ts";
 import { createEndpointTable, type EndpointTable } from "./endpoint-table.ts";
+import { NamedTable } from "./named-table.ts";
 import type { NetworkStates, Packing } from "./network-state.ts";
 import { createRecordFields } from "./record-fields.ts";
 import type { Counters, Heard, Keeper, StoredNode, Superseded } from "./records.ts";
 import { RoutedTable } from "./routed-table.ts";
+import { SetEntryTable } from "./set-entry-table.ts";
 
 /** With the revision of its entry. */
 export type Versioned<T> = T & { readonly revision: number };
@@ -26,6 +28,10 @@ export interface Tables {
   readonly blocksOfNode: Map<Name, Set<NodeBlock>>;
   /** By tenant, then by name. */
   readonly networks: NetworkStates;
+  readonly groups: NamedTable<Group>;
+  readonly addressSets: NamedTable<AddressSet>;
+  readonly setEntries: SetEntryTable;
+  readonly policies: NamedTable<Policy>;
   /** Prefixes of routed networks. */
   readonly routed: RoutedTable;
   /** Revision of {@link keys.routing}. */
@@ -50,6 +56,10 @@ export function createTables(): Tables {
     endpointsOfNode: new Map(),
     blocksOfNode: new Map(),
     networks: new Map(),
+    groups: new NamedTable(),
+    addressSets: new NamedTable(),
+    setEntries: new SetEntryTable(),
+    policies: new NamedTable(),
     routed: new RoutedTable(),
     routing: 0,
     segments: new Map(),

@@ -2,10 +2,12 @@ import type { Route } from "../route.ts";
 import { blockRoutes } from "./blocks.ts";
 import { bulkRoutes } from "./bulk.ts";
 import { claimRoutes } from "./claims.ts";
+import { groupRoutes } from "./groups.ts";
 import { ledgerRoutes } from "./ledger.ts";
 import { networkRoutes } from "./networks.ts";
 import { endpointRoutes, nodeRoutes, watchRoutes } from "./nodes.ts";
 import { operationRoutes } from "./operations.ts";
+import { policyRoutes } from "./policies.ts";
 import { quarantineRoutes } from "./quarantine.ts";
 import { tenantRoutes } from "./tenants.ts";
 
@@ -20,6 +22,8 @@ export const routes = {
   ...nodeRoutes,
   ...blockRoutes,
   ...quarantineRoutes,
+  ...groupRoutes,
+  ...policyRoutes,
   ...operationRoutes,
   ...watchRoutes,
 } as const satisfies Record<string, Route>;

@@ -1,0 +1,47 @@
+import { Cidr, type IpAddress, type Name } from "@holdfast/core";
+import type { Claim } from "@holdfast/model";
+import type { Member, PolicyNetwork, PolicyWorld } from "@holdfast/policy";
+import type { StoredNetwork } from "../state/records.ts";
+import type { State } from "../state/state.ts";
+
+/** What policies are about, as it is in the controller. */
+export function createPolicyWorld(state: State): PolicyWorld {
+  const networkOf = (tenant: Name, name: Name) => {
+    const record = state.network(tenant, name)?.record;
+    return record && policyNetwork(record);
+  };
+  return {
+    tenant: (name) => (state.tenants.has(name) ? { name, sharedWith: [] } : undefined),
+    network: networkOf,
+    *networksAt(address) {
+      for (const ofTenant of state.networks.values()) {
+        for (const { record } of ofTenant.values()) {
+          if (record?.subnets.some(({ prefix }) => Cidr.contains(prefix, address)) === true)
+            yield policyNetwork(record);
+        }
+      }
+    },
+    policies: (tenant) => state.policies.values(tenant),
+    group: (tenant, name) => state.groups.get(tenant, name),
+    memberAt: (tenant, address) => memberAt(state, tenant, address),
+    addressSetHas: (tenant, set, address) => state.setEntries.covers(tenant, set, address),
+  };
+}
+
+export function policyNetwork({ tenant, name, kind, subnets }: StoredNetwork): PolicyNetwork {
+  return { tenant, name, kind, prefixes: subnets.map(({ prefix }) => prefix) };
+}
+
+export function memberOf({ tenant, network, identity, group, labels, addresses }: Claim): Member {
+  return { tenant, network, identity, group, labels, addresses };
+}
+
+/** The tenant's claim of an address. */
+export function memberAt(state: State, tenant: Name, address: IpAddress): Member | undefined {
+  for (const network of state.networks.get(tenant)?.values() ?? []) {
+    const identity = network.addresses.get(address);
+    const claim = identity === undefined ? undefined : network.claims.get(identity);
+    if (claim !== undefined) return memberOf(claim);
+  }
+  return undefined;
+}
