@@ -171,7 +171,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
     { node, spareMilliseconds: settings.spareBlockMilliseconds ?? SPARE_BLOCK },
   );
   book.whenFreed(() => blocks.look());
-  const ownAddresses = createOwnAddresses({ ...common, addresses, newId, given: () => blocks.look() }, node);
+  const ownAddresses = createOwnAddresses({ ...common, addresses, newId, given: () => blocks.given() }, node);
   const checkAccepted = () => liveness.checkAccepted();
   const reservations = createReservations({ ...common, ownAddresses, newId, checkAccepted }, node);
   const attachments = createAttachments({ ...common, reservations, firstUse: createFirstUse(common, node) }, node);

@@ -1,5 +1,15 @@
 import type { Client } from "@holdfast/client";
-import { backoff, Cidr, type Clock, errorText, type Family, type Logger, type Name, timeLimit } from "@holdfast/core";
+import {
+  backoff,
+  Cidr,
+  type Clock,
+  errorText,
+  type Family,
+  type Logger,
+  type Name,
+  timeLimit,
+  WOKEN,
+} from "@holdfast/core";
 import { type NodeBlock, routes, type WiredNetwork } from "@holdfast/model";
 import type { BlockAddresses } from "./block-addresses.ts";
 import type { Book } from "./book.ts";
@@ -14,6 +24,8 @@ export interface BlockKeeper {
   drop(lease: string): Promise<void>;
   /** Something has changed that may make more or fewer blocks necessary. */
   look(): void;
+  /** An address was given: there may have to be more. */
+  given(): void;
   /** Runs until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -157,7 +169,7 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
   async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
     if (changed) return;
     const stop = new AbortController();
-    wake = () => stop.abort();
+    wake = () => stop.abort(WOKEN);
     await clock.wait(milliseconds, AbortSignal.any([signal, stop.signal])).catch(() => undefined);
     wake = () => undefined;
   }
@@ -174,6 +186,10 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
 
     drop,
     look,
+
+    given() {
+      if (wants().length > 0) look();
+    },
 
     async run(signal) {
       let attempt = 0;

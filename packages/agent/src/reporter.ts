@@ -8,6 +8,7 @@ import {
   type Logger,
   type Name,
   timeLimit,
+  WOKEN,
 } from "@holdfast/core";
 import { type EndpointReport, type ReportResults, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
@@ -167,7 +168,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
 
   async function pause(attempt: number, signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
-    wake = () => stop.abort();
+    wake = () => stop.abort(WOKEN);
     await clock.wait(backoff(attempt, { random }), AbortSignal.any([signal, stop.signal])).catch(() => undefined);
   }
 
@@ -183,7 +184,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   /** Nobody gathers while somebody waits. */
   async function gather(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
-    urge = () => stop.abort();
+    urge = () => stop.abort(WOKEN);
     if (waiters.size === 0 && !hurried)
       await clock.wait(GATHER_TIME, AbortSignal.any([signal, stop.signal])).catch(() => undefined);
     hurried = false;

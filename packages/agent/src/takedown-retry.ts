@@ -1,4 +1,4 @@
-import { backoff, type Clock, errorText, type Logger, timeLimit } from "@holdfast/core";
+import { backoff, type Clock, errorText, type Logger, timeLimit, WOKEN } from "@holdfast/core";
 import type { Book } from "./book.ts";
 import type { Takedown } from "./takedown.ts";
 
@@ -63,7 +63,7 @@ export function createTakedownRetry(dependencies: {
 
   async function pause(signal: AbortSignal): Promise<void> {
     const woken = new AbortController();
-    wake = () => woken.abort();
+    wake = () => woken.abort(WOKEN);
     const either = AbortSignal.any([signal, woken.signal]);
     const due = Math.min(...[...tasks.values()].map((task) => task.due));
     if (due === Number.POSITIVE_INFINITY) await aborted(either);

@@ -1,4 +1,4 @@
-import { type Clock, HoldfastError } from "@holdfast/core";
+import { type Clock, HoldfastError, WOKEN } from "@holdfast/core";
 
 /** Aborts its signal when nothing was heard for too long, and when the outer signal is aborted. */
 export interface Watchdog {
@@ -15,7 +15,7 @@ export function createWatchdog(clock: Clock, silenceMilliseconds: number, outer:
   let counting = new AbortController();
 
   function rest(): void {
-    counting.abort();
+    counting.abort(WOKEN);
   }
 
   function watch(): void {

@@ -31,3 +31,4 @@ export {
 export { VlanId, Vni } from "./segment.ts";
 export { timeLimit } from "./time-limit.ts";
 export { createTurns, type Turns } from "./turns.ts";
+export { WOKEN } from "./woken.ts";

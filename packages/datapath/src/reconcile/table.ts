@@ -1,4 +1,4 @@
-import { type BackoffOptions, backoff, type Clock, errorText, HoldfastError, type Logger } from "@holdfast/core";
+import { type BackoffOptions, backoff, type Clock, errorText, HoldfastError, type Logger, WOKEN } from "@holdfast/core";
 import type { RowStatus } from "../driver.ts";
 import { type Entry, entryStatus, markPending, newEntry } from "./entry.ts";
 import { inHalves } from "./halving.ts";
@@ -127,6 +127,7 @@ export class Table<T> {
   /** The job: works while there is work, else waits for news or for the next try that is due. Ends with the signal. */
   async run(): Promise<void> {
     const { signal } = this.#around;
+    signal.addEventListener("abort", () => this.poke(), { once: true });
     for (let failedPrunes = 0; !signal.aborted; ) {
       this.#wake = Promise.withResolvers();
       const worked = await this.#pass();
@@ -226,13 +227,12 @@ export class Table<T> {
       const entry = this.#entries.get(key);
       if (entry?.state === "error" && entry.dueAt > now) due = Math.min(due, entry.dueAt - now);
     }
+    if (signal.aborted) return;
+    // As a rule nothing is due, and there is nothing but the next change to wait for.
+    if (!Number.isFinite(due)) return await this.#wake.promise;
     const rest = new AbortController();
-    const until = AbortSignal.any([signal, rest.signal]);
-    if (until.aborted) return;
-    const aborted = new Promise<void>((resolve) => until.addEventListener("abort", () => resolve(), { once: true }));
-    const timer = Number.isFinite(due) ? clock.wait(due, until).catch(() => undefined) : aborted;
-    await Promise.race([this.#wake.promise, timer, aborted]);
-    rest.abort();
+    await Promise.race([this.#wake.promise, clock.wait(due, rest.signal).catch(() => undefined)]);
+    rest.abort(WOKEN);
   }
 
   #isReady(entry: Entry<T>, now: number): boolean {
