@@ -93,7 +93,10 @@ export class Sandbox implements AsyncDisposable {
     isAsked: boolean | undefined,
   ): Promise<readonly IpAddress[]> {
     if (isAsked === false || gateways.length === 0) return [];
-    const others = (await this.#kernel.listRoutes()).filter(({ link }) => link !== ifName);
+    const families = [...new Set(gateways.map((gateway) => IpAddress.family(gateway)))];
+    const [family] = families;
+    const all = await this.#kernel.listRoutes(family === undefined || families.length > 1 ? {} : { family });
+    const others = all.filter(({ link }) => link !== ifName);
     const otherOf = (gateway: IpAddress) => others.find(({ prefix }) => prefix === defaultPrefix(gateway));
     const taken = gateways.map(otherOf).find((route) => route !== undefined);
     if (isAsked !== true || taken === undefined) return gateways.filter((each) => otherOf(each) === undefined);
@@ -105,18 +108,16 @@ export class Sandbox implements AsyncDisposable {
   async take(machine: Kernel, interfaceName: string, wanted: SandboxInterface, reached?: Reached): Promise<void> {
     const { ifName, addresses } = wanted;
     await this.#kernel.setLink("lo", { up: true });
-    if ((await this.#own(wanted)) === undefined) {
-      if ((await this.#kernel.getLink(interfaceName)) === undefined) {
-        await machine.setLink(interfaceName, { namespace: this.path });
-      }
-      reached?.("cni.add-moved");
-      await this.#kernel.setLink(interfaceName, { name: ifName });
-    } else reached?.("cni.add-moved");
+    const own = await this.#own(wanted);
+    if (own === undefined && (await this.#kernel.getLink(interfaceName)) === undefined) {
+      await machine.setLink(interfaceName, { namespace: this.path });
+    }
+    reached?.("cni.add-moved");
+    const link = own ?? (await this.#renamed(interfaceName, ifName));
     for (const address of addresses) await this.#kernel.replaceAddress({ link: ifName, ...address });
     reached?.("cni.add-addressed");
     await this.#kernel.setLink(ifName, { up: true });
-    const index = (await this.#kernel.getLink(ifName))?.index ?? 0;
-    for (const route of routesOf(wanted, index)) await this.#kernel.replaceRoute(route);
+    for (const route of routesOf(wanted, link.index)) await this.#kernel.replaceRoute(route);
     reached?.("cni.add-routed");
   }
 
@@ -147,6 +148,11 @@ export class Sandbox implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#kernel.close();
+  }
+
+  async #renamed(interfaceName: string, ifName: string): Promise<Pick<Link, "index">> {
+    await this.#kernel.setLink(interfaceName, { name: ifName });
+    return (await this.#kernel.getLink(ifName)) ?? { index: 0 };
   }
 
   async #own({ ifName, mac }: SandboxInterface): Promise<Link | undefined> {

@@ -7,6 +7,7 @@ export {
   type Neighbour,
   ROUTE_PROTOCOL,
   type Route,
+  type RouteFilter,
   type VethOptions,
 } from "./kernel.ts";
 export { KernelError } from "./kernel-error.ts";

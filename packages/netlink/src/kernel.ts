@@ -1,4 +1,4 @@
-import type { IpAddress, MacAddress } from "@holdfast/core";
+import type { Family, IpAddress, MacAddress } from "@holdfast/core";
 
 /**
  * The part of the kernel's routing and link tables that Holdfast uses, for one network namespace (rtnetlink(7), ethtool ioctl).
@@ -24,8 +24,8 @@ export interface Kernel {
   replaceAddress(address: InterfaceAddress): Promise<void>;
   deleteAddress(address: InterfaceAddress): Promise<void>;
 
-  /** Routes of the main table; with `protocol`, only those that carry it. */
-  listRoutes(filter?: { readonly protocol?: number }): Promise<readonly Route[]>;
+  /** Routes of the main table; with a filter, only what it names. */
+  listRoutes(filter?: RouteFilter): Promise<readonly Route[]>;
   /** Takes the place of the route with the same prefix and metric, whoever's it is. */
   replaceRoute(route: Route): Promise<void>;
   /** Only one of the same prefix, metric and protocol, and next hop and link where given. */
@@ -124,6 +124,12 @@ export interface Route {
   readonly source?: IpAddress;
   /** Bytes; absent: the link's. */
   readonly mtu?: number;
+}
+
+export interface RouteFilter {
+  readonly protocol?: number;
+  /** Of the prefix. */
+  readonly family?: Family;
 }
 
 export interface Neighbour {

@@ -9,6 +9,7 @@ import type {
   LinkChange,
   Neighbour,
   Route,
+  RouteFilter,
   VethOptions,
 } from "./kernel.ts";
 import { attempt } from "./kernel-error.ts";
@@ -100,8 +101,8 @@ class RtnetlinkKernel implements Kernel {
     deleteAddress(this.#open(), address);
   }
 
-  async listRoutes(filter: { readonly protocol?: number } = {}): Promise<readonly Route[]> {
-    return listRoutes(this.#open(), filter.protocol);
+  async listRoutes(filter: RouteFilter = {}): Promise<readonly Route[]> {
+    return listRoutes(this.#open(), filter);
   }
 
   async replaceRoute(route: Route): Promise<void> {

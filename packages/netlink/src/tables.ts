@@ -22,7 +22,7 @@ import {
   type RouteRecord,
   replaceRouteRequest,
 } from "./codec/route.ts";
-import type { InterfaceAddress, Neighbour, Route } from "./kernel.ts";
+import type { InterfaceAddress, Neighbour, Route, RouteFilter } from "./kernel.ts";
 import { KernelError } from "./kernel-error.ts";
 import { Errno } from "./libc.ts";
 import { linkIndex, linkName } from "./link-names.ts";
@@ -72,8 +72,9 @@ export function deleteAddress(socket: NetlinkSocket, address: InterfaceAddress):
   transactOne(socket, task, deleteAddressRequest(record), [Errno.EADDRNOTAVAIL, Errno.ENODEV]);
 }
 
-export function listRoutes(socket: NetlinkSocket, protocol?: number): Route[] {
-  const rows = [AF_INET, AF_INET6].flatMap((family) => dumpRoutes(socket, family, { protocol }));
+export function listRoutes(socket: NetlinkSocket, { protocol, family }: RouteFilter): Route[] {
+  const families = [...(family === "v6" ? [] : [AF_INET]), ...(family === "v4" ? [] : [AF_INET6])];
+  const rows = families.flatMap((each) => dumpRoutes(socket, each, { protocol }));
   const names = linkNames(socket);
   return rows.filter((row) => protocol === undefined || row.protocol === protocol).map((row) => namedRoute(row, names));
 }

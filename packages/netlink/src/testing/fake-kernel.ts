@@ -1,4 +1,4 @@
-import { IpAddress, type MacAddress } from "@holdfast/core";
+import { Cidr, IpAddress, type MacAddress } from "@holdfast/core";
 
 import { checkAddress, checkLinkChange, checkLinkName, checkNeighbour, checkRoute, checkVeth } from "../checks.ts";
 import { defaultScope } from "../codec/route.ts";
@@ -11,6 +11,7 @@ import type {
   LinkChange,
   Neighbour,
   Route,
+  RouteFilter,
   VethOptions,
 } from "../kernel.ts";
 import { routeText } from "../tables.ts";
@@ -139,10 +140,11 @@ export class FakeKernel implements Kernel {
     if (this.#here.addresses.some((row) => sameAddress(row, address))) this.#here.removeAddress(address);
   }
 
-  async listRoutes(filter: { readonly protocol?: number } = {}): Promise<readonly Route[]> {
+  async listRoutes({ protocol, family }: RouteFilter = {}): Promise<readonly Route[]> {
     this.#machine.begin("listRoutes", "list routes");
     return this.#here.routes
-      .filter((route) => filter.protocol === undefined || route.protocol === filter.protocol)
+      .filter((route) => protocol === undefined || route.protocol === protocol)
+      .filter(({ prefix }) => family === undefined || Cidr.family(Cidr.parse(prefix)) === family)
       .toSorted((a, b) => (a.metric ?? 0) - (b.metric ?? 0));
   }
 

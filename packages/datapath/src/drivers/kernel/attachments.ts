@@ -1,4 +1,4 @@
-import { errorText } from "@holdfast/core";
+import { errorText, IpAddress } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
 import type { Neighbour } from "@holdfast/netlink";
 import type { EndpointWiring, WiredInterface } from "../../driver.ts";
@@ -120,7 +120,7 @@ export class Attachments {
   }
 
   /** The link that an earlier run has given to the endpoint, unless it has vanished since; else a new one. */
-  async #findLink({ id, mac, sandbox }: EndpointWiring, { mtu }: WiredNetwork): Promise<VethRow> {
+  async #findLink({ id, mac, addresses, sandbox }: EndpointWiring, { mtu }: WiredNetwork): Promise<VethRow> {
     const { kernel, unclaimed, names, numbers, creatable } = this.#ground;
     const known = unclaimed.get(id);
     unclaimed.delete(id);
@@ -131,7 +131,8 @@ export class Attachments {
     const number = numbers.take();
     const place =
       sandbox === undefined ? { peer: names.peer(number) } : { peer: sandbox.interfaceName, sandbox: sandbox.path };
-    const row = { name: names.link(number), endpoint: id, mac, mtu, ...place };
+    const v6 = addresses.some((address) => IpAddress.family(address) === "v6") ? { v6: true as const } : {};
+    const row = { name: names.link(number), endpoint: id, mac, mtu, ...place, ...v6 };
     creatable.add(row.name);
     return row;
   }

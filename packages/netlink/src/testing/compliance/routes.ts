@@ -36,6 +36,10 @@ export function routesCompliance(name: string, subject: KernelUnderTest): void {
       await kernel.replaceRoute({ prefix: "10.5.0.0/16", link: "h1", protocol: 4 });
       expect(sorted(await ours())).toEqual(routes);
       expect((await kernel.listRoutes()).length).toBeGreaterThan(routes.length + 1);
+      const v6 = routes.filter(({ prefix }) => prefix.includes(":"));
+      expect(sorted(await kernel.listRoutes({ protocol: ROUTE_PROTOCOL, family: "v6" }))).toEqual(v6);
+      const v4 = routes.filter(({ prefix }) => !prefix.includes(":"));
+      expect(sorted(await kernel.listRoutes({ protocol: ROUTE_PROTOCOL, family: "v4" }))).toEqual(v4);
       for (const route of [...routes, ...routes]) await kernel.deleteRoute(route);
       expect(await ours()).toEqual([]);
       expect(await kernel.listRoutes({ protocol: 4 })).toHaveLength(1);

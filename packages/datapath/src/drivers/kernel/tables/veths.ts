@@ -16,6 +16,8 @@ export interface VethRow {
   readonly mtu: number;
   /** Where the peer is made; absent: here. */
   readonly sandbox?: string;
+  /** Its endpoint has IPv6 addresses, whose gateway is on each link. Counts when the link is made. */
+  readonly v6?: true;
 }
 
 interface VethDependencies {
@@ -26,7 +28,7 @@ interface VethDependencies {
 }
 
 export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: LinkNames): TableDefinition<VethRow> {
-  const create = async ({ name, peer, endpoint, mac, mtu, sandbox }: VethRow): Promise<void> => {
+  const create = async ({ name, peer, endpoint, mac, mtu, sandbox, v6 }: VethRow): Promise<void> => {
     const alias = endpointAlias(endpoint);
     const place = sandbox === undefined ? {} : { peerNamespace: sandbox };
     await kernel.createVeth({ name, peer, peerMac: mac, mtu, alias, up: true, ...place });
@@ -37,7 +39,7 @@ export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: 
         // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
         host.setSysctl(`net.ipv4.conf.${name}.route_localnet`, "1"),
         ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0")),
-        ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 })),
+        ...(v6 ? [ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 }))] : []),
       ]);
     } catch (error) {
       await kernel.deleteLink(name);
