@@ -112,7 +112,7 @@ function counterSamples(datagram: number): Uint8Array[] {
           Object.fromEntries(
             layoutNamed("if_counters").fields.map(({ name, type }) => [
               name,
-              type === "u64" || type === "c64" ? 9n : 9,
+              type === "u64" || type === "c64" || type === "g64" ? 9n : 9,
             ]),
           ),
         ),

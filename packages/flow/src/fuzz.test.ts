@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
+import { isDeepStrictEqual } from "node:util";
 import { isHoldfastError } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
 import { readCapture } from "./capture/read-capture.ts";
@@ -107,7 +108,12 @@ describe("a broken datagram", () => {
       expect(milliseconds).toBeLessThan(STALL_MILLISECONDS);
       // Whatever lies around the datagram, what is said of it is the same.
       const again = say(decoder, bytes, 255);
-      expect({ ...again, milliseconds }).toEqual({ isRead, samples, description, refused, milliseconds });
+      const [one, other] = [
+        { isRead, samples, description, refused },
+        { ...again, milliseconds: undefined },
+      ];
+      // Said only when they differ: the matcher takes ten times as long.
+      if (!isDeepStrictEqual({ ...one, milliseconds: undefined }, other)) expect(other).toEqual(one);
       // Samples that end before the first change are read as ever, when there is a head.
       const untouched = ranges.filter(({ to }) => to <= firstChange).length;
       if (isRead && firstChange >= 28 + 12) expect(samples.slice(0, untouched)).toEqual(before.slice(0, untouched));

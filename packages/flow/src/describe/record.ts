@@ -60,6 +60,7 @@ const SIZES: Readonly<Partial<Record<ScalarType, number>>> = {
   u8: 1,
   u64: 8,
   c64: 8,
+  g64: 8,
   hex64: 8,
   mac: 8,
   ipv6: 16,
@@ -82,10 +83,12 @@ function readScalar(reader: Reader, type: ScalarType): FieldValue {
     case "i32":
       return view.getInt32(at);
     case "c32":
+    case "g32":
       return unlessAllOnes(view.getUint32(at));
     case "u64":
       return view.getBigUint64(at);
     case "c64":
+    case "g64":
       return view.getBigInt64(at) === -1n ? null : view.getBigUint64(at);
     case "f32":
       return view.getFloat32(at) < 0 ? null : roundFloat(view.getFloat32(at));

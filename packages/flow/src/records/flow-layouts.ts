@@ -17,7 +17,7 @@ export const flowLayouts = layouts(`
   2 sampled_ethernet: ${SAMPLED_ETHERNET}
   3 sampled_ipv4: ${SAMPLED_IPV4}
   4 sampled_ipv6: ${SAMPLED_IPV6}
-  1001 extended_switch: sourceVlan u32, sourcePriority c32, destinationVlan u32, destinationPriority c32
+  1001 extended_switch: sourceVlan u32, sourcePriority g32, destinationVlan u32, destinationPriority g32
   1002 extended_router: nextHop address, sourceMaskLength u32, destinationMaskLength u32
   1003 extended_gateway: nextHop address, as u32, sourceAs u32, sourcePeerAs u32, destinationAsPath [type u32, as [u32]], communities [u32], localPreference u32
   1006 extended_mpls: nextHop address, inStack [u32], outStack [u32]

@@ -6,7 +6,8 @@ import { assert } from "@holdfast/core";
  * | type | bytes | value |
  * |---|---|---|
  * | `u32`, `i32`, `u64` | 4, 4, 8 | number, number, bigint |
- * | `c32`, `c64` | 4, 8 | counter or gauge: number, bigint; all ones say unknown: null |
+ * | `c32`, `c64` | 4, 8 | counter: number, bigint; all ones say unknown: null |
+ * | `g32`, `g64` | 4, 8 | gauge, which may fall as well: the same |
  * | `f32` | 4 | number; negative says unknown: null |
  * | `percent` | 4 | hundredths of a percent as percent, e.g. 72.63; all ones say unknown: null |
  * | `u8` | 1 | number |
@@ -48,6 +49,8 @@ const LEAST_BYTES = {
   u64: 8,
   c32: 4,
   c64: 8,
+  g32: 4,
+  g64: 8,
   f32: 4,
   percent: 4,
   mac: 8,

@@ -118,6 +118,7 @@ function writeScalar(writer: ByteWriter, type: ScalarType, value: string | numbe
       writer.u32(Number(value) >>> 0);
       return;
     case "c32":
+    case "g32":
       writer.u32(value === null ? 0xffff_ffff : Number(value));
       return;
     case "percent":
@@ -128,6 +129,7 @@ function writeScalar(writer: ByteWriter, type: ScalarType, value: string | numbe
       return;
     case "u64":
     case "c64":
+    case "g64":
       writeU64(writer, value === null ? 0xffff_ffff_ffff_ffffn : BigInt(value));
       return;
     case "hex64":

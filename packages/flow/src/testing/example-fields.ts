@@ -10,6 +10,7 @@ export function exampleFields(layout: RecordLayout): RecordFields {
     switch (type) {
       case "u64":
       case "c64":
+      case "g64":
         return 2n ** 63n + BigInt(number);
       case "f32":
         return number / 4;

@@ -161,7 +161,7 @@ function sayByOrder(
 }
 
 function sayValue(value: FieldValue, type: ScalarType): string {
-  if (value === null) return type === "c64" ? "18446744073709551615" : "4294967295";
+  if (value === null) return type === "c64" || type === "g64" ? "18446744073709551615" : "4294967295";
   if (type === "f32") return (value as number).toFixed(3);
   if (type === "percent") return (value as number).toFixed(2);
   return type === "mac" ? plainMac(value) : String(value as string | number | bigint);

@@ -1,0 +1,50 @@
+import { describe, expect, test } from "vitest";
+import { seededRandom } from "../testing/mutate.ts";
+import { addSample, createEstimateSum, estimateOf } from "./estimate.ts";
+
+/** Samples one of `rate` of so many packets of 500 bytes, at random. */
+function sampleTraffic(packets: number, rate: number, random: () => number) {
+  const sum = createEstimateSum();
+  for (let packet = 0; packet < packets; packet++) if (random() * rate < 1) addSample(sum, rate, 500);
+  return estimateOf(sum);
+}
+
+describe("an estimate", () => {
+  test("is exact where every packet is sampled", () => {
+    expect(sampleTraffic(1234, 1, Math.random)).toEqual({
+      packets: 1234,
+      bytes: 617_000,
+      samples: 1234,
+      errorPercent: 0,
+    });
+  });
+
+  test("of nothing is nothing", () => {
+    expect(estimateOf(createEstimateSum())).toEqual({ packets: 0, bytes: 0, samples: 0, errorPercent: 0 });
+  });
+
+  test("leaves out what stands for nothing", () => {
+    const sum = createEstimateSum();
+    addSample(sum, 0, 1500);
+    expect(estimateOf(sum).samples).toBe(0);
+  });
+
+  test("says its error: 196 by the root of its samples", () => {
+    const sum = createEstimateSum();
+    for (let index = 0; index < 400; index++) addSample(sum, 64, 100);
+    expect(estimateOf(sum)).toEqual({ packets: 25_600, bytes: 2_560_000, samples: 400, errorPercent: 9.8 });
+  });
+
+  test.each([64, 400])("is within its error in 95 of 100 cases, of one in %i", (rate) => {
+    const random = seededRandom(rate);
+    const truth = 40_000;
+    const trials = Array.from({ length: 400 }, () => sampleTraffic(truth, rate, random));
+    const within = trials.filter(
+      ({ packets, errorPercent }) => Math.abs(packets - truth) <= (packets * errorPercent) / 100,
+    );
+    expect(within.length / trials.length).toBeGreaterThan(0.92);
+    expect(within.length / trials.length).toBeLessThan(0.98);
+    const mean = trials.reduce((sum, { packets }) => sum + packets, 0) / trials.length;
+    expect(Math.abs(mean - truth) / truth).toBeLessThan(0.02);
+  });
+});
