@@ -1,4 +1,5 @@
 import { HoldfastError } from "@holdfast/core";
+import { COMMIT_IN_ZONE, readConntrack, writeConntrack, writeTranslation } from "./conntrack-codec.ts";
 import { FIELDS, fieldMaximum, fieldNameOfHeader, isActionField } from "./fields.ts";
 import type { Action, FieldName } from "./flow.ts";
 import { isRegister } from "./match-fields.ts";
@@ -11,7 +12,6 @@ import {
   ReservedPort,
   VLAN_PRESENT,
 } from "./protocol.ts";
-import { readTranslation, writeTranslation } from "./translation-codec.ts";
 import { ByteReader, type ByteWriter } from "./wire.ts";
 
 /** OFPCML_NO_BUFFER: the controller gets the whole packet. */
@@ -105,6 +105,18 @@ function writeAction(writer: ByteWriter, action: Action): void {
     case "translate":
       writeTranslation(writer, action);
       return;
+    case "track":
+      writeConntrack(writer, { flags: 0, zoneSource: 0, zone: action.zone, table: action.table });
+      return;
+    case "commit":
+      writeConntrack(writer, COMMIT_IN_ZONE);
+      return;
+    case "conjunction":
+      nicira(writer, 16, NiciraAction.conjunction)
+        .u8(action.clause - 1)
+        .u8(action.of)
+        .u32(action.id);
+      return;
     case "opaque":
       writer.bytes(Buffer.from(action.bytes, "hex"));
   }
@@ -182,7 +194,9 @@ function readNicira(reader: ByteReader): Action | undefined {
       return port === IN_PORT_16 ? { kind: "resubmit", table: reader.u8() } : undefined;
     }
     case NiciraAction.conntrack:
-      return readTranslation(reader);
+      return readConntrack(reader);
+    case NiciraAction.conjunction:
+      return { kind: "conjunction", clause: reader.u8() + 1, of: reader.u8(), id: reader.u32() };
     case NiciraAction.outputRegister: {
       const bits = reader.u16();
       const register = fieldNameOfHeader(reader.u32());

@@ -51,6 +51,10 @@ const anyMatch = fc.record(
     ndTarget: masked(ipv6),
     ndSll: mac,
     ndOptionsType: whole(8),
+    sctpSrc: masked(whole(16)),
+    tcpFlags: masked(whole(12)),
+    ctState: fc.record({ value: whole(8), mask: whole(8) }),
+    conjunction: whole(32),
   },
   { requiredKeys: [] },
 ) as fc.Arbitrary<Match>;
@@ -78,7 +82,10 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
       ([zone, table, destination]): Action =>
         destination === null ? { kind: "translate", zone, table } : { kind: "translate", zone, table, destination },
     ),
+  fc.tuple(whole(16), whole(7)).map(([zone, table]): Action => ({ kind: "track", zone, table })),
+  whole(32).map((id): Action => ({ kind: "conjunction", id, clause: 2, of: 3 })),
   fc.constantFrom<Action>(
+    { kind: "commit" },
     { kind: "output-in-port" },
     { kind: "normal" },
     { kind: "pop-vlan" },

@@ -2,8 +2,9 @@ import { backoff, type Clock, errorText, HoldfastError, type Logger } from "@hol
 import { ApplyQueue } from "./apply-queue.ts";
 import { commitBundle } from "./bundle.ts";
 import { Connection } from "./connection.ts";
-import { multipart, sendAndWait } from "./exchange.ts";
-import { flowStatsRequest, packetOut, portDescriptionRequest } from "./messages.ts";
+import type { ConnectionTuple } from "./connections.ts";
+import { multipart, sendAllAndWait, sendAndWait } from "./exchange.ts";
+import { flowStatsRequest, flushConnection, packetOut, portDescriptionRequest } from "./messages.ts";
 import { readFlowStats, readPacketIn, readPorts } from "./replies.ts";
 import { sortFlows } from "./sort-flows.ts";
 import type { FlowChange, ObservedFlow, OpenFlowSwitch, PacketIn, SwitchPort } from "./switch.ts";
@@ -85,6 +86,11 @@ class OpenFlowClient implements OpenFlowSwitch {
 
   async packetOut(packet: Parameters<OpenFlowSwitch["packetOut"]>[0]): Promise<void> {
     await sendAndWait(await this.#connection, (xid) => packetOut(xid, packet));
+  }
+
+  async forgetConnections(connections: readonly ConnectionTuple[]): Promise<void> {
+    const messages = connections.map((each) => (xid: number) => flushConnection(xid, each));
+    await sendAllAndWait(await this.#connection, messages);
   }
 
   listen(listener: (packet: PacketIn) => void): void {

@@ -34,10 +34,15 @@ export function multipart<T>(
  * @throws HoldfastError `switch_rejected`, `unavailable`.
  */
 export function sendAndWait(connection: Connection, message: (xid: number) => Buffer): Promise<void> {
+  return sendAllAndWait(connection, [message]);
+}
+
+/** The same for many, with one barrier. */
+export function sendAllAndWait(connection: Connection, messages: readonly ((xid: number) => Buffer)[]): Promise<void> {
   return exchange(
     connection,
-    2,
-    (xid) => [message(xid), barrierRequest(xid + 1)],
+    messages.length + 1,
+    (xid) => [...messages.map((each, index) => each(xid + index)), barrierRequest(xid + messages.length)],
     (reply, done) => {
       if (reply.type === MessageType.barrierReply) done(undefined);
     },

@@ -12,6 +12,7 @@ export type Prerequisite =
   | "ip"
   | "tcp"
   | "udp"
+  | "sctp"
   | "icmpv4"
   | "icmpv6"
   | "nd"
@@ -44,6 +45,12 @@ export type MatchFieldName =
   | "tcp_dst"
   | "udp_src"
   | "udp_dst"
+  | "sctp_src"
+  | "sctp_dst"
+  | "tcp_flags"
+  | "ct_state"
+  | "ct_zone"
+  | "conj_id"
   | "icmp_type"
   | "icmp_code";
 
@@ -84,6 +91,18 @@ const ROWS: Readonly<Record<FieldName | MatchFieldName, Row>> = {
   reg5: register(5),
   reg6: register(6),
   reg7: register(7),
+  reg8: register(8),
+  reg9: register(9),
+  reg10: register(10),
+  reg11: register(11),
+  reg12: register(12),
+  reg13: register(13),
+  reg14: register(14),
+  reg15: register(15),
+  xxreg2: { symbol: "NXM_NX_XXREG2", bytes: 16, style: "hexadecimal", nxm: [NXM_1, 113] },
+  conj_id: { symbol: "NXM_NX_CONJ_ID", bytes: 4, style: "decimal", nxm: [NXM_1, 37] },
+  ct_state: { symbol: "NXM_NX_CT_STATE", bytes: 4, style: "decimal", nxm: [NXM_1, 105] },
+  ct_zone: { symbol: "NXM_NX_CT_ZONE", bytes: 2, style: "hexadecimal", nxm: [NXM_1, 106] },
   eth_dst: { symbol: "NXM_OF_ETH_DST", bytes: 6, style: "ethernet", nxm: [NXM_0, 1], oxm: [BASIC, 3] },
   eth_src: { symbol: "NXM_OF_ETH_SRC", bytes: 6, style: "ethernet", nxm: [NXM_0, 2], oxm: [BASIC, 4] },
   eth_type: { symbol: "NXM_OF_ETH_TYPE", bytes: 2, style: "hexadecimal", nxm: [NXM_0, 3], oxm: [BASIC, 5] },
@@ -106,6 +125,16 @@ const ROWS: Readonly<Record<FieldName | MatchFieldName, Row>> = {
   tcp_dst: { symbol: "NXM_OF_TCP_DST", bytes: 2, style: "decimal", needs: "tcp", nxm: [NXM_0, 10], oxm: [BASIC, 14] },
   udp_src: { symbol: "NXM_OF_UDP_SRC", bytes: 2, style: "decimal", needs: "udp", nxm: [NXM_0, 11], oxm: [BASIC, 15] },
   udp_dst: { symbol: "NXM_OF_UDP_DST", bytes: 2, style: "decimal", needs: "udp", nxm: [NXM_0, 12], oxm: [BASIC, 16] },
+  sctp_src: { symbol: "OXM_OF_SCTP_SRC", bytes: 2, style: "decimal", needs: "sctp", oxm: [BASIC, 17] },
+  sctp_dst: { symbol: "OXM_OF_SCTP_DST", bytes: 2, style: "decimal", needs: "sctp", oxm: [BASIC, 18] },
+  tcp_flags: {
+    symbol: "NXM_NX_TCP_FLAGS",
+    bytes: 2,
+    style: "decimal",
+    needs: "tcp",
+    nxm: [NXM_1, 34],
+    oxm: [BASIC, 42],
+  },
   icmp_type: {
     symbol: "NXM_OF_ICMP_TYPE",
     bytes: 1,
@@ -220,6 +249,12 @@ const MATCH_ONLY: ReadonlySet<string> = new Set<MatchFieldName>([
   "tcp_dst",
   "udp_src",
   "udp_dst",
+  "sctp_src",
+  "sctp_dst",
+  "tcp_flags",
+  "ct_state",
+  "ct_zone",
+  "conj_id",
   "icmp_type",
   "icmp_code",
 ]);

@@ -37,6 +37,14 @@ export interface Match {
   readonly tcpDst?: Masked<number>;
   readonly udpSrc?: Masked<number>;
   readonly udpDst?: Masked<number>;
+  readonly sctpSrc?: Masked<number>;
+  readonly sctpDst?: Masked<number>;
+  /** Flags of TCP, e.g. {@link NOT_SYN}. */
+  readonly tcpFlags?: Masked<number>;
+  /** What connection tracking knows of the packet's connection (CS_*), e.g. {@link connectionState}. */
+  readonly ctState?: { readonly value: number; readonly mask: number };
+  /** Number of a conjunction whose clauses have all matched (ovs-fields(7), "Conjunctive Match Fields"). */
+  readonly conjunction?: number;
   readonly arpOp?: number;
   readonly arpSpa?: Masked<IpAddress>;
   readonly arpTpa?: Masked<IpAddress>;
@@ -59,7 +67,7 @@ export interface Match {
   readonly opaque?: string;
 }
 
-export type RegisterName = `reg${0 | 1 | 2 | 3 | 4 | 5 | 6 | 7}`;
+export type RegisterName = `reg${0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15}`;
 
 /** A field that actions read or write, in the Nicira names, e.g. `"NXM_OF_ARP_SPA[]"`. */
 export type FieldName =
@@ -89,6 +97,8 @@ export type FieldName =
   | "nd_reserved"
   | "ip_ttl"
   | "metadata"
+  /** Registers 8 to 11 as one field of 128 bits, the first of them highest. */
+  | "xxreg2"
   | RegisterName;
 
 export type Action =
@@ -113,5 +123,11 @@ export type Action =
    * one only packets of remembered connections are translated.
    */
   | { readonly kind: "translate"; readonly zone: number; readonly table: number; readonly destination?: IpAddress }
+  /** Looks a packet's connection up in a zone (ct, ovs-actions(7)), then goes on in `table` with {@link Match.ctState}. */
+  | { readonly kind: "track"; readonly zone: number; readonly table: number }
+  /** Remembers the packet's connection in the zone that it was looked up in. */
+  | { readonly kind: "commit" }
+  /** The flow is one of those of a clause: `clause` 1 to `of`, which is 2 to 64. Stands alone or with others of its kind. */
+  | { readonly kind: "conjunction"; readonly id: number; readonly clause: number; readonly of: number }
   /** An action or instruction of a dumped flow that no other kind can say: its bytes in hexadecimal, encoded again as they were. */
   | { readonly kind: "opaque"; readonly layer: "action" | "instruction"; readonly bytes: string };

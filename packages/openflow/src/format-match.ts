@@ -17,6 +17,12 @@ const PROTOCOLS: Readonly<Record<number, Readonly<Record<number, string>>>> = {
   34525: { 58: "icmp6", 6: "tcp6", 17: "udp6", 132: "sctp6" },
 };
 
+/** CS_* of Open vSwitch, from bit 0. */
+const CONNECTION_FLAGS = ["new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"];
+
+/** Of RFC 9293 section 3.1, from bit 0. */
+const TCP_FLAGS = ["fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns", "[200]", "[400]", "[800]"];
+
 type Entries = ReadonlyMap<string, MatchEntry>;
 
 /**
@@ -32,6 +38,8 @@ export function formatMatch(match: Match): string {
     if (entry !== undefined) parts.push(`${label}=${format(entry)}`);
   };
   const type = match.ethType;
+  put("conj_id", "conj_id", decimal);
+  put("ct_state", "ct_state", (entry) => flags(entry, CONNECTION_FLAGS));
   const word = typeWord(type, match.ipProto);
   if (word !== undefined) parts.push(word);
   for (const register of REGISTERS) put(register, register, hexadecimal);
@@ -56,8 +64,9 @@ export function formatMatch(match: Match): string {
   put("arp_op", "arp_op", decimal);
   put("arp_sha", "arp_sha", ethernet);
   put("arp_tha", "arp_tha", ethernet);
-  for (const name of ["tcp_src", "udp_src"]) put(name, "tp_src", decimal);
-  for (const name of ["tcp_dst", "udp_dst"]) put(name, "tp_dst", decimal);
+  for (const name of ["tcp_src", "udp_src", "sctp_src"]) put(name, "tp_src", decimal);
+  for (const name of ["tcp_dst", "udp_dst", "sctp_dst"]) put(name, "tp_dst", decimal);
+  put("tcp_flags", "tcp_flags", (entry) => flags(entry, TCP_FLAGS));
   for (const name of ["icmp_type", "icmpv6_type"]) put(name, "icmp_type", decimal);
   for (const name of ["icmp_code", "icmpv6_code"]) put(name, "icmp_code", decimal);
   put("nd_target", "nd_target", ipv6);
@@ -79,6 +88,17 @@ function hexadecimal({ value, mask }: MatchEntry): string {
 
 function decimal({ value, mask }: MatchEntry): string {
   return mask === undefined ? String(value) : `0x${value.toString(16)}/0x${mask.toString(16)}`;
+}
+
+/** Each bit of the mask, lowest first: `+` when it has to be set, `-` when it must not be. Without a mask, those that are set. */
+function flags({ value, mask }: MatchEntry, names: readonly string[]): string {
+  const named = names.map((name, bit) => ({ name, bit: 1n << BigInt(bit) }));
+  if (mask !== undefined) {
+    const parts = named.filter(({ bit }) => mask & bit).map(({ name, bit }) => `${value & bit ? "+" : "-"}${name}`);
+    return parts.join("");
+  }
+  const set = named.filter(({ bit }) => value & bit);
+  return set.length === 0 ? "0" : set.map(({ name }) => name).join("|");
 }
 
 function ethernet({ value, mask }: MatchEntry): string {

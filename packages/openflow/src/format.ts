@@ -66,6 +66,12 @@ function formatAction(action: Action): string {
       const [commit, nat] = destination === undefined ? ["", "nat"] : ["commit,", `nat(dst=${destination})`];
       return `ct(${commit}table=${table},zone=${zone},${nat})`;
     }
+    case "track":
+      return `ct(table=${action.table},zone=${action.zone})`;
+    case "commit":
+      return `ct(commit,zone=${subfield(FIELDS.ct_zone)})`;
+    case "conjunction":
+      return `conjunction(${action.id},${action.clause}/${action.of})`;
     case "opaque":
       return `${action.layer}(0x${action.bytes})`;
   }

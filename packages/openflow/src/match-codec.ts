@@ -53,9 +53,26 @@ function entryHex({ field, value, mask }: MatchEntry): string {
   return header.toString(16).padStart(8, "0") + digits(value) + (mask === undefined ? "" : digits(mask));
 }
 
+/** The class of fields whose header goes on with the number of who made them. */
+const EXPERIMENTER = 0xffff;
+/** ONF_EXPERIMENTER_ID. OpenFlow 1.4 has TCP flags only as its field 42, and so Open vSwitch sends them. */
+const ONF = 0x4f4e_4600;
+const ONF_TCP_FLAGS = 42;
+
+function readExperimenter(header: number, body: ByteReader): MatchEntry | string {
+  const bytes = body.bytes(header & 0xff);
+  const field = FIELDS.tcp_flags;
+  const masked = (header & HAS_MASK) !== 0;
+  const isFlags = bytes.readUInt32BE(0) === ONF && ((header >>> 9) & 0x7f) === ONF_TCP_FLAGS;
+  if (!isFlags) return header.toString(16).padStart(8, "0") + bytes.toString("hex");
+  const value = BigInt(bytes.readUInt16BE(4));
+  return { name: "tcp_flags", field, value, ...(masked ? { mask: BigInt(bytes.readUInt16BE(6)) } : {}) };
+}
+
 /** One TLV; in hexadecimal when its field is not in our table. */
 function readTlv(body: ByteReader): MatchEntry | string {
   const header = body.u32();
+  if (header >>> 16 === EXPERIMENTER) return readExperimenter(header, body);
   const masked = (header & HAS_MASK) !== 0;
   const length = header & 0xff;
   const plain = masked ? ((header & ~0x1ff) | (length / 2)) >>> 0 : header;

@@ -11,7 +11,24 @@ export interface MatchEntry {
   readonly mask?: bigint;
 }
 
-export const REGISTERS = ["reg0", "reg1", "reg2", "reg3", "reg4", "reg5", "reg6", "reg7"] as const;
+export const REGISTERS = [
+  "reg0",
+  "reg1",
+  "reg2",
+  "reg3",
+  "reg4",
+  "reg5",
+  "reg6",
+  "reg7",
+  "reg8",
+  "reg9",
+  "reg10",
+  "reg11",
+  "reg12",
+  "reg13",
+  "reg14",
+  "reg15",
+] as const;
 
 const ETHERTYPE_IPV6 = 0x86dd;
 
@@ -72,6 +89,11 @@ export const MATCH_ROWS: readonly MatchRow[] = [
   number("tcpDst", "tcp_dst", true),
   number("udpSrc", "udp_src", true),
   number("udpDst", "udp_dst", true),
+  number("sctpSrc", "sctp_src", true),
+  number("sctpDst", "sctp_dst", true),
+  number("tcpFlags", "tcp_flags", true),
+  number("ctState", "ct_state", true),
+  number("conjunction", "conj_id", false),
   { ...number("icmpType", "icmp_type", false), applies: ofV6Packet(false) },
   { ...number("icmpType", "icmpv6_type", false), applies: ofV6Packet(true) },
   { ...number("icmpCode", "icmp_code", false), applies: ofV6Packet(false) },

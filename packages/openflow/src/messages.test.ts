@@ -8,11 +8,14 @@ import {
   deleteFlow,
   echoReply,
   flowStatsRequest,
+  flushConnection,
   hello,
   packetOut,
   portDescriptionRequest,
 } from "./messages.ts";
 import { BundleControl } from "./protocol.ts";
+
+const ip = IpAddress.parse;
 
 /** Bytes as hexadecimal groups with a comment each, so that a difference shows where it is. */
 function bytes(...groups: readonly (readonly [hex: string, meaning: string])[]): string {
@@ -191,5 +194,56 @@ describe("a message to the switch", () => {
     expect(longest).toHaveLength(65_512);
     expect(bundleAdd(1, 1, longest)).toHaveLength(65_528);
     expect(() => ofLength(8182)).toThrow("65520 bytes do not fit one OpenFlow message of 65519");
+  });
+
+  // As `ovs-ofctl ct-flush` of Open vSwitch 3.1 sends them.
+  test.each([
+    [
+      "UDP over IPv4",
+      { zone: 5, source: ip("10.0.0.1"), destination: ip("10.0.0.2"), protocol: 17, sourcePort: 1, destinationPort: 2 },
+      bytes(
+        ["05 04 0068 00000002 00002320 00000020", "OFPT_EXPERIMENTER, Nicira, NXT_CT_FLUSH"],
+        ["11 00000000000000", "UDP"],
+        ["0000 0048 00000000", "original tuple"],
+        ["0000 0014 00000000000000000000ffff 0a000001 00000000", "source"],
+        ["0001 0014 00000000000000000000ffff 0a000002 00000000", "destination"],
+        ["0002 0008 0001 0000 0003 0008 0002 0000", "ports"],
+        ["0002 0008 0005 0000", "zone"],
+      ),
+    ],
+    [
+      "TCP over IPv6",
+      {
+        zone: 33_000,
+        source: ip("fd00::1"),
+        destination: ip("fd00::2"),
+        protocol: 6,
+        sourcePort: 40_000,
+        destinationPort: 443,
+      },
+      bytes(
+        ["05 04 0068 00000002 00002320 00000020 06 00000000000000", "TCP"],
+        ["0000 0048 00000000", "original tuple"],
+        ["0000 0014 fd000000000000000000000000000001 00000000", "source"],
+        ["0001 0014 fd000000000000000000000000000002 00000000", "destination"],
+        ["0002 0008 9c40 0000 0003 0008 01bb 0000", "ports"],
+        ["0002 0008 80e8 0000", "zone"],
+      ),
+    ],
+    [
+      // The tool says an empty reply as well.
+      "ICMP",
+      { zone: 7, source: ip("10.0.0.1"), destination: ip("10.0.0.2"), protocol: 1, icmp: { id: 77, type: 8, code: 0 } },
+      bytes(
+        ["05 04 0070 00000002 00002320 00000020 01 00000000000000", "ICMP"],
+        ["0000 0050 00000000", "original tuple"],
+        ["0000 0014 00000000000000000000ffff 0a000001 00000000", "source"],
+        ["0001 0014 00000000000000000000ffff 0a000002 00000000", "destination"],
+        ["0004 0008 004d 0000 0005 0005 08 000000 0006 0005 00 000000", "id, type, code"],
+        ["0002 0008 0007 0000", "zone"],
+      ),
+    ],
+  ])("forgets a connection of %s", (_, tuple, expected) => {
+    expect(flushConnection(2, tuple).toString("hex")).toBe(expected);
   });
 });

@@ -1,5 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
 import { writeActions, writeInstructions } from "./action-codec.ts";
+import { type ConnectionTuple, writeConnectionTuple } from "./connections.ts";
 import type { Action, Flow, FlowKey } from "./flow.ts";
 import { writeMatch } from "./match-codec.ts";
 import {
@@ -10,6 +11,8 @@ import {
   LONGEST_MESSAGE,
   MessageType,
   Multipart,
+  NICIRA,
+  NiciraMessage,
   VERSION,
 } from "./protocol.ts";
 import { ByteWriter } from "./wire.ts";
@@ -130,6 +133,14 @@ export function flowStatsRequest(xid: number, cookie: bigint, mask: bigint): Buf
     writer.u16(Multipart.flow).u16(0).zeros(4);
     writer.u8(0xff).zeros(3).u32(ANY).u32(ANY).zeros(4).u64(cookie).u64(mask);
     writeMatch(writer, {});
+  });
+}
+
+/** NXT_CT_FLUSH (nicira-ext.h of Open vSwitch 3.1): what `ovs-ofctl ct-flush` sends. */
+export function flushConnection(xid: number, tuple: ConnectionTuple): Buffer {
+  return message(MessageType.experimenter, xid, (writer) => {
+    writer.u32(NICIRA).u32(NiciraMessage.flushConnections);
+    writeConnectionTuple(writer, tuple);
   });
 }
 

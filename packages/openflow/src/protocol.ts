@@ -9,6 +9,7 @@ export const MessageType = {
   error: 1,
   echoRequest: 2,
   echoReply: 3,
+  experimenter: 4,
   setConfig: 9,
   packetIn: 10,
   packetOut: 13,
@@ -60,8 +61,18 @@ export const ActionType = {
 } as const;
 
 /** NXAST_*. */
-export const NiciraAction = { registerMove: 6, resubmitTable: 14, outputRegister: 15, conntrack: 35, nat: 36 } as const;
+export const NiciraAction = {
+  registerMove: 6,
+  resubmitTable: 14,
+  outputRegister: 15,
+  conjunction: 34,
+  conntrack: 35,
+  nat: 36,
+} as const;
 export const NICIRA = 0x0000_2320;
+
+/** NXT_*. */
+export const NiciraMessage = { flushConnections: 32 } as const;
 
 /** OFPIT_APPLY_ACTIONS: section 7.2.4. */
 export const APPLY_ACTIONS = 4;

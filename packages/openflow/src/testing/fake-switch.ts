@@ -1,5 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
 import { readInstructions, writeInstructions } from "../action-codec.ts";
+import type { ConnectionTuple } from "../connections.ts";
 import type { Action, Flow } from "../flow.ts";
 import { flowKey, formatActions, formatFlow } from "../format.ts";
 import { readMatch, writeMatch } from "../match-codec.ts";
@@ -10,7 +11,7 @@ import { ByteReader, ByteWriter } from "../wire.ts";
 import { refusal, refusedActions, refusedMatch, refusedTable } from "./rules.ts";
 
 /** Operations that {@link FakeSwitch.failNext} can make fail. */
-export type FailingOperation = "apply" | "dump" | "ports" | "packetOut";
+export type FailingOperation = "apply" | "dump" | "ports" | "packetOut" | "forgetConnections";
 
 /** A switch made of text: `String(fake)` is what `ovs-ofctl dump-flows --no-stats` would print. */
 export class FakeSwitch implements OpenFlowSwitch {
@@ -20,6 +21,8 @@ export class FakeSwitch implements OpenFlowSwitch {
   readonly log: string[] = [];
   /** Every frame that was sent, with its actions as text. */
   readonly sent: { readonly frame: Uint8Array; readonly actions: string }[] = [];
+  /** Every connection that was to be forgotten. */
+  readonly forgotten: ConnectionTuple[] = [];
   readonly #ports: SwitchPort[];
   readonly #failures = new Map<FailingOperation, Error[]>();
   #flows = new Map<string, ObservedFlow>();
@@ -105,6 +108,11 @@ export class FakeSwitch implements OpenFlowSwitch {
     const error = refusedActions({}, packet.actions);
     if (error !== undefined) throw rejected(error, formatActions(packet.actions));
     this.sent.push({ frame: packet.frame, actions: formatActions(packet.actions) });
+  }
+
+  async forgetConnections(connections: readonly ConnectionTuple[]): Promise<void> {
+    await this.#enter("forgetConnections");
+    this.forgotten.push(...connections);
   }
 
   listen(listener: (packet: PacketIn) => void): void {

@@ -49,6 +49,9 @@ function needsOf(action: Action): readonly Prerequisite[] {
       return [FIELDS[action.from].needs, FIELDS[action.to].needs];
     case "dec-ttl":
       return ["ip"];
+    case "track":
+    case "commit":
+      return ["ip"];
     case "translate":
       return [action.destination === undefined ? "ip" : "ipv4"];
     case "output":
@@ -56,6 +59,7 @@ function needsOf(action: Action): readonly Prerequisite[] {
     case "output-register":
     case "normal":
     case "resubmit":
+    case "conjunction":
     case "push-vlan":
     case "pop-vlan":
     case "opaque":
@@ -82,6 +86,8 @@ function holds(needs: Prerequisite, match: Match): boolean {
       return ip && ipProto === 6;
     case "udp":
       return ip && ipProto === 17;
+    case "sctp":
+      return ip && ipProto === 132;
     case "icmpv4":
       return ethType === 0x0800 && ipProto === 1;
     case "icmpv6":

@@ -9,6 +9,7 @@ import {
   setRegister,
   vxlanOutput,
 } from "../builders.ts";
+import { connectionState, NOT_SYN } from "../connections.ts";
 import type { Action, Flow, Match } from "../flow.ts";
 
 const ip = IpAddress.parse;
@@ -120,6 +121,26 @@ const CASES: readonly (readonly [Match, ...Action[]])[] = [
     { ...ipv4, inPort: 6 },
     { kind: "translate", zone: 65_000, table: 60 },
   ],
+  [
+    { ...ipv4, inPort: 7 },
+    { kind: "track", zone: 33_000, table: 13 },
+  ],
+  [{ ...ipv6, ctState: connectionState("+trk", "+new", "-rel") }, { kind: "commit" }, setRegister("reg15", 7)],
+  [
+    { ...ipv4, ctState: connectionState("+est"), ipProto: 6, tcpFlags: NOT_SYN, tcpSrc: 5 },
+    { kind: "move", from: "ip_src", to: "reg8" },
+  ],
+  [
+    { ...ipv6, ipProto: 6, tcpFlags: 0x012 },
+    { kind: "move", from: "ipv6_src", to: "xxreg2" },
+  ],
+  [{ ...ipv4, ipProto: 132, sctpSrc: { value: 0x100, mask: 0xff00 }, sctpDst: 9, registers: { reg12: 1 } }],
+  [
+    { registers: { reg8: { value: 0x0a000000, mask: 0xff000000 } } },
+    { kind: "conjunction", id: 7, clause: 1, of: 2 },
+    { kind: "conjunction", id: 8, clause: 3, of: 3 },
+  ],
+  [{ conjunction: 7, metadata: 1n }, { kind: "normal" }],
 ];
 
 /** Flows with every field and action that we can express, each in a table, priority or match of its own. */
