@@ -10,19 +10,25 @@ export type {
 export type { IpDescription, PacketDescription } from "./describe/packet.ts";
 export type { FieldValue, RecordFields } from "./describe/record.ts";
 export {
+  type Aggregator,
+  type AggregatorOptions,
+  createAggregator,
+  type Exporter,
+  type ExporterState,
+  type SourceStateAt,
+  type TrafficRow,
+  type TrafficSums,
+} from "./numbers/aggregator.ts";
+export {
   type CounterDelta,
   type CounterNumbers,
   type CounterTracker,
   createCounterTracker,
 } from "./numbers/counters.ts";
-export { addSample, createEstimateSum, type Estimate, type EstimateSum, estimateOf } from "./numbers/estimate.ts";
-export { type Arrival, createSequenceTracker, type SequenceCounts, type SequenceTracker } from "./numbers/sequence.ts";
-export {
-  createSourceMeter,
-  type FlowSampleNumbers,
-  type SourceMeter,
-  type SourceState,
-} from "./numbers/source-meter.ts";
+export type { Estimate } from "./numbers/estimate.ts";
+export type { SequenceCounts } from "./numbers/sequence.ts";
+export type { SourceState } from "./numbers/source-meter.ts";
+export type { TrafficKey } from "./numbers/traffic-key.ts";
 export { type Vantage, vantageOf } from "./numbers/vantage.ts";
 export type { Datagram, FormatSpace } from "./sflow/datagram.ts";
 export { createSflowDecoder, type DecoderTotals, type SflowDecoder } from "./sflow/decoder.ts";

@@ -166,7 +166,8 @@ function tunnelOf(words: Uint32Array, key: number, flags: number): Pick<PacketDe
   return { tunnel: { kind, ...id, inner: describePacket(words, key + KEY_WORDS) } };
 }
 
-function macOf(words: Uint32Array, index: number): MacAddress {
+/** A MAC of two words: the high 16 bits, the low 32. */
+export function macOf(words: Uint32Array, index: number): MacAddress {
   const [high, low] = [at(words, index), at(words, index + 1)];
   return MacAddress.fromBytes(Uint8Array.of(high >>> 8, high, low >>> 24, low >>> 16, low >>> 8, low));
 }

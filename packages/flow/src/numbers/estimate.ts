@@ -11,29 +11,13 @@ export interface Estimate {
   readonly errorPercent: number;
 }
 
-/** Adds samples up. */
+/** Samples, added up. */
 export interface EstimateSum {
-  packets: number;
-  bytes: number;
-  samples: number;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly samples: number;
   /** Of these, those that stand for one packet each. */
-  exact: number;
-}
-
-export function createEstimateSum(): EstimateSum {
-  return { packets: 0, bytes: 0, samples: 0, exact: 0 };
-}
-
-/**
- * @param weight packets that the sample stands for
- * @param bytes of the packet on the wire, without what the exporter's hardware added
- */
-export function addSample(sum: EstimateSum, weight: number, bytes: number): void {
-  if (weight === 0) return;
-  sum.packets += weight;
-  sum.bytes += weight * bytes;
-  sum.samples += 1;
-  if (weight === 1) sum.exact += 1;
+  readonly exact: number;
 }
 
 export function estimateOf({ packets, bytes, samples, exact }: EstimateSum): Estimate {

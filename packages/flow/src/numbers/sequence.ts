@@ -34,8 +34,8 @@ export interface SequenceTracker {
 
 /** Networks do not hold a datagram back for longer: one that is older is of an earlier life of its exporter. */
 const OVERTAKEN_MS = 5000;
-/** As many numbers back are remembered as came or missing. */
-const WINDOW = 64;
+/** As many numbers back are remembered as came or missing: the bits of one number. */
+const WINDOW = 32;
 /** More missing at once is no loss that can be counted: the exporter was away, or its numbers were set anew. */
 const MOST_MISSING = 100_000;
 
@@ -47,17 +47,17 @@ export function createSequenceTracker(): SequenceTracker {
   let last = 0;
   let lastUptime = 0;
   /** Bit n: the number `last - n` came. */
-  let seen = 0n;
+  let seen = 0;
 
   function begin(sequence: number, uptimeMs: number): void {
     last = sequence;
     lastUptime = uptimeMs;
-    seen = 1n;
+    seen = 1;
   }
 
   function observeForward(distance: number, sequence: number, uptimeMs: number): Arrival {
     counts.lost += distance - 1;
-    seen = distance >= WINDOW ? 1n : BigInt.asUintN(WINDOW, (seen << BigInt(distance)) | 1n);
+    seen = distance >= WINDOW ? 1 : (seen << distance) | 1;
     last = sequence;
     lastUptime = uptimeMs;
     return "next";
@@ -65,8 +65,8 @@ export function createSequenceTracker(): SequenceTracker {
 
   function observeBack(distance: number, sequence: number, uptimeMs: number): Arrival {
     if (distance >= WINDOW) return restart(sequence, uptimeMs);
-    const bit = 1n << BigInt(distance);
-    if ((seen & bit) !== 0n) {
+    const bit = 1 << distance;
+    if ((seen & bit) !== 0) {
       counts.again += 1;
       return "again";
     }

@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { createSourceMeter, type FlowSampleNumbers, SAMPLES_TO_TRUST } from "./source-meter.ts";
+import { createSourceMeter, SAMPLES_TO_TRUST, type SourceMeter } from "./source-meter.ts";
+
+interface FlowSampleNumbers {
+  readonly sequence: number;
+  readonly rate: number;
+  readonly pool: number;
+  readonly drops: number;
+}
+
+const weighOne = (meter: SourceMeter, { sequence, rate, pool, drops }: FlowSampleNumbers): number =>
+  meter.weigh(sequence, rate, pool, drops);
 
 /** Samples of an exporter that takes one of 100 packets. */
 const sample = (sequence: number, change: Partial<FlowSampleNumbers> = {}): FlowSampleNumbers => ({
@@ -12,7 +22,7 @@ const sample = (sequence: number, change: Partial<FlowSampleNumbers> = {}): Flow
 
 function weigh(...samples: readonly FlowSampleNumbers[]) {
   const meter = createSourceMeter();
-  return { weights: samples.map((one) => meter.weigh(one)), ...meter.state() };
+  return { weights: samples.map((one) => weighOne(meter, one)), ...meter.state() };
 }
 
 describe("a flow sample stands for", () => {
@@ -85,7 +95,7 @@ describe("the rate of a source", () => {
 
   test("is found with lost samples counted in", () => {
     const meter = createSourceMeter();
-    const weights = Array.from({ length: 60 }, (_, index) => meter.weigh(sample(2 * index + 1)));
+    const weights = Array.from({ length: 60 }, (_, index) => weighOne(meter, sample(2 * index + 1)));
     expect(meter.state().seenRate).toBe(100);
     expect(weights.reduce((sum, weight) => sum + weight, 0)).toBe(100 * 119);
   });

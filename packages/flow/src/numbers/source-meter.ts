@@ -24,16 +24,8 @@ export interface SourceMeter {
    * Takes the next flow sample in the order of arrival and gives how many packets it stands for: as many as the rate says, and for each sample
    * just before it that was lost, the same again. 0: it came before, or another one already stands for it.
    */
-  weigh(sample: FlowSampleNumbers): number;
+  weigh(sequence: number, rate: number, pool: number, drops: number): number;
   state(): SourceState;
-}
-
-/** Numbers of 32 bits, wrapping. */
-export interface FlowSampleNumbers {
-  readonly sequence: number;
-  readonly rate: number;
-  readonly pool: number;
-  readonly drops: number;
 }
 
 /** With fewer, the pool's increase says too little of the rate. */
@@ -45,55 +37,64 @@ const OVERTAKEN = 64;
 /** Stated rates that differ from the seen one by less are taken as stated. */
 const TOLERANCE = 0.1;
 
+/** All numbers have 32 bits and wrap. They are no objects, because this is asked for every sample. */
 export function createSourceMeter(): SourceMeter {
-  let last: FlowSampleNumbers | undefined;
   const counts = { lost: 0, madeUp: 0, dropped: 0, restarts: 0 };
-  const rate = createRateFinder();
+  const rates = createRateFinder();
+  let isNew = true;
+  let [lastSequence, lastRate, lastPool, lastDrops] = [0, 0, 0, 0];
   /** The last numbers that are missing and that nothing stands for. */
-  let missing = { from: 0, count: 0 };
+  let [missingFrom, missingCount] = [0, 0];
 
-  function begin(sample: FlowSampleNumbers): number {
-    last = sample;
-    missing = { from: 0, count: 0 };
-    rate.begin(sample.rate);
-    return sample.rate;
+  function remember(sequence: number, rate: number, pool: number, drops: number): void {
+    lastSequence = sequence;
+    lastRate = rate;
+    lastPool = pool;
+    lastDrops = drops;
   }
 
-  function weighForward(before: FlowSampleNumbers, sample: FlowSampleNumbers, distance: number): number {
+  function begin(rate: number): number {
+    isNew = false;
+    missingCount = 0;
+    rates.begin(rate);
+    return rate;
+  }
+
+  function weighForward(distance: number, rate: number, pool: number, drops: number): number {
     const lost = distance - 1;
     const madeUp = lost <= MOST_MADE_UP ? lost : 0;
     counts.lost += lost;
     counts.madeUp += madeUp;
-    counts.dropped += Math.max(0, signedDistance(before.drops, sample.drops));
-    if (lost > madeUp) missing = { from: before.sequence + 1, count: lost };
-    last = sample;
-    rate.measure(signedDistance(before.pool, sample.pool), distance, sample.rate);
-    return rate.of(sample.rate) * (1 + madeUp);
+    counts.dropped += Math.max(0, signedDistance(lastDrops, drops));
+    if (lost > madeUp) [missingFrom, missingCount] = [lastSequence + 1, lost];
+    rates.measure(signedDistance(lastPool, pool), distance, rate);
+    return rates.of(rate) * (1 + madeUp);
   }
 
-  function weighOvertaken(sample: FlowSampleNumbers): number {
-    const place = signedDistance(missing.from, sample.sequence);
-    if (place < 0 || place >= missing.count) return 0;
+  function weighOvertaken(sequence: number, rate: number): number {
+    const place = signedDistance(missingFrom, sequence);
+    if (place < 0 || place >= missingCount) return 0;
     counts.lost -= 1;
-    return rate.of(sample.rate);
+    return rates.of(rate);
   }
 
   return {
-    weigh(sample) {
-      if (last === undefined) return begin(sample);
-      const distance = signedDistance(last.sequence, sample.sequence);
-      const isPoolBack = signedDistance(last.pool, sample.pool) < 0;
-      if (distance > 0 && !isPoolBack) return weighForward(last, sample, distance);
-      const isPoolReset = sample.pool < last.pool / 2;
-      if (distance <= 0 && distance >= -OVERTAKEN && !isPoolReset) return weighOvertaken(sample);
-      counts.restarts += 1;
-      return begin(sample);
+    weigh(sequence, rate, pool, drops) {
+      const distance = signedDistance(lastSequence, sequence);
+      const isForward = distance > 0 && signedDistance(lastPool, pool) >= 0;
+      const isPoolReset = pool < lastPool / 2;
+      if (!isNew && !isForward && distance <= 0 && distance >= -OVERTAKEN && !isPoolReset) {
+        return weighOvertaken(sequence, rate);
+      }
+      if (!isNew && !isForward) counts.restarts += 1;
+      const weight = !isNew && isForward ? weighForward(distance, rate, pool, drops) : begin(rate);
+      remember(sequence, rate, pool, drops);
+      return weight;
     },
-    state: () => ({
-      statedRate: last?.rate ?? 0,
-      ...(rate.seen() === undefined ? {} : { seenRate: rate.seen() ?? 0 }),
-      ...counts,
-    }),
+    state: () => {
+      const seenRate = rates.seen();
+      return { statedRate: lastRate, ...(seenRate === undefined ? {} : { seenRate }), ...counts };
+    },
   };
 }
 
