@@ -39,7 +39,10 @@ export interface Kernel {
   /** Turns off checksum and segmentation offloads (tx-checksum, scatter-gather, tso, gso, gro), which a userspace switch cannot follow. */
   disableOffloads(link: string): Promise<void>;
 
-  /** Changes of links, addresses, routes and neighbours from now on, until the signal is aborted. `overrun` means: list again. */
+  /**
+   * Changes of links, addresses, routes and neighbours from now on, until the signal is aborted. `overrun` means: list again. However many watch, the
+   * kernel tells once.
+   */
   watch(signal: AbortSignal): AsyncIterable<KernelEvent>;
 
   /**

@@ -29,7 +29,7 @@ import {
   replaceNeighbour,
   replaceRoute,
 } from "./tables.ts";
-import { watchNamespace } from "./watch.ts";
+import { type NamespaceWatch, watchNamespace } from "./watch.ts";
 
 export interface KernelOptions {
   /** Bytes of events that may wait in the kernel for each watch before it tells of an overrun; absent: 8 MiB. */
@@ -59,7 +59,9 @@ class RtnetlinkKernel implements Kernel {
   readonly #socket: NetlinkSocket;
   readonly #lane: SlowLane;
   readonly #options: KernelOptions;
-  readonly #watches = new Set<EventQueue<KernelEvent>>();
+  readonly #queues = new Set<EventQueue<KernelEvent>>();
+  /** While anybody follows. */
+  #watch: NamespaceWatch | undefined;
   #closed = false;
 
   constructor(socket: NetlinkSocket, options: KernelOptions) {
@@ -131,14 +133,17 @@ class RtnetlinkKernel implements Kernel {
 
   watch(signal: AbortSignal): AsyncIterable<KernelEvent> {
     const stop = (): void => queue.end();
-    const queue = watchNamespace(this.#open(), {
+    this.#watch ??= watchNamespace(this.#open(), {
       bufferBytes: this.#options.watchBufferBytes ?? WATCH_BUFFER_BYTES,
-      onEnd: () => {
-        signal.removeEventListener("abort", stop);
-        this.#watches.delete(queue);
+      onIdle: () => {
+        this.#watch = undefined;
       },
     });
-    this.#watches.add(queue);
+    const queue = this.#watch.follow(() => {
+      signal.removeEventListener("abort", stop);
+      this.#queues.delete(queue);
+    });
+    this.#queues.add(queue);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     return queue;
@@ -155,7 +160,7 @@ class RtnetlinkKernel implements Kernel {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    for (const watch of this.#watches) watch.end();
+    for (const queue of this.#queues) queue.end();
     await this.#lane.close();
     this.#socket.close();
   }

@@ -18,29 +18,43 @@ const DATAGRAMS_AT_ONCE = 256;
 export interface WatchOptions {
   /** Bytes of events that may wait in the kernel. */
   readonly bufferBytes: number;
-  readonly onEnd: () => void;
+  /** The last who followed does not any more: the kernel is not listened to from now on. */
+  readonly onIdle: () => void;
+}
+
+/** What happens in a namespace, read once for all who follow it. */
+export interface NamespaceWatch {
+  /** Events from the return of this function on until `end()`, after which `onEnd` is called. */
+  follow(onEnd: () => void): EventQueue<KernelEvent>;
 }
 
 /**
- * What happens in the namespace of `socket`, heard from the return of this function on until `end()`.
+ * Listens in the namespace of `socket` until nobody follows any more.
  *
  * The descriptor hangs in libuv's own epoll set (uv_poll_t): no thread, no timer, no wake-up without an event.
  */
-export function watchNamespace(socket: NetlinkSocket, options: WatchOptions): EventQueue<KernelEvent> {
-  const listener = attempt("watch the kernel", () => listenerBeside(socket, GROUPS, options.bufferBytes));
+export function watchNamespace(socket: NetlinkSocket, { bufferBytes, onIdle }: WatchOptions): NamespaceWatch {
+  const listener = attempt("watch the kernel", () => listenerBeside(socket, GROUPS, bufferBytes));
   const reader = new EventReader(socket);
   const buffer = new Uint8Array(DATAGRAM_BYTES);
+  const queues = new Set<EventQueue<KernelEvent>>();
   let ended = false;
 
-  const drain = (): void => {
-    for (let count = 0; count < DATAGRAMS_AT_ONCE && !ended; count++) {
+  const tell = (event: KernelEvent): void => {
+    for (const queue of queues) queue.push(event);
+  };
+  const fail = (error: unknown): void => {
+    for (const queue of queues) queue.end(error instanceof Error ? error : new TypeError(String(error)));
+  };
+  const drain = (most: number): void => {
+    for (let count = 0; count < most && !ended; count++) {
       const received = receive(listener, buffer);
       if (received === "nothing") return;
       if (received === "overrun") {
-        queue.push({ kind: "overrun" });
+        tell({ kind: "overrun" });
         reader.refresh();
       } else {
-        for (const event of decodeMessages(received).flatMap((message) => reader.read(message))) queue.push(event);
+        for (const event of decodeMessages(received).flatMap((message) => reader.read(message))) tell(event);
       }
     }
   };
@@ -50,26 +64,46 @@ export function watchNamespace(socket: NetlinkSocket, options: WatchOptions): Ev
     setImmediate(() => {
       if (ended) return;
       try {
-        drain();
+        drain(DATAGRAMS_AT_ONCE);
         // After an error on the socket, which an overrun is, libuv has stopped to look at it.
         if (Number(status) < 0 && !ended) poll.start({ readable: true }, onReadable);
       } catch (error) {
-        queue.end(error instanceof Error ? error : new TypeError(String(error)));
+        fail(error);
       }
     });
   };
   const poll = koffi.node.poll(listener, { readable: true }, onReadable);
-  const queue = new EventQueue<KernelEvent>({
-    limit: QUEUE_LIMIT,
-    overflow: { kind: "overrun" },
-    onEnd: () => {
-      ended = true;
-      poll.close();
-      libc.close(listener);
-      options.onEnd();
+
+  function leave(queue: EventQueue<KernelEvent>): void {
+    queues.delete(queue);
+    if (ended || queues.size > 0) return;
+    ended = true;
+    poll.close();
+    libc.close(listener);
+    onIdle();
+  }
+
+  return {
+    follow(onEnd) {
+      const queue: EventQueue<KernelEvent> = new EventQueue<KernelEvent>({
+        limit: QUEUE_LIMIT,
+        overflow: { kind: "overrun" },
+        onEnd: () => {
+          leave(queue);
+          onEnd();
+        },
+      });
+      try {
+        // What has happened before is for the others only.
+        if (queues.size > 0) drain(Number.POSITIVE_INFINITY);
+        queues.add(queue);
+      } catch (error) {
+        queues.add(queue);
+        fail(error);
+      }
+      return queue;
     },
-  });
-  return queue;
+  };
 }
 
 function receive(listener: number, buffer: Uint8Array): Uint8Array | "nothing" | "overrun" {

@@ -1,6 +1,8 @@
 import { connect } from "node:net";
 import { HoldfastError } from "@holdfast/core";
 import type { DatapathDriver } from "../../driver.ts";
+import { machineKernel } from "../../machine/machine-kernel.ts";
+import { withCleanup } from "../../machine/with-cleanup.ts";
 import { openKernelDriver } from "../kernel/open.ts";
 import { type OpenOvsOptions, openOvsDriver } from "../ovs/open.ts";
 import { LateDriver } from "./late-driver.ts";
@@ -20,24 +22,23 @@ const ANSWER_LIMIT = 10_000;
 
 /** All that carries packets on this machine, each network by its kind. @throws HoldfastError when what must be there is not. */
 export async function openMachineDriver(options: OpenMachineOptions): Promise<DatapathDriver> {
-  const { datapath, uplink, clock, logger, namespace, namePrefix, reached, signal } = options;
-  const switched = await openSwitched(options);
-  if (datapath === "ovs") return new MachineDriver({ routed: new LateDriver(async () => refuseRouted()), switched });
+  await using undo = new AsyncDisposableStack();
+  const kernel = await machineKernel(options, undo);
+  const switched = await openSwitched({ ...options, kernel });
   try {
-    const routed = await openKernelDriver({
-      logger,
-      reached,
-      signal,
-      localNetworks: uplink === undefined && datapath !== "kernel",
-      ...(clock === undefined ? {} : { clock }),
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(namePrefix === undefined ? {} : { namePrefix }),
-    });
-    return new MachineDriver({ routed, switched });
+    const routed = await openRouted({ ...options, kernel });
+    const opened = undo.move();
+    return withCleanup(new MachineDriver({ routed, switched }), () => opened.disposeAsync());
   } catch (error) {
     await switched.close();
     throw error;
   }
+}
+
+async function openRouted(options: OpenMachineOptions): Promise<DatapathDriver> {
+  const { datapath, uplink } = options;
+  if (datapath === "ovs") return new LateDriver(async () => refuseRouted());
+  return await openKernelDriver({ ...options, localNetworks: uplink === undefined && datapath !== "kernel" });
 }
 
 /** Of networks that are not routed. */

@@ -1,19 +1,17 @@
 import { access } from "node:fs/promises";
 import { type Clock, HoldfastError, type Logger, type Reached, systemClock } from "@holdfast/core";
-import { createKernel } from "@holdfast/netlink";
 import { connectOpenFlow } from "@holdfast/openflow";
 import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OpenVSwitch } from "@holdfast/ovsdb";
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
+import { type MachineKernelOptions, machineKernel } from "../../machine/machine-kernel.ts";
 import { withCleanup } from "../../machine/with-cleanup.ts";
 import { createOvsDriver } from "./driver.ts";
 import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
 
-export interface OpenOvsOptions extends OvsDriverOptions {
+export interface OpenOvsOptions extends OvsDriverOptions, MachineKernelOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
-  /** Path of the network namespace that ovs-vswitchd runs in. Absent: this one. */
-  readonly namespace?: string;
   readonly reached?: Reached | undefined;
   /** Ends the wait for the switch; afterwards `close` ends the driver. */
   readonly signal: AbortSignal;
@@ -23,10 +21,7 @@ export interface OpenOvsOptions extends OvsDriverOptions {
 export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDriver> {
   const { logger, clock = systemClock, runDirectory, signal, namespace } = options;
   await using undo = new AsyncDisposableStack();
-  const here = await createKernel();
-  undo.defer(() => here.close());
-  const kernel = namespace === undefined ? here : await here.enter(namespace);
-  if (kernel !== here) undo.defer(() => kernel.close());
+  const kernel = await machineKernel(options, undo);
   const path = `${runDirectory}/db.sock`;
   const ovsdb = await connectOvsdb(
     { logger, clock },

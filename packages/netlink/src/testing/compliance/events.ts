@@ -87,6 +87,31 @@ export function eventsCompliance(name: string, subject: KernelUnderTest): void {
       expect(await first.next()).toEqual({ done: true, value: undefined });
     });
 
+    test("tell a second watch of nothing that was before it, and go on when the first ends", async () => {
+      const [one, two] = [new AbortController(), new AbortController()];
+      const first = kernel.watch(one.signal)[Symbol.asyncIterator]();
+      await kernel.createVeth({ name: "early", peer: "earlyp", mtu: MTU });
+      const second = kernel.watch(two.signal)[Symbol.asyncIterator]();
+      await kernel.createVeth({ name: "late", peer: "latep", mtu: MTU });
+      const names = async (events: AsyncIterator<KernelEvent>): Promise<string[]> => {
+        const seen = new Set<string>();
+        while (!seen.has("late")) {
+          const { value } = await events.next();
+          if (value?.kind === "link") seen.add(value.link.name);
+        }
+        return [...seen].filter((each) => !each.endsWith("p"));
+      };
+      expect(await names(first)).toEqual(["early", "late"]);
+      expect(await names(second)).toEqual(["late"]);
+      one.abort();
+      await kernel.deleteLink("late");
+      for (let gone = ""; gone !== "late"; ) {
+        const { value } = await second.next();
+        if (value?.kind === "link-gone") gone = value.name;
+      }
+      two.abort();
+    });
+
     test("end when the reader has enough or the kernel is closed", async () => {
       const stop = new AbortController();
       const events = kernel.watch(stop.signal);

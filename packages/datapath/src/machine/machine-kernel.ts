@@ -1,0 +1,22 @@
+import { createKernel, type Kernel } from "@holdfast/netlink";
+
+export interface MachineKernelOptions {
+  /** Somebody else's, who closes it: drivers that share one hear of each change once. Absent: one of one's own. */
+  readonly kernel?: Kernel;
+  /** Path of the machine's network namespace, for one of one's own. Absent: this one. */
+  readonly namespace?: string;
+}
+
+/** The kernel of the machine, closed with the stack unless it is somebody else's. */
+export async function machineKernel(
+  { kernel, namespace }: MachineKernelOptions,
+  undo: AsyncDisposableStack,
+): Promise<Kernel> {
+  if (kernel !== undefined) return kernel;
+  const here = await createKernel();
+  undo.defer(() => here.close());
+  if (namespace === undefined) return here;
+  const there = await here.enter(namespace);
+  undo.defer(() => there.close());
+  return there;
+}
