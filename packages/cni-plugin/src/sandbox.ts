@@ -107,18 +107,19 @@ export class Sandbox implements AsyncDisposable {
   /** Takes the interface from the machine, unless it is here already, and makes it as it is to be. */
   async take(machine: Kernel, interfaceName: string, wanted: SandboxInterface, reached?: Reached): Promise<void> {
     const { ifName, addresses } = wanted;
-    await this.#kernel.setLink("lo", { up: true });
     const own = await this.#own(wanted);
     if (own === undefined && (await this.#kernel.getLink(interfaceName)) === undefined) {
       await machine.setLink(interfaceName, { namespace: this.path });
     }
     reached?.("cni.add-moved");
-    const link = own ?? (await this.#renamed(interfaceName, ifName));
-    for (const address of addresses) await this.#kernel.replaceAddress({ link: ifName, ...address });
-    reached?.("cni.add-addressed");
-    await this.#kernel.setLink(ifName, { up: true });
-    for (const route of routesOf(wanted, link.index)) await this.#kernel.replaceRoute(route);
-    reached?.("cni.add-routed");
+    const { index } = own ?? (await this.#renamed(interfaceName, ifName));
+    await this.#kernel.apply([
+      { kind: "up", link: "lo" },
+      ...addresses.map((address) => ({ kind: "address", address: { link: ifName, ...address } }) as const),
+      { kind: "up", link: ifName },
+      ...routesOf(wanted, index).map((route) => ({ kind: "route", route }) as const),
+    ]);
+    reached?.("cni.add-dressed");
   }
 
   /** What of the interface is not as it is to be; empty: nothing. What others have added is not looked at. */

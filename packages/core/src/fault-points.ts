@@ -17,8 +17,7 @@ export const FAULT_POINTS = {
     "cni.add-attached",
     "cni.add-joined",
     "cni.add-moved",
-    "cni.add-addressed",
-    "cni.add-routed",
+    "cni.add-dressed",
   ],
   DEL: [
     "cni.del-begun",

@@ -1,6 +1,7 @@
 export {
   type InterfaceAddress,
   type Kernel,
+  type KernelChange,
   type KernelEvent,
   type Link,
   type LinkChange,

@@ -31,6 +31,14 @@ export interface Kernel {
   /** Only one of the same prefix, metric and protocol, and next hop and link where given. */
   deleteRoute(route: Route): Promise<void>;
 
+  /**
+   * Several changes in one message to the kernel, in their order, each as its own function would do it. Those after one that is refused are tried,
+   * too; a link that is absent is found out before any.
+   *
+   * @throws KernelError the first refusal.
+   */
+  apply(changes: readonly KernelChange[]): Promise<void>;
+
   /** Those with a MAC. Of a link that is absent: none. */
   listNeighbours(link?: string): Promise<readonly Neighbour[]>;
   replaceNeighbour(neighbour: Neighbour): Promise<void>;
@@ -128,6 +136,11 @@ export interface Route {
   /** Bytes; absent: the link's. */
   readonly mtu?: number;
 }
+
+export type KernelChange =
+  | { readonly kind: "up"; readonly link: string }
+  | { readonly kind: "address"; readonly address: InterfaceAddress }
+  | { readonly kind: "route"; readonly route: Route };
 
 export interface RouteFilter {
   readonly protocol?: number;

@@ -1,9 +1,11 @@
 import { assert } from "@holdfast/core";
 
+import { applyChanges } from "./changes.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type {
   InterfaceAddress,
   Kernel,
+  KernelChange,
   KernelEvent,
   Link,
   LinkChange,
@@ -113,6 +115,10 @@ class RtnetlinkKernel implements Kernel {
 
   async deleteRoute(route: Route): Promise<void> {
     deleteRoute(this.#open(), route);
+  }
+
+  async apply(changes: readonly KernelChange[]): Promise<void> {
+    applyChanges(this.#open(), changes);
   }
 
   async listNeighbours(link?: string): Promise<readonly Neighbour[]> {

@@ -43,7 +43,7 @@ export function namedAddress({ index, ...row }: AddressRecord, link: string): In
 
 export function replaceAddress(socket: NetlinkSocket, address: InterfaceAddress): void {
   checkAddress(address);
-  const task = `add address ${address.address}/${address.length} to ${address.link}`;
+  const task = addressTask(address);
   const { link, ...row } = address;
   const record = { ...row, index: requireLink(socket, link, task) };
   if (transactOne(socket, task, createAddressRequest(record), [Errno.EEXIST])) return;
@@ -51,6 +51,10 @@ export function replaceAddress(socket: NetlinkSocket, address: InterfaceAddress)
   if (stale === undefined) return;
   transactOne(socket, task, deleteAddressRequest(stale), [Errno.EADDRNOTAVAIL]);
   transactOne(socket, task, createAddressRequest(record), [Errno.EEXIST]);
+}
+
+export function addressTask({ address, length, link }: InterfaceAddress): string {
+  return `add address ${address}/${length} to ${link}`;
 }
 
 /** IPv6 keeps one length per address and link, where IPv4 would take both. */
@@ -86,7 +90,7 @@ export function namedRoute({ index, ...route }: RouteRecord, name: (index: numbe
 
 export function replaceRoute(socket: NetlinkSocket, route: Route): void {
   checkRoute(route);
-  const task = `set route ${routeText(route)}`;
+  const task = routeTask(route);
   transactOne(socket, task, replaceRouteRequest(routeRecord(route, requireOptionalLink(socket, route.link, task))));
 }
 
@@ -193,6 +197,10 @@ function routeRecord(route: Route, index: number | undefined): RouteRecord {
   const { link, ...rest } = route;
   assert((link === undefined) === (index === undefined), "a link that is named was looked up");
   return { ...rest, ...(index === undefined ? {} : { index }) };
+}
+
+export function routeTask(route: Route): string {
+  return `set route ${routeText(route)}`;
 }
 
 /** As `ip route` would write it, e.g. `"10.0.0.0/24 via 10.1.0.1 dev eth0 metric 100"`. */

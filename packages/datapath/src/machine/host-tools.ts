@@ -8,8 +8,8 @@ export interface HostTools {
   nft(script: string, signal: AbortSignal): Promise<string>;
   /** Runs `iptables` or `ip6tables` (8); undefined when this machine has no such program. */
   iptables(family: "v4" | "v6", args: readonly string[], signal: AbortSignal): Promise<{ ok: boolean } | undefined>;
-  /** Writes a kernel setting, e.g. `"net.ipv4.ip_forward"`, unless it is so already. */
-  setSysctl(name: string, value: string): Promise<void>;
+  /** Writes a kernel setting, e.g. `"net.ipv4.ip_forward"`, unless it is so already; one of something `new`, which nobody has set yet, without a look. */
+  setSysctl(name: string, value: string, age?: "new"): Promise<void>;
 }
 
 /** The tools of this machine, or of one of its network namespaces when a path is given. */
@@ -31,7 +31,7 @@ export function createHostTools(namespace?: string): HostTools {
       const { code } = await run(family === "v4" ? "iptables" : "ip6tables", ["-w", ...args], undefined, signal);
       return code === NO_PROGRAM ? undefined : { ok: code === 0 };
     },
-    async setSysctl(name, value) {
+    async setSysctl(name, value, age) {
       const path = `/proc/sys/${name.replaceAll(".", "/")}`;
       if (namespace !== undefined) {
         const script = `[ "$(cat ${path})" = ${value} ] || echo ${value} > ${path}`;
@@ -40,7 +40,7 @@ export function createHostTools(namespace?: string): HostTools {
         return;
       }
       // No disk is behind it: the eight turns that reading and writing take on other threads cost an attachment half a millisecond.
-      if (readFileSync(path, "utf8").trim() !== value) writeFileSync(path, value);
+      if (age === "new" || readFileSync(path, "utf8").trim() !== value) writeFileSync(path, value);
     },
   };
 }

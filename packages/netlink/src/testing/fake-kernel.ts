@@ -6,6 +6,7 @@ import { EventQueue } from "../event-queue.ts";
 import type {
   InterfaceAddress,
   Kernel,
+  KernelChange,
   KernelEvent,
   Link,
   LinkChange,
@@ -179,6 +180,16 @@ export class FakeKernel implements Kernel {
     );
   }
 
+  async apply(changes: readonly KernelChange[]): Promise<void> {
+    for (const change of changes) {
+      const link = linkOf(change);
+      if (link !== undefined) this.#require(link, `change link ${link}`);
+    }
+    const outcomes = await Promise.allSettled(changes.map((change) => this.#apply(change)));
+    const refused = outcomes.find(({ status }) => status === "rejected");
+    if (refused?.status === "rejected") throw refused.reason;
+  }
+
   async listNeighbours(link?: string): Promise<readonly Neighbour[]> {
     this.#machine.begin("listNeighbours", "list neighbours");
     return this.#here.neighbours.filter((neighbour) => link === undefined || neighbour.link === link);
@@ -232,7 +243,29 @@ export class FakeKernel implements Kernel {
     for (const watch of this.#watches) watch.end();
   }
 
+  async #apply(change: KernelChange): Promise<void> {
+    switch (change.kind) {
+      case "up":
+        return await this.setLink(change.link, { up: true });
+      case "address":
+        return await this.replaceAddress(change.address);
+      case "route":
+        return await this.replaceRoute(change.route);
+    }
+  }
+
   #require(name: string, task: string): FakeLink {
     return requireLink(this.#here, name, task);
+  }
+}
+
+function linkOf(change: KernelChange): string | undefined {
+  switch (change.kind) {
+    case "up":
+      return change.link;
+    case "address":
+      return change.address.link;
+    case "route":
+      return change.route.link;
   }
 }

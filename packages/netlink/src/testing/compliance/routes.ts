@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from "vitest";
 
-import { type Kernel, ROUTE_PROTOCOL, type Route } from "../../kernel.ts";
+import { type Kernel, type KernelChange, ROUTE_PROTOCOL, type Route } from "../../kernel.ts";
 import { address, type KernelUnderTest } from "./kernel-under-test.ts";
 
 /** How routes are set, replaced and removed, and which are refused. */
@@ -53,6 +53,50 @@ export function routesCompliance(name: string, subject: KernelUnderTest): void {
       await kernel.replaceRoute(backup);
       await kernel.replaceRoute(other);
       expect(await ours()).toEqual([other, backup]);
+    });
+
+    test("come with an address and a link that is up in one message, also when some of it is there", async () => {
+      await using there = await attach();
+      const { inside } = there;
+      const six = { link: "eth0", address: address("fd00::9"), length: 64 };
+      await inside.replaceAddress({ ...six, length: 80 });
+      await inside.setLink("eth0", { up: false });
+      const four = { link: "eth0", address: address("10.1.0.9"), length: 24 };
+      const route: Route = {
+        prefix: "10.2.0.0/16",
+        nextHop: address("10.1.0.1"),
+        link: "eth0",
+        protocol: ROUTE_PROTOCOL,
+      };
+      const changes: readonly KernelChange[] = [
+        { kind: "address", address: four },
+        { kind: "address", address: six },
+        { kind: "up", link: "eth0" },
+        { kind: "route", route },
+      ];
+      await inside.apply(changes);
+      await inside.apply(changes);
+      expect((await inside.getLink("eth0"))?.up).toBe(true);
+      const addresses = await inside.listAddresses("eth0");
+      expect(addresses).toEqual(expect.arrayContaining([four, six]));
+      expect(addresses.filter((each) => each.address === six.address)).toEqual([six]);
+      expect(await inside.listRoutes({ protocol: ROUTE_PROTOCOL })).toEqual([route]);
+    });
+
+    test("that are refused in one message keep nothing after them from being done", async () => {
+      await using _there = await attach();
+      const pathless: Route = { ...viaPeer, prefix: "10.7.0.0/16", nextHop: address("10.99.0.1") };
+      const changes: readonly KernelChange[] = [
+        { kind: "route", route: pathless },
+        { kind: "route", route: viaPeer },
+      ];
+      await expect(kernel.apply(changes)).rejects.toMatchObject({ errnoName: "ENETUNREACH" });
+      expect(await ours()).toEqual([viaPeer]);
+      const absent: KernelChange = { kind: "up", link: "none" };
+      await expect(kernel.apply([{ kind: "route", route: { ...viaPeer, metric: 9 } }, absent])).rejects.toMatchObject({
+        errnoName: "ENODEV",
+      });
+      expect(await ours()).toEqual([viaPeer]);
     });
 
     test("of another metric or protocol survive a removal that comes twice", async () => {

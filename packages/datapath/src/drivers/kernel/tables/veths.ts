@@ -35,10 +35,10 @@ export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: 
     try {
       await Promise.all([
         // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
-        host.setSysctl(`net.ipv4.conf.${name}.rp_filter`, "1"),
+        host.setSysctl(`net.ipv4.conf.${name}.rp_filter`, "1", "new"),
         // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
-        host.setSysctl(`net.ipv4.conf.${name}.route_localnet`, "1"),
-        ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0")),
+        host.setSysctl(`net.ipv4.conf.${name}.route_localnet`, "1", "new"),
+        ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0", "new")),
         ...(v6 ? [ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 }))] : []),
       ]);
     } catch (error) {
