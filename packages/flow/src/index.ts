@@ -18,6 +18,7 @@ export {
   type SourceStateAt,
   type TrafficRow,
   type TrafficSums,
+  trafficRows,
 } from "./numbers/aggregator.ts";
 export {
   type CounterDelta,

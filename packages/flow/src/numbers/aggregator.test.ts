@@ -13,7 +13,7 @@ import {
 import { exampleFields } from "../testing/example-fields.ts";
 import { seededRandom } from "../testing/mutate.ts";
 import { ethernet, ipv4, ipv6, tcp, udp, vxlan } from "../testing/packets.ts";
-import { type Aggregator, createAggregator } from "./aggregator.ts";
+import { type Aggregator, createAggregator, trafficRows } from "./aggregator.ts";
 
 const decoder = createSflowDecoder();
 
@@ -21,6 +21,11 @@ function take(aggregator: Aggregator, bytes: Uint8Array): DatagramDescription {
   decoder.decode(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length);
   aggregator.take(decoder.datagram);
   return decoder.describe();
+}
+
+function drain(aggregator: Aggregator) {
+  const sums = aggregator.drain();
+  return { ...sums, rows: [...trafficRows(sums)] };
 }
 
 const header = (packet: Uint8Array, frameLength = 1004) => encodeHeaderRecord(packet, { frameLength });
@@ -40,7 +45,7 @@ describe("traffic", () => {
       aggregator,
       encodeDatagram({ samples: [flow(1, { input }), flow(2, { records: [answer] }), flow(3, { input })] }),
     );
-    const { rows } = aggregator.drain();
+    const { rows } = drain(aggregator);
     const macs = { sourceMac: "02:00:00:00:00:01", destinationMac: "02:00:00:00:00:02", etherType: 0x0800 };
     const ip = { source: "10.0.0.1", destination: "10.0.0.2", protocol: 6, servicePort: 80 };
     expect(rows).toEqual([
@@ -60,7 +65,7 @@ describe("traffic", () => {
         estimate: { packets: 100, bytes: 100_000, samples: 1, errorPercent: 196 },
       },
     ]);
-    expect(aggregator.drain().rows).toEqual([]);
+    expect(drain(aggregator).rows).toEqual([]);
   });
 
   test.each([
@@ -70,7 +75,7 @@ describe("traffic", () => {
   ])("has the port of the end that serves, where a packet $name", ({ packet, servicePort }) => {
     const aggregator = createAggregator();
     take(aggregator, encodeDatagram({ samples: [flow(1, { records: [header(ethernet({}, ipv4({}, packet)))] })] }));
-    expect(aggregator.drain().rows[0]?.ip?.servicePort).toBe(servicePort);
+    expect(drain(aggregator).rows[0]?.ip?.servicePort).toBe(servicePort);
   });
 
   const vni = encodeFields(layoutNamed("extended_vni_ingress"), { vni: 5002 });
@@ -96,7 +101,7 @@ describe("traffic", () => {
     const aggregator = createAggregator();
     take(aggregator, encodeDatagram({ samples: [flow(1, { records })] }));
     const [{ vantage, vni: number, vlan } = { vantage: undefined, vni: undefined, vlan: undefined }] =
-      aggregator.drain().rows;
+      drain(aggregator).rows;
     expect({ vantage, vni: number, vlan }).toEqual({ vantage: "port", vni: undefined, vlan: undefined, ...told });
   });
 
@@ -105,7 +110,7 @@ describe("traffic", () => {
     const bytes = encodeDatagram({ sequence: 9, samples: [flow(1), encodeSample({ format: 5 })] });
     take(aggregator, bytes);
     take(aggregator, bytes);
-    const { rows, exporters, discards } = aggregator.drain();
+    const { rows, exporters, discards } = drain(aggregator);
     expect(rows.map(({ estimate }) => estimate.packets)).toEqual([100]);
     expect(discards).toBe(1);
     expect(exporters[0]?.datagrams).toMatchObject({ received: 2, again: 1 });
@@ -114,7 +119,7 @@ describe("traffic", () => {
   test("of a sample that comes twice is added up once", () => {
     const aggregator = createAggregator();
     take(aggregator, encodeDatagram({ samples: [flow(1), flow(1, { records: [answer] })] }));
-    expect(aggregator.drain().rows.map(({ estimate }) => estimate.samples)).toEqual([1]);
+    expect(drain(aggregator).rows.map(({ estimate }) => estimate.samples)).toEqual([1]);
   });
 
   test("without IP is told by its Ethernet, whatever came before", () => {
@@ -122,7 +127,7 @@ describe("traffic", () => {
     const arp = header(ethernet({ type: 0x0806 }, new Uint8Array(28)));
     const samples = [arp, web, arp, answer, arp].map((record, index) => flow(index + 1, { records: [record] }));
     take(aggregator, encodeDatagram({ samples }));
-    const { rows } = aggregator.drain();
+    const { rows } = drain(aggregator);
     expect(rows.map(({ etherType, ip, estimate }) => [etherType, ip?.source, estimate.samples])).toEqual([
       [0x0806, undefined, 3],
       [0x0800, "10.0.0.1", 1],
@@ -134,7 +139,7 @@ describe("traffic", () => {
     const aggregator = createAggregator();
     for (const sequence of [1, 2, 5])
       take(aggregator, encodeDatagram({ sequence, uptimeMs: sequence, samples: [flow(sequence)] }));
-    const { rows, exporters } = aggregator.drain();
+    const { rows, exporters } = drain(aggregator);
     expect(rows.map(({ estimate }) => estimate.packets)).toEqual([500]);
     expect(exporters).toMatchObject([
       {
@@ -151,7 +156,7 @@ describe("traffic", () => {
     take(aggregator, encodeDatagram({ subAgent: 1, samples: [flow(1, { rate: 64 })] }));
     take(aggregator, encodeDatagram({ agent: "fd00::1", samples: [flow(1, { rate: 1 })] }));
     expect(
-      aggregator.drain().rows.map(({ exporter: from, estimate }) => [from.agent, from.subAgent, estimate.packets]),
+      drain(aggregator).rows.map(({ exporter: from, estimate }) => [from.agent, from.subAgent, estimate.packets]),
     ).toEqual([
       ["10.0.0.1", 0, 100],
       ["10.0.0.1", 1, 64],
@@ -166,7 +171,7 @@ describe("traffic", () => {
       records: [encodeFields(layoutNamed("if_counters"), exampleFields(layoutNamed("if_counters")))],
     });
     take(aggregator, encodeDatagram({ samples: [encodeSample({ format: 5, reason: 258, records: [web] }), counters] }));
-    expect(aggregator.drain()).toMatchObject({ rows: [], discards: 1, leftOut: 0 });
+    expect(drain(aggregator)).toMatchObject({ rows: [], discards: 1, leftOut: 0 });
   });
 
   test("of too many rows, exporters or sources is left out and counted", () => {
@@ -176,14 +181,14 @@ describe("traffic", () => {
       few,
       encodeDatagram({ samples: [1, 2, 3, 2].map((port, index) => flow(index + 1, { records: [packet(port)] })) }),
     );
-    expect(few.drain()).toMatchObject({ rows: [{}, {}], leftOut: 1 });
+    expect(drain(few)).toMatchObject({ rows: [{}, {}], leftOut: 1 });
     const one = createAggregator({ mostExporters: 1 });
     for (const agent of ["10.0.0.1", "10.0.0.2"]) take(one, encodeDatagram({ agent, samples: [flow(1)] }));
-    expect(one.drain()).toMatchObject({ rows: [{}], leftOut: 1, exporters: [{ agent: "10.0.0.1" }] });
+    expect(drain(one)).toMatchObject({ rows: [{}], leftOut: 1, exporters: [{ agent: "10.0.0.1" }] });
     const alone = createAggregator({ mostSources: 1 });
     const elsewhere = flow(1, { source: { class: 0, index: 9 } });
     take(alone, encodeDatagram({ samples: [flow(1), elsewhere] }));
-    expect(alone.drain()).toMatchObject({ rows: [{}], leftOut: 1 });
+    expect(drain(alone)).toMatchObject({ rows: [{}], leftOut: 1 });
   });
 });
 
@@ -214,7 +219,7 @@ describe("sums", () => {
         const sum = model.get(key) ?? { packets: 0, bytes: 0, samples: 0 };
         model.set(key, { packets: sum.packets + 100, bytes: sum.bytes + 100 * (length - 4), samples: sum.samples + 1 });
       }
-      const { rows } = aggregator.drain();
+      const { rows } = drain(aggregator);
       const told = rows.map(
         ({ ip, estimate: { packets, bytes, samples } }) =>
           [`${ip?.source} ${ip?.destination}`, { packets, bytes, samples }] as const,
@@ -240,7 +245,7 @@ describe("sums", () => {
           bytes += Number(fields.frameLength) - Number(fields.stripped);
         }
       }
-      const { rows } = aggregator.drain();
+      const { rows } = drain(aggregator);
       const sum = (of: "packets" | "bytes") => rows.reduce((total, { estimate }) => total + estimate[of], 0);
       expect([sum("packets"), sum("bytes")]).toEqual([packets, bytes]);
       expect(rows.every(({ estimate }) => estimate.errorPercent === 0)).toBe(true);

@@ -41,7 +41,10 @@ export interface Exporter {
 }
 
 export interface TrafficSums {
-  readonly rows: readonly TrafficRow[];
+  /** Flat memory, so that it can go to another thread at no cost; {@link trafficRows} says it in words. */
+  readonly keys: Uint32Array<ArrayBuffer>;
+  /** Packets, bytes, samples and samples that stand for one packet, of each key. */
+  readonly sums: Float64Array<ArrayBuffer>;
   /** Flow samples that came when there were too many different rows, exporters or sources to tell apart. */
   readonly leftOut: number;
   /** Discarded packets that were told of; they are no traffic. */
@@ -139,13 +142,6 @@ export function createAggregator(options: AggregatorOptions = {}): Aggregator {
     return { agent: addressOf(exporters.keys, at + 1, family), subAgent: exporters.keys[at + 5] ?? 0 };
   }
 
-  function rowAt(number: number, told: readonly Exporter[]): TrafficRow {
-    const at = number * TRAFFIC_KEY_WORDS;
-    const [packets = 0, bytes = 0, samples = 0, exact = 0] = sums.subarray(number * SUMS, (number + 1) * SUMS);
-    const exporter = told[exporterOf(rows.keys, at)] ?? exporterAt(exporterOf(rows.keys, at));
-    return { exporter, ...readTrafficKey(rows.keys, at), estimate: estimateOf({ packets, bytes, samples, exact }) };
-  }
-
   /** By exporter. */
   function sourceStates(): Map<number, SourceStateAt[]> {
     const states = meters.map((meter, number) => {
@@ -173,7 +169,8 @@ export function createAggregator(options: AggregatorOptions = {}): Aggregator {
       const told = trackers.map((_, number) => exporterAt(number));
       const states = sourceStates();
       const drained = {
-        rows: Array.from({ length: rows.size }, (_, number) => rowAt(number, told)),
+        keys: rows.keys.slice(0, rows.size * TRAFFIC_KEY_WORDS),
+        sums: sums.slice(0, rows.size * SUMS),
         leftOut,
         discards,
         exporters: told.map((exporter, number) => ({
@@ -182,8 +179,8 @@ export function createAggregator(options: AggregatorOptions = {}): Aggregator {
           sources: states.get(number) ?? [],
         })),
       };
+      sums.fill(0, 0, rows.size * SUMS);
       rows.clear();
-      sums.fill(0);
       [leftOut, discards] = [0, 0];
       return drained;
     },
@@ -194,4 +191,15 @@ function grown(sums: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
   const larger = new Float64Array(sums.length * 2);
   larger.set(sums);
   return larger;
+}
+
+/** What was added up, row by row, in words. */
+export function* trafficRows({ keys, sums, exporters }: TrafficSums): Generator<TrafficRow> {
+  const told = exporters.map(({ agent, subAgent }) => ({ agent, subAgent }));
+  for (let at = 0, sum = 0; at < keys.length; at += TRAFFIC_KEY_WORDS, sum += SUMS) {
+    const [packets = 0, bytes = 0, samples = 0, exact = 0] = sums.subarray(sum, sum + SUMS);
+    const exporter = told[exporterOf(keys, at)];
+    if (exporter === undefined) throw new TypeError("bug: a row's exporter is among those that were told with it");
+    yield { exporter, ...readTrafficKey(keys, at), estimate: estimateOf({ packets, bytes, samples, exact }) };
+  }
 }
