@@ -127,7 +127,8 @@ export class ControllerProcess {
     liveness.seen(node);
     const pipe = new FeedPipe(this.#scheduler, isMute);
     this.#pipes.add(pipe);
-    engine.nouns.feeds.open(node, pipe.output);
+    const { policies } = request.query as { readonly policies?: string };
+    engine.nouns.feeds.open(node, pipe.output, { policies: policies === "true" });
     return { status: 200, text: "", pipe };
   }
 }

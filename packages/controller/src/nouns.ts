@@ -32,6 +32,7 @@ import { createOperations, type Operations } from "./operations/operations.ts";
 import type { Platform } from "./platform.ts";
 import { type AddressSets, createAddressSets } from "./policy/address-sets.ts";
 import { createPolicyExplainer, type ExplainPolicy } from "./policy/explain.ts";
+import { createFollowedPolicies } from "./policy/followed-policies.ts";
 import { createGroups, type Groups } from "./policy/groups.ts";
 import { createPolicies, type Policies } from "./policy/policies.ts";
 import { type Adoption, createAdoption } from "./verifying/adoption.ts";
@@ -101,7 +102,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
   const drafts = createClaimDrafts(platform, ledger);
   const quarantine = createQuarantine(platform, ledger);
   const feeds = createNodeFeeds(
-    { state, clock },
+    { state, clock, policies: createFollowedPolicies(state) },
     { beat: options.beat, mostWaiting: MOST_WAITING, dropped: options.feedDropped },
   );
   const repairs = createRepairs({ platform, drafts, ledger, tellGone: feeds.tellGone });

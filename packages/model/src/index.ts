@@ -128,6 +128,7 @@ export {
   type WiredNetwork,
   wiredNetworkSchema,
 } from "./node-feed.ts";
+export { nodePolicyChangeSchema, policyBlockSchema } from "./node-policy.ts";
 export { type NodeRecord, type NodeReport, nodeRecordSchema, nodeReportSchema } from "./node-record.ts";
 export {
   type EndpointReport,

@@ -12,6 +12,7 @@ import {
 } from "./fields.ts";
 import { networkKindSchema } from "./network.ts";
 import { leaseField, nodeBlockSchema } from "./node-block.ts";
+import { nodePolicyChangeSchema } from "./node-policy.ts";
 
 /** A subnet as a node needs it. */
 export const wiredSubnetSchema = z.strictObject({ prefix: cidrField, gateway: addressField.optional() });
@@ -101,6 +102,11 @@ export const nodeFeedMessageSchema = z
     z.strictObject({ kind: z.literal("remote-gone"), id: endpointIdField }),
     z.strictObject({ kind: z.literal("remote-block"), block: remoteBlockSchema }),
     z.strictObject({ kind: z.literal("remote-block-gone"), id: leaseField }),
+    /**
+     * News of policies. With `whole` it is everything: what the node has beyond it is to go, but for what its own endpoints still need. A controller that
+     * tells policies tells them whole before everything else, so that from then on an endpoint without one is one that was not told yet.
+     */
+    z.strictObject({ kind: z.literal("policy"), whole: z.boolean(), change: nodePolicyChangeSchema }),
     /** All that there is has been said: what the node has beyond it is to go. */
     z.strictObject({ kind: z.literal("synced"), revision: revisionField }),
     /** The controller wants to know what the node has; only sent to agents that have told their inventory of themselves. */

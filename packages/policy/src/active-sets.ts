@@ -33,6 +33,8 @@ export class ActiveSets {
   /** What has changed and was not taken yet. */
   readonly #edits = new Map<SetId, { readonly add: Set<Cidr>; readonly remove: Set<Cidr> }>();
 
+  /** Since it was taken last: what nobody followed for a moment, and what of it somebody refers to again. */
+  readonly #ended = new Set<string>();
   #begun = new Set<SetId>();
 
   constructor(contents: SetContents) {
@@ -50,7 +52,7 @@ export class ActiveSets {
     const set: ActiveSet = { source, users: 1, v4: new PrefixSet("v4"), v6: new PrefixSet("v6") };
     this.#sets.set(key, set);
     this.#index(set);
-    for (const family of FAMILIES) this.#begun.add(setIdOf(source, family));
+    if (this.#ended.has(key)) for (const family of FAMILIES) this.#begun.add(setIdOf(source, family));
     for (const prefix of this.#initial(source)) ofFamily(set, prefix).add(prefix);
   }
 
@@ -61,6 +63,7 @@ export class ActiveSets {
     if (set === undefined || --set.users > 0) return;
     this.#sets.delete(key);
     this.#unindex(set);
+    this.#ended.add(key);
     for (const family of FAMILIES) this.#edits.delete(setIdOf(source, family));
   }
 
@@ -124,7 +127,7 @@ export class ActiveSets {
     if (set !== undefined) this.#replace(set, change.remove, change.add);
   }
 
-  /** Since it was asked last: what has changed in sets that were in use, and which came into use. */
+  /** Since it was asked last: what has changed in sets that were in use, and which nobody followed for a moment. */
   take(): { readonly setEdits: SetEdit[]; readonly setsBegun: ReadonlySet<SetId> } {
     const setEdits = [...this.#edits]
       .map(([id, { add, remove }]) => ({ id, remove: [...remove], add: [...add] }))
@@ -132,6 +135,7 @@ export class ActiveSets {
     const setsBegun = this.#begun;
     this.#edits.clear();
     this.#begun = new Set();
+    this.#ended.clear();
     return { setEdits, setsBegun };
   }
 

@@ -132,7 +132,9 @@ class Pair {
     const news = this.node.take();
     if (news !== undefined) this.path.apply(this.policies.apply(structuredClone(news)));
     for (const { endpoint } of this.policies.everything().endpoints) {
-      if (this.world.memberList.every((member) => idOf(member) !== endpoint)) this.policies.forget(endpoint);
+      const isHere = this.world.memberList.some((member) => idOf(member) === endpoint);
+      const left = isHere ? undefined : this.policies.forget(endpoint);
+      if (left !== undefined) this.path.apply(left);
     }
   }
 

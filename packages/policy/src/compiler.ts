@@ -30,7 +30,7 @@ export type Stale =
 /** What has changed since it was asked last. */
 export interface CompilerChange {
   readonly setEdits: readonly SetEdit[];
-  /** Sets that came into use: who has one of the name has a former one. */
+  /** Sets that nobody followed for a moment: who has one has a former one. */
   readonly setsBegun: ReadonlySet<SetId>;
   /** Blocks that are others than before, came or went. */
   readonly blocks: ReadonlySet<PolicyBlock["id"]>;
@@ -126,7 +126,9 @@ export class PolicyCompiler {
   /** A claim has come, gone or changed; {@link CompilerContents.members} gives it as it is now. */
   changeMember(before: Member | undefined, after: Member | undefined): void {
     this.#sets.changeMember(before, after);
-    if (after === undefined || same([before?.labels, before?.group], [after.labels, after.group])) return;
+    // Who comes has no programs yet.
+    if (before === undefined || after === undefined) return;
+    if (same([before.labels, before.group], [after.labels, after.group])) return;
     const { tenant, network, identity } = after;
     this.#stale.push({ kind: "member", tenant, network, identity });
   }

@@ -17,8 +17,9 @@ export {
 export { link, type OutlineDefault, type ProgramOutline } from "./link.ts";
 export { NodePolicy, type NodePolicyChange } from "./node-policy.ts";
 export type { BlockFamily, BlockRules, PolicyBlock } from "./policy-block.ts";
-export { PolicyBook } from "./policy-book.ts";
+export { NO_NEWS, PolicyBook } from "./policy-book.ts";
 export { PrefixSet } from "./prefix-set.ts";
+export { isTrivial, setsOf } from "./program-sets.ts";
 export { formatRuleId, parseRuleId, type RuleOrigin } from "./rule-id.ts";
 export type {
   Direction,

@@ -118,11 +118,11 @@ export interface Service {
   /** IP protocol number, e.g. 6 (TCP), 17 (UDP), 132 (SCTP), 1 (ICMP, only in v4), 58 (ICMPv6, only in v6). */
   readonly protocol: number;
   /** Only of TCP, UDP and SCTP; ascending, neither overlapping nor adjacent. Absent: any. */
-  readonly destinationPorts?: readonly [PortRange, ...PortRange[]];
+  readonly destinationPorts?: readonly [PortRange, ...PortRange[]] | undefined;
   /** Likewise. Absent: any. */
-  readonly sourcePorts?: readonly [PortRange, ...PortRange[]];
+  readonly sourcePorts?: readonly [PortRange, ...PortRange[]] | undefined;
   /** Only of ICMP and ICMPv6. Absent: any. */
-  readonly icmp?: IcmpMatch;
+  readonly icmp?: IcmpMatch | undefined;
 }
 
 /** Both ends included: 0 to 65535. */
@@ -134,14 +134,14 @@ export interface PortRange {
 export interface IcmpMatch {
   readonly type: number;
   /** Absent: any. */
-  readonly code?: number;
+  readonly code?: number | undefined;
 }
 
 /** Which programs an endpoint has. */
 export interface EndpointPrograms {
   readonly program: ProgramId;
   /** What it would be with staged policies enforced: counted, never enforced. Absent: no staged policy concerns the endpoint. */
-  readonly staged?: ProgramId;
+  readonly staged?: ProgramId | undefined;
 }
 
 export interface EndpointPolicy extends EndpointPrograms {

@@ -33,12 +33,12 @@ export function createStreams(platform: Platform, nouns: Nouns, options: StreamO
 
   return {
     followNode(request, reply) {
-      const { params } = request as RouteRequest<Routes["followNode"]>;
+      const { params, query } = request as RouteRequest<Routes["followNode"]>;
       const node: Name = params.node;
       if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
       liveness.seen(node);
       nouns.inventories.reset(node);
-      nouns.feeds.open(node, begin(reply, false));
+      nouns.feeds.open(node, begin(reply, false), { policies: query.policies === "true" });
     },
 
     watch(request, reply, events) {

@@ -25,6 +25,8 @@ function listen(harness: EngineHarness, node: string) {
 
 function note(message: NodeFeedMessage): string {
   switch (message.kind) {
+    case "policy":
+      return `policy ${message.change.endpoints.map(({ endpoint }) => endpoint).join(",")}`;
     case "network":
       return `network ${message.network.name}`;
     case "network-gone":

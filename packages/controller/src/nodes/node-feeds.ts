@@ -1,10 +1,13 @@
 import type { Writable } from "node:stream";
 import type { Clock, Name } from "@holdfast/core";
 import type { Endpoint, NodeBlock, NodeFeedMessage } from "@holdfast/model";
+import type { NodePolicyChange } from "@holdfast/policy";
+import type { FollowedPolicies } from "../policy/followed-policies.ts";
 import type { StateChange, StoredNetwork, StoredNode } from "../state/records.ts";
 import type { State } from "../state/state.ts";
 import { createFeedConnections, type FeedConnectionsOptions } from "./feed-connections.ts";
 import { feedSnapshot } from "./feed-snapshot.ts";
+import { createNodePolicies } from "./node-policies.ts";
 import { createPeers } from "./peers.ts";
 import { createRemotePlaces } from "./remote-places.ts";
 import { asGone, createRoutedPlaces } from "./routed-places.ts";
@@ -12,8 +15,8 @@ import { boundEndpoint, wiredNetwork } from "./wired.ts";
 
 /** Tells every node what it needs, and no more. The work for a change is proportional to the nodes that it concerns. */
 export interface NodeFeeds {
-  /** Tells the node everything, then each change, until the output is closed. */
-  open(node: Name, output: Writable): void;
+  /** Tells the node everything, then each change, until the output is closed; of policies only when it asks for them: agents may be older. */
+  open(node: Name, output: Writable, wishes?: { readonly policies: boolean }): void;
   /** Counts which nodes have endpoints in which networks. */
   load(): void;
   follow(changes: readonly StateChange[]): void;
@@ -35,13 +38,19 @@ export interface NodeFeedOptions extends FeedConnectionsOptions {
 }
 
 export function createNodeFeeds(
-  { state, clock }: { readonly state: State; readonly clock: Clock },
+  { state, clock, policies }: { readonly state: State; readonly clock: Clock; readonly policies: FollowedPolicies },
   { beat, ...options }: NodeFeedOptions,
 ): NodeFeeds {
   const connections = createFeedConnections(options);
   const routed = createRoutedPlaces(state);
   const places = createRemotePlaces(state, routed);
   const peers = createPeers(places, connections);
+  const nodePolicies = createNodePolicies({
+    state,
+    policies,
+    isConnected: (node) => connections.has(node),
+    send: (node, change) => connections.send(node, policyMessage(change, false)),
+  });
 
   function arrive(endpoint: Endpoint): void {
     connections.send(endpoint.node, { kind: "endpoint", endpoint: boundEndpoint(endpoint) });
@@ -99,9 +108,16 @@ export function createNodeFeeds(
       return connections.size;
     },
 
-    open: (node, output) => connections.add(node, output, feedSnapshot(state, places, node)),
+    open(node, output, wishes) {
+      const snapshot = feedSnapshot(state, places, node);
+      if (wishes?.policies !== true) return connections.add(node, output, snapshot);
+      // First: from then on an endpoint that has no policy is one that was not told yet.
+      const told = policyMessage(nodePolicies.open(node), true);
+      connections.add(node, output, after(told, snapshot));
+    },
 
     load() {
+      nodePolicies.load();
       peers.clear();
       for (const endpoint of state.endpoints.values()) peers.count(endpoint);
       for (const blocks of state.blocksOfNode.values()) {
@@ -110,6 +126,8 @@ export function createNodeFeeds(
     },
 
     follow(changes) {
+      // Before an endpoint itself: it has its policy before its first packet.
+      nodePolicies.follow(changes);
       for (const change of changes) if (change.kind === "network") followNetwork(change.before, change.after);
       // What a node may no longer give goes before the news that it has lost an endpoint with it.
       for (const change of changes) if (change.kind === "block") followBlock(change.before, change.after);
@@ -151,6 +169,16 @@ export function createNodeFeeds(
 
     close: () => connections.close(),
   };
+}
+
+function* after(first: NodeFeedMessage, rest: Iterable<NodeFeedMessage>): Generator<NodeFeedMessage, void> {
+  yield first;
+  yield* rest;
+}
+
+function policyMessage(change: NodePolicyChange, whole: boolean): NodeFeedMessage {
+  // What is told is only read; the message's type is of what was parsed, which may be written to.
+  return { kind: "policy", whole, change } as unknown as NodeFeedMessage;
 }
 
 function sameAddresses(before: StoredNode | undefined, after: StoredNode | undefined): boolean {

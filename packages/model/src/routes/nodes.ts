@@ -71,6 +71,10 @@ export const nodeRoutes = {
     summary: "All that a node needs, then every change as it happens.",
     tag: "node",
     params: nodeParams,
+    query: z.strictObject({
+      /** Tell policies as well: the agent knows what to do with them. */
+      policies: z.enum(["true", "false"]).default("false"),
+    }),
     reply: nodeFeedMessageSchema,
     status: 200,
     stream: true,
