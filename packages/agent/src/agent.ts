@@ -11,6 +11,7 @@ import {
 } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import type { NodeReport, WiredNetwork, WorkloadApi } from "@holdfast/model";
+import type { PolicyBook } from "@holdfast/policy";
 import type { Store } from "@holdfast/store";
 import { type Attachments, createAttachments } from "./attachments.ts";
 import { createBlockAddresses } from "./block-addresses.ts";
@@ -24,6 +25,8 @@ import { infoOf } from "./local-endpoint.ts";
 import { createNetworkWatch, type NetworkWatch } from "./network-watch.ts";
 import { createNodeSync, type NodeSync } from "./node-sync.ts";
 import { createOwnAddresses } from "./own-addresses.ts";
+import { createPolicies, type Policies } from "./policies.ts";
+import { openPolicyRecords, type PolicyRecords } from "./policy-records.ts";
 import { watchPorts } from "./port-watch.ts";
 import { createRecovery } from "./recovery.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
@@ -92,13 +95,16 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   const book = await openBook(dependencies.store, dependencies.nonce ?? freshNonce, dependencies.clock);
   await book.belongTo(settings.node);
   const report = { ...settings.report, instance: await book.instance };
-  const parts = createParts(dependencies, { ...settings, report }, book);
+  const told = await openPolicyRecords(dependencies.store);
+  const parts = createParts(dependencies, { ...settings, report }, { book, ...told });
   const { attachments, reporter, networkWatch, liveness, sync } = parts;
 
   for (const network of book.networks.values()) driver.setNetwork(network);
   for (const remote of book.remotes.values()) driver.setRemote(remote);
   for (const block of book.remoteBlocks.values()) driver.setRemoteBlock(block);
   const jobs: [string, Promise<void>][] = [["ports", watchPorts(parts, stop.signal)]];
+  // Before any endpoint: none may send before its policy is in force.
+  await parts.policies.restore(stop.signal);
   await attachments.restore(stop.signal);
   if (book.complete) await driver.synced(stop.signal);
 
@@ -107,6 +113,7 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   jobs.push(["beats", liveness.run(stop.signal)]);
   jobs.push(["inventories", parts.inventories.run(stop.signal)]);
   jobs.push(["blocks", parts.blocks.run(stop.signal)]);
+  jobs.push(["policies", parts.policies.run(stop.signal)]);
   jobs.push(["takedowns", parts.takedownRetry.run(stop.signal)]);
   const timeout = settings.reservationTimeoutMilliseconds;
   jobs.push(["reservations", expireReservations({ ...dependencies, ...parts }, timeout, stop.signal)]);
@@ -115,7 +122,7 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
       if (!stop.signal.aborted) logger.error("a job of the agent has ended", { job, error: errorText(error) });
     });
   }
-  const source = { book, inStep: () => sync.inStep, rows: () => driver.status() };
+  const source = { book, inStep: () => sync.inStep, rows: () => [...driver.status(), ...parts.policies.problems()] };
   const status = settings.status === undefined ? undefined : await startStatusServer(source, settings.status);
 
   return {
@@ -135,6 +142,7 @@ interface Parts {
   readonly changes: ReturnType<typeof createEndpointChanges>;
   readonly takedown: Takedown;
   readonly reporter: Reporter;
+  readonly policies: Policies;
   readonly reservations: Reservations;
   readonly attachments: Attachments;
   readonly networkWatch: NetworkWatch;
@@ -147,7 +155,15 @@ interface Parts {
   readonly inventories: Inventories;
 }
 
-function createParts(dependencies: AgentDependencies, settings: AgentSettings, book: Book): Parts {
+interface OnDisk {
+  readonly book: Book;
+  readonly policies: PolicyBook;
+  readonly records: PolicyRecords;
+}
+
+function createParts(dependencies: AgentDependencies, settings: AgentSettings, onDisk: OnDisk): Parts {
+  const { book } = onDisk;
+  const policies = createPolicies({ ...dependencies, ...onDisk });
   const { node } = settings;
   const { nonce = freshNonce, random = Math.random, sandboxes = UNSEEN_SANDBOXES } = dependencies;
   const turns = createTurns();
@@ -173,8 +189,11 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
   book.whenFreed(() => blocks.look());
   const ownAddresses = createOwnAddresses({ ...common, addresses, newId, given: () => blocks.given() }, node);
   const checkAccepted = () => liveness.checkAccepted();
-  const reservations = createReservations({ ...common, ownAddresses, newId, checkAccepted }, node);
-  const attachments = createAttachments({ ...common, reservations, firstUse: createFirstUse(common, node) }, node);
+  const reservations = createReservations({ ...common, policies, ownAddresses, newId, checkAccepted }, node);
+  const attachments = createAttachments(
+    { ...common, policies, reservations, firstUse: createFirstUse(common, node) },
+    node,
+  );
   const sightings = createRuntimeSightings(dependencies);
   const inventories = createInventories(
     { ...common, sandboxes, sightings, nonce, awaited: () => reservations.awaited() },
@@ -184,6 +203,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
   const sync: NodeSync = createNodeSync(
     {
       ...common,
+      policies,
       blocks,
       takeBack: recovery.takeBack,
       tellInventory: (revision) => inventories.tell(revision),
@@ -195,7 +215,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, b
     },
     node,
   );
-  const own = { reservations, attachments, networkWatch, liveness, sync, blocks, takedownRetry, inventories };
+  const own = { policies, reservations, attachments, networkWatch, liveness, sync, blocks, takedownRetry, inventories };
   return { ...common, ...own, sandboxes, sightings };
 }
 

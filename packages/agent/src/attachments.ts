@@ -6,6 +6,7 @@ import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
 import type { FirstUse } from "./first-use.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
+import type { Policies } from "./policies.ts";
 import { refuseTakenPorts } from "./published-ports.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Reservations } from "./reservations.ts";
@@ -30,6 +31,7 @@ export interface AttachmentsDependencies {
   readonly firstUse: FirstUse;
   readonly reservations: Reservations;
   readonly reporter: Reporter;
+  readonly policies: Pick<Policies, "programsFor">;
   readonly turns: Turns;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -40,7 +42,7 @@ export interface AttachmentsDependencies {
 const UNDO_LIMIT = 10_000;
 
 export function createAttachments(dependencies: AttachmentsDependencies, node: Name): Attachments {
-  const { book, driver, changes, takedown, firstUse, reservations, reporter, turns, clock, logger, reached } =
+  const { book, driver, changes, takedown, firstUse, reservations, reporter, policies, turns, clock, logger, reached } =
     dependencies;
 
   async function attachInTurn(request: AttachRequest, signal: AbortSignal): Promise<AttachedInterface> {
@@ -54,7 +56,7 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     const remark = await firstUse.check(endpoint, network, signal);
     const { binding, kept } = startBinding(endpoint.id, request, remark);
     reached?.("agent.attach-noted");
-    const wired = driver.attach({ ...wiringOf(binding), ...sandboxOf(request) }, signal);
+    const wired = wire(binding, { isNew: true, ...sandboxOf(request) }, signal);
     try {
       // On disk before it is answered: what the book does not have is pruned after a restart.
       const [port] = await Promise.all([wired, kept]);
@@ -71,6 +73,17 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
       }
       throw error;
     }
+  }
+
+  /** Its policy first: without it, the first packet could go where it must not. */
+  async function wire(
+    endpoint: LocalEndpoint,
+    { isNew, ...sandbox }: Pick<EndpointWiring, "sandbox"> & { readonly isNew: boolean },
+    signal: AbortSignal,
+  ): Promise<AttachedPort> {
+    const programs = await policies.programsFor(endpoint, { isNew }, signal);
+    const policy = programs === undefined ? {} : { policy: programs };
+    return await driver.attach({ ...wiringOf(endpoint), ...sandbox, ...policy }, signal);
   }
 
   /** What was lost or taken down while it was being wired must not stay on the wire: nobody would know of it. */
@@ -169,7 +182,7 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
       if (!takedown.mayBeUp(endpoint.id)) return;
       // First, for its interface may come up at once.
       if (endpoint.phase === "binding") changes.pass(endpoint.id, "wired", { reason: "agent restarted" });
-      await driver.attach(wiringOf(endpoint), signal);
+      await wire(endpoint, { isNew: false }, signal);
     } catch (error) {
       signal.throwIfAborted();
       logger.error("endpoint could not be restored", { endpoint: endpoint.id, error: errorText(error) });

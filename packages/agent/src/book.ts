@@ -44,6 +44,8 @@ export interface Book {
   deleteEndpoint(id: string): Promise<void>;
   /** Called when addresses of a block have come free for good: nothing has to be reported of them any more. */
   whenFreed(listener: () => void): void;
+  /** Called when an endpoint is no longer in the book; `successor` goes on in its place. */
+  whenGone(listener: (endpoint: string, successor: LocalEndpoint | undefined) => void): void;
   putBlock(block: HeldBlock): Promise<void>;
   deleteBlock(lease: string): Promise<void>;
   putNetwork(network: WiredNetwork): Promise<void>;
@@ -74,6 +76,7 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
   const remoteBlocks = await load(store, "remote-block/", (value) => remoteBlockSchema.parse(value));
   const blocks = await load(store, "block/", (value) => heldBlockSchema.parse(value));
   const freed: (() => void)[] = [];
+  const goneListeners: ((endpoint: string, successor: LocalEndpoint | undefined) => void)[] = [];
   const owner = await store.get("node");
   let complete = (await store.get("complete")) !== undefined;
   const names = new Map([...networks.values()].map((network) => [`${network.tenant}/${network.name}`, network.id]));
@@ -155,17 +158,20 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
     async replaceEndpoint(gone, endpoint) {
       remove(gone);
       place(endpoint);
+      for (const listener of goneListeners) listener(gone, endpoint);
       await write(drop(`endpoint/${gone}`), put(`endpoint/${endpoint.id}`, endpoint));
     },
     async deleteEndpoint(id) {
       const changed = releasedFrom(endpoints.get(id));
       remove(id);
+      for (const listener of goneListeners) listener(id, undefined);
       for (const block of changed) blocks.set(block.id, block);
       const written = write(drop(`endpoint/${id}`), ...changed.map((block) => put(`block/${block.id}`, block)));
       if (changed.length > 0) for (const listener of freed) listener();
       await written;
     },
     whenFreed: (listener) => void freed.push(listener),
+    whenGone: (listener) => void goneListeners.push(listener),
     async putBlock(block) {
       blocks.set(block.id, block);
       await write(put(`block/${block.id}`, block));

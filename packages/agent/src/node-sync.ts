@@ -4,6 +4,7 @@ import type { DatapathDriver } from "@holdfast/datapath";
 import { type Endpoint, isOnWire, type NodeFeedMessage, type Phase, routes } from "@holdfast/model";
 import type { BlockKeeper } from "./block-keeper.ts";
 import type { Book } from "./book.ts";
+import type { Policies } from "./policies.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
 import { createWatchdog } from "./watchdog.ts";
@@ -22,6 +23,7 @@ export interface NodeSyncDependencies {
   readonly driver: DatapathDriver;
   readonly takedown: Takedown;
   readonly reporter: Reporter;
+  readonly policies: Pick<Policies, "take">;
   readonly blocks: Pick<BlockKeeper, "take" | "drop" | "look">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -55,12 +57,15 @@ interface Seen {
 export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): NodeSync {
   const { book, blocks, client, driver, takedown, reporter, clock, logger, networksChanged, register, arrived } =
     dependencies;
-  const { silence, random } = dependencies;
+  const { silence, random, policies } = dependencies;
   let inStep = false;
   let everInStep = false;
 
   async function take(message: NodeFeedMessage, seen: Seen, signal: AbortSignal): Promise<void> {
     switch (message.kind) {
+      case "policy":
+        await policies.take(message.change, message.whole, signal);
+        break;
       case "network":
         seen.networks.add(message.network.id);
         driver.setNetwork(message.network);
@@ -214,9 +219,10 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
       remoteBlocks: new Set(),
       blocks: new Set(),
     };
+    const followed = { params: { node }, query: { policies: "true" } } as const;
     const watchdog = createWatchdog(clock, silence, signal);
     try {
-      for await (const message of client.stream(routes.followNode, { params: { node } }, watchdog)) {
+      for await (const message of client.stream(routes.followNode, followed, watchdog)) {
         // What takes long here says nothing about the controller.
         watchdog.rest();
         await take(message, seen, signal);

@@ -17,6 +17,7 @@ import type { Book } from "./book.ts";
 import { createGoingOn } from "./going-on.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { OwnAddresses } from "./own-addresses.ts";
+import type { Policies } from "./policies.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
 
@@ -36,6 +37,7 @@ export interface ReservationsDependencies {
   readonly driver: Pick<DatapathDriver, "setNetwork">;
   readonly takedown: Takedown;
   readonly reporter: Reporter;
+  readonly policies: Pick<Policies, "given">;
   readonly turns: Turns;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -52,8 +54,20 @@ const ANSWER_LIMIT = 8000;
 const TOLD_LIMIT = 2000;
 
 export function createReservations(dependencies: ReservationsDependencies, node: Name): Reservations {
-  const { book, client, driver, takedown, reporter, turns, clock, logger, newId, ownAddresses, checkAccepted } =
-    dependencies;
+  const {
+    book,
+    client,
+    driver,
+    takedown,
+    reporter,
+    turns,
+    clock,
+    logger,
+    newId,
+    ownAddresses,
+    checkAccepted,
+    policies,
+  } = dependencies;
   const goingOn = createGoingOn(dependencies, node);
 
   const underWay = new Map<string, Promise<unknown>>();
@@ -165,9 +179,10 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       ...(range === undefined ? {} : { range }),
       workload: { runtime, ...(container === undefined ? {} : { container }) },
     };
-    const answered = client.call(routes.reserve, { params: { node }, body }, { signal });
+    const answered = client.call(routes.reserve, { params: { node }, query: { policies: "true" }, body }, { signal });
     const kept = answered.then(async (reservation) => {
       const endpoint = { ...fromReservation(reservation, request), grants: 1 + owed };
+      policies.given(endpoint.id, reservation.policy);
       await Promise.all([learnNetwork(reservation), book.putEndpoint(endpoint)]);
       return endpoint;
     });

@@ -28,6 +28,10 @@ export const controllerOptions = {
     "10000-16777215",
     (text) => parseRange(text, 0xffffff),
   ),
+  enforcePolicies: option.flag(
+    "Take policies that are to be enforced, not only staged ones. A node whose data path cannot enforce them attaches no container that has one.",
+    false,
+  ),
   gc: option.flag("Look for leaks unasked, and repair what two observations have proven.", true),
   gcInterval: option.duration("Time between two looks for leaks.", "5m"),
   gcGrace: option.duration(

@@ -6,7 +6,7 @@ import { actionSchema } from "./policy-rule.ts";
 /** Names a set of addresses and its family, e.g. `"group/default/web/v4"`. */
 const setIdField = z.string().max(400);
 /** Names a program, e.g. `"default/0c2e…"`. */
-const programIdField = z.string().max(200);
+export const programIdField = z.string().max(200);
 /** `TENANT/POLICY`. */
 const blockIdField = z.string().max(200);
 

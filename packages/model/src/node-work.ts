@@ -3,6 +3,7 @@ import { claimSchema, MOST_CLAIM_ADDRESSES, retentionSchema } from "./claim.ts";
 import { endpointSchema, transitionSchema, workloadSchema } from "./endpoint.ts";
 import { addressField, endpointIdField, identityField, nameField, timeField } from "./fields.ts";
 import { wiredNetworkSchema } from "./node-feed.ts";
+import { programIdField } from "./node-policy.ts";
 import { phaseSchema } from "./phase.ts";
 import { foundConflictSchema } from "./quarantine.ts";
 import { rangeSchema } from "./subnet.ts";
@@ -40,7 +41,16 @@ export const reservationRequestSchema = z
 export type ReservationRequest = z.output<typeof reservationRequestSchema>;
 
 export const reservationSchema = z
-  .strictObject({ endpoint: endpointSchema, claim: claimSchema, network: wiredNetworkSchema })
+  .strictObject({
+    endpoint: endpointSchema,
+    claim: claimSchema,
+    network: wiredNetworkSchema,
+    /**
+     * Which programs decide about it; the feed tells what they are. Empty: nothing but that tenants are kept apart. Absent: the agent has not asked, or the
+     * controller tells no policies.
+     */
+    policy: z.strictObject({ program: programIdField.optional(), staged: programIdField.optional() }).optional(),
+  })
   .meta({ id: "Reservation" });
 export type Reservation = z.output<typeof reservationSchema>;
 

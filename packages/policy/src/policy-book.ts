@@ -77,6 +77,11 @@ export class PolicyBook {
     return { sets: [], setEdits: [], programs: [], endpoints: [], ...gone };
   }
 
+  /** The endpoint has these programs, which are here, until it is told others. */
+  assume(policy: EndpointPolicy): void {
+    this.#endpoints.set(policy.endpoint, policy);
+  }
+
   policyOf(endpoint: string): EndpointPolicy | undefined {
     return this.#endpoints.get(endpoint);
   }

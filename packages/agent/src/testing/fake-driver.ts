@@ -1,17 +1,23 @@
-import { HoldfastError, type IpAddress, type MacAddress } from "@holdfast/core";
+import { HoldfastError, IpAddress, type MacAddress } from "@holdfast/core";
 import type {
   AddressConflict,
   AddressQuestion,
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  PolicyDatapath,
   PortEvent,
+  RuleCounter,
   WiredInterface,
 } from "@holdfast/datapath";
 import type { RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { EndpointPrograms, PolicyChange } from "@holdfast/policy";
+import { PlainPath } from "@holdfast/policy/testing";
 
 /** A data path made of memory. `journal` says what was done, in order, e.g. `"attach e-1 10.20.0.7"`. */
 export class FakeDriver implements DatapathDriver {
+  /** Absent: it enforces none. */
+  policy?: FakePolicyPath;
   readonly journal: string[] = [];
   readonly networks = new Map<string, WiredNetwork>();
   readonly remoteBlocks = new Map<string, RemoteBlock>();
@@ -45,7 +51,8 @@ export class FakeDriver implements DatapathDriver {
       detach: (endpointId) => this.#detach(endpointId, life),
     };
     return new Proxy<DatapathDriver>(this, {
-      get: (driver, name: Exclude<keyof DatapathDriver, "policy">) => own[name] ?? driver[name]?.bind(driver),
+      get: (driver, name: keyof DatapathDriver) =>
+        name === "policy" ? this.policy : (own[name] ?? driver[name].bind(driver)),
     });
   }
 
@@ -99,10 +106,17 @@ export class FakeDriver implements DatapathDriver {
     }
     await this.before("attach", endpoint.id);
     this.#checkAlive(life);
+    if (endpoint.policy !== undefined) this.#guard(endpoint.id, endpoint.policy);
     this.attached.set(endpoint.id, endpoint);
     this.#desired.add(endpoint.id);
     this.journal.push(`attach ${endpoint.id} ${endpoint.addresses.join(",")}`);
     return { hostInterface: `h${endpoint.id}`, containerInterface: `c${endpoint.id}`, mtu: 1500 };
+  }
+  #guard(endpoint: string, policy: EndpointPrograms): void {
+    if (this.policy?.path.programs.has(policy.program) !== true) {
+      throw new HoldfastError("not_found", `endpoint ${endpoint} has policy ${policy.program}, which is not here`);
+    }
+    this.policy.path.endpoints.set(endpoint, { endpoint, ...policy });
   }
   async #detach(endpointId: string, life: number): Promise<void> {
     await this.before("detach", endpointId);
@@ -174,5 +188,31 @@ export class FakeDriver implements DatapathDriver {
 
   #checkAlive(life: number): void {
     if (life !== this.#life) throw new HoldfastError("unavailable", "the agent's process has ended");
+  }
+}
+
+/** Enforces policies on packets that nobody sends. */
+export class FakePolicyPath implements PolicyDatapath {
+  readonly path = new PlainPath();
+  /** Every change that it was asked for. */
+  readonly changes: PolicyChange[] = [];
+  /** Changes are refused with this. */
+  failure: Error | undefined;
+
+  applyPolicy(change: PolicyChange): Promise<void> {
+    this.changes.push(change);
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    this.path.apply(change);
+    return Promise.resolve();
+  }
+
+  ruleCounters(): Promise<readonly RuleCounter[]> {
+    return Promise.resolve([]);
+  }
+
+  /** The rule that decides about a TCP connection to port 443 of the endpoint. */
+  decides(endpoint: string, from: string): string {
+    const packet = { direction: "ingress", protocol: 6, sourcePort: 50_000, destinationPort: 443 } as const;
+    return this.path.decide(endpoint, { ...packet, remote: IpAddress.parse(from) }, "enforced").rule.id;
   }
 }

@@ -69,7 +69,7 @@ export class FaultyLink {
     await this.#holds(`${url} ${options.body ?? ""}`);
     if (this.#swallows(`${url} ${options.body ?? ""}`)) return await this.#never(signal);
     const response = await fetch(url, { ...options, signal });
-    if (this.#isMute && url.endsWith("/feed")) return await this.#silent(response, signal);
+    if (this.#isMute && /\/feed(\?|$)/.test(url)) return await this.#silent(response, signal);
     if (!this.#loses(`${url} ${options.body ?? ""}`)) return response;
     await response.body?.cancel();
     throw new TypeError("connection reset");

@@ -242,13 +242,17 @@ export function createHandlers(platform: Platform, nouns: Nouns): Handlers {
       await heardOf(params.node);
       return blocks.giveBack(params.node, body);
     },
-    reserve: async ({ params, body }, { actor, requestId }) => {
+    reserve: async ({ params, body, query }, { actor, requestId }) => {
       const { node } = params;
       await heardOf(node);
       const made = nouns.reservations.reserve(node, body, requestId);
+      const told =
+        query.policies === "true"
+          ? made.then((answer) => ({ ...answer, policy: nouns.feeds.policyOf(answer.endpoint) }))
+          : made;
       const { tenant, network, address, endpoint, identity = ephemeralIdentity(endpoint) } = body;
-      if (address === undefined) return made;
-      return noted(made, { tenant, network, addresses: [address], identity, actor, requestId, node });
+      if (address === undefined) return told;
+      return noted(told, { tenant, network, addresses: [address], identity, actor, requestId, node });
     },
     report: async ({ params, body }, { requestId }) => {
       await heardOf(params.node);

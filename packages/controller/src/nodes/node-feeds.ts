@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
 import type { Clock, Name } from "@holdfast/core";
-import type { Endpoint, NodeBlock, NodeFeedMessage } from "@holdfast/model";
+import type { Endpoint, NodeBlock, NodeFeedMessage, Reservation } from "@holdfast/model";
 import type { NodePolicyChange } from "@holdfast/policy";
 import type { FollowedPolicies } from "../policy/followed-policies.ts";
 import type { StateChange, StoredNetwork, StoredNode } from "../state/records.ts";
@@ -20,6 +20,8 @@ export interface NodeFeeds {
   /** Counts which nodes have endpoints in which networks. */
   load(): void;
   follow(changes: readonly StateChange[]): void;
+  /** Which programs decide about an endpoint; empty: nothing but that tenants are kept apart. */
+  policyOf(endpoint: Endpoint): NonNullable<Reservation["policy"]>;
   /** Tells a node of an endpoint of its own again. */
   remind(endpoint: Endpoint): void;
   /** Asks the node what it has, and says up to where it has been told; whether it is connected. */
@@ -145,6 +147,8 @@ export function createNodeFeeds(
         leave(change.before, reasonOf(changes, change.before));
       }
     },
+
+    policyOf: nodePolicies.policyOf,
 
     askInventory(node, revision) {
       connections.send(node, { kind: "inventory-wanted", revision });

@@ -19,6 +19,8 @@ export interface NodePolicies {
   /** The node listens from now on. Gives everything that it needs. */
   open(node: Name): NodePolicyChange;
   follow(changes: readonly StateChange[]): void;
+  /** Which programs decide about an endpoint; empty: nothing but that tenants are kept apart. */
+  policyOf(endpoint: Endpoint): { program?: string; staged?: string };
 }
 
 export interface NodePoliciesDependencies {
@@ -126,6 +128,13 @@ export function createNodePolicies({ state, policies, isConnected, send }: NodeP
 
   return {
     load: () => policies.load(),
+
+    policyOf(endpoint) {
+      const { enforced, staged } = compiler.outlines(memberOfEndpoint(endpoint));
+      const allowed = enforced.ingress.verdict === "allow" && enforced.egress.verdict === "allow";
+      if (allowed && enforced.blocks.length === 0 && staged === undefined) return {};
+      return { program: enforced.id, ...(staged === undefined ? {} : { staged: staged.id }) };
+    },
 
     open(name) {
       const former = listening.get(name);

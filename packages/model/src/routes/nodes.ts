@@ -18,6 +18,11 @@ export const endpointPageSchema = pageOf(endpointSchema, "EndpointPage");
 /** Bytes; half a KiB for each of the endpoints that an inventory may have. */
 const LARGEST_INVENTORY = 8 * 1024 * 1024;
 
+const policyWish = z.strictObject({
+  /** Tell policies as well: the agent knows what to do with them. */
+  policies: z.enum(["true", "false"]).default("false"),
+});
+
 export const nodeRoutes = {
   listNodes: route({
     id: "listNodes",
@@ -71,10 +76,7 @@ export const nodeRoutes = {
     summary: "All that a node needs, then every change as it happens.",
     tag: "node",
     params: nodeParams,
-    query: z.strictObject({
-      /** Tell policies as well: the agent knows what to do with them. */
-      policies: z.enum(["true", "false"]).default("false"),
-    }),
+    query: policyWish,
     reply: nodeFeedMessageSchema,
     status: 200,
     stream: true,
@@ -87,6 +89,7 @@ export const nodeRoutes = {
     summary: "A node asks for the addresses of an endpoint that it is about to make.",
     tag: "node",
     params: nodeParams,
+    query: policyWish,
     body: reservationRequestSchema,
     reply: reservationSchema,
     status: 200,

@@ -1,0 +1,233 @@
+import { type Clock, createTurns, errorText, HoldfastError, type Logger, timeLimit } from "@holdfast/core";
+import type { DatapathDriver } from "@holdfast/datapath";
+import type { Reservation } from "@holdfast/model";
+import {
+  type EndpointPolicy,
+  type EndpointPrograms,
+  isTrivial,
+  type NodePolicyChange,
+  type PolicyBook,
+  type PolicyChange,
+} from "@holdfast/policy";
+import type { Book } from "./book.ts";
+import type { LocalEndpoint } from "./local-endpoint.ts";
+import type { PolicyRecords } from "./policy-records.ts";
+
+/** Endpoints have their policy before their first packet, whatever becomes of the controller. */
+export interface Policies {
+  /** After a start, before anything is attached: the data path gets what the book has. */
+  restore(signal: AbortSignal): Promise<void>;
+  /** News of the controller; with `whole`, everything. */
+  take(change: NodePolicyChange, whole: boolean, signal: AbortSignal): Promise<void>;
+  /**
+   * What an endpoint is to be attached with. Undefined: nothing but that tenants are kept apart, or the controller is one that tells no policies. That of
+   * a new endpoint is waited for; one that was on the wire before without a policy goes on without, until it is told.
+   *
+   * @throws HoldfastError `unavailable` when it is not told in time: without it, the endpoint could reach what it must not.
+   */
+  programsFor(
+    endpoint: LocalEndpoint,
+    options: { readonly isNew: boolean },
+    signal: AbortSignal,
+  ): Promise<EndpointPrograms | undefined>;
+  /** A controller has given the endpoint to this node, and said which programs decide about it; absent: it tells no policies. */
+  given(endpoint: string, policy: Reservation["policy"]): void;
+  /** Tries again what the data path has refused, until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** What is not in force, in the words of the data path's status. */
+  problems(): readonly {
+    readonly row: string;
+    readonly state: "error";
+    readonly attempts: number;
+    readonly error: string;
+  }[];
+}
+
+export interface PoliciesDependencies {
+  readonly book: Book;
+  readonly driver: DatapathDriver;
+  readonly policies: PolicyBook;
+  readonly records: PolicyRecords;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** Milliseconds that the controller has to tell the policy of an endpoint that it has just given to this node. */
+const TOLD_LIMIT = 5000;
+/** Milliseconds between two tries of what the data path has refused. */
+const RETRY = 2000;
+
+export function createPolicies(dependencies: PoliciesDependencies): Policies {
+  const { book, driver, policies, records, clock, logger } = dependencies;
+  const turns = createTurns();
+  /** Endpoints that the data path has programs for that do more than keep tenants apart, or had. */
+  const guarded = new Set<string>();
+  /** New endpoints about which nothing decides but that tenants are kept apart, until the feed tells the same or another. */
+  const free = new Set<string>();
+  const waiting = new Set<() => void>();
+  let refused: { readonly error: string; attempts: number } | undefined;
+  let wakeRetry: () => void = () => undefined;
+
+  book.whenGone((id, successor) => {
+    const former = policies.policyOf(id);
+    if (successor !== undefined && former !== undefined) assume(successor, former);
+    guarded.delete(id);
+    free.delete(id);
+    const left = policies.forget(id);
+    keep(records.forget(id, left));
+    if (left !== undefined) void inTurn(() => enforce(left));
+  });
+
+  function keep(written: Promise<void>): void {
+    void written.catch((error: unknown) => logger.warn("policies not kept on disk", { error: errorText(error) }));
+  }
+
+  /** The endpoint has the programs of another one until the controller tells its own. */
+  function assume({ id }: Pick<LocalEndpoint, "id">, { program, staged }: EndpointPolicy): EndpointPolicy {
+    const policy = { endpoint: id, program, ...(staged === undefined ? {} : { staged }) };
+    policies.assume(policy);
+    keep(records.putEndpoint(policy));
+    return policy;
+  }
+
+  function policyOf(endpoint: LocalEndpoint): EndpointPolicy | undefined {
+    const told = policies.policyOf(endpoint.id);
+    if (told !== undefined) return told;
+    const alike = endpoint.made === undefined ? endpoint.replaces : `network/${endpoint.networkId}`;
+    const other = alike === undefined ? undefined : policies.policyOf(alike);
+    return other && assume(endpoint, other);
+  }
+
+  /** What the data path has to know of: endpoints that are here, once they have a policy that does something. */
+  function concerned({ endpoints }: PolicyChange): EndpointPolicy[] {
+    return endpoints.filter((policy) => {
+      if (!book.endpoints.has(policy.endpoint)) return false;
+      if (!doesNothing(policy)) guarded.add(policy.endpoint);
+      return guarded.has(policy.endpoint);
+    });
+  }
+
+  /** Beyond what the data path does by itself. */
+  function doesNothing({ program: id, staged }: EndpointPolicy): boolean {
+    const program = policies.program(id);
+    return program !== undefined && isTrivial(program) && staged === undefined;
+  }
+
+  async function enforce(change: PolicyChange, signal?: AbortSignal): Promise<void> {
+    const endpoints = concerned(change);
+    try {
+      if (driver.policy !== undefined)
+        await driver.policy.applyPolicy({ ...change, endpoints }, signal ?? timeLimit(clock, RETRY * 10));
+      else if (guarded.size > 0) throw unenforced(guarded);
+      refused = undefined;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const text = errorText(error);
+      if (refused?.error !== text) logger.error("policies are not in force as they should be", { error: text });
+      refused = { error: text, attempts: (refused?.attempts ?? 0) + 1 };
+      wakeRetry();
+    }
+  }
+
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    return turns.take("policies", work);
+  }
+
+  /** Resolves with the next news. */
+  function nextNews(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        waiting.delete(done);
+        signal.removeEventListener("abort", fail);
+        resolve();
+      };
+      const fail = () => {
+        waiting.delete(done);
+        reject(signal.reason instanceof Error ? signal.reason : new TypeError("cancelled"));
+      };
+      signal.addEventListener("abort", fail, { once: true });
+      waiting.add(done);
+    });
+  }
+
+  async function told(endpoint: LocalEndpoint, signal: AbortSignal): Promise<EndpointPolicy> {
+    const limit = timeLimit(clock, TOLD_LIMIT, signal);
+    for (;;) {
+      const policy = policyOf(endpoint);
+      if (policy !== undefined) return policy;
+      try {
+        limit.throwIfAborted();
+        await nextNews(limit);
+      } catch (cause) {
+        signal.throwIfAborted();
+        const text = `the policy of endpoint ${endpoint.id} of ${endpoint.identity} is not known on this node yet; it is attached when a controller has told it`;
+        throw new HoldfastError("unavailable", text, { cause });
+      }
+    }
+  }
+
+  return {
+    async restore(signal) {
+      if (records.told) await inTurn(() => enforce(policies.everything(), signal));
+    },
+
+    take: (change, whole, signal) =>
+      inTurn(async () => {
+        const news = whole ? policies.newsIn(change) : change;
+        const forDatapath = policies.apply(news);
+        for (const { endpoint } of news.endpoints) free.delete(endpoint);
+        // What is enforced is on disk: a run that begins without a controller begins with it.
+        await records.put(news, forDatapath);
+        await enforce(forDatapath, signal);
+        for (const wake of [...waiting]) wake();
+      }),
+
+    async programsFor(endpoint, { isNew }, signal) {
+      if (!records.told) return undefined;
+      const known = policyOf(endpoint);
+      if (known === undefined && free.has(endpoint.id)) return undefined;
+      const policy = known ?? (isNew ? await told(endpoint, signal) : undefined);
+      if (policy === undefined || doesNothing(policy)) return undefined;
+      guarded.add(endpoint.id);
+      const { program, staged } = policy;
+      return { program, ...(staged === undefined ? {} : { staged }) };
+    },
+
+    given(endpoint, policy) {
+      if (policy === undefined || policies.policyOf(endpoint) !== undefined) return;
+      const { program, staged } = policy;
+      if (program === undefined) free.add(endpoint);
+      else if ([program, staged ?? program].every((id) => policies.program(id) !== undefined)) {
+        assume({ id: endpoint }, { endpoint, program, staged });
+      }
+    },
+
+    async run(signal) {
+      while (!signal.aborted) {
+        // Without a part that enforces, trying again helps nobody.
+        if (refused === undefined || driver.policy === undefined) {
+          await new Promise<void>((resolve) => {
+            wakeRetry = resolve;
+            signal.addEventListener("abort", () => resolve(), { once: true });
+          });
+        }
+        await clock.wait(RETRY, signal).catch(() => undefined);
+        if (!signal.aborted && refused !== undefined && driver.policy !== undefined)
+          await inTurn(() => enforce(policies.everything(), signal));
+      }
+    },
+
+    problems: () =>
+      refused === undefined
+        ? []
+        : [{ row: "policies", state: "error", attempts: refused.attempts, error: refused.error }],
+  };
+}
+
+function unenforced(guarded: ReadonlySet<string>): HoldfastError {
+  const [first] = guarded;
+  return new HoldfastError(
+    "unavailable",
+    `this node's data path does not enforce policies, and ${guarded.size} endpoints have one, e.g. ${first}`,
+  );
+}
