@@ -103,6 +103,12 @@ export {
   newNetworkSchema,
 } from "./network.ts";
 export {
+  type NetworkPolicy,
+  type NetworkPolicyPeer,
+  type NetworkPolicyPort,
+  networkPolicySchema,
+} from "./network-policy.ts";
+export {
   addressesOf,
   type BlockRequest,
   type BlockReturn,

@@ -112,3 +112,54 @@ describe("holdfast apply", () => {
     expect(() => parseDocuments("f", text)).toThrow(`f, document 1: ${message}`);
   });
 });
+
+describe("a Kubernetes NetworkPolicy", () => {
+  const NETWORK_POLICY = `
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: { name: db, namespace: prod, uid: 7, annotations: { holdfast.io/mode: staged } }
+spec:
+  podSelector: { matchLabels: { app: db } }
+  ingress: [{ from: [{ podSelector: { matchLabels: { app: web } } }], ports: [{ port: 5432 }] }]
+`;
+
+  test("is applied as the policy that does the same", async () => {
+    const made = { tenant: "default", name: "prod-db", mode: "staged" };
+    const policy = {
+      ...made,
+      tier: "tenant",
+      order: 1,
+      subject: {},
+      isolates: [],
+      ingress: [],
+      egress: [],
+      labels: {},
+    };
+    const body = { ...policy, createdAt: "2026-11-20T10:00:00.000Z", revision: 1 };
+    const { run, seen, screen } = terminal(
+      { "POST /v1/tenants/default/policies": { status: 201, body } },
+      { f: NETWORK_POLICY },
+    );
+    expect(await run("apply -f f")).toBe(0);
+    expect(screen.out).toContain("policy default/prod-db  created");
+    expect(seen.at(-1)?.body).toMatchObject({
+      name: "prod-db",
+      mode: "staged",
+      isolates: ["ingress"],
+      ingress: [{ id: "rule-1", action: "allow" }],
+    });
+    const others = { ...body, labels: { "kubernetes.io/metadata.name": "prod-d", "holdfast.io/network-policy": "b" } };
+    const taken = terminal({ "GET /v1/tenants/default/policies/prod-db": { body: others } }, { f: NETWORK_POLICY });
+    expect(await taken.run("apply -f f")).toBe(1);
+    expect(taken.screen.err).toContain("rename the NetworkPolicy");
+  });
+
+  test("is refused by field where it cannot be expressed", () => {
+    const named = NETWORK_POLICY.replace("5432", "postgres");
+    expect(() => parseDocuments("f", named)).toThrow("f, document 1: spec.ingress.0.ports.0.port: the name postgres");
+    const unknown = NETWORK_POLICY.replace("podSelector: { matchLabels: { app: db } }", "podSelectr: {}");
+    expect(() => parseDocuments("f", unknown)).toThrow(
+      "f, document 1: spec.podSelectr: there is no such field in a NetworkPolicy",
+    );
+  });
+});

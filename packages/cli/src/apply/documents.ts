@@ -1,5 +1,6 @@
-import { HoldfastError } from "@holdfast/core";
-import { type Document, documentSchema } from "@holdfast/model";
+import { HoldfastError, isHoldfastError } from "@holdfast/core";
+import { type Document, documentSchema, networkPolicySchema } from "@holdfast/model";
+import { translateNetworkPolicy } from "@holdfast/policy";
 import { parseAllDocuments } from "yaml";
 
 /** A document, and which of its fields were written down: the others have defaults, which are for what is made anew. */
@@ -40,12 +41,27 @@ export function inOrder(documents: readonly Written[]): Written[] {
   return [...documents].sort((a, b) => KINDS.indexOf(a.document.kind) - KINDS.indexOf(b.document.kind));
 }
 
-function writtenOf(where: string, value: unknown): Written {
+function writtenOf(where: string, written: unknown): Written {
+  const value = valueAt(written, ["apiVersion"]) === KUBERNETES ? translated(where, written) : written;
   const parsed = documentSchema.safeParse(value);
   if (!parsed.success) throw invalid(where, value, parsed.error.issues[0]);
   const { data } = parsed;
   if (data.kind === "Claim") checkPlace(where, data);
   return { document: data, says: (...path) => valueAt(value, path) !== undefined };
+}
+
+const KUBERNETES = "networking.k8s.io/v1";
+
+/** A NetworkPolicy is applied as the policy that does the same. */
+function translated(where: string, value: unknown): unknown {
+  const parsed = networkPolicySchema.safeParse(value);
+  if (!parsed.success) throw invalidField(where, "NetworkPolicy", parsed.error.issues[0]);
+  try {
+    return translateNetworkPolicy(parsed.data);
+  } catch (error) {
+    if (!isHoldfastError(error)) throw error;
+    throw new HoldfastError(error.code, `${where}: ${error.message}`, { details: error.details });
+  }
 }
 
 interface Issue {
@@ -62,10 +78,14 @@ function invalid(where: string, value: unknown, issue: Issue | undefined): Holdf
     const said = kind === undefined ? "is not there" : `${JSON.stringify(kind)} is unknown`;
     return new HoldfastError("invalid_argument", `${where}: kind: ${said}; there are ${KINDS.join(", ")}`);
   }
+  return invalidField(where, known, issue);
+}
+
+function invalidField(where: string, kind: string, issue: Issue | undefined): HoldfastError {
   const { path = [], message = "not a document", code, keys = [] } = issue ?? {};
   const [unknown] = code === "unrecognized_keys" ? keys : [];
   const field = [...path, ...(unknown === undefined ? [] : [unknown])].join(".");
-  const reason = unknown === undefined ? message : `there is no such field in a ${known}`;
+  const reason = unknown === undefined ? message : `there is no such field in a ${kind}`;
   return new HoldfastError("invalid_argument", `${where}: ${field === "" ? "" : `${field}: `}${reason}`);
 }
 

@@ -1,4 +1,5 @@
 import { type Policy, routes } from "@holdfast/model";
+import { NAMESPACE_LABEL, ORIGIN_LABEL } from "@holdfast/policy";
 import { isSame, unchangeable } from "./changes.ts";
 import type { Written } from "./documents.ts";
 import { type Applied, orAbsent, type Target } from "./target.ts";
@@ -18,6 +19,7 @@ export async function applyPolicy({ client, call, dryRun }: Target, written: Wri
     if (!dryRun) await client.call(routes.createPolicy, { params: { tenant }, body: policyBody(written) }, call);
     return { document, outcome: "created", changes: [] };
   }
+  checkOrigin(document, existing, labels);
   const enforces = existing.mode === "staged" && mode === "enforced";
   if (existing.mode !== mode && !enforces) {
     const remedy = "delete the policy first, or stage another one that replaces it";
@@ -38,6 +40,14 @@ export async function applyPolicy({ client, call, dryRun }: Target, written: Wri
     if (enforces) await client.call(routes.enforcePolicy, { params }, { ...call, ifMatch: revision });
   }
   return { document, outcome: "changed", changes: enforces ? [...changes, "mode: staged -> enforced"] : changes };
+}
+
+/** Two NetworkPolicies of different namespaces may come to the same name: neither takes the other's place. */
+function checkOrigin(document: string, existing: Policy, labels: Policy["labels"]): void {
+  const field = [NAMESPACE_LABEL, ORIGIN_LABEL].find((label) => labels[label] !== existing.labels[label]);
+  if (field === undefined || labels[ORIGIN_LABEL] === undefined) return;
+  const unlike = { field: `metadata.labels.${field}`, is: existing.labels[field], wanted: labels[field] };
+  throw unchangeable(document, unlike, "rename the NetworkPolicy: another policy has come to its name");
 }
 
 /** The order of rules counts: they are compared as they are written. */
