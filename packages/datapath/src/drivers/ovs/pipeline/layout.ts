@@ -6,9 +6,19 @@ export const TableId = {
   classify: 0,
   sourceGuard: 10,
   neighbourGuard: 11,
+  policyEgress: 12,
+  policyEgressState: 13,
+  policyHosts: 14,
+  policyPrefixes: 15,
+  policyRealms: 16,
+  policyRules: 17,
+  policyCounters: 18,
   neighbourResponder: 20,
   sendBack: 21,
   destination: 30,
+  policyIngress: 35,
+  policyIngressState: 36,
+  delivery: 39,
   floodLocal: 40,
   floodRemote: 50,
   access: 60,
@@ -33,6 +43,8 @@ export const NETWORK = "reg0";
 export const SOURCE = "reg1";
 /** Which page of the remote nodes comes next when a frame goes to many. */
 export const PAGE = "reg2";
+/** The port of the endpoint whose policy has to let a frame in. */
+export const PORT = "reg3";
 
 export const EtherType = { arp: 0x0806, ipv4: 0x0800, ipv6: 0x86dd } as const;
 export const ICMPV6 = 58;
@@ -44,13 +56,20 @@ const MAGIC = 0x484f_4c44n;
 /** Finds our flows in a dump. */
 export const OUR_COOKIES = { cookie: MAGIC << 32n, mask: 0xffff_ffff_0000_0000n } as const;
 
-const PURPOSES = ["base", "network", "endpoint", "remote", "gateway", "access", "probe"] as const;
+const PURPOSES = ["base", "network", "endpoint", "remote", "gateway", "access", "probe", "policy"] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 /** The cookie of a flow: magic, purpose (8 bits), number of the network or port (24 bits); for people who read dumps. */
 export function cookieOf(purpose: Purpose, number = 0): bigint {
   return (MAGIC << 32n) | (BigInt(PURPOSES.indexOf(purpose)) << 24n) | BigInt(number & 0xff_ffff);
 }
+
+/** Flows of policies are kept by who applies policies: {@link OUR_COOKIES} are those of both. */
+export function isPolicyCookie(cookie: bigint): boolean {
+  return cookie >> 24n === cookieOf("policy") >> 24n;
+}
+
+export const POLICY_COOKIES = { cookie: cookieOf("policy"), mask: 0xffff_ffff_ff00_0000n } as const;
 
 /** A flow before its owner has put a cookie on it. */
 export type Rule = FlowKey & { readonly actions: readonly Action[] };

@@ -1,0 +1,112 @@
+import { type Action, connectionState, type FieldName, type Match, NOT_SYN, setRegister } from "@holdfast/openflow";
+import type { Direction, EndpointPrograms } from "@holdfast/policy";
+import { DROP, EtherType, goto, ICMPV6, PORT, type Rule, TableId } from "../pipeline/layout.ts";
+import { listNumber, type Mode, onwards, pathNumber, Register, setPair } from "./layout.ts";
+import { setList } from "./rule-flows.ts";
+
+/** Connections of an endpoint are in a zone of its own: so tenants with the same addresses cannot meet, nor both ends of one that stays here. */
+export function zoneOf(port: number): number {
+  return port ^ 0x8000;
+}
+
+const TCP = 6;
+const FAMILIES = [
+  { ethType: EtherType.ipv4, remote: "reg8", ingress: "ip_src", egress: "ip_dst" },
+  { ethType: EtherType.ipv6, remote: "xxreg2", ingress: "ipv6_src", egress: "ipv6_dst" },
+] as const;
+
+/** Table of the first look, of the second, and where in a flow the endpoint is, by direction. */
+const SIDES = {
+  egress: {
+    track: TableId.policyEgress,
+    state: TableId.policyEgressState,
+    of: (port: number): Match => ({ inPort: port }),
+  },
+  ingress: {
+    track: TableId.policyIngress,
+    state: TableId.policyIngressState,
+    of: (port: number): Match => ({ registers: { [PORT]: port } }),
+  },
+} as const;
+
+/** Neighbour discovery and multicast listener messages, which the guards look at. */
+const NEVER_DECIDED = [130, 131, 132, 133, 134, 135, 136, 137, 143];
+
+/** What holds for all endpoints that have a policy. */
+export function policyBase(): readonly Rule[] {
+  const exempt = NEVER_DECIDED.map((icmpType): Match => ({ ethType: EtherType.ipv6, ipProto: ICMPV6, icmpType }));
+  return [
+    ...exempt.map((match) => rule(TableId.policyEgress, 110, match, [goto(TableId.neighbourResponder)])),
+    ...exempt.map((match) => rule(TableId.policyIngress, 110, match, [goto(TableId.delivery)])),
+    rule(TableId.policyIngress, 110, { ethType: EtherType.arp }, [goto(TableId.delivery)]),
+    ...(["egress", "ingress"] as const).flatMap(stateBase),
+    rule(TableId.policyHosts, 0, {}, [...setPair(Register.host, 0n), goto(TableId.policyPrefixes)]),
+    rule(TableId.policyPrefixes, 0, {}, [...setPair(Register.prefix, 0n), goto(TableId.policyRealms)]),
+    rule(TableId.policyRealms, 20, { registers: { [Register.platform]: 1 } }, [
+      setList(listNumber("foreign", 0)),
+      goto(TableId.policyRules),
+    ]),
+    rule(TableId.policyRealms, 10, {}, [setList(listNumber("main", 0)), goto(TableId.policyRules)]),
+    rule(TableId.delivery, 100, {}, [{ kind: "output-register", register: PORT }]),
+    ...[TableId.policyEgress, TableId.policyIngress, TableId.policyEgressState, TableId.policyIngressState].map(
+      (table) => rule(table, 0, {}, DROP),
+    ),
+    ...[TableId.policyRules, TableId.policyCounters].map((table) => rule(table, 0, {}, DROP)),
+  ];
+}
+
+/** Established and related go on, before any rule; what is no part of any connection goes nowhere. */
+function stateBase(direction: Direction): readonly Rule[] {
+  const { state } = SIDES[direction];
+  return [
+    rule(state, 130, { ctState: connectionState("+inv", "+trk") }, DROP),
+    rule(state, 120, { ctState: connectionState("+est", "+trk") }, [onwards(direction)]),
+    rule(state, 120, { ctState: connectionState("+rel", "+trk") }, [onwards(direction)]),
+  ];
+}
+
+/**
+ * A TCP connection begins with SYN. Otherwise one that was cut would go on as one that the other end has begun. Not in force while connections are picked
+ * up that a switch has forgotten.
+ */
+export function onlyBeginnings(): readonly Rule[] {
+  const match = { ipProto: TCP, tcpFlags: NOT_SYN, ctState: connectionState("+new", "+trk") };
+  return Object.values(SIDES).flatMap(({ state }) =>
+    FAMILIES.map(({ ethType }) => rule(state, 110, { ethType, ...match }, DROP)),
+  );
+}
+
+/** What an endpoint sends and gets goes through its programs. */
+export function endpointFlows(port: number, programs: EndpointPrograms): readonly Rule[] {
+  return [
+    // A frame to all comes to the port that it is from, too, where the switch stops it.
+    rule(TableId.policyIngress, 120, { inPort: port, registers: { [PORT]: port } }, DROP),
+    ...(["egress", "ingress"] as const).flatMap((direction) => sideFlows(port, direction, programs)),
+  ];
+}
+
+function sideFlows(port: number, direction: Direction, programs: EndpointPrograms): readonly Rule[] {
+  const { track, state, of } = SIDES[direction];
+  return FAMILIES.flatMap(({ ethType, remote, ...fields }) => {
+    const match = { ...of(port), ethType };
+    const copy: Action = { kind: "move", from: fields[direction] satisfies FieldName, to: remote };
+    return [
+      rule(track, 100, match, [{ kind: "track", zone: zoneOf(port), table: state }]),
+      rule(state, 100, { ...match, ctState: connectionState("+new", "+trk") }, [copy, ...walks(programs, direction)]),
+    ];
+  });
+}
+
+/** First what staged policies would decide, which is only counted. */
+function walks({ program, staged }: EndpointPrograms, direction: Direction): readonly Action[] {
+  const walk = (id: string, mode: Mode): readonly Action[] => [
+    { kind: "set-field", field: "metadata", value: pathNumber(id, direction, mode) },
+    setRegister(Register.platform, 0),
+    goto(TableId.policyHosts),
+  ];
+  return [...(staged === undefined ? [] : walk(staged, "staged")), ...walk(program, "enforced")];
+}
+
+function rule(table: number, priority: number, match: Match, actions: readonly Action[]): Rule {
+  return { table, priority, match, actions };
+}

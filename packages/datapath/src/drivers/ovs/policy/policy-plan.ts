@@ -1,0 +1,168 @@
+import { Cidr, HoldfastError, type IpAddress } from "@holdfast/core";
+import type { Flow } from "@holdfast/openflow";
+import type { EndpointPrograms, PolicyChange, Program, ProgramId, SetId } from "@holdfast/policy";
+import type { RowRef } from "../../../reconcile/operations.ts";
+import { flowRows } from "../flow-row.ts";
+import { cookieOf } from "../pipeline/layout.ts";
+import { AddressClasses } from "./address-classes.ts";
+import { endpointFlows, policyBase } from "./endpoint-flows.ts";
+import { FlowStore } from "./flow-store.ts";
+import { knownPriorities } from "./known-priorities.ts";
+import { ProgramFlows } from "./program-flows.ts";
+
+/** An endpoint that is a port of the switch, and has a policy. */
+export interface PolicedPort {
+  readonly port: number;
+  readonly addresses: readonly IpAddress[];
+  readonly programs: EndpointPrograms;
+}
+
+/** From programs, sets and endpoints to flows; what one change is in flows costs what changes, not what there is. */
+export class PolicyPlan {
+  readonly flows = new FlowStore();
+  readonly #classes = new AddressClasses(this.flows);
+  readonly #programs = new ProgramFlows(this.flows, this.#classes);
+  readonly #ports = new Map<string, PolicedPort & { readonly keys: readonly string[] }>();
+
+  constructor() {
+    for (const row of flowRows(policyBase(), cookieOf("policy"))) this.flows.put(row);
+  }
+
+  /** What the switch has of an earlier run keeps its place. */
+  inherit(flows: readonly Flow[]): void {
+    this.#programs.inherit(knownPriorities(flows));
+  }
+
+  program(id: ProgramId): Program | undefined {
+    return this.#programs.get(id);
+  }
+
+  ports(): ReadonlyMap<string, PolicedPort> {
+    return this.#ports;
+  }
+
+  contains(set: SetId, address: IpAddress): boolean {
+    return this.#classes.contains(set, hostOf(address));
+  }
+
+  /** Which rules a number in the counters' table stands for. */
+  named(number: bigint): ReturnType<ProgramFlows["named"]> {
+    return this.#programs.named(number);
+  }
+
+  /** @throws HoldfastError `not_found` when the change refers to what is neither here nor in it; then nothing has changed. */
+  apply(change: PolicyChange): void {
+    this.#check(change);
+    for (const set of change.sets) this.#classes.replace(set);
+    for (const edit of change.setEdits) this.#classes.edit(edit);
+    this.#programs.follow(this.#classes.settle());
+    for (const program of change.programs) this.#programs.set(program);
+    for (const { endpoint, program, staged } of change.endpoints) {
+      const port = this.#ports.get(endpoint);
+      if (port !== undefined) this.bind(endpoint, { ...port, programs: programsOf(program, staged) });
+    }
+    for (const id of change.programsGone) this.#programs.remove(id);
+    for (const id of change.setsGone) this.#classes.remove(id);
+    // Programs say which sets are the platform's.
+    this.#programs.follow(this.#classes.settle());
+  }
+
+  /** What takes a change back. */
+  inverse(change: PolicyChange): PolicyChange {
+    const touched = new Set([
+      ...change.sets.map(({ id }) => id),
+      ...change.setEdits.map(({ id }) => id),
+      ...change.setsGone,
+    ]);
+    const sets = [...touched].flatMap((id) => {
+      const members = this.#classes.members(id);
+      return members === undefined
+        ? []
+        : [{ id, family: id.endsWith("v6") ? ("v6" as const) : ("v4" as const), members }];
+    });
+    const programs = [...change.programs.map(({ id }) => id), ...change.programsGone];
+    return {
+      sets,
+      setEdits: [],
+      setsGone: [...touched].filter((id) => !this.#classes.has(id)),
+      programs: [...new Set(programs)].flatMap((id) => this.program(id) ?? []),
+      programsGone: programs.filter((id) => this.program(id) === undefined),
+      endpoints: change.endpoints.flatMap(({ endpoint }) => {
+        const port = this.#ports.get(endpoint);
+        return port === undefined ? [] : [{ endpoint, ...port.programs }];
+      }),
+    };
+  }
+
+  /** The endpoint is at a port. @throws HoldfastError `not_found`: a program of it is not here. */
+  bind(endpoint: string, { port, addresses, programs }: PolicedPort, row?: RowRef): void {
+    const { program, staged } = programs;
+    this.#checkProgram(endpoint, program);
+    if (staged !== undefined) {
+      this.#checkProgram(endpoint, staged);
+      this.#programs.use(staged, "staged");
+    }
+    const rows = flowRows(endpointFlows(port, programs), cookieOf("policy", port), row);
+    const keys = new Set(rows.map(({ key }) => key));
+    for (const key of this.#ports.get(endpoint)?.keys ?? []) if (!keys.has(key)) this.flows.delete(key);
+    for (const each of rows) this.flows.put(each);
+    this.#ports.set(endpoint, { port, addresses, programs, keys: [...keys] });
+  }
+
+  unbind(endpoint: string): void {
+    for (const key of this.#ports.get(endpoint)?.keys ?? []) this.flows.delete(key);
+    this.#ports.delete(endpoint);
+  }
+
+  #check({ sets, setEdits, programs, endpoints }: PolicyChange): void {
+    const coming = new Set(sets.map(({ id }) => id));
+    for (const { id } of setEdits) this.#checkSet(id, coming, "an edit of it");
+    for (const program of programs) {
+      for (const id of setsOf(program)) this.#checkSet(id, coming, `program ${program.id}`);
+    }
+    const made = new Set(programs.map(({ id }) => id));
+    for (const { endpoint, program, staged } of endpoints) {
+      for (const id of [program, staged]) {
+        if (id !== undefined && !made.has(id)) this.#checkProgram(endpoint, id);
+      }
+    }
+  }
+
+  #checkSet(id: SetId, coming: ReadonlySet<SetId>, by: string): void {
+    if (coming.has(id) || this.#classes.has(id)) return;
+    throw new HoldfastError(
+      "not_found",
+      `address set ${id} is not here, and ${by} needs it; apply the set before, or with it`,
+    );
+  }
+
+  #checkProgram(endpoint: string, id: ProgramId): void {
+    if (this.#programs.get(id) !== undefined) return;
+    const text = `endpoint ${endpoint} has the policy ${id}, which is not here; apply its program before`;
+    throw new HoldfastError("not_found", text);
+  }
+}
+
+function programsOf(program: ProgramId, staged: ProgramId | undefined): EndpointPrograms {
+  return staged === undefined ? { program } : { program, staged };
+}
+
+function hostOf(address: IpAddress): Cidr {
+  return Cidr.of(address, address.includes(":") ? 128 : 32);
+}
+
+const SETS = new WeakMap<Program, ReadonlySet<SetId>>();
+
+/** All that a program's rules refer to; its realms' need not be there. */
+export function setsOf(program: Program): ReadonlySet<SetId> {
+  const known = SETS.get(program);
+  if (known !== undefined) return known;
+  const paths = [program.v4, program.v6].flatMap(({ ingress, egress }) => [ingress, egress]);
+  const rules = paths
+    .flatMap(({ main, foreign }) => [...main, ...foreign])
+    .flatMap(({ stages }) => stages)
+    .flatMap((stage) => stage.rules);
+  const sets = new Set(rules.flatMap(({ remote }) => (remote === "any" ? [] : remote.sets)));
+  SETS.set(program, sets);
+  return sets;
+}
