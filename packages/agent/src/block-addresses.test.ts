@@ -92,6 +92,7 @@ describe("the next address of a node's blocks", () => {
     const node = await start(block(128, { ranges: [{ first: at(128), last: at(128) }] }));
     await node.use(128);
     node.clock.advance(5000);
+    expect(node.next()).toBeUndefined();
     await node.forget(128);
     expect(node.next()).toBeUndefined();
     node.clock.advance(1000);

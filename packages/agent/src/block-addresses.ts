@@ -19,14 +19,29 @@ export interface BlockAddresses {
   isEmpty(block: HeldBlock): boolean;
 }
 
-export function createBlockAddresses(book: Book, now: () => number): BlockAddresses {
-  /** Addresses of blocks by their ranges: they are gone through with each address that is given. */
-  const written = new WeakMap<HeldBlock["ranges"], readonly IpAddress[]>();
+/** Where a block is looked through from, so that giving its addresses does not take the longer the more of them are in use. */
+interface Search {
+  readonly addresses: readonly IpAddress[];
+  /** Index of the first to look at: those before it were in use when it was given. */
+  start: number;
+  /** {@link Book.departures} when all were found to be in use. */
+  fullAt: number;
+}
 
-  function allOf(block: HeldBlock): readonly IpAddress[] {
-    const addresses = written.get(block.ranges) ?? [...addressesOf(block)];
-    written.set(block.ranges, addresses);
-    return addresses;
+interface Free {
+  readonly address: IpAddress;
+  /** When it was in use last, epoch milliseconds; undefined: never. */
+  readonly usedUntil: number | undefined;
+  readonly index: number;
+}
+
+export function createBlockAddresses(book: Book, now: () => number): BlockAddresses {
+  const searches = new WeakMap<HeldBlock["ranges"], Search>();
+
+  function searchOf(block: HeldBlock): Search {
+    const search = searches.get(block.ranges) ?? { addresses: [...addressesOf(block)], start: 0, fullAt: Number.NaN };
+    searches.set(block.ranges, search);
+    return search;
   }
 
   function blocksOf(network: string, family: Family): readonly HeldBlock[] {
@@ -36,17 +51,28 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
       .sort((a, b) => a.since - b.since || (a.id < b.id ? -1 : 1));
   }
 
-  /** Addresses of the block that may be given, with when each was in use last; undefined: never. */
-  function* free(block: HeldBlock, cooldown: number): Iterable<{ address: IpAddress; usedUntil: number | undefined }> {
+  /** Addresses of the block that may be given. */
+  function* free(block: HeldBlock, cooldown: number): Iterable<Free> {
+    const search = searchOf(block);
+    if (search.fullAt === book.departures) return;
     const network = networkKey(block);
     const released = new Map(block.released.map(({ address, at }) => [address, at]));
-    for (const address of allOf(block)) {
+    const { addresses, start } = search;
+    let busy = 0;
+    for (let step = 0; step < addresses.length; step++) {
+      const index = (start + step) % addresses.length;
+      const address = addresses[index];
+      if (address === undefined) continue;
       const holder = book.holderOf(network, address);
-      if (holder !== undefined && (holder.phase !== "released" || holder.conflicts !== undefined)) continue;
+      if (holder !== undefined && (holder.phase !== "released" || holder.conflicts !== undefined)) {
+        busy++;
+        continue;
+      }
       const [until, since] = [released.get(address), holder?.since];
       const usedUntil = until === undefined || since === undefined ? (until ?? since) : Math.max(until, since);
-      if (usedUntil === undefined || usedUntil + cooldown <= now()) yield { address, usedUntil };
+      if (usedUntil === undefined || usedUntil + cooldown <= now()) yield { address, usedUntil, index };
     }
+    if (busy === addresses.length) search.fullAt = book.departures;
   }
 
   return {
@@ -55,8 +81,11 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
     next(network, family, cooldown) {
       for (const block of blocksOf(network, family)) {
         let oldest: { address: IpAddress; usedUntil: number } | undefined;
-        for (const { address, usedUntil } of free(block, cooldown)) {
-          if (usedUntil === undefined) return address;
+        for (const { address, usedUntil, index } of free(block, cooldown)) {
+          if (usedUntil === undefined) {
+            searchOf(block).start = index;
+            return address;
+          }
           if (oldest === undefined || usedUntil < oldest.usedUntil) oldest = { address, usedUntil };
         }
         if (oldest !== undefined) return oldest.address;
@@ -73,7 +102,7 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
     },
 
     isEmpty(block) {
-      for (const address of allOf(block)) {
+      for (const address of searchOf(block).addresses) {
         if (book.holderOf(networkKey(block), address) !== undefined) return false;
       }
       return true;

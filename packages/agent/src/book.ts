@@ -29,6 +29,9 @@ export interface Book {
   /** Whether it has ever held everything: only then what is not in it may be removed from the machine. */
   readonly complete: boolean;
 
+  /** How often an endpoint has been removed or released: while it is the same, no address in use has come free. */
+  readonly departures: number;
+
   /** The endpoint that holds an address of a network (by `tenant/network`), released ones last. */
   holderOf(network: string, address: IpAddress): LocalEndpoint | undefined;
   ofIdentity(network: string, identity: string): ReadonlySet<LocalEndpoint>;
@@ -81,10 +84,13 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
   let complete = (await store.get("complete")) !== undefined;
   const names = new Map([...networks.values()].map((network) => [`${network.tenant}/${network.name}`, network.id]));
   const index = createBookIndex();
+  let departures = 0;
   for (const endpoint of endpoints.values()) index.add(endpoint);
 
   function place(endpoint: LocalEndpoint): void {
-    remove(endpoint.id);
+    const before = endpoints.get(endpoint.id);
+    if (before !== undefined) index.remove(before);
+    if (endpoint.phase === "released") departures++;
     endpoints.set(endpoint.id, endpoint);
     index.add(endpoint);
   }
@@ -92,6 +98,7 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
   function remove(id: string): void {
     const endpoint = endpoints.get(id);
     if (endpoint !== undefined) index.remove(endpoint);
+    departures++;
     endpoints.delete(id);
   }
 
@@ -138,6 +145,9 @@ export async function openBook(store: Store, nonce: () => string, clock: Clock):
       return complete;
     },
 
+    get departures() {
+      return departures;
+    },
     holderOf(network, address) {
       const holders = index.holders(network, address);
       for (const endpoint of holders) if (endpoint.phase !== "released") return endpoint;

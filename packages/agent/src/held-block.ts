@@ -43,6 +43,7 @@ export function noteRelease(
 
 /** The block without addresses that machines outside have: the controller has been told, and its word on the block may come later than its answer. */
 export function withoutAddresses(block: HeldBlock, gone: readonly IpAddress[]): HeldBlock {
+  if (gone.length === 0) return block;
   const ranges = block.ranges.flatMap((range) =>
     gone.reduce((parts, one) => parts.flatMap((part) => around(part, one)), [range]),
   );
