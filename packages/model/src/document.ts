@@ -7,7 +7,9 @@ import { newNetworkSchema } from "./network.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
 import { selectorField } from "./page.ts";
 import { newPolicySchema } from "./policy.ts";
+import { policyDefaultsSchema } from "./policy-defaults.ts";
 import { conflictProbeSchema } from "./quarantine.ts";
+import { sharedWithField } from "./shared-with.ts";
 import { newSubnetSchema, subnetDrainSchema } from "./subnet.ts";
 import { quotasSchema } from "./tenant.ts";
 
@@ -40,7 +42,14 @@ export const documentSchema = z
       kind: z.literal("Tenant"),
       metadata: z.strictObject({ name: nameField, labels: labelsField.default({}) }),
       /** Of `quotas`, those that are not named are none. */
-      spec: z.strictObject({ quotas: quotasSchema.optional() }).prefault({}),
+      spec: z
+        .strictObject({
+          quotas: quotasSchema.optional(),
+          /** Null: allow. */
+          policyDefaults: policyDefaultsSchema.nullable().optional(),
+          sharedWith: sharedWithField.optional(),
+        })
+        .prefault({}),
     }),
     z.strictObject({
       apiVersion,
@@ -55,6 +64,8 @@ export const documentSchema = z
         conflictProbe: conflictProbeSchema.nullable().optional(),
         /** Null: none. */
         retention: networkRetentionSchema.nullable().optional(),
+        /** Null: as the tenant says. */
+        policyDefaults: policyDefaultsSchema.nullable().optional(),
       }),
     }),
     z.strictObject({

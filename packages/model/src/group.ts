@@ -2,12 +2,7 @@ import { z } from "zod";
 import { claimAddressesField } from "./claim.ts";
 import { identityField, labelsField, nameField, revisionField, timeField } from "./fields.ts";
 import { labelSelectorSchema } from "./selector.ts";
-
-/** With whom something is shared: tenants whose rules may name it. */
-export const sharedWithField = z
-  .array(nameField)
-  .max(256)
-  .meta({ description: "Tenants whose rules may name it.", examples: [["billing"]] });
+import { sharedWithField } from "./shared-with.ts";
 
 const membership = {
   /** Members are claims with such labels. Absent: none by their labels. */

@@ -71,7 +71,6 @@ export {
   groupSchema,
   type NewGroup,
   newGroupSchema,
-  sharedWithField,
 } from "./group.ts";
 export {
   type InventoryEndpoint,
@@ -162,10 +161,8 @@ export {
   type NewPolicy,
   newPolicySchema,
   type Policy,
-  type PolicyDefaults,
   type PolicyPatch,
   type PolicySubject,
-  policyDefaultsSchema,
   policyModeSchema,
   policyPatchSchema,
   policySchema,
@@ -174,6 +171,7 @@ export {
   type Tier,
   tierSchema,
 } from "./policy.ts";
+export { type PolicyDefaults, policyDefaultsSchema } from "./policy-defaults.ts";
 export {
   actionSchema,
   type Peer,
@@ -198,6 +196,7 @@ export { fillPath, type Route, type RouteInput, type RouteReply, type RouteReque
 export { type Placement, placementOf, ROUTED_GATEWAYS } from "./routed.ts";
 export { type Routes, routes } from "./routes/index.ts";
 export { type LabelSelector, labelSelectorSchema, type MatchExpression, matchExpressionSchema } from "./selector.ts";
+export { sharedWithField } from "./shared-with.ts";
 export {
   type Draining,
   drainingSchema,

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { networkRetentionSchema } from "./claim.ts";
 import { labelsField, mtuField, nameField, revisionField, timeField } from "./fields.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
+import { policyDefaultsSchema } from "./policy-defaults.ts";
 import { conflictProbeSchema } from "./quarantine.ts";
 import { newSubnetSchema, subnetSchema } from "./subnet.ts";
 
@@ -47,6 +48,8 @@ export const networkSchema = z
     conflictProbe: conflictProbeSchema.optional(),
     /** Of claims that are made for workloads that their runtime names. Absent: none is made, and their addresses are ephemeral. */
     retention: networkRetentionSchema.optional(),
+    /** Of connections of its endpoints that no policy has decided about. Absent: as the tenant says. */
+    policyDefaults: policyDefaultsSchema.optional(),
     labels: labelsField,
     createdAt: timeField,
     revision: revisionField,
@@ -71,6 +74,7 @@ export const newNetworkSchema = z
     /** Only of kind `vlan`: in an overlay nobody is unknown. */
     conflictProbe: conflictProbeSchema.optional(),
     retention: networkRetentionSchema.optional(),
+    policyDefaults: policyDefaultsSchema.optional(),
     labels: labelsField.default({}),
   })
   .meta({ id: "NewNetwork" });
@@ -90,6 +94,8 @@ export const networkPatchSchema = z
     conflictProbe: conflictProbeSchema.nullable().optional(),
     /** Null: none is made from now on; those that there are keep their own. */
     retention: networkRetentionSchema.nullable().optional(),
+    /** Null: as the tenant says. */
+    policyDefaults: policyDefaultsSchema.nullable().optional(),
     labels: labelsField.optional(),
   })
   .meta({ id: "NetworkPatch" });

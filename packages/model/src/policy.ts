@@ -11,12 +11,6 @@ export type Tier = z.output<typeof tierSchema>;
 /** `ingress`: what others begin with the endpoint; `egress`: what it begins. */
 export const directionSchema = z.enum(["ingress", "egress"]).meta({ id: "Direction" });
 
-/** What becomes of connections that no policy has decided about. Absent: allow, or, of a network, what its tenant says. */
-export const policyDefaultsSchema = z
-  .strictObject({ ingress: z.enum(["allow", "deny"]).optional(), egress: z.enum(["allow", "deny"]).optional() })
-  .meta({ id: "PolicyDefaults" });
-export type PolicyDefaults = z.output<typeof policyDefaultsSchema>;
-
 /** Whose connections a policy decides about: every condition that is there must hold. Empty: all of the tenant. */
 export const policySubjectSchema = z
   .strictObject({

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { labelsField, nameField, revisionField, timeField } from "./fields.ts";
+import { policyDefaultsSchema } from "./policy-defaults.ts";
+import { sharedWithField } from "./shared-with.ts";
 
 const limit = z.int().min(0);
 
@@ -36,6 +38,10 @@ export const tenantSchema = z
     labels: labelsField,
     /** Absent: no limits. */
     quotas: quotasSchema.optional(),
+    /** Of connections of its endpoints that no policy has decided about. Absent: allow. */
+    policyDefaults: policyDefaultsSchema.optional(),
+    /** Absent: with nobody. Whoever it is shared with may name it, and all its groups, in rules. */
+    sharedWith: sharedWithField.optional(),
     createdAt: timeField,
     revision: revisionField,
   })
@@ -43,12 +49,24 @@ export const tenantSchema = z
 export type Tenant = z.output<typeof tenantSchema>;
 
 export const newTenantSchema = z
-  .strictObject({ name: nameField, labels: labelsField.default({}), quotas: quotasPatchSchema.optional() })
+  .strictObject({
+    name: nameField,
+    labels: labelsField.default({}),
+    quotas: quotasPatchSchema.optional(),
+    policyDefaults: policyDefaultsSchema.optional(),
+    sharedWith: sharedWithField.optional(),
+  })
   .meta({ id: "NewTenant" });
 export type NewTenant = z.output<typeof newTenantSchema>;
 
 /** Only what is named changes, among the quotas as well. */
 export const tenantPatchSchema = z
-  .strictObject({ labels: labelsField.optional(), quotas: quotasPatchSchema.optional() })
+  .strictObject({
+    labels: labelsField.optional(),
+    quotas: quotasPatchSchema.optional(),
+    /** Null: allow. */
+    policyDefaults: policyDefaultsSchema.nullable().optional(),
+    sharedWith: sharedWithField.optional(),
+  })
   .meta({ id: "TenantPatch" });
 export type TenantPatch = z.output<typeof tenantPatchSchema>;

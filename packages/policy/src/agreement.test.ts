@@ -26,6 +26,7 @@ class Pair {
   readonly world = new PlainWorld();
   readonly compiler = new PolicyCompiler(this.world);
   readonly node = new NodePolicy(this.compiler);
+  readonly here = new Map<string, Member>();
   readonly policies = new PolicyBook();
   readonly path = new PlainPath();
   readonly chance: Chance;
@@ -117,17 +118,24 @@ class Pair {
     this.compiler.changeEntries(tenant, set, { add, remove: before.filter((prefix) => !after.includes(prefix)) });
   }
 
+  put(member: Member): void {
+    this.here.set(idOf(member), member);
+    this.node.setEndpoint(idOf(member), member);
+  }
+
   /** As controllers do after each change. */
   tell(): void {
     const change = this.compiler.take();
     this.node.follow(change);
-    for (const [id, member] of this.node.endpoints()) {
+    for (const [id, member] of this.here) {
       const now = this.world.memberList.find((one) => idOf(one) === id);
-      if (now === undefined) this.node.removeEndpoint(id);
-      else if (now !== member || change.stale.some((stale) => isIn(stale, now))) this.node.setEndpoint(id, now);
+      if (now === undefined) {
+        this.here.delete(id);
+        this.node.removeEndpoint(id);
+      } else if (now !== member || change.stale.some((stale) => isIn(stale, now))) this.put(now);
     }
     for (const member of this.world.memberList) {
-      if (this.policies.policyOf(idOf(member)) === undefined) this.node.setEndpoint(idOf(member), member);
+      if (this.policies.policyOf(idOf(member)) === undefined) this.put(member);
     }
     const news = this.node.take();
     if (news !== undefined) this.path.apply(this.policies.apply(structuredClone(news)));

@@ -22,7 +22,8 @@ export interface NodePolicyChange {
 /** One node's endpoints, and what it has been told of policies. */
 export class NodePolicy {
   readonly #compiler: PolicyCompiler;
-  readonly #endpoints = new Map<string, { readonly member: Member; policy: EndpointPolicy }>();
+  /** Nothing but the names of programs, which all endpoints share: there may be a million. */
+  readonly #endpoints = new Map<string, EndpointPolicy>();
   readonly #programs = new Map<ProgramId, { readonly outline: ProgramOutline; users: number }>();
   readonly #blocks = new UseCount();
   readonly #sets = new UseCount();
@@ -38,16 +39,16 @@ export class NodePolicy {
   setEndpoint(id: string, member: Member): void {
     const before = this.#endpoints.get(id);
     const { enforced, staged } = this.#compiler.outlines(member);
+    if (before?.program === enforced.id && before.staged === staged?.id) return;
     const policy = {
       endpoint: id,
-      program: enforced.id,
-      ...(staged === undefined ? {} : { staged: staged.id }),
+      program: this.#nameOf(enforced),
+      ...(staged === undefined ? {} : { staged: this.#nameOf(staged) }),
     };
-    this.#endpoints.set(id, { member, policy });
-    if (before?.policy.program === policy.program && before.policy.staged === policy.staged) return;
+    this.#endpoints.set(id, policy);
     this.#use(enforced);
     if (staged !== undefined) this.#use(staged);
-    if (before !== undefined) this.#dropPrograms(before.policy);
+    if (before !== undefined) this.#dropPrograms(before);
     this.#news.endpoints.set(id, policy);
   }
 
@@ -61,11 +62,7 @@ export class NodePolicy {
     if (before === undefined) return;
     this.#endpoints.delete(id);
     this.#news.endpoints.delete(id);
-    this.#dropPrograms(before.policy);
-  }
-
-  endpoints(): Iterable<readonly [id: string, member: Member]> {
-    return [...this.#endpoints].map(([id, { member }]) => [id, member]);
+    this.#dropPrograms(before);
   }
 
   /** Sets and blocks have changed; whose programs are stale is up to the caller, by {@link setEndpoint}. */
@@ -88,6 +85,11 @@ export class NodePolicy {
     const news = this.#news;
     this.#news = new News();
     return news.change(this.#compiler);
+  }
+
+  /** The name as it is kept already. */
+  #nameOf({ id }: ProgramOutline): ProgramId {
+    return this.#programs.get(id)?.outline.id ?? id;
   }
 
   #use(outline: ProgramOutline): void {

@@ -21,13 +21,14 @@ export async function applyNetwork(target: Target, written: Written<"Network">):
 async function create(target: Target, written: Written<"Network">, document: string): Promise<Applied> {
   const { metadata, spec } = written.document;
   target.made.add(`${metadata.tenant}/${metadata.name}`);
-  const { nodeBlocks, conflictProbe, retention, ...rest } = spec;
+  const { nodeBlocks, conflictProbe, retention, policyDefaults, ...rest } = spec;
   // What drains is drained when it is there.
   const subnets = spec.subnets.map((subnet) => newSubnetSchema.strip().parse(subnet));
   const options = {
     nodeBlocks: nodeBlocks ?? undefined,
     conflictProbe: conflictProbe ?? undefined,
     retention: retention ?? undefined,
+    policyDefaults: policyDefaults ?? undefined,
   };
   const body = { ...rest, ...options, subnets, name: metadata.name, labels: metadata.labels };
   if (!target.dryRun) {

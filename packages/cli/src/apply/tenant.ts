@@ -13,17 +13,28 @@ export async function applyTenant(
   const params = { tenant: metadata.name };
   const existing = await orAbsent(client.call(routes.getTenant, { params }, call));
   if (existing === undefined) {
-    if (!dryRun) await client.call(routes.createTenant, { body: { ...metadata, ...spec } }, call);
+    if (!dryRun)
+      await client.call(
+        routes.createTenant,
+        { body: { ...metadata, ...spec, policyDefaults: spec.policyDefaults ?? undefined } },
+        call,
+      );
     return { document, outcome: "created", changes: [] };
   }
   const labels = says("metadata", "labels") ? metadata.labels : existing.labels;
-  const { quotas = existing.quotas } = spec;
+  const {
+    quotas = existing.quotas,
+    policyDefaults = existing.policyDefaults ?? null,
+    sharedWith = existing.sharedWith ?? [],
+  } = spec;
   const changes = [
     ...differences("labels", existing.labels, labels),
     ...differences("quotas", existing.quotas, quotas),
+    ...differences("policyDefaults", existing.policyDefaults, policyDefaults),
+    ...differences("sharedWith", existing.sharedWith ?? [], sharedWith),
   ];
   if (changes.length === 0) return { document, outcome: "unchanged", changes };
-  const request = { params, body: { labels, quotas: { ...NO_QUOTAS, ...quotas } } };
+  const request = { params, body: { labels, quotas: { ...NO_QUOTAS, ...quotas }, policyDefaults, sharedWith } };
   if (!dryRun) await client.call(routes.updateTenant, request, { ...call, ifMatch: existing.revision });
   return { document, outcome: "changed", changes };
 }

@@ -9,6 +9,7 @@ import { ageText, labelText, subnetText, usageColumns } from "../output/words.ts
 import { conflictProbeOf, conflictProbeText, probeOptions } from "./conflict-probe.ts";
 import { labelChange, parseLabels } from "./labels.ts";
 import { networkBlockCommands, nodeBlocksOf } from "./node-blocks.ts";
+import { policyDefaultOption, policyDefaultsOf, policyDefaultsText } from "./policy-defaults.ts";
 import { networkRetentionOf, networkRetentionOption, networkRetentionText } from "./retention.ts";
 import { parseSubnet } from "./subnet-text.ts";
 
@@ -29,6 +30,7 @@ function details({ io }: Context, network: Network): string {
     ["cool-down", `${network.cooldownSeconds} s`],
     ["node blocks", network.nodeBlocks === undefined ? "no" : `of ${network.nodeBlocks.size} addresses`],
     ["conflict probe", conflictProbeText(network)],
+    ["policy default", policyDefaultsText(network.policyDefaults, "as the tenant says")],
     ["retention", networkRetentionText(network)],
     ["labels", labelText(network.labels)],
     ["age", ageText(network.createdAt, io.now())],
@@ -110,6 +112,7 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--cooldown <duration>", "How long a released address is given to nobody else. Absent: 60s."],
       ["--node-blocks <size>", NODE_BLOCKS_HELP],
       ...probeOptions,
+      policyDefaultOption,
       networkRetentionOption,
       ["--masquerade", "Of kind routed: what leaves the tenant's networks has the address of the container's machine."],
       ["-l, --label <key=value...>", "Labels."],
@@ -138,6 +141,7 @@ export const networkCommands: readonly CommandDefinition[] = [
           ? {}
           : { conflictProbe: conflictProbeOf(options).conflictProbe ?? undefined }),
         ...(options.retention === undefined ? {} : { retention: networkRetentionOf(options).retention ?? undefined }),
+        ...policyDefaultsOf(options),
         docker: flag(options, "docker") ?? true,
         labels: parseLabels(texts(options, "label")),
       };
@@ -199,6 +203,8 @@ export const networkCommands: readonly CommandDefinition[] = [
       ["--no-masquerade", "They leave with the container's own."],
       ["--no-conflict-probe", "Do not ask; what is in quarantine stays there."],
       networkRetentionOption,
+      policyDefaultOption,
+      ["--no-policy-default", "As the tenant says."],
       ["--no-retention", "Named workloads get no claims from now on; those that there are keep their own retention."],
       ["-l, --label <key=value...>", "Labels; they replace the former ones."],
     ],
@@ -215,6 +221,7 @@ export const networkCommands: readonly CommandDefinition[] = [
         ...conflictProbeOf(options),
         ...networkRetentionOf(options),
         ...masqueradeOf(options),
+        ...(options.policyDefault === false ? { policyDefaults: null } : policyDefaultsOf(options)),
         ...labelChange(texts(options, "label")),
       };
       const { client, tenant, call, io, output } = context;

@@ -1,11 +1,12 @@
 import { listAll } from "@holdfast/client";
 import { routes, type Tenant, type TenantUsage } from "@holdfast/model";
 import type { Context } from "../context.ts";
-import { type CommandDefinition, text, texts } from "../define-command.ts";
+import { type CommandDefinition, type CommandOptions, text, texts } from "../define-command.ts";
 import { printList, printObject } from "../output/print.ts";
 import { formatDetails, formatTable } from "../output/table.ts";
 import { ageText, labelText, usageColumns } from "../output/words.ts";
 import { labelChange, parseLabels } from "./labels.ts";
+import { policyDefaultOption, policyDefaultsOf, policyDefaultsText } from "./policy-defaults.ts";
 import { parseQuotas, QUOTA_HELP, quotaText } from "./quotas.ts";
 
 const details = ({ io }: Context, tenant: Tenant): string =>
@@ -13,6 +14,8 @@ const details = ({ io }: Context, tenant: Tenant): string =>
     ["name", tenant.name],
     ["labels", labelText(tenant.labels)],
     ["quotas", quotaText(tenant.quotas)],
+    ["policy default", policyDefaultsText(tenant.policyDefaults, "allow")],
+    ["shared with", tenant.sharedWith?.join(", ") ?? ""],
     ["age", ageText(tenant.createdAt, io.now())],
   ]);
 
@@ -38,6 +41,10 @@ function usageText({ networks, claims, addresses, quotas = {}, v4, v6 }: TenantU
   return `${formatTable(columns, kinds)}\n${byFamily}`;
 }
 
+function sharing(options: CommandOptions): { sharedWith?: string[] } {
+  return options.shareWith === undefined ? {} : { sharedWith: [...texts(options, "shareWith")] };
+}
+
 export const tenantCommands: readonly CommandDefinition[] = [
   {
     name: "create",
@@ -46,6 +53,8 @@ export const tenantCommands: readonly CommandDefinition[] = [
     options: [
       ["-l, --label <key=value...>", "Labels."],
       ["--quota <name=limit...>", QUOTA_HELP],
+      policyDefaultOption,
+      ["--share-with <tenant...>", "Tenants whose rules may name this one, and all its groups.", "tenant"],
     ],
     examples: [
       "tenant create blue --label team=payments",
@@ -53,7 +62,13 @@ export const tenantCommands: readonly CommandDefinition[] = [
     ],
     async run(context, [name = ""], options) {
       const labels = parseLabels(texts(options, "label"));
-      const body = { name, labels, ...parseQuotas(texts(options, "quota")) };
+      const body = {
+        name,
+        labels,
+        ...parseQuotas(texts(options, "quota")),
+        ...policyDefaultsOf(options),
+        ...sharing(options),
+      };
       const tenant = await context.client.call(routes.createTenant, { body }, context.call);
       printObject(context.io, context.output, tenant, `tenant ${tenant.name} created\n`);
     },
@@ -108,13 +123,21 @@ export const tenantCommands: readonly CommandDefinition[] = [
     options: [
       ["-l, --label <key=value...>", "Labels; they replace the former ones."],
       ["--quota <name=limit...>", QUOTA_HELP],
+      policyDefaultOption,
+      ["--share-with <tenant...>", "Tenants whose rules may name this one, and all its groups.", "tenant"],
     ],
     examples: [
       "tenant update blue --label team=checkout",
       "tenant update blue --quota addresses=9000 --quota claims=none",
     ],
     async run(context, [tenant = ""], options) {
-      const body = { ...labelChange(texts(options, "label")), ...parseQuotas(texts(options, "quota")) };
+      const quotas = parseQuotas(texts(options, "quota"));
+      const body = {
+        ...labelChange(texts(options, "label")),
+        ...quotas,
+        ...policyDefaultsOf(options),
+        ...sharing(options),
+      };
       const request = { params: { tenant }, body };
       const changed = await context.client.call(routes.updateTenant, request, context.call);
       printObject(context.io, context.output, changed, details(context, changed));

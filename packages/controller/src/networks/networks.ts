@@ -3,6 +3,7 @@ import type { Network, NetworkPatch, NewNetwork } from "@holdfast/model";
 import { refuseWithBlocks } from "../blocks/block-drafts.ts";
 import { refuseWithQuarantine } from "../claims/quarantine.ts";
 import { type Platform, timestamp } from "../platform.ts";
+import { checkDefaults } from "../policy/tenant-things.ts";
 import { checkIfMatch, notFound, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
@@ -39,6 +40,7 @@ export function createNetworks(platform: Platform): Networks {
           throw new HoldfastError("already_exists", `network ${body.name} exists already in tenant ${tenant}`);
         }
         checkKind(body);
+        checkDefaults(rules, body.policyDefaults);
         checkNetworkQuota(owner, networksOf(state, tenant));
         const subnets = body.subnets.map((subnet, index) => checkedSubnet(subnet, `subnets.${index}.`, body.kind));
         const taken = prefixesOf(state, tenant);
@@ -64,6 +66,7 @@ export function createNetworks(platform: Platform): Networks {
           ...(body.nodeBlocks === undefined ? {} : { nodeBlocks: body.nodeBlocks }),
           ...(body.conflictProbe === undefined ? {} : { conflictProbe: body.conflictProbe }),
           ...(body.retention === undefined ? {} : { retention: body.retention }),
+          ...(body.policyDefaults === undefined ? {} : { policyDefaults: body.policyDefaults }),
           labels: body.labels,
           createdAt: timestamp(clock),
           revision: 0,
@@ -87,7 +90,11 @@ export function createNetworks(platform: Platform): Networks {
         checkIfMatch(caller, `network ${tenant}/${name}`, record.revision);
         draft.expect(keys.network(tenant, name), record.revision);
         if (patch.conflictProbe != null) checkProbed(record);
-        const { nodeBlocks: former, conflictProbe: formerProbe, retention: formerRetention, ...rest } = record;
+        checkDefaults(rules, patch.policyDefaults);
+        const { nodeBlocks: former, conflictProbe: formerProbe, retention: formerRetention, ...others } = record;
+        const { policyDefaults: formerDefaults, ...rest } = others;
+        const policyDefaults =
+          patch.policyDefaults === undefined ? formerDefaults : (patch.policyDefaults ?? undefined);
         if (patch.masquerade !== undefined) checkMasqueraded(record);
         const conflictProbe = patch.conflictProbe === undefined ? formerProbe : (patch.conflictProbe ?? undefined);
         const retention = patch.retention === undefined ? formerRetention : (patch.retention ?? undefined);
@@ -97,6 +104,7 @@ export function createNetworks(platform: Platform): Networks {
           ...(nodeBlocks === undefined ? {} : { nodeBlocks }),
           ...(conflictProbe === undefined ? {} : { conflictProbe }),
           ...(retention === undefined ? {} : { retention }),
+          ...(policyDefaults === undefined ? {} : { policyDefaults }),
           docker: patch.docker ?? record.docker,
           mtu: patch.mtu ?? record.mtu,
           ...(patch.masquerade === undefined ? {} : { masquerade: patch.masquerade }),

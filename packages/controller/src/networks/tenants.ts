@@ -2,7 +2,7 @@ import { HoldfastError, Name } from "@holdfast/core";
 import type { NewTenant, Tenant, TenantPatch } from "@holdfast/model";
 import { askForBlocks } from "../blocks/block-drafts.ts";
 import { type Platform, timestamp } from "../platform.ts";
-import { refuseWithPolicies } from "../policy/tenant-things.ts";
+import { checkDefaults, refuseWithPolicies } from "../policy/tenant-things.ts";
 import { checkIfMatch, notFound } from "../refusals.ts";
 import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
@@ -19,7 +19,7 @@ export interface Tenants {
 
 const DEFAULT = Name.parse("default");
 
-export function createTenants({ state, changer, clock }: Platform): Tenants {
+export function createTenants({ state, changer, clock, rules }: Platform): Tenants {
   function get(name: Name): Tenant {
     const tenant = state.tenants.get(name);
     if (tenant === undefined) throw notFound(`tenant ${name}`);
@@ -31,12 +31,15 @@ export function createTenants({ state, changer, clock }: Platform): Tenants {
       if (state.tenants.has(body.name)) {
         throw new HoldfastError("already_exists", `tenant ${body.name} exists already`);
       }
+      checkDefaults(rules, body.policyDefaults);
       draft.expect(keys.tenant(body.name), 0);
       const quotas = changedLimits(undefined, body.quotas);
       const tenant: Tenant = {
         name: body.name,
         labels: body.labels,
         ...(quotas === undefined ? {} : { quotas }),
+        ...(body.policyDefaults === undefined ? {} : { policyDefaults: body.policyDefaults }),
+        ...(body.sharedWith === undefined ? {} : { sharedWith: body.sharedWith }),
         createdAt: timestamp(clock),
         revision: 0,
       };
@@ -83,10 +86,18 @@ export function createTenants({ state, changer, clock }: Platform): Tenants {
         const tenant = get(name);
         checkIfMatch(caller, `tenant ${name}`, tenant.revision);
         draft.expect(keys.tenant(name), tenant.revision);
-        const { quotas: _, ...rest } = tenant;
+        checkDefaults(rules, patch.policyDefaults);
+        const { quotas: _, policyDefaults: former, ...rest } = tenant;
+        const policyDefaults = patch.policyDefaults === undefined ? former : (patch.policyDefaults ?? undefined);
         const quotas = changedLimits(tenant.quotas, patch.quotas);
         const labels = patch.labels ?? tenant.labels;
-        const changed: Tenant = { ...rest, labels, ...(quotas === undefined ? {} : { quotas }) };
+        const changed: Tenant = {
+          ...rest,
+          labels,
+          ...(quotas === undefined ? {} : { quotas }),
+          ...(policyDefaults === undefined ? {} : { policyDefaults }),
+          ...(patch.sharedWith === undefined ? {} : { sharedWith: patch.sharedWith }),
+        };
         if (patch.quotas !== undefined) endCounting(draft, tenant, changed);
         draft.put(keys.tenant(name), changed);
         return changed;

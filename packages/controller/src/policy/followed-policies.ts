@@ -1,9 +1,9 @@
 import type { Cidr, Name } from "@holdfast/core";
-import type { Claim, Tenant } from "@holdfast/model";
-import { type CompilerChange, type Member, PolicyCompiler, type PolicyTenant } from "@holdfast/policy";
+import type { Claim } from "@holdfast/model";
+import { type CompilerChange, type Member, PolicyCompiler } from "@holdfast/policy";
 import type { StateChange } from "../state/records.ts";
 import type { State } from "../state/state.ts";
-import { memberOf, policyNetwork } from "./policy-world.ts";
+import { memberOf, policyNetwork, policyTenant } from "./policy-world.ts";
 
 /** The compiled form of all policies, as the state has them. */
 export interface FollowedPolicies {
@@ -79,10 +79,6 @@ export function createFollowedPolicies(state: State): FollowedPolicies {
       return compiler.take();
     },
   };
-}
-
-function policyTenant({ name }: Tenant): PolicyTenant {
-  return { name, sharedWith: [] };
 }
 
 function asMember(claim: Claim | undefined): Member | undefined {

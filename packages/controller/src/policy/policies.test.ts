@@ -1,5 +1,12 @@
 import { Cidr, Name } from "@holdfast/core";
-import { explainRequestSchema, newAddressSetSchema, newGroupSchema, newPolicySchema } from "@holdfast/model";
+import {
+  explainRequestSchema,
+  newAddressSetSchema,
+  newClaimSchema,
+  newGroupSchema,
+  newNetworkSchema,
+  newPolicySchema,
+} from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import type { EngineOptions } from "../engine.ts";
 import { OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
@@ -73,6 +80,10 @@ describe("policies", () => {
     await expect(engine.nouns.policies.enforce(TENANT, name("p"), OPERATOR)).rejects.toMatchObject({
       details: { field: "mode" },
     });
+    const deny = { policyDefaults: { egress: "deny" } } as const;
+    const field = { details: { field: "policyDefaults.egress" } };
+    await expect(engine.nouns.tenants.update(TENANT, deny, OPERATOR)).rejects.toMatchObject(field);
+    await expect(engine.nouns.networks.update(TENANT, name("net"), deny, OPERATOR)).rejects.toMatchObject(field);
   });
 
   test("that are staged take the place of others in one step", async () => {
@@ -166,6 +177,48 @@ describe("policy explain", () => {
     const told = engine.explain({ identity: "web-0" }, { address: "192.0.2.1" });
     expect(told).toMatchObject({ verdict: "allow", staged: { verdict: "deny" } });
     expect(engine.explain({ address: "192.0.2.1" }, { identity: "web-0" })).not.toHaveProperty("staged");
+  });
+
+  test("goes by the defaults of network and tenant where no policy decides", async () => {
+    await using engine = await disposable();
+    await engine.claim("net", "web-0");
+    const ask = () => engine.explain({ address: "192.0.2.1" }, { identity: "web-0" });
+    await engine.nouns.tenants.update(TENANT, { policyDefaults: { ingress: "deny" } }, OPERATOR);
+    expect(ask()).toMatchObject({ verdict: "deny", ingress: { rule: "default/default/ingress" } });
+    await engine.nouns.networks.update(TENANT, name("net"), { policyDefaults: { ingress: "allow" } }, OPERATOR);
+    expect(ask()).toMatchObject({ verdict: "allow", ingress: { rule: "default/default/net/ingress" } });
+    await engine.nouns.networks.update(TENANT, name("net"), { policyDefaults: null }, OPERATOR);
+    await engine.nouns.tenants.update(TENANT, { policyDefaults: null }, OPERATOR);
+    expect(ask()).toMatchObject({ verdict: "allow", ingress: { rule: "default/default/ingress" } });
+    expect(engine.nouns.tenants.get(TENANT)).not.toHaveProperty("policyDefaults");
+  });
+
+  test("needs both tenants for what is between them", async () => {
+    await using engine = await disposable();
+    const blue = name("blue");
+    await engine.nouns.tenants.create({ name: blue, labels: {} }, OPERATOR);
+    const routed = { kind: "routed", subnets: [{ prefix: "10.77.0.0/24" }] };
+    await engine.nouns.networks.create(blue, newNetworkSchema.parse({ name: "net", ...routed }), OPERATOR);
+    await engine.nouns.claims.create(blue, name("net"), newClaimSchema.parse({ identity: "api" }), OPERATOR);
+    await engine.claim("net", "web-0");
+    const group = (body: object) => newGroupSchema.parse({ selector: {}, ...body });
+    const rule = (tenant: string) => [allow("them", { peers: [{ kind: "group", tenant, group: "all" }] })];
+    const policy = (body: object) => newPolicySchema.parse({ name: "p", ...body });
+    const ask = () => engine.explain({ identity: "web-0" }, { tenant: "blue", identity: "api" });
+    await engine.nouns.groups.create(TENANT, group({ name: "all" }), OPERATOR);
+    await engine.nouns.groups.create(blue, group({ name: "all" }), OPERATOR);
+    expect(ask()).toMatchObject({
+      verdict: "deny",
+      egress: { rule: "isolation/default/egress" },
+      ingress: { rule: "isolation/blue/ingress" },
+    });
+    await engine.nouns.policies.create(TENANT, policy({ egress: rule("blue") }), OPERATOR);
+    await engine.nouns.policies.create(blue, policy({ ingress: rule("default") }), OPERATOR);
+    expect(ask()).toMatchObject({ verdict: "deny", egress: { steps: [{ mismatch: "not-shared" }] } });
+    await engine.nouns.groups.update(blue, name("all"), { sharedWith: [TENANT] }, OPERATOR);
+    expect(ask()).toMatchObject({ verdict: "deny", egress: { verdict: "allow" }, ingress: { verdict: "deny" } });
+    await engine.nouns.tenants.update(TENANT, { sharedWith: [blue] }, OPERATOR);
+    expect(ask()).toMatchObject({ verdict: "allow", egress: { rule: "rule/default/p/egress/them" } });
   });
 
   test("says who is not there, and what is missing", async () => {

@@ -1,6 +1,6 @@
 import { Cidr, type IpAddress, type Name } from "@holdfast/core";
-import type { Claim } from "@holdfast/model";
-import type { Member, PolicyNetwork, PolicyWorld } from "@holdfast/policy";
+import type { Claim, Tenant } from "@holdfast/model";
+import type { Member, PolicyNetwork, PolicyTenant, PolicyWorld } from "@holdfast/policy";
 import type { StoredNetwork } from "../state/records.ts";
 import type { State } from "../state/state.ts";
 
@@ -11,7 +11,10 @@ export function createPolicyWorld(state: State): PolicyWorld {
     return record && policyNetwork(record);
   };
   return {
-    tenant: (name) => (state.tenants.has(name) ? { name, sharedWith: [] } : undefined),
+    tenant: (name) => {
+      const tenant = state.tenants.get(name);
+      return tenant && policyTenant(tenant);
+    },
     network: networkOf,
     *networksAt(address) {
       for (const ofTenant of state.networks.values()) {
@@ -28,8 +31,12 @@ export function createPolicyWorld(state: State): PolicyWorld {
   };
 }
 
-export function policyNetwork({ tenant, name, kind, subnets }: StoredNetwork): PolicyNetwork {
-  return { tenant, name, kind, prefixes: subnets.map(({ prefix }) => prefix) };
+export function policyTenant({ name, policyDefaults, sharedWith = [] }: Tenant): PolicyTenant {
+  return { name, policyDefaults, sharedWith };
+}
+
+export function policyNetwork({ tenant, name, kind, subnets, policyDefaults }: StoredNetwork): PolicyNetwork {
+  return { tenant, name, kind, prefixes: subnets.map(({ prefix }) => prefix), policyDefaults };
 }
 
 export function memberOf({ tenant, network, identity, group, labels, addresses }: Claim): Member {

@@ -1,5 +1,7 @@
 import { HoldfastError, type Name } from "@holdfast/core";
-import { notFound } from "../refusals.ts";
+import type { PolicyDefaults } from "@holdfast/model";
+import type { Rules } from "../platform.ts";
+import { invalidField, notFound } from "../refusals.ts";
 import type { Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import type { State } from "../state/state.ts";
@@ -34,4 +36,11 @@ export function refuseWithPolicies(state: State, tenant: Name): void {
     "in_use",
     `tenant ${tenant} has ${examples}${things.length > 3 ? " and more" : ""}; delete them first`,
   );
+}
+
+/** A promise that no data path keeps would be a hole. @throws HoldfastError `invalid_argument` with the field. */
+export function checkDefaults(rules: Rules, defaults: PolicyDefaults | null | undefined): void {
+  if (rules.enforcePolicies === true || defaults == null) return;
+  const denied = (["ingress", "egress"] as const).find((direction) => defaults[direction] === "deny");
+  if (denied !== undefined) throw invalidField(`policyDefaults.${denied}`, "no data path enforces policies yet");
 }
