@@ -13,4 +13,14 @@ export {
 } from "./kernel.ts";
 export { KernelError } from "./kernel-error.ts";
 export { createNamespace, deleteNamespace, NAMESPACE_FOLDER, withNamespace } from "./namespaces.ts";
+export type {
+  ChainContents,
+  Connection,
+  ConnectionFilter,
+  Netfilter,
+  NetfilterCounter,
+  SetChange,
+  TableContents,
+} from "./netfilter/netfilter.ts";
+export { createNetfilter } from "./netfilter/nfnetlink-netfilter.ts";
 export { createKernel, type KernelOptions } from "./rtnetlink-kernel.ts";

@@ -13,11 +13,15 @@ import { check, Errno, libc, SystemError } from "./libc.ts";
 import { namespaceOfSocket, withNamespaceFd } from "./namespaces.ts";
 
 const AF_NETLINK = 16;
+/** linux/netlink.h */
+const NETLINK_ROUTE = 0;
+export const NETLINK_NETFILTER = 12;
 const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_RCVTIMEO = 20;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
@@ -27,6 +31,8 @@ const MSG_DONTWAIT = 0x40;
 
 /** The kernel cuts dumps into datagrams of at most 32 KiB (netlink_dump) */
 const BUFFER_BYTES = 64 * 1024;
+/** A transaction of nftables is one datagram. */
+const TRANSACTION_BYTES = 8 * 1024 * 1024;
 /** rtnetlink answers within send(2); this bound turns a kernel that does not into an error instead of a hang. */
 const ANSWER_SECONDS = 2;
 
@@ -41,8 +47,18 @@ export class NetlinkSocket {
   readonly fd: number;
   #sequence = 0;
 
-  constructor() {
-    this.fd = openNetlink(0);
+  constructor(protocol: typeof NETLINK_ROUTE | typeof NETLINK_NETFILTER = NETLINK_ROUTE) {
+    this.fd = openNetlink(0, 0, protocol);
+    if (protocol === NETLINK_NETFILTER) {
+      check(
+        "setsockopt SO_SNDBUFFORCE",
+        libc.setsockopt(this.fd, SOL_SOCKET, SO_SNDBUFFORCE, int32(TRANSACTION_BYTES), 4),
+      );
+      check(
+        "setsockopt SO_RCVBUFFORCE",
+        libc.setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(TRANSACTION_BYTES), 4),
+      );
+    }
     const timeout = new Uint8Array(16);
     viewOf(timeout).setBigInt64(0, BigInt(ANSWER_SECONDS), true);
     check("setsockopt SO_RCVTIMEO", libc.setsockopt(this.fd, SOL_SOCKET, SO_RCVTIMEO, timeout, timeout.length));
@@ -51,6 +67,24 @@ export class NetlinkSocket {
   /** Sends the requests in one datagram, which the kernel works off in order, each whether or not the one before failed. */
   transact(requests: readonly Request[]): Outcome[] {
     return this.#outcomes(this.#send(requests), requests.length);
+  }
+
+  /**
+   * A transaction of nftables: all of the middle or nothing. What is wrong with the whole is an answer to `begin`, and stands for all then. Every
+   * request of the middle asks for an ack.
+   */
+  transactBatch(begin: Request, middle: readonly Request[], end: Request): Outcome[] {
+    const first = this.#send([begin, ...middle, end]);
+    const outcomes = new Map<number, Outcome>();
+    while (outcomes.size < middle.length) {
+      for (const message of this.#receive()) {
+        if (message.type !== MessageType.error || message.sequence < first) continue;
+        const outcome = decodeOutcome(message);
+        if (message.sequence === first && outcome.errno !== 0) return middle.map(() => outcome);
+        if (message.sequence > first) outcomes.set(message.sequence, outcome);
+      }
+    }
+    return middle.map((_, index) => outcomes.get(first + 1 + index) ?? { errno: 0 });
   }
 
   /** The same on a thread of libuv's pool, for what keeps the kernel busy for milliseconds. Nothing else may use the socket meanwhile. */
@@ -159,8 +193,8 @@ function openListener(groups: number, bytes: number): number {
   return fd;
 }
 
-function openNetlink(groups: number, type = 0): number {
-  const fd = check("socket", libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | type, 0));
+function openNetlink(groups: number, type = 0, protocol: number = NETLINK_ROUTE): number {
+  const fd = check("socket", libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | type, protocol));
   try {
     // struct sockaddr_nl: family u16, padding u16, port id u32 (0: the kernel chooses), groups u32
     const address = new Uint8Array(12);

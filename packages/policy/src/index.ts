@@ -46,5 +46,6 @@ export type {
   Verdict,
 } from "./rule-program.ts";
 export { selectorText, selects } from "./selector.ts";
+export { groupInStages } from "./stages.ts";
 export type { Member, PolicyGroup, PolicyNetwork, PolicySpec, PolicyTenant, View } from "./world.ts";
 export { isMember } from "./world.ts";

@@ -1,3 +1,4 @@
 export { driverCompliance } from "./driver-compliance.ts";
 export type { DriverEnvironment, DriverTraits } from "./driver-context.ts";
 export { asRemote, ip, network, on, ownAddresses, TENANTS_NETWORKS, wiring } from "./parties.ts";
+export { type Attempt, type Party, type PolicyEnvironment, policyCompliance } from "./policy-compliance.ts";

@@ -182,7 +182,7 @@ export class Attachments {
 
   /** The link goes in the background. If this run dies before, the next one finds it with the alias of an endpoint that nobody attaches. */
   #discard(row: VethRow): void {
-    const { veths, watch, numbers, names, creatable, logger } = this.#ground;
+    const { veths, watch, numbers, names, creatable, policy, logger } = this.#ground;
     watch.remove(row.name);
     creatable.delete(row.name);
     this.#discarded.add(row.name);
@@ -191,6 +191,7 @@ export class Attachments {
     veths.settled([row.name], this.#ground.closing).then(
       () => {
         this.#discarded.delete(row.name);
+        policy?.dismiss(row.endpoint, row.name);
         numbers.release(names.linkNumber(row.name) ?? 0);
       },
       // Tried again until it works, but the number is then never given again.

@@ -1,12 +1,13 @@
 import { type Clock, HoldfastError, type Logger, type Reached } from "@holdfast/core";
 import type { RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
-import type { Kernel } from "@holdfast/netlink";
+import type { Kernel, Netfilter } from "@holdfast/netlink";
 import type {
   AddressConflict,
   AddressQuestion,
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  PolicyDatapath,
   PortEvent,
   RowStatus,
   WiredInterface,
@@ -22,6 +23,8 @@ import { blockRoutes, localRoutes, remoteRoutes } from "./tables/routes.ts";
 export interface KernelDriverDependencies {
   readonly kernel: Kernel;
   readonly host: HostTools;
+  /** Absent: it enforces no policy. */
+  readonly netfilter?: Netfilter | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly reached?: Reached | undefined;
@@ -52,6 +55,7 @@ export async function createKernelDriver(
 }
 
 class KernelDriver implements DatapathDriver {
+  readonly policy?: PolicyDatapath;
   readonly #ground: Ground;
   readonly #attachments: Attachments;
   readonly #networks = new Map<string, WiredNetwork>();
@@ -63,6 +67,7 @@ class KernelDriver implements DatapathDriver {
     this.#ground = ground;
     this.#localNetworks = localNetworks;
     this.#attachments = new Attachments(ground);
+    if (ground.policy !== undefined) this.policy = ground.policy;
   }
 
   setNetwork(network: WiredNetwork): void {
@@ -101,7 +106,8 @@ class KernelDriver implements DatapathDriver {
 
   async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
     signal.throwIfAborted();
-    refusePolicy(wiring);
+    if (this.#ground.policy === undefined) refusePolicy(wiring);
+    else if (wiring.policy !== undefined) this.#ground.policy.expect(wiring.id, wiring.policy);
     const network = this.#routable(wiring);
     const before = this.#attachments.get(wiring.id);
     const attachment = before ?? this.#attachments.begin(wiring, network);
@@ -140,6 +146,8 @@ class KernelDriver implements DatapathDriver {
   async synced(signal: AbortSignal): Promise<void> {
     if (this.#networks.size > 0) this.#ground.raise();
     await this.#ground.complete(signal);
+    // Behind the links: one that is on its way out must not lose its policy before.
+    await this.#ground.policy?.prune(signal);
     this.#attachments.forgetUnclaimed();
   }
 
@@ -178,10 +186,11 @@ class KernelDriver implements DatapathDriver {
     return network;
   }
 
-  /** Everything at once; what needs the link waits for it by itself. */
+  /** First its policy, and then everything at once; what needs the link waits for it by itself. */
   async #wire(attachment: Attachment, signal: AbortSignal): Promise<void> {
     const { wiring } = attachment;
     const row = await attachment.row;
+    await this.#ground.policy?.admit(wiring, row.name, signal);
     if (this.#attachments.get(wiring.id) !== attachment) {
       throw new HoldfastError("conflict", `endpoint ${wiring.id} was detached while it was attached`);
     }

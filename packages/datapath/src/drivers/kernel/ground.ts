@@ -13,6 +13,7 @@ import type { Table } from "../../reconcile/table.ts";
 import type { KernelDriverDependencies } from "./driver.ts";
 import { guardRules } from "./guard.ts";
 import type { LinkNames } from "./options.ts";
+import { KernelPolicy } from "./policy/kernel-policy.ts";
 import { RoutedSide } from "./routed-side.ts";
 import { GATEWAY_ROW, gatewayTable } from "./tables/gateways.ts";
 import { neighbourTable } from "./tables/neighbours.ts";
@@ -34,6 +35,8 @@ export class Ground {
   /** Which of several places of an address counts: while an endpoint moves, two nodes say that they have it. */
   readonly places: Contributions<RouteRow>;
   readonly side: RoutedSide;
+  /** Absent: none is enforced. */
+  readonly policy: KernelPolicy | undefined;
   /** Names of links by endpoint that an earlier run has attached and nobody has attached again yet. */
   readonly unclaimed = new Map<string, string>();
   /** Names of links that may be made. */
@@ -48,7 +51,7 @@ export class Ground {
   readonly #jobs: Promise<void>[] = [];
   #complete = false;
 
-  constructor({ kernel, host, clock, logger, reached }: KernelDriverDependencies, names: LinkNames) {
+  constructor({ kernel, host, netfilter, clock, logger, reached }: KernelDriverDependencies, names: LinkNames) {
     this.kernel = kernel;
     this.names = names;
     this.reached = reached;
@@ -65,6 +68,7 @@ export class Ground {
     this.#firewall = this.reconciler.table(firewallTable(host));
     this.#guard = guardRules(names.linkPrefix);
     this.places = new Contributions(this.routes);
+    this.policy = netfilter && new KernelPolicy({ netfilter, host, logger: this.logger }, names.linkPrefix);
     this.side = new RoutedSide(this.#firewall, names.linkPrefix);
   }
 
@@ -83,6 +87,7 @@ export class Ground {
     // First: what happens while it is read is heard, too.
     const events = this.kernel.watch(this.#closing.signal);
     await this.#observe();
+    this.policy?.recover();
     for (const { name, alias } of await this.kernel.listLinks()) {
       const number = this.names.linkNumber(name);
       const owner = readAlias(alias);

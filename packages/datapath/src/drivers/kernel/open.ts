@@ -1,4 +1,5 @@
 import { type Clock, type Logger, type Reached, systemClock } from "@holdfast/core";
+import { createNetfilter } from "@holdfast/netlink";
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
 import { type MachineKernelOptions, machineKernel } from "../../machine/machine-kernel.ts";
@@ -19,7 +20,10 @@ export async function openKernelDriver(options: OpenKernelOptions): Promise<Data
   await using undo = new AsyncDisposableStack();
   const kernel = await machineKernel(options, undo);
   const host = createHostTools(namespace);
-  const driver = await createKernelDriver({ kernel, host, clock, logger, reached: options.reached }, options, signal);
+  const netfilter = await createNetfilter(namespace);
+  undo.defer(async () => netfilter.close());
+  const dependencies = { kernel, host, netfilter, clock, logger, reached: options.reached };
+  const driver = await createKernelDriver(dependencies, options, signal);
   const opened = undo.move();
   return withCleanup(driver, () => opened.disposeAsync());
 }

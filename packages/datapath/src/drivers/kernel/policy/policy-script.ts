@@ -1,0 +1,122 @@
+import type { ProgramChains } from "./chain-book.ts";
+import { CUT_MARK, contentHash, endpointMap, isNamedByRules, type Mode, POLICY_TABLE } from "./names.ts";
+import { INVALID_COUNTER } from "./program-chains.ts";
+
+/** The counter of packets of connections that were allowed once and are denied now. */
+export const CUT_COUNTER = "guard/cut";
+
+const PLACES = {
+  egress: { hook: "prerouting", word: "iifname" },
+  ingress: { hook: "postrouting", word: "oifname" },
+} as const;
+
+/**
+ * The table with all that no program changes, for nft(8); again is no news but for rules of the machine's own chains, which are written anew.
+ *
+ * Egress is decided before routing, behind the translation of destinations, and ingress behind it, before the translation of sources: so it is the
+ * same for what the machine itself sends and gets, and both ends are decided where both are here.
+ */
+export function groundScript(linkPrefix: string): string {
+  const lines: string[] = [`add table inet ${POLICY_TABLE}`];
+  const chains = baseChains(linkPrefix);
+  for (const counter of [INVALID_COUNTER, CUT_COUNTER]) lines.push(`add counter inet ${POLICY_TABLE} ${counter}`);
+  for (const mode of ["enforced", "staged"] as const) {
+    for (const direction of ["egress", "ingress"] as const) {
+      const { hook } = PLACES[direction];
+      const map = endpointMap(mode, direction);
+      const chain = baseChain(mode, direction);
+      const priority = mode === "enforced" ? "filter" : "filter - 1";
+      lines.push(
+        `add map inet ${POLICY_TABLE} ${map} { type ifname : verdict; }`,
+        `add chain inet ${POLICY_TABLE} ${chain} { type filter hook ${hook} priority ${priority}; policy accept; }`,
+        `flush chain inet ${POLICY_TABLE} ${chain}`,
+      );
+      lines.push(...rulesOf(chain, chains.get(chain) ?? []));
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The table's own chains with their rules. */
+export function baseChains(linkPrefix: string): ReadonlyMap<string, readonly string[]> {
+  const chains = new Map<string, readonly string[]>();
+  for (const mode of ["enforced", "staged"] as const) {
+    for (const direction of ["egress", "ingress"] as const) {
+      const { word } = PLACES[direction];
+      chains.set(baseChain(mode, direction), baseRules(mode, { word, map: endpointMap(mode, direction), linkPrefix }));
+    }
+  }
+  return chains;
+}
+
+export function baseChain(mode: Mode, direction: "egress" | "ingress"): string {
+  return mode === "enforced" ? direction : `would_${direction}`;
+}
+
+interface Base {
+  readonly word: string;
+  readonly map: string;
+  readonly linkPrefix: string;
+}
+
+/** Neighbour discovery and multicast listener messages are not policies' matter. */
+function baseRules(mode: Mode, { word, map, linkPrefix }: Base): readonly string[] {
+  const mark = `0x${CUT_MARK.toString(16)}`;
+  const enforced = [`ct mark & ${mark} == ${mark} counter name "${CUT_COUNTER}" drop`];
+  return [
+    `${word} != "${linkPrefix}*" accept`,
+    ...(mode === "enforced" ? enforced : []),
+    "ct state established,related accept",
+    "icmpv6 type { 130-137, 143 } accept",
+    `${word} vmap @${map}`,
+  ];
+}
+
+/** What a text changes in the table. */
+export interface StructureChange {
+  readonly chains: ReadonlyMap<string, readonly string[]>;
+  /** Those of the chains that are there already, and are written anew. */
+  readonly rewritten: Iterable<string>;
+  readonly counters: Iterable<string>;
+  readonly chainsGone: Iterable<string>;
+  readonly countersGone: Iterable<string>;
+}
+
+/** For nft(8), which does all of it or nothing; empty when there is nothing to do. */
+export function structureScript({ chains, rewritten, counters, chainsGone, countersGone }: StructureChange): string {
+  const gone = [...chainsGone];
+  const text = (verb: string, names: Iterable<string>) => [...names].map((name) => `${verb} ${table(name)}`);
+  const lines = [
+    ...text("add counter", counters),
+    ...text("add chain", chains.keys()),
+    ...text("flush chain", rewritten),
+    ...chains.entries().flatMap(([name, rules]) => rulesOf(name, rules)),
+    ...text("flush chain", gone),
+    ...text("delete chain", gone),
+    ...text("delete counter", countersGone),
+  ];
+  return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+}
+
+/** The first rule of a chain that is not named by its rules says what they are, for the next run. */
+function rulesOf(name: string, rules: readonly string[]): readonly string[] {
+  const digest = rulesDigest(name, rules);
+  return rules.map((rule, index) => {
+    const comment = index === 0 && digest !== undefined ? ` comment "${digest}"` : "";
+    return `add rule ${table(name)} ${rule}${comment}`;
+  });
+}
+
+/** Undefined for a chain that is named by its rules. */
+export function rulesDigest(name: string, rules: readonly string[]): string | undefined {
+  return isNamedByRules(name) ? undefined : contentHash(rules.join("\n"));
+}
+
+function table(name: string): string {
+  return `inet ${POLICY_TABLE} ${name}`;
+}
+
+/** All of it, for people and tests. */
+export function programScript({ chains, counters }: ProgramChains): string {
+  return structureScript({ chains, rewritten: [], counters: counters.keys(), chainsGone: [], countersGone: [] });
+}

@@ -1,0 +1,128 @@
+import { Cidr } from "@holdfast/core";
+import { describe, expect, test } from "vitest";
+import type { PolicyContext } from "./policy-compliance.ts";
+import { from, having, NO_CHANGE, prefixSet, program, REALM_SETS, rule, tcp, udp } from "./policy-parties.ts";
+
+const CLIENTS = "group/default/clients/v4";
+const closed = { end: "deny" } as const;
+const web = program("default/web", {
+  ingress: { ...closed, main: [[rule("rule/web", "allow", { remote: from(CLIENTS), services: [tcp(7080)] })]] },
+});
+const shut = program("default/shut", { ingress: closed });
+const open = program("default/open", {});
+const change = { ...NO_CHANGE, sets: [...REALM_SETS, prefixSet(CLIENTS, ["10.20.0.6/32"])] };
+const toWeb = { protocol: "tcp", to: "10.20.0.5", port: 7080 } as const;
+
+/** What becomes of packets. */
+export function policyEnforcement({ policy, driver, signal, place, endpoints: { a, b, c } }: PolicyContext): void {
+  describe("an endpoint with a policy", () => {
+    test("is reached by whom it allows and as it allows, and gets its answers", async () => {
+      await policy().applyPolicy({ ...change, programs: [web] }, signal());
+      const [server, client] = [await place({ ...a, policy: { program: web.id } }), await place(b)];
+      expect(await client.reaches(toWeb)).toBe(true);
+      expect(await client.reaches({ ...toWeb, port: 7081 })).toBe(false);
+      expect(await client.reaches({ ...toWeb, protocol: "udp" })).toBe(false);
+      expect(await client.reaches({ protocol: "icmp", to: "10.20.0.5" })).toBe(false);
+      expect(await client.reaches({ ...toWeb, to: "fd00:20::5" })).toBe(false);
+      // What it begins itself.
+      expect(await server.reaches({ ...toWeb, to: "10.20.0.6", port: 7081 })).toBe(true);
+      expect(await server.reaches({ protocol: "icmp", to: "fd00:20::6" })).toBe(true);
+      expect(await server.reaches({ protocol: "udp", to: "10.20.0.6", port: 7080 })).toBe(true);
+    });
+
+    test("does not reach what its own policy denies", async () => {
+      const quiet = program("default/quiet", {
+        egress: { main: [[rule("rule/dns", "deny", { services: [udp(7080)] })]] },
+      });
+      await policy().applyPolicy({ ...change, programs: [quiet] }, signal());
+      const [client] = [await place({ ...a, policy: { program: quiet.id } }), await place(b)];
+      expect(await client.reaches({ protocol: "udp", to: "10.20.0.6", port: 7080 })).toBe(false);
+      expect(await client.reaches({ protocol: "udp", to: "fd00:20::6", port: 7080 })).toBe(false);
+      expect(await client.reaches({ protocol: "udp", to: "10.20.0.6", port: 7081 })).toBe(true);
+    });
+
+    test("follows changes of sets, programs and its own at once", async () => {
+      await policy().applyPolicy({ ...change, programs: [web, shut] }, signal());
+      const [, client] = [await place({ ...a, policy: { program: web.id } }), await place(b)];
+      const member = [Cidr.parse("10.20.0.6/32")];
+      const edit = (add: readonly Cidr[], remove: readonly Cidr[]) =>
+        policy().applyPolicy({ ...NO_CHANGE, setEdits: [{ id: CLIENTS, add, remove }] }, signal());
+      await edit([], member);
+      expect(await client.reaches(toWeb)).toBe(false);
+      await edit([Cidr.parse("10.20.0.4/30")], []);
+      expect(await client.reaches(toWeb)).toBe(true);
+      await policy().applyPolicy({ ...NO_CHANGE, endpoints: [having("a", shut.id)] }, signal());
+      expect(await client.reaches(toWeb)).toBe(false);
+      const opened = { ...open, id: shut.id };
+      await policy().applyPolicy({ ...NO_CHANGE, programs: [opened] }, signal());
+      expect(await client.reaches({ ...toWeb, port: 7081 })).toBe(true);
+    });
+
+    test("has established connections cut that are denied now, in both directions, and no others", async () => {
+      await policy().applyPolicy({ ...change, programs: [web, open] }, signal());
+      const [, client] = [await place({ ...a, policy: { program: open.id } }), await place(b)];
+      const kept = await client.connect("10.20.0.5", 7080);
+      const cut = await client.connect("10.20.0.5", 7081);
+      expect([await kept.isAnswered(), await cut.isAnswered()]).toEqual([true, true]);
+      await policy().applyPolicy({ ...NO_CHANGE, endpoints: [having("a", web.id)] }, signal());
+      expect([await kept.isAnswered(), await cut.isAnswered()]).toEqual([true, false]);
+      const edit = { id: CLIENTS, add: [], remove: [Cidr.parse("10.20.0.6/32")] };
+      await policy().applyPolicy({ ...NO_CHANGE, setEdits: [edit] }, signal());
+      expect(await kept.isAnswered()).toBe(false);
+      await policy().applyPolicy({ ...NO_CHANGE, endpoints: [having("a", open.id)] }, signal());
+      expect(await client.reaches(toWeb)).toBe(true);
+    });
+
+    test("counts by rule, also what it would be with a staged policy, which decides nothing", async () => {
+      await policy().applyPolicy({ ...change, programs: [web, shut] }, signal());
+      const [, client] = [await place({ ...a, policy: { program: web.id, staged: shut.id } }), await place(b)];
+      expect(await client.reaches(toWeb)).toBe(true);
+      expect(await client.reaches({ ...toWeb, port: 7081 })).toBe(false);
+      const packets = async () =>
+        new Map(
+          (await policy().ruleCounters(signal())).map(({ program, rule, packets }) => [`${program} ${rule}`, packets]),
+        );
+      const first = await packets();
+      expect(first.get("default/web rule/web")).toBe(1);
+      expect(first.get("default/web default/default/web/ingress")).toBeGreaterThanOrEqual(1);
+      expect(first.get("default/shut default/default/shut/ingress")).toBeGreaterThanOrEqual(2);
+      const more = [rule("rule/more", "allow", { services: [udp(7080)] })];
+      const next = program(web.id, {
+        ingress: {
+          ...closed,
+          main: [[rule("rule/web", "allow", { remote: from(CLIENTS), services: [tcp(7080, 7082)] }), ...more]],
+        },
+      });
+      await policy().applyPolicy({ ...NO_CHANGE, programs: [next] }, signal());
+      expect((await packets()).get("default/web rule/web")).toBe(1);
+    });
+
+    test("reaches another tenant by contract of both alone", async () => {
+      const to = { protocol: "tcp", to: "10.30.0.5", port: 7080 } as const;
+      const giving = program("default/giving", {
+        egress: { foreign: [[rule("rule/out", "allow", { remote: from("10.30.0.0/16") })]] },
+      });
+      const taking = program("rival/taking", {
+        ingress: { foreign: [[rule("rule/in", "allow", { remote: from("10.20.0.0/16"), services: [tcp(7080)] })]] },
+      });
+      const own = { own: "tenant/rival/v4", platform: "platform/v4" };
+      const rival = {
+        ...taking,
+        v4: { ingress: { ...taking.v4.ingress, realms: own }, egress: { ...taking.v4.egress, realms: own } },
+      };
+      const sets = [...change.sets, prefixSet(own.own, ["10.30.0.0/16"])];
+      await policy().applyPolicy({ ...NO_CHANGE, sets, programs: [giving, rival, open] }, signal());
+      const one = await place({ ...a, policy: { program: open.id } });
+      await place(c);
+      expect(await one.reaches(to)).toBe(false);
+      await policy().applyPolicy({ ...NO_CHANGE, endpoints: [having("a", giving.id)] }, signal());
+      // The other one has not consented: without a policy, its tenant is kept apart.
+      expect(await one.reaches(to)).toBe(false);
+      await driver().attach({ ...c, policy: { program: rival.id } }, signal());
+      expect(await one.reaches(to)).toBe(true);
+      expect(await one.reaches({ ...to, port: 7081 })).toBe(false);
+      await policy().applyPolicy({ ...NO_CHANGE, endpoints: [having("a", open.id)] }, signal());
+      expect(await one.reaches(to)).toBe(false);
+    });
+  });
+}

@@ -1,0 +1,99 @@
+import { execFile } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { connect, createServer, type Socket } from "node:net";
+import { createInterface } from "node:readline";
+
+/** What runs inside a sandbox of a policy test: answers on its ports, and tries what a line of JSON on standard input says. */
+
+const PORTS = [7080, 7081, 7082, 7083, 7090, 7091];
+/** Milliseconds: beyond them nothing comes any more, on one machine. */
+const PATIENCE = Number(process.argv[2] ?? 400);
+
+interface Task {
+  readonly id: number;
+  readonly kind: "tcp" | "udp" | "icmp" | "connect" | "speak";
+  readonly to: string;
+  readonly port?: number;
+  readonly sourcePort?: number;
+  readonly connection?: number;
+}
+
+const connections = new Map<number, Socket>();
+
+for (const port of PORTS) {
+  const udp = createSocket({ type: "udp6", reuseAddr: true });
+  udp.on("message", (message, from) => udp.send(message, from.port, from.address, () => undefined));
+  await new Promise<void>((resolve) => udp.bind(port, "::", resolve));
+  const tcp = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.pipe(socket);
+  });
+  await new Promise<void>((resolve) => void tcp.listen(port, "::", resolve));
+}
+
+function within(work: (done: (passed: boolean) => void) => void): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), PATIENCE);
+    work((passed) => {
+      clearTimeout(timer);
+      resolve(passed);
+    });
+  });
+}
+
+function tcp({ to, port = 0, sourcePort }: Task): Promise<boolean> {
+  return within((done) => {
+    const socket = connect({ host: to, port, ...(sourcePort === undefined ? {} : { localPort: sourcePort }) });
+    socket.on("connect", () => {
+      socket.resetAndDestroy();
+      done(true);
+    });
+    socket.on("error", (error: NodeJS.ErrnoException) => done(error.code === "ECONNREFUSED"));
+    setTimeout(() => socket.destroy(), PATIENCE);
+  });
+}
+
+async function udp({ to, port = 0, sourcePort }: Task): Promise<boolean> {
+  const socket = createSocket({ type: to.includes(":") ? "udp6" : "udp4", reuseAddr: true });
+  const passed = await within((done) => {
+    socket.on("message", () => done(true));
+    socket.on("error", () => done(false));
+    socket.bind(sourcePort ?? 0, () => socket.send("?", port, to, () => undefined));
+  });
+  socket.close();
+  return passed;
+}
+
+function icmp({ to }: Task): Promise<boolean> {
+  return new Promise((resolve) => {
+    execFile("ping", ["-n", "-q", "-c", "1", "-W", String(PATIENCE / 1000), to], (error) => resolve(error === null));
+  });
+}
+
+function open({ id, to, port = 0 }: Task): Promise<boolean> {
+  return within((done) => {
+    const socket = connect({ host: to, port, noDelay: true });
+    socket.on("connect", () => {
+      connections.set(id, socket);
+      done(true);
+    });
+    socket.on("error", () => done(false));
+  });
+}
+
+function speak({ connection = 0 }: Task): Promise<boolean> {
+  const socket = connections.get(connection);
+  if (socket === undefined) return Promise.resolve(false);
+  return within((done) => {
+    socket.once("data", () => done(true));
+    socket.write("?");
+  });
+}
+
+const WORK = { tcp, udp, icmp, connect: open, speak };
+process.stdout.write("ready\n");
+for await (const line of createInterface({ input: process.stdin })) {
+  const task = JSON.parse(line) as Task;
+  void WORK[task.kind](task).then((passed) => process.stdout.write(`${JSON.stringify({ id: task.id, passed })}\n`));
+}
+process.exit(0);

@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { Attempt, Party } from "../src/testing/policy-compliance.ts";
+
+const PROGRAM = fileURLToPath(new URL("policy-party-program.ts", import.meta.url));
+
+/** A sandbox that answers on ports 7080 to 7083, 7090 and 7091, and tries to reach others; at most `patience` milliseconds long. */
+export class SandboxParty implements Party, AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #waiting = new Map<number, (passed: boolean) => void>();
+  #last = 0;
+
+  private constructor(child: ChildProcess) {
+    this.#child = child;
+  }
+
+  static async start(path: string, patience = 400): Promise<SandboxParty> {
+    const command = [`--net=${path}`, "--", "setpriv", "--pdeathsig", "KILL", process.execPath, PROGRAM];
+    const child = spawn("nsenter", [...command, String(patience)], { stdio: ["pipe", "pipe", "inherit"] });
+    const lines = createInterface({ input: child.stdout });
+    const party = new SandboxParty(child);
+    await once(lines, "line");
+    lines.on("line", (line) => party.#answer(line));
+    return party;
+  }
+
+  reaches({ protocol, ...attempt }: Attempt): Promise<boolean> {
+    return this.#ask({ kind: protocol, ...attempt }).passed;
+  }
+
+  async connect(to: string, port: number): Promise<{ isAnswered(): Promise<boolean> }> {
+    const { id, passed } = this.#ask({ kind: "connect", to, port });
+    if (!(await passed)) throw new TypeError(`no connection to ${to} port ${port}`);
+    return { isAnswered: () => this.#ask({ kind: "speak", to, connection: id }).passed };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGKILL");
+    await exited;
+  }
+
+  #ask(task: object): { id: number; passed: Promise<boolean> } {
+    const id = ++this.#last;
+    const passed = new Promise<boolean>((resolve) => this.#waiting.set(id, resolve));
+    this.#child.stdin?.write(`${JSON.stringify({ id, ...task })}\n`);
+    return { id, passed };
+  }
+
+  #answer(line: string): void {
+    const { id, passed } = JSON.parse(line) as { id: number; passed: boolean };
+    this.#waiting.get(id)?.(passed);
+    this.#waiting.delete(id);
+  }
+}

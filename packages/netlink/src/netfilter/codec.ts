@@ -1,0 +1,96 @@
+import { Cidr, type Family, IpAddress } from "@holdfast/core";
+import { attribute, nestedAttribute, textAttribute, viewOf } from "../codec/attributes.ts";
+
+/** Names of linux/netfilter/nfnetlink.h, nf_tables.h and nfnetlink_conntrack.h. Numbers are in network order there. */
+export const SUBSYSTEM = { conntrack: 1, tables: 10 } as const;
+
+export const TableMessage = {
+  getTable: 1,
+  getChain: 4,
+  getRule: 7,
+  newSet: 9,
+  getSet: 10,
+  deleteSet: 11,
+  newElement: 12,
+  getElement: 13,
+  deleteElement: 14,
+  getObject: 19,
+} as const;
+
+export const NFPROTO_INET = 1;
+const ELEMENT_INTERVAL_END = 1;
+const NFT_GOTO = -4;
+
+/** struct nfgenmsg: family u8, version u8, resource u16 in network order. */
+export function generic(family: number, resource = 0): Uint8Array {
+  return Uint8Array.of(family, 0, resource >>> 8, resource & 0xff);
+}
+
+export function messageType(subsystem: number, message: number): number {
+  return subsystem * 256 + message;
+}
+
+export function be32(type: number, value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  viewOf(bytes).setUint32(0, value >>> 0, false);
+  return attribute(type, bytes);
+}
+
+/** An element of a set of prefixes: where one begins, or the first address behind its end. */
+export interface Bound {
+  readonly address: Uint8Array;
+  readonly end: boolean;
+}
+
+/** A prefix as elements; one that reaches to the last address has no end. */
+export function boundsOf(prefix: Cidr): Bound[] {
+  const first: Bound = { address: IpAddress.toBytes(Cidr.first(prefix)), end: false };
+  const length = Cidr.length(prefix);
+  const end = first.address.slice();
+  // Plus one at the last bit of the prefix; a carry out of the first byte wraps to zero.
+  let carry = length === 0 ? 0 : 1 << (7 - ((length - 1) & 7));
+  for (let index = (length - 1) >> 3; index >= 0 && carry > 0; index--) {
+    const sum = (end[index] ?? 0) + carry;
+    end[index] = sum & 0xff;
+    carry = sum >> 8;
+  }
+  return length === 0 || carry > 0 ? [first] : [first, { address: end, end: true }];
+}
+
+export function boundElement({ address, end }: Bound): Uint8Array {
+  const key = nestedAttribute(1, [attribute(1, address)]);
+  return nestedAttribute(1, end ? [key, be32(3, ELEMENT_INTERVAL_END)] : [key]);
+}
+
+export function linkElement(link: string, chain?: string): Uint8Array {
+  const name = new Uint8Array(16);
+  new TextEncoder().encodeInto(link, name);
+  const key = nestedAttribute(1, [attribute(1, name)]);
+  if (chain === undefined) return nestedAttribute(1, [key]);
+  const verdict = nestedAttribute(2, [be32(1, NFT_GOTO), textAttribute(2, chain)]);
+  return nestedAttribute(1, [key, nestedAttribute(2, [verdict])]);
+}
+
+/** Elements as prefixes, ascending; `"other"` when they are none. */
+export function prefixesOf(family: Family, bounds: readonly Bound[]): readonly Cidr[] | "other" {
+  const ordered = bounds
+    .map(({ address, end }) => ({ value: IpAddress.toBigInt(IpAddress.fromBytes(address)), end }))
+    .sort((a, b) => (a.value !== b.value ? (a.value < b.value ? -1 : 1) : Number(b.end) - Number(a.end)));
+  const bits = family === "v4" ? 32 : 128;
+  const prefixes: Cidr[] = [];
+  for (let index = 0; index < ordered.length; index++) {
+    const start = ordered[index];
+    // Of an empty beginning: what nft(8) writes before the first interval.
+    if (start === undefined || (start.end && index === 0 && start.value === 0n)) continue;
+    if (start.end) return "other";
+    const next = ordered[index + 1];
+    const end = next?.end ? next.value : 1n << BigInt(bits);
+    if (next !== undefined && !next.end) return "other";
+    index++;
+    const size = end - start.value;
+    const length = bits - (size.toString(2).length - 1);
+    if ((size & (size - 1n)) !== 0n || start.value % size !== 0n) return "other";
+    prefixes.push(Cidr.of(IpAddress.fromBigInt(family, start.value), length));
+  }
+  return prefixes;
+}

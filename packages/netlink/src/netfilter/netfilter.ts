@@ -1,0 +1,77 @@
+import type { Cidr, Family, IpAddress } from "@holdfast/core";
+
+/**
+ * What changes often in netfilter: elements of nftables' sets and maps, and marks of connections. All of it takes fractions of a millisecond, whatever else
+ * a table has; chains and rules are written as text by nft(8).
+ */
+export interface Netfilter {
+  /**
+   * Changes sets of a table in one transaction: all or nothing, in this order.
+   *
+   * @throws KernelError; `ENOENT` when a table, a set or an element that is to be deleted is not there.
+   */
+  change(table: string, changes: readonly SetChange[]): void;
+  /** What a table of the family `inet` has; undefined when there is none. */
+  readTable(table: string): TableContents | undefined;
+  /** Of a set of intervals, joined where they touch no other and are prefixes; `"other"`: it has something that is no prefix. */
+  readPrefixes(table: string, set: string, family: Family): readonly Cidr[] | "other";
+  /** Of a map from interfaces to chains: the chain by the interface's name. */
+  readTargets(table: string, map: string): ReadonlyMap<string, string>;
+  readCounters(table: string): readonly NetfilterCounter[];
+  /** Connections that the kernel follows, those that the filter chooses; absent: all. */
+  listConnections(family: Family, filter?: ConnectionFilter): readonly Connection[];
+  /** Sets and clears the bits of `mask` in connections' marks. One that is gone is no news. */
+  markConnections(connections: readonly Connection[], value: number, mask: number): void;
+  close(): void;
+}
+
+/** Table names are of the family `inet`, without it, e.g. `"holdfast_policy"`. */
+export type SetChange =
+  /** A set of prefixes. One that is there already is success. */
+  | { readonly kind: "create"; readonly set: string; readonly family: Family }
+  | { readonly kind: "delete"; readonly set: string }
+  | { readonly kind: "add" | "remove"; readonly set: string; readonly prefixes: readonly Cidr[] }
+  | { readonly kind: "clear"; readonly set: string }
+  /** In a map from interfaces to chains. */
+  | { readonly kind: "lead"; readonly map: string; readonly link: string; readonly chain: string }
+  | { readonly kind: "unlead"; readonly map: string; readonly link: string };
+
+export interface TableContents {
+  /** Rules by chain. */
+  readonly chains: ReadonlyMap<string, ChainContents>;
+  /** Names of those that have one. */
+  readonly sets: ReadonlySet<string>;
+  readonly counters: ReadonlySet<string>;
+}
+
+export interface ChainContents {
+  readonly rules: number;
+  /** Of its first rule that has one. */
+  readonly comment?: string;
+}
+
+export interface NetfilterCounter {
+  readonly name: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** By one of the two addresses that {@link Connection} names. */
+export type ConnectionFilter = { readonly source: IpAddress } | { readonly destination: IpAddress };
+
+/** Of whoever began it. */
+export interface Connection {
+  readonly source: IpAddress;
+  /** Who has got it in the end: behind a translation of the destination. */
+  readonly destination: IpAddress;
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly sourcePort?: number;
+  /** Likewise behind the translation. */
+  readonly destinationPort?: number;
+  /** Of the first message. */
+  readonly icmp?: { readonly type: number; readonly code: number };
+  readonly mark: number;
+  /** Opaque: how the kernel knows it. */
+  readonly key: Uint8Array;
+}

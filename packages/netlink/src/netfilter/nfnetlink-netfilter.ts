@@ -1,0 +1,175 @@
+import type { Cidr, Family } from "@holdfast/core";
+import { type Attributes, parseAttributes, readNested, readText, textAttribute, viewOf } from "../codec/attributes.ts";
+import { Flag, type Request } from "../codec/message.ts";
+import { attempt, KernelError } from "../kernel-error.ts";
+import { Errno } from "../libc.ts";
+import { startThreadPool, withNamespace } from "../namespaces.ts";
+import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink-socket.ts";
+import { type Bound, generic, messageType, NFPROTO_INET, prefixesOf, SUBSYSTEM, TableMessage } from "./codec.ts";
+import { listRequest, markRequest, readConnection } from "./connections.ts";
+import type {
+  ChainContents,
+  Connection,
+  ConnectionFilter,
+  Netfilter,
+  NetfilterCounter,
+  SetChange,
+  TableContents,
+} from "./netfilter.ts";
+import { changeMessages } from "./set-messages.ts";
+
+/**
+ * Netfilter of a network namespace; absent: of this one. Every operation is done when its function returns. Needs CAP_NET_ADMIN.
+ *
+ * @throws HoldfastError `not_found`, `invalid_argument` when there is no such namespace.
+ */
+export async function createNetfilter(namespace?: string): Promise<Netfilter> {
+  await startThreadPool();
+  const open = () => new NetlinkSocket(NETLINK_NETFILTER);
+  const socket = attempt("open a netfilter socket", () =>
+    namespace === undefined ? open() : withNamespace(namespace, open),
+  );
+  return new NfnetlinkNetfilter(socket);
+}
+
+const BATCH = { begin: 0x10, end: 0x11 } as const;
+/** Marks that are set with one call. */
+const MARKS_AT_ONCE = 500;
+
+class NfnetlinkNetfilter implements Netfilter {
+  readonly #socket: NetlinkSocket;
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+  }
+
+  change(table: string, changes: readonly SetChange[]): void {
+    const owners = changes.map((change) => changeMessages(table, change));
+    const middle = owners.flat();
+    if (middle.length === 0) return;
+    const edge = (type: number): Request => ({ type, flags: 0, body: [generic(0, SUBSYSTEM.tables)] });
+    const outcomes = attempt(`change sets of table ${table}`, () =>
+      this.#socket.transactBatch(edge(BATCH.begin), middle, edge(BATCH.end)),
+    );
+    const failed = outcomes.findIndex(({ errno }) => errno !== 0);
+    const refusal = outcomes[failed];
+    if (refusal === undefined) return;
+    const change = changes[owners.findIndex((_, index) => owners.slice(0, index + 1).flat().length > failed)];
+    throw new KernelError({
+      task: `${change === undefined ? "change sets" : describe(change)} in table ${table}`,
+      ...refusal,
+    });
+  }
+
+  readTable(table: string): TableContents | undefined {
+    const names = this.#dump(TableMessage.getTable, [], (attributes) => readText(attributes, 1));
+    if (!names.includes(table)) return undefined;
+    const own = <T>(message: number, read: (attributes: Attributes) => T): T[] =>
+      this.#dump(message, [textAttribute(1, table)], (attributes) =>
+        readText(attributes, 1) === table ? read(attributes) : undefined,
+      );
+    const chains = new Map<string, ChainContents>();
+    for (const name of own(TableMessage.getChain, (attributes) => readText(attributes, 3) ?? "")) {
+      chains.set(name, { rules: 0 });
+    }
+    for (const { chain, comment } of own(TableMessage.getRule, readRule)) {
+      const before = chains.get(chain) ?? { rules: 0 };
+      chains.set(chain, { ...(comment === undefined ? {} : { comment }), ...before, rules: before.rules + 1 });
+    }
+    return {
+      chains,
+      sets: new Set(own(TableMessage.getSet, (attributes) => readText(attributes, 2) ?? "")),
+      counters: new Set(own(TableMessage.getObject, (attributes) => readText(attributes, 2) ?? "")),
+    };
+  }
+
+  readPrefixes(table: string, set: string, family: Family): readonly Cidr[] | "other" {
+    const bounds: Bound[] = [];
+    for (const element of this.#elements(table, set)) {
+      const address = readNested(element, 1).get(1);
+      const flags = element.get(3);
+      if (address === undefined) return "other";
+      bounds.push({ address: address.slice(), end: flags !== undefined && viewOf(flags).getUint32(0, false) === 1 });
+    }
+    return prefixesOf(family, bounds);
+  }
+
+  readTargets(table: string, map: string): ReadonlyMap<string, string> {
+    const targets = new Map<string, string>();
+    for (const element of this.#elements(table, map)) {
+      const link = readText(readNested(element, 1), 1);
+      const chain = readText(readNested(readNested(element, 2), 2), 2);
+      if (link !== undefined && chain !== undefined) targets.set(link, chain);
+    }
+    return targets;
+  }
+
+  readCounters(table: string): readonly NetfilterCounter[] {
+    return this.#dump(TableMessage.getObject, [textAttribute(1, table)], (attributes) => {
+      const data = readNested(attributes, 4);
+      const number = (type: number) => Number(viewOf(data.get(type) ?? new Uint8Array(8)).getBigUint64(0, false));
+      const name = readText(attributes, 2);
+      if (name === undefined || readText(attributes, 1) !== table) return undefined;
+      return { name, packets: number(2), bytes: number(1) };
+    });
+  }
+
+  listConnections(family: Family, filter?: ConnectionFilter): readonly Connection[] {
+    return this.#socket.dump("list connections", listRequest(family, filter), readConnection);
+  }
+
+  markConnections(connections: readonly Connection[], value: number, mask: number): void {
+    for (let from = 0; from < connections.length; from += MARKS_AT_ONCE) {
+      const some = connections.slice(from, from + MARKS_AT_ONCE);
+      const outcomes = this.#socket.transact(some.map((connection) => markRequest(connection, value, mask)));
+      const refusal = outcomes.find(({ errno }) => errno !== 0 && errno !== Errno.ENOENT);
+      if (refusal !== undefined) throw new KernelError({ task: "mark connections", ...refusal });
+    }
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #elements(table: string, set: string): readonly Attributes[] {
+    const lists = this.#dump(TableMessage.getElement, [textAttribute(1, table), textAttribute(2, set)], (attributes) =>
+      readAll(attributes.get(3)),
+    );
+    return lists.flat();
+  }
+
+  #dump<T>(message: number, filter: readonly Uint8Array[], read: (attributes: Attributes) => T | undefined): T[] {
+    const type = messageType(SUBSYSTEM.tables, message);
+    const request = { type, flags: Flag.dump, body: [generic(NFPROTO_INET), ...filter] };
+    return this.#socket.dump("read nftables", request, (body) => read(parseAttributes(body, 4)));
+  }
+}
+
+/** Elements of a list: attributes that all have the same type. */
+function readAll(list: Uint8Array | undefined): Attributes[] {
+  if (list === undefined) return [];
+  const found: Attributes[] = [];
+  // A dump's buffer is used again for the next datagram.
+  const bytes = list.slice();
+  const view = viewOf(bytes);
+  for (let offset = 0; offset + 4 <= bytes.length; ) {
+    const length = view.getUint16(offset, true);
+    if (length < 4) break;
+    found.push(parseAttributes(bytes.subarray(offset + 4, offset + length)));
+    offset += (length + 3) & ~3;
+  }
+  return found;
+}
+
+/** Notes in a rule: type u8, length u8, value; the comment is of type 0. */
+function readRule(attributes: Attributes): { chain: string; comment: string | undefined } {
+  const notes = attributes.get(7);
+  const length = notes?.[1] ?? 0;
+  const comment =
+    notes?.[0] === 0 ? new TextDecoder().decode(notes.subarray(2, 2 + length)).replace(/\0$/, "") : undefined;
+  return { chain: readText(attributes, 2) ?? "", comment };
+}
+
+function describe(change: SetChange): string {
+  return "set" in change ? `${change.kind} set ${change.set}` : `${change.kind} ${change.link} in map ${change.map}`;
+}
