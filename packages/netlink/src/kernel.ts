@@ -78,6 +78,8 @@ export interface Link {
   readonly carrier: boolean;
   /** Free text of at most 255 bytes that survives us: how a restarted agent knows its own links. */
   readonly alias?: string;
+  /** A number that rules of nftables can ask for (`iifgroup`). Absent: 0. */
+  readonly group?: number;
   /** Index of the bridge or VRF it is a member of. */
   readonly master?: number;
   /** Index of the other end of a veth, in whatever namespace it is. */
@@ -105,6 +107,8 @@ export interface LinkChange {
   readonly mac?: MacAddress;
   /** Empty takes it away. */
   readonly alias?: string;
+  /** 0 takes it away. */
+  readonly group?: number;
   readonly name?: string;
   /** Path of the namespace to move to. */
   readonly namespace?: string;

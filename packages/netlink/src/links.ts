@@ -82,9 +82,10 @@ export async function setLink(socket: NetlinkSocket, lane: SlowLane, name: strin
 function changeRequest(socket: NetlinkSocket, name: string, change: LinkChange, namespace?: number): Request {
   const index = linkIndex(socket.fd, name);
   if (index === undefined) throw noSuchLink(`set link ${name}`);
-  const { up, mtu, mac, alias } = change;
+  const { up, mtu, mac, alias, group } = change;
   return setLinkRequest({
     index,
+    ...(group === undefined ? {} : { group }),
     ...(change.name === undefined ? {} : { name: change.name }),
     ...(up === undefined ? {} : { up }),
     ...(mtu === undefined ? {} : { mtu }),

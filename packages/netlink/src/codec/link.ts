@@ -168,6 +168,7 @@ export function decodeLink(body: Uint8Array): LinkRecord {
   const kind = readText(readNested(attributes, Attribute.info), InfoAttribute.kind);
   const mac = attributes.get(Attribute.address);
   const alias = readText(attributes, Attribute.alias);
+  const group = readU32(attributes, Attribute.group);
   const master = readU32(attributes, Attribute.master);
   const peer = kind === "veth" ? readU32(attributes, Attribute.link) : undefined;
   const peerNamespaceId = readU32(attributes, Attribute.linkNamespaceId);
@@ -182,6 +183,7 @@ export function decodeLink(body: Uint8Array): LinkRecord {
     up: (flags & IFF_UP) !== 0,
     carrier: (flags & IFF_LOWER_UP) !== 0,
     ...(alias ? { alias } : {}),
+    ...(group ? { group } : {}),
     ...(master ? { master } : {}),
     ...(peer ? { peer } : {}),
   };

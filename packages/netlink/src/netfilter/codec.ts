@@ -74,8 +74,8 @@ export function linkElement(link: string, chain?: string): Uint8Array {
 /** Elements as prefixes, ascending; `"other"` when they are none. */
 export function prefixesOf(family: Family, bounds: readonly Bound[]): readonly Cidr[] | "other" {
   const ordered = bounds
-    .map(({ address, end }) => ({ value: IpAddress.toBigInt(IpAddress.fromBytes(address)), end }))
-    .sort((a, b) => (a.value !== b.value ? (a.value < b.value ? -1 : 1) : Number(b.end) - Number(a.end)));
+    .toSorted((a, b) => Buffer.compare(a.address, b.address) || Number(b.end) - Number(a.end))
+    .map(({ address, end }) => ({ value: numberOf(address), end }));
   const bits = family === "v4" ? 32 : 128;
   const prefixes: Cidr[] = [];
   for (let index = 0; index < ordered.length; index++) {
@@ -93,4 +93,10 @@ export function prefixesOf(family: Family, bounds: readonly Bound[]): readonly C
     prefixes.push(Cidr.of(IpAddress.fromBigInt(family, start.value), length));
   }
   return prefixes;
+}
+
+function numberOf(address: Uint8Array): bigint {
+  const view = viewOf(address);
+  if (address.length === 4) return BigInt(view.getUint32(0, false));
+  return (view.getBigUint64(0, false) << 64n) | view.getBigUint64(8, false);
 }

@@ -49,6 +49,7 @@ export function setLink(here: FakeNamespace, there: FakeNamespace, name: string,
   there.rename(link, newName);
   if (change.mtu !== undefined) link.mtu = change.mtu;
   if (change.alias !== undefined) link.alias = change.alias;
+  if (change.group !== undefined) link.group = change.group;
   if (change.master !== undefined) link.master = master;
   if (change.mac !== undefined && change.mac !== link.mac) {
     link.mac = change.mac;

@@ -18,6 +18,7 @@ export interface FakeLink {
   mtu: number;
   up: boolean;
   alias?: string | undefined;
+  group?: number;
   master?: FakeLink | undefined;
   peer?: FakeLink;
   /** Of a pair the end whose creation made both. */
@@ -184,7 +185,7 @@ function split<T>(rows: readonly T[], which: (row: T) => boolean): { gone?: T[];
 
 /** A link as `Kernel` shows it. A veth has a carrier when both ends are up. */
 export function observe(link: FakeLink): Link {
-  const { index, name, kind, mac, mtu, up, alias, master, peer } = link;
+  const { index, name, kind, mac, mtu, up, alias, group, master, peer } = link;
   return {
     index,
     name,
@@ -194,6 +195,7 @@ export function observe(link: FakeLink): Link {
     up,
     carrier: up && peer?.up !== false,
     ...(alias ? { alias } : {}),
+    ...(group ? { group } : {}),
     ...(master === undefined ? {} : { master: master.index }),
     ...(peer === undefined ? {} : { peer: peer.index }),
   };

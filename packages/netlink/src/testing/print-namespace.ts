@@ -33,11 +33,12 @@ function creation(link: FakeLink): string[] {
 }
 
 function settings(link: FakeLink): string[] {
-  const { name, mac, macChosen, kind, mtu, alias, master, up, offloads } = link;
+  const { name, mac, macChosen, kind, mtu, alias, group, master, up, offloads } = link;
   const words = [
     ...(kind !== undefined && macChosen ? [`address ${mac}`] : []),
     ...(kind === "veth" ? [`mtu ${mtu}`] : []),
     ...(alias ? [`alias ${JSON.stringify(alias)}`] : []),
+    ...(group ? [`group ${group}`] : []),
     ...(master === undefined ? [] : [`master ${master.name}`]),
     ...(up ? ["up"] : []),
   ];

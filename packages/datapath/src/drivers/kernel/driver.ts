@@ -18,6 +18,7 @@ import { refusePolicy } from "../../unenforced-policy.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import { Ground } from "./ground.ts";
 import { createLinkNames, type KernelDriverOptions } from "./options.ts";
+import { POLICY_GROUP } from "./policy/names.ts";
 import { blockRoutes, localRoutes, remoteRoutes } from "./tables/routes.ts";
 
 export interface KernelDriverDependencies {
@@ -176,6 +177,12 @@ class KernelDriver implements DatapathDriver {
     else this.#pathless.set(row, error);
   }
 
+  /** Last, and taken away before the policy is: until then tenants are kept apart. */
+  async #setGroup(link: string, group: number): Promise<void> {
+    const present = await this.#ground.kernel.getLink(link);
+    if (present !== undefined && (present.group ?? 0) !== group) await this.#ground.kernel.setLink(link, { group });
+  }
+
   #routable({ id, network: networkId }: EndpointWiring): WiredNetwork {
     const network = this.#networks.get(networkId);
     if (network === undefined) {
@@ -190,6 +197,7 @@ class KernelDriver implements DatapathDriver {
   async #wire(attachment: Attachment, signal: AbortSignal): Promise<void> {
     const { wiring } = attachment;
     const row = await attachment.row;
+    if (wiring.policy === undefined && !this.#ground.creatable.has(row.name)) await this.#setGroup(row.name, 0);
     await this.#ground.policy?.admit(wiring, row.name, signal);
     if (this.#attachments.get(wiring.id) !== attachment) {
       throw new HoldfastError("conflict", `endpoint ${wiring.id} was detached while it was attached`);
@@ -211,6 +219,7 @@ class KernelDriver implements DatapathDriver {
       side.inForce(signal),
       side.setPorts(wiring.id, publishedPorts(wiring), signal),
     ]);
+    if (wiring.policy !== undefined) await this.#setGroup(row.name, POLICY_GROUP);
     this.#ground.reached?.("kernel.attach-wired");
     this.#attachments.wired(attachment, row);
   }

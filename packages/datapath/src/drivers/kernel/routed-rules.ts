@@ -3,6 +3,7 @@ import { Cidr, type Family } from "@holdfast/core";
 import { type FirewallPort, portMaps, portTranslation } from "../../machine/firewall-ports.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
 import { indented } from "./guard.ts";
+import { POLICY_GROUP } from "./policy/names.ts";
 
 /** A network that this machine routes to: its endpoints, or, where the machine is its gateway, its link. */
 export interface RoutedNetwork {
@@ -41,6 +42,7 @@ function chains(state: RoutedState, families: readonly Family[]): string {
   const tenants = Map.groupBy(state.networks, (network) => network.tenant);
   return indented([
     ...families.map((family) => prefixSet("prefixes", family, prefixesOf(state.networks, family))),
+    ...apart(state.linkPrefix),
     ...[...tenants].flatMap(([tenant, own]) => tenantChain(tenant, own, families)),
     ...forward(tenants, families),
     ...portMaps(state.ports),
@@ -56,9 +58,26 @@ function tenantChain(tenant: string, own: readonly RoutedNetwork[], families: re
   const sets = families.map((family) => prefixSet(name, family, prefixesOf(own, family)));
   const rules = families.flatMap((family) => {
     const { protocol, suffix } = WORDS[family];
-    return [`  ${protocol} daddr @${name}${suffix} accept`, `  ${protocol} daddr @prefixes${suffix} drop`];
+    return [`  ${protocol} daddr @${name}${suffix} accept`, `  ${protocol} daddr @prefixes${suffix} goto apart`];
   });
   return [...sets, `chain ${name} {`, ...rules, "}"];
+}
+
+/**
+ * Tenants are kept apart by the policies of their endpoints, which let by contract what both ends allow, and here where an end that is on this machine
+ * has none.
+ */
+function apart(linkPrefix: string): string[] {
+  const links = `"${linkPrefix}*"`;
+  return [
+    "chain apart {",
+    "  ct state established,related accept",
+    `  iifgroup ${POLICY_GROUP} oifgroup ${POLICY_GROUP} accept`,
+    `  iifgroup ${POLICY_GROUP} oifname != ${links} accept`,
+    `  iifname != ${links} oifgroup ${POLICY_GROUP} accept`,
+    "  drop",
+    "}",
+  ];
 }
 
 /** By the sender's address, which the guard has found to be his: the same on the machine he is on and on the one he reaches. */

@@ -114,15 +114,17 @@ export function linksCompliance(name: string, subject: KernelUnderTest): void {
       const before = await kernel.getLink("h1");
       const bridge = await kernel.getLink("br0");
       const mac = MacAddress.parse("02:00:00:00:00:42");
-      const expected = { ...before, mtu: 1400, mac, up: true, alias: "holdfast b", master: bridge?.index };
+      const expected = { ...before, mtu: 1400, mac, up: true, alias: "holdfast b", group: 7, master: bridge?.index };
       await kernel.setLink("h1", { mtu: 1400, mac });
       await kernel.setLink("h1", { up: true });
-      await kernel.setLink("h1", { alias: "holdfast b", master: "br0" });
+      await kernel.setLink("h1", { alias: "holdfast b", group: 7, master: "br0" });
       expect(await kernel.getLink("h1")).toEqual(expected);
       await kernel.setLink("h1", {});
       expect(await kernel.getLink("h1")).toEqual(expected);
       await kernel.setLink("h1", { master: null });
       expect(await kernel.getLink("h1")).not.toHaveProperty("master");
+      await kernel.setLink("h1", { group: 0 });
+      expect(await kernel.getLink("h1")).not.toHaveProperty("group");
     });
 
     test("an alias of 255 bytes comes back as it was, and an empty one takes it away", async () => {

@@ -7,6 +7,9 @@ export const POLICY_TABLE = "holdfast_policy";
 /** A connection that was allowed once and is denied now has this bit in its mark, and the kernel drops what belongs to it. */
 export const CUT_MARK = 0x0080_0000;
 
+/** The group of links whose endpoints have a policy: it keeps tenants apart, or lets them meet by contract. */
+export const POLICY_GROUP = 0x6870;
+
 /** What a program is for: to be enforced, or to be counted only. */
 export type Mode = "enforced" | "staged";
 

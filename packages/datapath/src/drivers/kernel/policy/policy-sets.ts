@@ -4,7 +4,7 @@ import { type PolicyChange, PrefixSet, type SetEdit, type SetId } from "@holdfas
 import { POLICY_TABLE } from "./names.ts";
 
 /** Members that one transaction changes: a larger one would keep everybody else waiting. */
-const AT_ONCE = 20_000;
+const AT_ONCE = 5000;
 
 /** Sets of addresses, here and in the kernel. */
 export class PolicySets {
