@@ -94,5 +94,6 @@ bench-cni: setup ## CNI calls on both data paths, storm, memory, traffic; Debian
 	@setup/debian.sh containernetworking-plugins iperf3 qperf
 	@node bench/cni.ts
 
-bench-flow: node_modules/.package-lock.json ## sFlow: decoding alone
+bench-flow: setup ## sFlow: decoding, receiving; sfcapd and sfacctd in the same run
+	@setup/debian.sh nfdump-sflow pmacct
 	@node bench/flow.ts

@@ -1,15 +1,29 @@
 import { measureDecode } from "./flow/decode.ts";
+import { measureReceiver } from "./flow/load.ts";
+import { ownReceiver, sfacctd, sfcapd } from "./flow/receivers.ts";
+import { scratchFolder } from "./flow/scratch.ts";
 import { makeTraffic } from "./flow/traffic.ts";
-import { percentile } from "./statistics.ts";
+import { percentile, rounded } from "./statistics.ts";
 
 const DATAGRAMS = 2000;
+/** Each receiver has a port of its own, so that the kernel's drops are of one only. */
+const FIRST_PORT = 16_343;
 
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
-const decode = measureDecode(makeTraffic(DATAGRAMS));
+const decode = measureDecode(makeTraffic(DATAGRAMS, true));
+using scratch = scratchFolder();
+const own = await measureReceiver(ownReceiver(FIRST_PORT), FIRST_PORT);
+const nfdump = await measureReceiver(sfcapd(FIRST_PORT + 1, scratch.path), FIRST_PORT + 1);
+const pmacct = await measureReceiver(sfacctd(FIRST_PORT + 2, scratch.path), FIRST_PORT + 2);
 
 const figures = {
   bench: "flow",
   decode_samples_per_s: Math.round(percentile(decode.samplesPerSecond, 0.5)),
+  // Without attribution, which the pipeline's own figure will have.
+  receive_samples_per_s: Math.round(own.samplesPerSecond),
+  receive_loss_percent: rounded(own.lossPercent, 2),
+  sfcapd_samples_per_s: Math.round(nfdump.samplesPerSecond),
+  sfacctd_samples_per_s: Math.round(pmacct.samplesPerSecond),
 };
 const row = (what: string, figure: number | string, mark = ""): boolean =>
   say(`${what.padEnd(64)} ${String(figure).padStart(12)}   ${mark}`.trimEnd());
@@ -17,4 +31,10 @@ row("", "measured", "mark");
 row("decode alone, samples per second of one core, p50 of 7", figures.decode_samples_per_s, "≥ 5000000");
 row("  the slowest turn", Math.round(percentile(decode.samplesPerSecond, 0)));
 row("  datagrams per second", Math.round(percentile(decode.datagramsPerSecond, 0.5)));
+row("receive, decode, add up, samples per second of processor time", figures.receive_samples_per_s, "≥ 1000000");
+row("  dropped by the kernel, %", figures.receive_loss_percent, "< 0.1");
+row("peer: sfcapd", figures.sfcapd_samples_per_s);
+row("  dropped by the kernel, %", rounded(nfdump.lossPercent, 2));
+row("peer: sfacctd", figures.sfacctd_samples_per_s);
+row("  dropped by the kernel, %", rounded(pmacct.lossPercent, 2));
 say(JSON.stringify(figures));

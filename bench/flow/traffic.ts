@@ -17,23 +17,27 @@ const SAMPLES_PER_DATAGRAM = 6;
 const HEADER_BYTES = 128;
 const ENDPOINTS = 10_000;
 
-/** Datagrams as Open vSwitch sends them, of many containers' traffic: always the same ones. */
-export function makeTraffic(count: number): readonly Uint8Array[] {
+/**
+ * Datagrams as Open vSwitch sends them, of many containers' traffic: always the same ones.
+ *
+ * @param overlay half of the samples have the records of a tunnel, which not every program can read
+ */
+export function makeTraffic(count: number, overlay: boolean): readonly Uint8Array[] {
   return Array.from({ length: count }, (_, index) =>
     encodeDatagram({
       agent: `10.9.${index % 4}.1`,
       sequence: index,
       uptimeMs: index * 10,
       // Counters are some of a hundred datagrams' samples: all 30 s, each port.
-      samples: index % 50 === 49 ? counterSamples(index) : flowSamples(index),
+      samples: index % 50 === 49 ? counterSamples(index) : flowSamples(index, overlay),
     }),
   );
 }
 
-function flowSamples(datagram: number): Uint8Array[] {
+function flowSamples(datagram: number, overlay: boolean): Uint8Array[] {
   return Array.from({ length: SAMPLES_PER_DATAGRAM }, (_, index) => {
     const number = datagram * SAMPLES_PER_DATAGRAM + index;
-    const isOverlay = number % 2 === 1;
+    const isOverlay = overlay && number % 2 === 1;
     const records = [
       encodeFields(layoutNamed("extended_switch"), {
         sourceVlan: 0,

@@ -1,4 +1,13 @@
+import type { MessagePort } from "node:worker_threads";
 import type { DecoderTotals, TrafficSums } from "@holdfast/flow";
+import type { UdpSocketOptions } from "./udp-socket.ts";
+
+/** What the receiving thread begins with. */
+export interface ThreadStart {
+  readonly options: UdpSocketOptions;
+  /** Where {@link ToThread} comes from. */
+  readonly questions: MessagePort;
+}
 
 /** What the receiving thread is told. */
 export type ToThread = { readonly kind: "drain"; readonly id: number } | { readonly kind: "stop" };

@@ -78,9 +78,9 @@ describe("a receiver", () => {
   });
 
   test("warns when the kernel gives less room than was asked for", async () => {
-    const { receiver, logger } = await start({ receiveBufferBytes: 1 << 30 });
+    const { receiver, logger } = await start({ receiveBufferBytes: 2 ** 31 - 1 });
     await using _ = receiver;
-    expect(receiver.receiveBufferBytes).toBeLessThan(1 << 30);
+    expect(receiver.receiveBufferBytes).toBeLessThan(2 ** 31 - 1);
     expect(logger.events).toContainEqual(
       expect.objectContaining({ level: "warn", message: expect.stringContaining("net.core.rmem_max") as string }),
     );

@@ -1,8 +1,8 @@
 import { once } from "node:events";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
 import { type ErrorCode, errorText, HoldfastError, isErrorCode, type Logger } from "@holdfast/core";
 import { readKernelDrops } from "./kernel-drops.ts";
-import type { Drained, FromThread, ToThread } from "./messages.ts";
+import type { Drained, FromThread, ThreadStart, ToThread } from "./messages.ts";
 import type { UdpSocketOptions } from "./udp-socket.ts";
 
 /** Takes sFlow in a thread of its own. */
@@ -29,7 +29,9 @@ export async function startReceiver(
   dependencies: { readonly logger: Logger },
   options: UdpSocketOptions,
 ): Promise<Receiver> {
-  const worker = new Worker(new URL("./thread.ts", import.meta.url), { workerData: options });
+  const { port1: questions, port2 } = new MessageChannel();
+  const start: ThreadStart = { options, questions: port2 };
+  const worker = new Worker(new URL("./thread.ts", import.meta.url), { workerData: start, transferList: [port2] });
   const waiting = new Map<number, PromiseWithResolvers<Drained>>();
   let lastId = 0;
   let hasEnded = false;
@@ -39,6 +41,7 @@ export async function startReceiver(
       hasEnded = true;
       for (const { reject } of waiting.values()) reject(stopped());
       waiting.clear();
+      questions.close();
       resolve();
     });
   });
@@ -52,7 +55,7 @@ export async function startReceiver(
   // Without a listener, an error of the thread would end the process. Whoever drains next is told that the receiver has stopped.
   worker.on("error", (error) => dependencies.logger.error("sFlow receiver failed", { error: errorText(error) }));
 
-  const say = (message: ToThread): void => worker.postMessage(message);
+  const say = (message: ToThread): void => questions.postMessage(message);
   const stop = async (): Promise<void> => {
     say({ kind: "stop" });
     await ended;

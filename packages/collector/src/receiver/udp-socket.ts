@@ -1,87 +1,130 @@
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
-import { isIPv6 } from "node:net";
-import { HoldfastError } from "@holdfast/core";
+import { HoldfastError, IpAddress } from "@holdfast/core";
+import { errnoName, libc } from "./libc.ts";
+import type { MessageBatch } from "./message-batch.ts";
 
 export interface UdpSocketOptions {
   /** Where datagrams are taken: an address of this machine, `0.0.0.0`, or `::` for both families. */
   readonly address: string;
   /** 0: any that is free. */
   readonly port: number;
-  /** Asked of the kernel, which gives no more than `net.core.rmem_max`. */
+  /** Asked of the kernel, which gives no more than `net.core.rmem_max` unless the process has CAP_NET_ADMIN. */
   readonly receiveBufferBytes: number;
 }
 
-/** A socket that takes datagrams. */
+/** A socket that blocks its thread. */
 export interface UdpSocket {
   readonly port: number;
-  /** What the kernel gave, half of what it counts (socket(7), SO_RCVBUF): less than asked for when `net.core.rmem_max` is less. */
+  /** What the kernel gave, half of what it counts (socket(7), SO_RCVBUF). */
   readonly receiveBufferBytes: number;
-  /** Takes no more. Closing twice is no error. */
-  close(): Promise<void>;
+  /** Waits until something comes or {@link WAIT_MS} have passed, and gives how many datagrams are in the batch now. */
+  receive(batch: MessageBatch): number;
+  close(): void;
 }
 
-/**
- * Opens a socket and gives each datagram to `take`, which has its bytes for itself.
- *
- * @throws HoldfastError `conflict` when somebody else has the port, `unavailable` for whatever else keeps it from opening
- */
-export async function openUdpSocket(
-  options: UdpSocketOptions,
-  take: (datagram: Uint8Array) => void,
-): Promise<UdpSocket> {
-  const { address, port, receiveBufferBytes } = options;
-  const socket = createSocket({ type: isIPv6(address) ? "udp6" : "udp4", recvBufferSize: receiveBufferBytes });
+/** So long somebody who has a message for the thread may wait. */
+const WAIT_MS = 50;
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const SO_RCVTIMEO = 20;
+const SO_RCVBUFFORCE = 33;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+/** After the first one, only what is there already. */
+const MSG_WAITFORONE = 0x10000;
+
+/** @throws HoldfastError `conflict` when somebody else has the port, `unavailable` for whatever else keeps it from opening */
+export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
+  const isV6 = options.address.includes(":");
+  const fd = libc.socket(isV6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) as number;
+  if (fd < 0) throw refused(options, errnoName());
   try {
-    const listening = once(socket, "listening");
-    socket.bind({ address, port });
-    await listening;
+    // Asked for by force first, which only some processes may, but which has no limit.
+    const asked = int32(options.receiveBufferBytes);
+    if (!isSet(fd, [SOL_SOCKET, SO_RCVBUFFORCE], asked)) isSet(fd, [SOL_SOCKET, SO_RCVBUF], asked);
+    if (isV6) isSet(fd, [IPPROTO_IPV6, IPV6_V6ONLY], int32(0));
+    isSet(fd, [SOL_SOCKET, SO_RCVTIMEO], timeval(WAIT_MS));
+    const address = socketAddress(options.address, options.port);
+    if (libc.bind(fd, address, address.length) !== 0) throw refused(options, errnoName());
   } catch (error) {
-    socket.close();
-    throw explained(error as NodeJS.ErrnoException, options);
+    libc.close(fd);
+    throw error;
   }
-  socket.on("message", take);
-  // Errors of single datagrams (ICMP) are no reason to end; the next one comes all the same.
-  socket.on("error", () => undefined);
-  let isClosed = false;
   return {
-    port: socket.address().port,
-    receiveBufferBytes: socket.getRecvBufferSize() / 2,
-    async close() {
-      if (isClosed) return;
-      isClosed = true;
-      const closed = once(socket, "close");
-      socket.close();
-      await closed;
-    },
+    port: portOf(fd),
+    receiveBufferBytes: bufferOf(fd) / 2,
+    receive: (batch) => receive(fd, batch),
+    close: () => void libc.close(fd),
   };
 }
 
-function explained(error: NodeJS.ErrnoException, { address, port }: UdpSocketOptions): HoldfastError {
-  const where = `UDP ${isIPv6(address) ? `[${address}]` : address}:${port}`;
-  switch (error.code) {
+function receive(fd: number, batch: MessageBatch): number {
+  const count = libc.recvmmsg(fd, batch.headers, batch.count, MSG_WAITFORONE, null) as number;
+  if (count >= 0) return count;
+  const why = errnoName();
+  // Nothing came in time, a signal did, or somebody that we never sent to says it is not there.
+  if (why === "EAGAIN" || why === "EWOULDBLOCK" || why === "EINTR" || why === "ECONNREFUSED") return 0;
+  throw new HoldfastError("unavailable", `cannot receive sFlow: recvmmsg: ${why}`);
+}
+
+function isSet(fd: number, [level, option]: readonly [number, number], value: Uint8Array): boolean {
+  return libc.setsockopt(fd, level, option, value, value.length) === 0;
+}
+
+function int32(value: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(4));
+  view.setInt32(0, Math.min(value, 0x7fff_ffff), true);
+  return new Uint8Array(view.buffer);
+}
+
+/** struct timeval: seconds and microseconds, 8 bytes each. */
+function timeval(milliseconds: number): Uint8Array {
+  const view = new DataView(new ArrayBuffer(16));
+  view.setBigInt64(8, BigInt(milliseconds * 1000), true);
+  return new Uint8Array(view.buffer);
+}
+
+/** struct sockaddr_in, or sockaddr_in6 with flow label and scope 0. */
+function socketAddress(address: string, port: number): Uint8Array {
+  const bytes = IpAddress.toBytes(IpAddress.parse(address));
+  const isV6 = bytes.length === 16;
+  const view = new DataView(new ArrayBuffer(isV6 ? 28 : 16));
+  view.setUint16(0, isV6 ? AF_INET6 : AF_INET, true);
+  view.setUint16(2, port);
+  new Uint8Array(view.buffer).set(bytes, isV6 ? 8 : 4);
+  return new Uint8Array(view.buffer);
+}
+
+function portOf(fd: number): number {
+  const address = new Uint8Array(28);
+  libc.getsockname(fd, address, int32(address.length));
+  return new DataView(address.buffer).getUint16(2);
+}
+
+function bufferOf(fd: number): number {
+  const value = new Uint8Array(4);
+  libc.getsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, int32(4));
+  return new DataView(value.buffer).getInt32(0, true);
+}
+
+function refused({ address, port }: UdpSocketOptions, why: string): HoldfastError {
+  const where = `cannot take sFlow on UDP ${address.includes(":") ? `[${address}]` : address}:${port}`;
+  switch (why) {
     case "EADDRINUSE":
-      return new HoldfastError(
-        "conflict",
-        `cannot take sFlow on ${where}: another program has the port; \`ss -lunp\` shows which`,
-        {
-          cause: error,
-        },
-      );
+      return new HoldfastError("conflict", `${where}: another program has the port; \`ss -lunp\` shows which`);
     case "EACCES":
-      return new HoldfastError(
-        "unavailable",
-        `cannot take sFlow on ${where}: ports below 1024 need CAP_NET_BIND_SERVICE`,
-        {
-          cause: error,
-          retryable: false,
-        },
-      );
-    case "EADDRNOTAVAIL":
-      return new HoldfastError("unavailable", `cannot take sFlow on ${where}: this machine does not have the address`, {
-        cause: error,
+      return new HoldfastError("unavailable", `${where}: ports below 1024 need CAP_NET_BIND_SERVICE`, {
+        retryable: false,
       });
+    case "EADDRNOTAVAIL":
+      return new HoldfastError("unavailable", `${where}: this machine does not have the address`);
+    case "EAFNOSUPPORT":
+      return new HoldfastError("unavailable", `${where}: this machine has no IPv6; take 0.0.0.0`, { retryable: false });
     default:
-      return new HoldfastError("unavailable", `cannot take sFlow on ${where}: ${error.message}`, { cause: error });
+      return new HoldfastError("unavailable", `${where}: ${why}`);
   }
 }
