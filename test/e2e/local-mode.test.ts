@@ -45,7 +45,8 @@ async function served(by: Pick<LabSpace, "tryExec">, place: string, signal: Abor
 
 /** What a container is served. */
 async function servedIn(host: LabHost, container: string, place: string, signal: AbortSignal): Promise<string> {
-  const { stdout } = await host.tryExec(["docker", "exec", container, ...GET, `http://${place}/`], { signal });
+  const url = `http://${place}${place.includes("/") ? "" : "/"}`;
+  const { stdout } = await host.tryExec(["docker", "exec", container, ...GET, url], { signal });
   return stdout.trim();
 }
 
@@ -75,6 +76,21 @@ describe("a machine without an uplink", () => {
     expect(await servedIn(stage.h1, "blue-1", web.address, signal)).toBe("");
     expect(await stage.answers(stage.h1, "blue-1", shop.address, signal)).toBe(false);
     expect(await stage.answers(stage.h1, "shop-1", blue.address, signal)).toBe(false);
+  });
+
+  test("lets an endpoint that it routes to see who asks, of its tenant alone", async ({ signal }) => {
+    await stage.network("pods", "--kind routed --subnet 10.23.0.0/24", signal);
+    const who = "/www/cgi-bin/who";
+    const script = `mkdir -p /www/cgi-bin && printf '#!/bin/sh\\necho; echo $REMOTE_ADDR\\n' > ${who} && chmod 755 ${who}`;
+    const command = ["sh", "-c", `${script} && exec httpd -f -p 80 -h /www`];
+    const pod = await stage.run(stage.h1, "pod-1", { network: "pods", command }, signal);
+    const seen = await repeated(
+      async () => (await servedIn(stage.h1, "web-1", `${pod.address}/cgi-bin/who`, signal)) || undefined,
+      signal,
+    );
+    expect(seen.replace("::ffff:", "").replaceAll(/[[\]]/g, "")).toBe(web.address);
+    expect(await servedIn(stage.h1, "pod-1", web.address, signal)).toBe("web-1");
+    expect(await servedIn(stage.h1, "blue-1", pod.address, signal)).toBe("");
   });
 
   test("masquerades what leaves it", async ({ signal }) => {

@@ -7,6 +7,7 @@ import { accessRules } from "./firewall-access.ts";
 
 const STATE = {
   gatewayPrefix: "hfg-",
+  routedPrefix: "hfr",
   networks: [
     { tenant: "default", gateway: "hfg-n1", prefixes: [Cidr.parse("10.20.0.0/24"), Cidr.parse("fd00:20::/64")] },
     { tenant: "default", gateway: "hfg-n2", prefixes: [Cidr.parse("10.21.0.0/24")] },

@@ -14,6 +14,8 @@ export interface FirewallNetwork {
 export interface FirewallState {
   /** E.g. `"hfg-"`. */
   readonly gatewayPrefix: string;
+  /** Begins the names of the kernel driver's links on this machine, e.g. `"hfr"`. */
+  readonly routedPrefix: string;
   readonly networks: readonly FirewallNetwork[];
   readonly ports: readonly FirewallPort[];
 }
@@ -108,7 +110,7 @@ function forward({ networks, gatewayPrefix }: FirewallState): string[] {
   ];
 }
 
-function masquerade({ gatewayPrefix }: FirewallState): string[] {
+function masquerade({ gatewayPrefix, routedPrefix }: FirewallState): string[] {
   const gateways = quote(`${gatewayPrefix}*`);
   return [
     "chain postrouting {",
@@ -118,6 +120,8 @@ function masquerade({ gatewayPrefix }: FirewallState): string[] {
     `  oifname ${gateways} ct status dnat ip6 saddr @prefixes6 masquerade`,
     `  oifname ${gateways} ip saddr 127.0.0.0/8 masquerade`,
     `  oifname ${gateways} return`,
+    // An endpoint that this machine routes to answers through it. Elsewhere nobody knows the way to a local network.
+    `  oifname ${quote(`${routedPrefix}*`)} return`,
     "  ip saddr @prefixes4 masquerade",
     "  ip6 saddr @prefixes6 masquerade",
     "}",

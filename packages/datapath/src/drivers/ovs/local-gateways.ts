@@ -52,6 +52,7 @@ export class LocalGateways extends PlannedSide<MemberPorts> {
     for (const network of served) this.#serve(network);
     const rules = gatewayRules({
       gatewayPrefix: this.#settings.names.gatewayPrefix,
+      routedPrefix: this.#settings.names.routedPrefix,
       networks: served.map(({ id, tenant, subnets }) => ({
         tenant,
         gateway: this.#settings.names.gateway(id),

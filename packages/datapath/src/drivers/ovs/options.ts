@@ -79,6 +79,8 @@ export interface Names {
   readonly hostAccess: string;
   /** For nft and iptables: matches all gateways' names, without the wildcard at its end. */
   readonly gatewayPrefix: string;
+  /** Begins the names of the kernel driver's links. */
+  readonly routedPrefix: string;
 }
 
 function createNames(prefix: string): Names {
@@ -99,6 +101,7 @@ function createNames(prefix: string): Names {
     gateway: (network) => `${prefix}g-${network}`,
     hostAccess: `${prefix}g-host`,
     gatewayPrefix: `${prefix}g-`,
+    routedPrefix: `${prefix}r`,
   };
 }
 

@@ -33,7 +33,12 @@ export async function removeOvsDatapath(options: RemovalOptions): Promise<Remove
   const links = await removeLinks(options);
   const { namePrefix = "hf", namespace, signal } = options;
   const firewall = firewallTable(createHostTools(namespace));
-  const gateway = gatewayRules({ gatewayPrefix: `${namePrefix}g-`, networks: [], ports: [] });
+  const gateway = gatewayRules({
+    gatewayPrefix: `${namePrefix}g-`,
+    routedPrefix: `${namePrefix}r`,
+    networks: [],
+    ports: [],
+  });
   await firewall.operations.remove([gateway, shieldRules([])], signal);
   return { bridges, links };
 }
