@@ -96,6 +96,8 @@ function driverOf(process: SimulatedProcess, driver: FakeDriver, up: () => reado
     removeRemote: (id) => void (process.ended || driver.removeRemote(id)),
     setRemoteBlock: (block) => void (process.ended || driver.setRemoteBlock(block)),
     removeRemoteBlock: (id) => void (process.ended || driver.removeRemoteBlock(id)),
+    setOwnBlock: (block) => void (process.ended || driver.setOwnBlock(block)),
+    removeOwnBlock: (id) => void (process.ended || driver.removeOwnBlock(id)),
     attach: (endpoint) => alive(() => driver.attach(endpoint)),
     detach: (endpoint) => alive(() => driver.detach(endpoint)),
     announce: (endpoint) => alive(() => driver.announce(endpoint)),

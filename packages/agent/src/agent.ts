@@ -102,6 +102,7 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   for (const network of book.networks.values()) driver.setNetwork(network);
   for (const remote of book.remotes.values()) driver.setRemote(remote);
   for (const block of book.remoteBlocks.values()) driver.setRemoteBlock(block);
+  parts.blocks.restore();
   const jobs: [string, Promise<void>][] = [["ports", watchPorts(parts, stop.signal)]];
   // Before any endpoint: none may send before its policy is in force.
   await parts.policies.restore(stop.signal);

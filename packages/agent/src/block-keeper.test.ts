@@ -7,6 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { createBlockAddresses } from "./block-addresses.ts";
 import { createBlockKeeper } from "./block-keeper.ts";
 import { openBook } from "./book.ts";
+import { FakeDriver } from "./testing/fake-driver.ts";
 
 const NODE = Name.parse("h1");
 const WEB = { tenant: Name.parse("default"), network: Name.parse("web") };
@@ -50,7 +51,10 @@ async function start(blocks: readonly NodeBlock[] = [], { off = false, used = []
   const addresses = createBlockAddresses(book, () => clock.now().getTime());
   const client = { call } as unknown as Client;
   const keeper = createBlockKeeper(
-    { book, addresses, client, clock, logger: silentLogger, random: () => 0.5, inStep: () => true },
+    {
+      ...{ book, addresses, client, clock, logger: silentLogger, random: () => 0.5, inStep: () => true },
+      driver: new FakeDriver(),
+    },
     { node: NODE, spareMilliseconds: SPARE },
   );
   const stop = new AbortController();

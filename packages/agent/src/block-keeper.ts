@@ -10,6 +10,7 @@ import {
   timeLimit,
   WOKEN,
 } from "@holdfast/core";
+import type { DatapathDriver } from "@holdfast/datapath";
 import { type NodeBlock, routes, type WiredNetwork } from "@holdfast/model";
 import type { BlockAddresses } from "./block-addresses.ts";
 import type { Book } from "./book.ts";
@@ -18,7 +19,9 @@ import { networkKey } from "./local-endpoint.ts";
 
 /** Sees to it that this node has as many blocks as it needs: asks for more ahead of time, and gives back what it does not need. */
 export interface BlockKeeper {
-  /** The controller says that this node has the block. */
+  /** Tells the data path of the blocks that the book has. */
+  restore(): void;
+  /** The controller says that this node has the block; of its network it has spoken before. */
   take(block: NodeBlock): Promise<void>;
   /** The block is no longer this node's. Endpoints with addresses of it are not touched: the answers to their reports say what becomes of them. */
   drop(lease: string): Promise<void>;
@@ -34,6 +37,7 @@ export interface BlockKeeperDependencies {
   readonly book: Book;
   readonly addresses: BlockAddresses;
   readonly client: Client;
+  readonly driver: Pick<DatapathDriver, "setOwnBlock" | "removeOwnBlock">;
   readonly clock: Clock;
   readonly logger: Logger;
   /** A number in [0, 1). */
@@ -57,7 +61,7 @@ const LONGEST_WAIT = 3_600_000;
 const ARRIVAL = 1000;
 
 export function createBlockKeeper(dependencies: BlockKeeperDependencies, settings: BlockKeeperSettings): BlockKeeper {
-  const { book, addresses, client, clock, logger, random, inStep } = dependencies;
+  const { book, addresses, client, driver, clock, logger, random, inStep } = dependencies;
   const { node, spareMilliseconds } = settings;
   /** Leases that have ended: an older word of the feed may still be on its way. */
   const ended = new Set<string>();
@@ -141,8 +145,14 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
     await drop(lease);
   }
 
+  function wire(block: HeldBlock): void {
+    if (book.networkByName(networkKey(block))?.kind === "routed")
+      driver.setOwnBlock({ id: block.id, prefix: block.prefix });
+  }
+
   async function drop(lease: string): Promise<void> {
     ended.add(lease);
+    driver.removeOwnBlock(lease);
     await book.deleteBlock(lease);
     look();
   }
@@ -175,12 +185,18 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
   }
 
   return {
+    restore() {
+      for (const block of book.blocks.values()) wire(block);
+    },
+
     async take(block) {
       if (ended.has(block.lease)) return;
       const known = book.blocks.get(block.lease);
       if (known === undefined)
         logger.info("block to give addresses from", { block: block.prefix, network: networkKey(block) });
-      await book.putBlock(heldBlock(block, known, clock.now().getTime()));
+      const held = heldBlock(block, known, clock.now().getTime());
+      wire(held);
+      await book.putBlock(held);
       look();
     },
 

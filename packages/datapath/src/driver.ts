@@ -1,4 +1,4 @@
-import type { IpAddress, MacAddress } from "@holdfast/core";
+import type { Cidr, IpAddress, MacAddress } from "@holdfast/core";
 import type { PublishedPort, RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { EndpointPrograms, PolicyChange, ProgramId, RuleId } from "@holdfast/policy";
 
@@ -22,6 +22,10 @@ export interface DatapathDriver {
   /** Adds or changes which node has a block of a routed network; of single addresses in it {@link setRemote} knows better. */
   setRemoteBlock(block: RemoteBlock): void;
   removeRemoteBlock(id: string): void;
+
+  /** Adds or changes a block of a routed network that this node has: packets for what nobody has of it end here, and who sends them is told. */
+  setOwnBlock(block: OwnBlock): void;
+  removeOwnBlock(id: string): void;
 
   /**
    * Wires an endpoint and resolves when its interface waits for the runtime and its flows are in the switch: when it comes up, it has its
@@ -64,6 +68,13 @@ export interface DatapathDriver {
   status(): readonly RowStatus[];
 
   close(): Promise<void>;
+}
+
+/** A block of a routed network whose addresses this node gives out. */
+export interface OwnBlock {
+  /** Of its lease: a prefix may come again under another one. */
+  readonly id: string;
+  readonly prefix: Cidr;
 }
 
 /** What enforces rule programs. `packages/policy/DESIGN.md` says what they mean. */

@@ -4,6 +4,7 @@ export type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  OwnBlock,
   PolicyDatapath,
   PortEvent,
   RowStatus,

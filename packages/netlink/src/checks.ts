@@ -54,9 +54,9 @@ export function checkAddress({ link, address, length, scope }: InterfaceAddress)
 export function checkRoute(route: Route): void {
   const prefix = Cidr.parse(route.prefix);
   if (route.link !== undefined) checkLinkName(route.link);
-  if (route.link === undefined && route.nextHop === undefined) {
-    throw invalid(`route ${prefix} has neither next hop nor link`);
-  }
+  const leadsSomewhere = route.link !== undefined || route.nextHop !== undefined;
+  if (route.type === undefined && !leadsSomewhere) throw invalid(`route ${prefix} has neither next hop nor link`);
+  if (route.type !== undefined && leadsSomewhere) throw invalid(`an unreachable route ${prefix} leads nowhere`);
   if (route.nextHop !== undefined && Cidr.family(prefix) === "v6" && IpAddress.family(route.nextHop) === "v4") {
     throw invalid(`route ${prefix} cannot have an IPv4 next hop (${route.nextHop})`);
   }

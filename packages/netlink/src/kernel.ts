@@ -128,6 +128,8 @@ export interface InterfaceAddress {
 export interface Route {
   /** CIDR text, `0.0.0.0/0` or `::/0` for the default route. */
   readonly prefix: string;
+  /** `unreachable`: it leads nowhere, has neither next hop nor link, and who sends there is told (RTN_UNREACHABLE). Absent: unicast. */
+  readonly type?: "unreachable";
   readonly nextHop?: IpAddress;
   readonly link?: string;
   /** rtm_protocol; Holdfast's own is {@link ROUTE_PROTOCOL}. */

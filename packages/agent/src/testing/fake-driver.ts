@@ -5,6 +5,7 @@ import type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  OwnBlock,
   PolicyDatapath,
   PortEvent,
   RuleCounter,
@@ -21,6 +22,7 @@ export class FakeDriver implements DatapathDriver {
   readonly journal: string[] = [];
   readonly networks = new Map<string, WiredNetwork>();
   readonly remoteBlocks = new Map<string, RemoteBlock>();
+  readonly ownBlocks = new Map<string, OwnBlock>();
   readonly remotes = new Map<string, RemoteEndpoint>();
   readonly attached = new Map<string, EndpointWiring>();
   /** Machines outside, by the address that they have. */
@@ -82,6 +84,12 @@ export class FakeDriver implements DatapathDriver {
   }
   removeRemoteBlock(id: string): void {
     this.remoteBlocks.delete(id);
+  }
+  setOwnBlock(block: OwnBlock): void {
+    this.ownBlocks.set(block.id, block);
+  }
+  removeOwnBlock(id: string): void {
+    this.ownBlocks.delete(id);
   }
   removeRemote(id: string): void {
     this.remotes.delete(id);

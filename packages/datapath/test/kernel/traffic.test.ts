@@ -1,3 +1,4 @@
+import { Cidr } from "@holdfast/core";
 import type { KernelEvent } from "@holdfast/netlink";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ip, on } from "../../src/testing/parties.ts";
@@ -160,6 +161,34 @@ describe("endpoints of routed networks", () => {
     const before = await state();
     await sandbox.exec(program, ...args);
     await expect.poll(state, { timeout: 5000 }).toEqual(before);
+  });
+
+  test("have no neighbours at addresses of their block that nobody has: who asks for these is told, and nothing goes around", async () => {
+    const [one, two] = world.hosts;
+    for (const host of [one, two]) {
+      const [via, back] = host === one ? [two.address, "10.20.0.0/28"] : [one.address, "10.99.0.0/28"];
+      await host.machine.sandbox.exec("ip", "route", "add", "default", "via", via);
+      host.driver.setOwnBlock({ id: "own", prefix: Cidr.parse(back) });
+    }
+    two.driver.setRemoteBlock({ id: "b-1", network: "n7", prefix: Cidr.parse("10.20.0.0/28"), via: [ip(one.address)] });
+    const ask = async ({ sandbox }: Placed, address: string) =>
+      await sandbox.exec("sh", "-c", `ping -n -c 1 -W 1 ${address}; true`);
+    await expect.poll(() => ask(far, "10.20.0.9"), { timeout: 5000 }).toMatch(/Destination Host Unreachable/);
+    expect(await ask(a, "10.20.0.9")).toMatch(/Destination Host Unreachable/);
+    expect(await ask(far, "10.20.0.5")).toContain("1 received");
+    // As far as the machine goes; a restarted agent finds it, and one that is not told of the block any more removes it.
+    const routes = () => one.machine.sandbox.exec("ip", "route", "show", "type", "unreachable");
+    expect((await routes()).trim()).toBe("unreachable 10.20.0.0/28 proto 253");
+    await one.machine.sandbox.exec("ip", "route", "del", "unreachable", "10.20.0.0/28");
+    await expect
+      .poll(async () => (await routes()).trim(), { timeout: 5000 })
+      .toBe("unreachable 10.20.0.0/28 proto 253");
+    const own = [a, b, sister, rival].map((each) => each.wiring);
+    await world.restart(0, own, [{ ...remoteOf(far), tunnelAddress: ip("192.168.50.12") }]);
+    await expect.poll(routes, { timeout: 5000 }).toBe("");
+    two.driver.removeOwnBlock("own");
+    two.driver.removeRemoteBlock("b-1");
+    for (const { machine } of world.hosts) await machine.sandbox.exec("ip", "route", "del", "default");
   });
 
   test("move to another machine with their address, while others talk to it", async () => {

@@ -54,7 +54,17 @@ describe("routes", () => {
     expect(body.length).toBe(encoded.length - 12);
   });
 
-  test("that are not unicast in the main table are not ours to see", () => {
+  test("that lead nowhere are of type unreachable", () => {
+    for (const prefix of ["10.2.0.0/16", "fd01::/64"]) {
+      const nowhere = { prefix, type: "unreachable", protocol: 253 } as const;
+      const body = concatenate(replaceRouteRequest(nowhere).body);
+      expect([...body.slice(6, 8)]).toEqual([0, 7]); // global, RTN_UNREACHABLE
+      expect(decodeRoute(body)).toEqual(nowhere);
+      expect(concatenate(deleteRouteRequest(nowhere).body)[7]).toBe(7);
+    }
+  });
+
+  test("that are neither unicast nor unreachable in the main table are not ours to see", () => {
     for (const [offset, value] of [
       [0, 28], // AF_MPLS
       [4, 255], // local table

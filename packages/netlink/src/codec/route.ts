@@ -27,7 +27,7 @@ const Attribute = {
 } as const;
 const RTAX_MTU = 2;
 const RT_TABLE_MAIN = 254;
-const RTN_UNICAST = 1;
+const RouteType = { unicast: 1, unreachable: 7 } as const;
 const RTM_F_CLONED = 0x200;
 const RTMSG_LENGTH = 12;
 const Scope = { global: 0, link: 253, host: 254, nowhere: 255 } as const;
@@ -71,7 +71,7 @@ export function replaceRouteRequest(route: RouteRecord): Request {
     type: MessageType.newRoute,
     flags: Flag.create | Flag.replace | Flag.ack,
     body: [
-      ...routeBody(route, { scope, type: RTN_UNICAST }),
+      ...routeBody(route, { scope, type: RouteType[route.type ?? "unicast"] }),
       ...(route.source === undefined ? [] : [attribute(Attribute.source, IpAddress.toBytes(route.source))]),
       ...(route.mtu === undefined ? [] : [nestedAttribute(Attribute.metrics, [u32Attribute(RTAX_MTU, route.mtu)])]),
     ],
@@ -83,40 +83,45 @@ export function deleteRouteRequest(route: RouteRecord): Request {
   return {
     type: MessageType.deleteRoute,
     flags: Flag.ack,
-    body: routeBody(route, { scope: Scope.nowhere, type: RTN_UNICAST }),
+    body: routeBody(route, { scope: Scope.nowhere, type: RouteType[route.type ?? "unicast"] }),
   };
 }
 
-/** Without a next hop the destination is on the link itself. IPv6 knows no scopes of routes. */
-export function defaultScope(route: Pick<Route, "prefix" | "nextHop">): "global" | "link" {
-  return route.nextHop === undefined && !route.prefix.includes(":") ? "link" : "global";
+/** Without a next hop the destination is on the link itself, if it is anywhere. IPv6 knows no scopes of routes. */
+export function defaultScope(route: Pick<Route, "prefix" | "type" | "nextHop">): "global" | "link" {
+  return route.type === undefined && route.nextHop === undefined && !route.prefix.includes(":") ? "link" : "global";
 }
 
-/** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is not a unicast route of the main table. */
+/** Reads RTM_NEWROUTE and RTM_DELROUTE; undefined for what is neither a unicast nor an unreachable route of the main table. */
 export function decodeRoute(body: Uint8Array): RouteRecord | undefined {
   const view = viewOf(body);
   const family = view.getUint8(0);
   const attributes = parseAttributes(body, RTMSG_LENGTH);
   const table = readU32(attributes, Attribute.table) ?? view.getUint8(4);
   const cloned = view.getUint32(8, LITTLE_ENDIAN) & RTM_F_CLONED;
-  if ((family !== AF_INET && family !== AF_INET6) || view.getUint8(7) !== RTN_UNICAST || cloned) return undefined;
+  const type = view.getUint8(7);
+  const isUnreachable = type === RouteType.unreachable;
+  if ((family !== AF_INET && family !== AF_INET6) || cloned) return undefined;
+  if (type !== RouteType.unicast && !isUnreachable) return undefined;
   if (table !== RT_TABLE_MAIN) return undefined;
 
   const destination = attributes.get(Attribute.destination) ?? new Uint8Array(family === AF_INET ? 4 : 16);
   const gateway = attributes.get(Attribute.gateway) ?? attributes.get(Attribute.via)?.subarray(2);
   const source = attributes.get(Attribute.source);
-  const index = readU32(attributes, Attribute.link);
+  // The kernel gives unreachable routes of IPv6 the loopback's link.
+  const index = isUnreachable ? undefined : readU32(attributes, Attribute.link);
   const metric = readU32(attributes, Attribute.priority) ?? 0;
   const mtu = readU32(readNested(attributes, Attribute.metrics), RTAX_MTU);
   const scope = scopeName(view.getUint8(6));
   const prefix = Cidr.of(IpAddress.fromBytes(destination), view.getUint8(1));
   const nextHop = gateway === undefined ? {} : { nextHop: IpAddress.fromBytes(gateway) };
+  const where = { ...(isUnreachable ? { type: "unreachable" as const } : {}), ...nextHop };
   return {
     prefix,
-    ...nextHop,
+    ...where,
     ...(index === undefined ? {} : { index }),
     protocol: view.getUint8(5),
-    ...(scope === defaultScope({ prefix, ...nextHop }) ? {} : { scope }),
+    ...(scope === defaultScope({ prefix, ...where }) ? {} : { scope }),
     ...(metric === (family === AF_INET ? 0 : DEFAULT_V6_METRIC) ? {} : { metric }),
     ...(source === undefined ? {} : { source: IpAddress.fromBytes(source) }),
     ...(mtu ? { mtu } : {}),

@@ -155,7 +155,8 @@ export class FakeKernel implements Kernel {
     this.#machine.begin("replaceRoute", task);
     if (route.link !== undefined && !this.#require(route.link, task).up) throw refusal(task, "ENETDOWN");
     const link = route.nextHop === undefined ? route.link : this.#here.linkTowards(route.nextHop, route.link);
-    if (link === undefined) throw refusal(task, route.prefix.includes(":") ? "EHOSTUNREACH" : "ENETUNREACH");
+    if (link === undefined && route.type === undefined)
+      throw refusal(task, route.prefix.includes(":") ? "EHOSTUNREACH" : "ENETUNREACH");
     if (route.source !== undefined && !this.#here.addresses.some(({ address }) => address === route.source)) {
       throw refusal(task, "EINVAL");
     }
@@ -163,7 +164,7 @@ export class FakeKernel implements Kernel {
     const v6 = route.prefix.includes(":");
     this.#here.putRoute({
       ...rest,
-      link,
+      ...(link === undefined ? {} : { link }),
       ...(v6 || scope === undefined || scope === defaultScope(route) ? {} : { scope }),
     });
   }

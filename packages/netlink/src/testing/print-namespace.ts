@@ -49,13 +49,13 @@ function settings(link: FakeLink): string[] {
 }
 
 function routeLine(route: Route): string {
-  const { prefix, nextHop, link, protocol, scope, source, metric, mtu } = route;
+  const { prefix, type, nextHop, link, protocol, scope, source, metric, mtu } = route;
   const v6 = prefix.includes(":");
   const mixed = nextHop !== undefined && nextHop.includes(":") !== v6;
   // ip(8) takes the family from the first address it sees.
   const family = v6 ? "-6 " : mixed ? "-4 " : "";
   const words = [
-    `ip ${family}route add ${prefix.endsWith("/0") ? "default" : prefix}`,
+    `ip ${family}route add ${type === undefined ? "" : `${type} `}${prefix.endsWith("/0") ? "default" : prefix}`,
     ...(nextHop === undefined ? [] : [`via ${mixed ? "inet6 " : ""}${nextHop}`]),
     ...(link === undefined ? [] : [`dev ${link}`]),
     `proto ${protocol}`,

@@ -6,6 +6,7 @@ import type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  OwnBlock,
   PortEvent,
   RowStatus,
   WiredInterface,
@@ -24,6 +25,7 @@ export class LateDriver implements DatapathDriver {
   readonly #networks = new Map<string, WiredNetwork>();
   readonly #remotes = new Map<string, RemoteEndpoint>();
   readonly #blocks = new Map<string, RemoteBlock>();
+  readonly #ownBlocks = new Map<string, OwnBlock>();
   readonly #watchers = new Map<Channel<PortEvent>, AbortSignal>();
   #opening: Promise<DatapathDriver> | undefined;
   #driver: DatapathDriver | undefined;
@@ -63,6 +65,16 @@ export class LateDriver implements DatapathDriver {
   removeRemoteBlock(id: string): void {
     this.#blocks.delete(id);
     this.#driver?.removeRemoteBlock(id);
+  }
+
+  setOwnBlock(block: OwnBlock): void {
+    this.#ownBlocks.set(block.id, block);
+    this.#driver?.setOwnBlock(block);
+  }
+
+  removeOwnBlock(id: string): void {
+    this.#ownBlocks.delete(id);
+    this.#driver?.removeOwnBlock(id);
   }
 
   async attach(endpoint: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
@@ -129,6 +141,7 @@ export class LateDriver implements DatapathDriver {
     for (const network of this.#networks.values()) driver.setNetwork(network);
     for (const remote of this.#remotes.values()) driver.setRemote(remote);
     for (const block of this.#blocks.values()) driver.setRemoteBlock(block);
+    for (const block of this.#ownBlocks.values()) driver.setOwnBlock(block);
     for (const [channel, signal] of this.#watchers) void passOn(driver, channel, signal);
     this.#driver = driver;
     this.#failure = undefined;

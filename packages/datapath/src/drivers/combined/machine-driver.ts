@@ -6,6 +6,7 @@ import type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  OwnBlock,
   PortEvent,
   RowStatus,
   WiredInterface,
@@ -62,6 +63,14 @@ export class MachineDriver implements DatapathDriver {
 
   removeRemoteBlock(id: string): void {
     this.#drivers.routed.removeRemoteBlock(id);
+  }
+
+  setOwnBlock(block: OwnBlock): void {
+    this.#drivers.routed.setOwnBlock(block);
+  }
+
+  removeOwnBlock(id: string): void {
+    this.#drivers.routed.removeOwnBlock(id);
   }
 
   async attach(endpoint: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {

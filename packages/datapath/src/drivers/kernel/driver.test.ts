@@ -92,6 +92,28 @@ describe("a machine that routes", () => {
     await driver.close();
   });
 
+  test("leads to nobody what nobody has of a block of its own, and again when somebody removes that", async () => {
+    const { kernel, driver } = await opened(false);
+    const [prefix, six] = [Cidr.parse("10.20.0.0/28"), Cidr.parse("fd00:20::/124")];
+    const routes = async () =>
+      (await kernel.listRoutes()).flatMap(({ prefix: to, type, nextHop, protocol }) =>
+        type === undefined && nextHop === undefined ? [] : `${type ?? nextHop} ${to} proto ${protocol}`,
+      );
+    driver.setOwnBlock({ id: "b-1", prefix });
+    driver.setOwnBlock({ id: "b-2", prefix: six });
+    const wanted = ["unreachable 10.20.0.0/28 proto 253", "unreachable fd00:20::/124 proto 253"];
+    await expect.poll(routes).toEqual(wanted);
+    await kernel.deleteRoute({ prefix, type: "unreachable", protocol: 253 });
+    await expect.poll(async () => (await routes()).toSorted()).toEqual(wanted);
+    // Its next owner may be heard of first.
+    driver.setRemoteBlock({ id: "b-3", network: "n7", prefix, via: [ip("192.0.2.2")] });
+    await expect.poll(async () => (await routes()).toSorted()).toEqual([`192.0.2.2 ${prefix} proto 253`, wanted[1]]);
+    for (const id of ["b-1", "b-2"]) driver.removeOwnBlock(id);
+    driver.removeRemoteBlock("b-3");
+    await expect.poll(routes).toEqual([]);
+    await driver.close();
+  });
+
   test("routes to another node's block by its address of the family, and to endpoints elsewhere by theirs", async () => {
     const { kernel, driver } = await opened(false);
     const via = [ip("192.0.2.2")];

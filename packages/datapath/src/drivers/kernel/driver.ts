@@ -7,6 +7,7 @@ import type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  OwnBlock,
   PolicyDatapath,
   PortEvent,
   RowStatus,
@@ -19,7 +20,7 @@ import { type Attachment, Attachments } from "./attachments.ts";
 import { Ground } from "./ground.ts";
 import { createLinkNames, type KernelDriverOptions } from "./options.ts";
 import { POLICY_GROUP } from "./policy/names.ts";
-import { blockRoutes, localRoutes, remoteRoutes } from "./tables/routes.ts";
+import { blockRoutes, localRoutes, nowhereRoute, remoteRoutes } from "./tables/routes.ts";
 
 export interface KernelDriverDependencies {
   readonly kernel: Kernel;
@@ -103,6 +104,15 @@ class KernelDriver implements DatapathDriver {
   removeRemoteBlock(id: string): void {
     this.#ground.places.remove(`block ${id}`);
     this.#pathless.delete(`blocks ${id}`);
+  }
+
+  setOwnBlock(block: OwnBlock): void {
+    // Below what is said of another node's block: who has it now may be heard before that this node has it no more.
+    this.#ground.places.replace(`own block ${block.id}`, [nowhereRoute(block)], -1);
+  }
+
+  removeOwnBlock(id: string): void {
+    this.#ground.places.remove(`own block ${id}`);
   }
 
   async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {

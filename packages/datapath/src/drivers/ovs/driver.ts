@@ -107,6 +107,10 @@ class OvsDriver implements DatapathDriver {
 
   removeRemoteBlock(): void {}
 
+  setOwnBlock(): void {}
+
+  removeOwnBlock(): void {}
+
   async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
     signal.throwIfAborted();
     refusePolicy(wiring);

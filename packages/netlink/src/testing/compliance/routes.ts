@@ -45,6 +45,25 @@ export function routesCompliance(name: string, subject: KernelUnderTest): void {
       expect(await kernel.listRoutes({ protocol: 4 })).toHaveLength(1);
     });
 
+    test("may lead nowhere, and change places with others of their prefix", async () => {
+      await using _there = await attach();
+      await kernel.replaceAddress({ link: "h1", address: address("fd00::1"), length: 64 });
+      for (const prefix of ["10.2.0.0/28", "fd01::/124"]) {
+        const nowhere: Route = { prefix, type: "unreachable", protocol: ROUTE_PROTOCOL };
+        const onLink: Route = { prefix, link: "h1", protocol: ROUTE_PROTOCOL };
+        for (const route of [nowhere, nowhere, onLink, nowhere]) {
+          await kernel.replaceRoute(route);
+          expect(await ours()).toEqual([route]);
+        }
+        await kernel.deleteRoute(nowhere);
+        await kernel.deleteRoute(nowhere);
+        expect(await ours()).toEqual([]);
+        await expect(kernel.replaceRoute({ ...onLink, type: "unreachable" })).rejects.toMatchObject({
+          code: "invalid_argument",
+        });
+      }
+    });
+
     test("are replaced by prefix and metric", async () => {
       await using _there = await attach();
       const other = { ...viaPeer, nextHop: address("10.1.0.3") };

@@ -1,16 +1,19 @@
 import { Cidr, IpAddress } from "@holdfast/core";
 import type { RemoteBlock, RemoteEndpoint } from "@holdfast/model";
 import { type Kernel, ROUTE_PROTOCOL, type Route } from "@holdfast/netlink";
-import type { EndpointWiring } from "../../../driver.ts";
+import type { EndpointWiring, OwnBlock } from "../../../driver.ts";
 import { type ObservedTable, observedTable } from "../../../reconcile/observed-table.ts";
 import type { LinkNames } from "../options.ts";
 
-/** Where an address or a block is: behind a link of this machine, or on the node with this address. */
+/** Where an address or a block is: behind a link of this machine, on the node with this address, or nowhere. */
 export interface RouteRow {
   /** Of one address with the length of its family, e.g. `"10.20.0.5/32"`. */
   readonly key: string;
-  readonly to: { readonly link: string } | { readonly node: IpAddress };
+  readonly to: { readonly link: string } | { readonly node: IpAddress } | typeof NOWHERE;
 }
+
+/** Of a block of this machine: addresses that an endpoint has have longer prefixes. */
+const NOWHERE = { nowhere: true } as const;
 
 export function routeTable(kernel: Kernel, names: LinkNames): ObservedTable<RouteRow> {
   return observedTable<RouteRow>({
@@ -26,8 +29,9 @@ export function routeTable(kernel: Kernel, names: LinkNames): ObservedTable<Rout
 }
 
 /** Undefined when it is not a route of this driver. */
-export function routeRow({ prefix, nextHop, link, protocol }: Route, names: LinkNames): RouteRow | undefined {
+export function routeRow({ prefix, type, nextHop, link, protocol }: Route, names: LinkNames): RouteRow | undefined {
   if (protocol !== ROUTE_PROTOCOL) return undefined;
+  if (type === "unreachable") return { key: prefix, to: NOWHERE };
   if (nextHop !== undefined) return { key: prefix, to: { node: nextHop } };
   if (link === undefined || names.linkNumber(link) === undefined) return undefined;
   return { key: prefix, to: { link } };
@@ -35,7 +39,13 @@ export function routeRow({ prefix, nextHop, link, protocol }: Route, names: Link
 
 function kernelRoute({ key: prefix, to }: RouteRow): Route {
   const protocol = ROUTE_PROTOCOL;
+  if ("nowhere" in to) return { prefix, type: "unreachable", protocol };
   return "link" in to ? { prefix, link: to.link, protocol } : { prefix, nextHop: to.node, protocol };
+}
+
+/** What of a block of this machine no endpoint has. */
+export function nowhereRoute({ prefix }: OwnBlock): RouteRow {
+  return { key: prefix, to: NOWHERE };
 }
 
 /** To an endpoint of this machine. */
