@@ -2,6 +2,8 @@
 export const SUPPORTED_VERSIONS = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const;
 export type CniVersion = (typeof SUPPORTED_VERSIONS)[number];
 
+export const NEWEST_VERSION: CniVersion = "1.1.0";
+
 /** What came with which version. */
 const SINCE = {
   CHECK: "0.4.0",
@@ -23,5 +25,5 @@ export function supports(version: CniVersion, feature: keyof typeof SINCE): bool
 
 /** Answer to VERSION. `asked` is the version of who asks, whatever it is; absent: he has not said. */
 export function versionOutput(asked: string | undefined): string {
-  return JSON.stringify({ cniVersion: asked ?? SUPPORTED_VERSIONS.at(-1), supportedVersions: SUPPORTED_VERSIONS });
+  return JSON.stringify({ cniVersion: asked ?? NEWEST_VERSION, supportedVersions: SUPPORTED_VERSIONS });
 }

@@ -5,7 +5,7 @@ import { errorText, HoldfastError, type Logger } from "@holdfast/core";
 import { errorOutput } from "../protocol/cni-error.ts";
 import { type Invocation, readInvocation } from "../protocol/invocation.ts";
 import { versionOf } from "../protocol/network-config.ts";
-import { SUPPORTED_VERSIONS } from "../protocol/versions.ts";
+import { NEWEST_VERSION } from "../protocol/versions.ts";
 import { writeAnswer } from "./frame.ts";
 import { DEFAULT_LIMITS, UnfinishedCalls, type UnfinishedCallsLimits } from "./unfinished-calls.ts";
 
@@ -60,16 +60,16 @@ export function createCniServer(
   }
 
   async function answer(socket: Socket): Promise<{ code: number; output: string }> {
-    let version: string = SUPPORTED_VERSIONS[SUPPORTED_VERSIONS.length - 1] ?? "";
+    let said = "";
     try {
-      const frame = await unfinished.receive(socket);
-      version = versionOf(frame.stdin) ?? version;
-      const invocation = readInvocation(frame.environment, frame.stdin);
+      const { environment, stdin } = await unfinished.receive(socket);
+      said = stdin;
+      const invocation = readInvocation(environment, stdin);
       const output = await handler(invocation, AbortSignal.any([stopping.signal, AbortSignal.timeout(deadline)]));
       return { code: 0, output };
     } catch (error) {
       logger.info("a call of the CNI plugin failed", { error: errorText(error) });
-      return { code: 1, output: `${errorOutput(error, version)}\n` };
+      return { code: 1, output: `${errorOutput(error, versionOf(said) ?? NEWEST_VERSION)}\n` };
     }
   }
 
