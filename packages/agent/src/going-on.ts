@@ -50,8 +50,7 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
       // Of its own blocks' addresses this node decides otherwise.
       if (endpoint.made !== undefined || endpoint.conflicts !== undefined) return false;
       if (endpoint.phase !== "released" || networkKey(endpoint) !== networkKey(request)) return false;
-      const { range } = request;
-      if (range !== undefined && !endpoint.addresses.some((address) => isInRange(range, address))) return false;
+      if (!isWanted(request, endpoint)) return false;
       return request.identity === undefined ? endpoint.ephemeral : endpoint.identity === request.identity;
     });
     return freed.sort((a, b) => a.since - b.since)[0];
@@ -121,4 +120,9 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
   }
 
   return { ownFreed, goOnWith, unreachable };
+}
+
+/** Whether one of its addresses is in the range that is asked for, if one is. */
+export function isWanted({ range }: ReserveRequest, { addresses }: LocalEndpoint): boolean {
+  return range === undefined || addresses.some((address) => isInRange(range, address));
 }

@@ -12,9 +12,9 @@ import {
   timeLimit,
 } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
-import { isInRange, type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
+import { type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
-import { createGoingOn } from "./going-on.ts";
+import { createGoingOn, isWanted } from "./going-on.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { OwnAddresses } from "./own-addresses.ts";
 import type { Policies } from "./policies.ts";
@@ -278,11 +278,6 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       });
     },
   };
-}
-
-/** Whether one of its addresses is in the range that is asked for, if one is. */
-function isWanted({ range }: ReserveRequest, { addresses }: LocalEndpoint): boolean {
-  return range === undefined || addresses.some((address) => isInRange(range, address));
 }
 
 /** No answer, or none in time. */
