@@ -164,7 +164,8 @@ interface OnDisk {
 
 function createParts(dependencies: AgentDependencies, settings: AgentSettings, onDisk: OnDisk): Parts {
   const { book } = onDisk;
-  const policies = createPolicies({ ...dependencies, ...onDisk });
+  const rewire = (endpoint: string, signal: AbortSignal) => attachments.rewire(endpoint, signal);
+  const policies = createPolicies({ ...dependencies, ...onDisk, rewire });
   const { node } = settings;
   const { nonce = freshNonce, random = Math.random, sandboxes = UNSEEN_SANDBOXES } = dependencies;
   const turns = createTurns();

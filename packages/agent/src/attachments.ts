@@ -1,7 +1,7 @@
 import type { Reached, Turns } from "@holdfast/core";
 import { type Clock, errorText, HoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { AttachedPort, DatapathDriver, EndpointWiring } from "@holdfast/datapath";
-import { type AttachedInterface, type AttachRequest, placementOf, type WiredNetwork } from "@holdfast/model";
+import type { AttachedInterface, AttachRequest, WiredNetwork } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
 import type { FirstUse } from "./first-use.ts";
@@ -11,6 +11,7 @@ import { refuseTakenPorts } from "./published-ports.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Reservations } from "./reservations.ts";
 import type { Takedown } from "./takedown.ts";
+import { interfaceOf, wiringOf } from "./wiring.ts";
 
 /** Reserved endpoints get an interface, and lose it. */
 export interface Attachments {
@@ -19,6 +20,8 @@ export interface Attachments {
   detach(request: { runtimeEndpoint: string }, signal: AbortSignal): Promise<void>;
   containerNamed(request: { runtimeEndpoint: string; container: string }): void;
   reclaim(endpoints: readonly string[], reason: string, signal: AbortSignal): Promise<void>;
+  /** Wires an endpoint that is on the wire again: what decides about its packets is another thing now. */
+  rewire(endpoint: string, signal: AbortSignal): Promise<void>;
   /** After a start: wires again what the book says is on the wire. Nothing changes for what is right. */
   restore(signal: AbortSignal): Promise<void>;
 }
@@ -31,7 +34,7 @@ export interface AttachmentsDependencies {
   readonly firstUse: FirstUse;
   readonly reservations: Reservations;
   readonly reporter: Reporter;
-  readonly policies: Pick<Policies, "programsFor">;
+  readonly policies: Pick<Policies, "programsFor" | "isCurrent">;
   readonly turns: Turns;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -81,9 +84,18 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
     { isNew, ...sandbox }: Pick<EndpointWiring, "sandbox"> & { readonly isNew: boolean },
     signal: AbortSignal,
   ): Promise<AttachedPort> {
-    const programs = await policies.programsFor(endpoint, { isNew }, signal);
-    const policy = programs === undefined ? {} : { policy: programs };
-    return await driver.attach({ ...wiringOf(endpoint), ...sandbox, ...policy }, signal);
+    for (;;) {
+      const programs = await policies.programsFor(endpoint, { isNew }, signal);
+      const policy = programs === undefined ? {} : { policy: programs };
+      // What changes meanwhile the data path was told of before it knew the endpoint, and may have let go of.
+      const isOutdated = () => !policies.isCurrent(endpoint.id, programs);
+      try {
+        const port = await driver.attach({ ...wiringOf(endpoint), ...sandbox, ...policy }, signal);
+        if (!isOutdated()) return port;
+      } catch (error) {
+        if (!isOutdated()) throw error;
+      }
+    }
   }
 
   /** What was lost or taken down while it was being wired must not stay on the wire: nobody would know of it. */
@@ -195,6 +207,15 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
       return turns.take(`attach ${request.runtimeEndpoint}`, () => attachInTurn(request, signal));
     },
 
+    async rewire(id, signal) {
+      const { workload } = book.endpoints.get(id) ?? {};
+      if (workload === undefined) return;
+      await turns.take(`attach ${workload.endpoint}`, async () => {
+        const endpoint = book.endpoints.get(id);
+        if (endpoint !== undefined && takedown.mayBeUp(id)) await wire(endpoint, { isNew: false }, signal);
+      });
+    },
+
     async joined({ runtimeEndpoint, sandbox }, signal) {
       signal.throwIfAborted();
       const endpoint = book.byRuntime(runtimeEndpoint);
@@ -253,32 +274,4 @@ function sandboxOf({ sandbox: path, ifName: interfaceName }: AttachRequest): Pic
 function withoutIdentity(request: AttachRequest, former: LocalEndpoint): AttachRequest {
   const { identity, ...rest } = request;
   return identity === former.identity ? rest : request;
-}
-
-export function wiringOf(endpoint: LocalEndpoint): EndpointWiring {
-  const { id, networkId, addresses, mac, epoch, ports } = endpoint;
-  return {
-    id,
-    network: networkId,
-    addresses,
-    mac,
-    epoch,
-    ports: ports.map(({ hostAddress, ...port }) => (hostAddress === undefined ? port : { ...port, hostAddress })),
-  };
-}
-
-function interfaceOf(endpoint: LocalEndpoint, port: AttachedPort, network: WiredNetwork): AttachedInterface {
-  return {
-    endpoint: endpoint.id,
-    interfaceName: port.containerInterface,
-    hostInterface: port.hostInterface,
-    mac: endpoint.mac,
-    mtu: port.mtu,
-    gateways: gatewaysFor(endpoint, network),
-  };
-}
-
-/** The gateways for its addresses, each once. */
-function gatewaysFor(endpoint: LocalEndpoint, network: WiredNetwork): AttachedInterface["gateways"] {
-  return [...new Set(endpoint.addresses.flatMap((address) => placementOf(network, address).gateway ?? []))];
 }

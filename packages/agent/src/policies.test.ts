@@ -124,6 +124,44 @@ describe("an endpoint's policy", () => {
     expect(pathOf(host).decides(endpoint, OUTSIDE)).toBe("isolates/default/p/ingress");
   });
 
+  test("comes to one that was attached without, and goes again", async () => {
+    await using started = await start();
+    const { cluster, host } = started;
+    await cluster.claim("a");
+    const endpoint = await run(host, cluster.signal, { identity: "a" });
+    expect(host.driver.attached.get(endpoint)).not.toHaveProperty("policy");
+    await started.policy("p", DENY);
+    await cluster.until(() => host.driver.attached.get(endpoint)?.policy !== undefined);
+    expect(pathOf(host).decides(endpoint, OUTSIDE)).toBe("rule/default/p/ingress/outside");
+    await cluster.client.call(
+      routes.deletePolicy,
+      { params: { tenant: TENANT, policy: "p" } },
+      { signal: cluster.signal },
+    );
+    await cluster.until(() => pathOf(host).decides(endpoint, OUTSIDE) === "default/default/ingress");
+  });
+
+  test("that becomes another while the endpoint is attached is the one it has", async () => {
+    await using started = await start();
+    const { cluster, host } = started;
+    await started.policy("p", DENY);
+    await cluster.claim("a", { labels: { app: "web" } });
+    let changed = false;
+    host.driver.before = async (what) => {
+      if (what !== "attach" || changed) return;
+      changed = true;
+      const seen = pathOf(host).changes.length;
+      await started.policy("q", {
+        tier: "admin",
+        subject: { selector: { matchLabels: { app: "web" } } },
+        isolates: ["ingress"],
+      });
+      await cluster.until(() => pathOf(host).changes.length > seen);
+    };
+    const endpoint = await run(host, cluster.signal, { identity: "a" });
+    expect(pathOf(host).decides(endpoint, OUTSIDE)).toBe("isolates/default/q/ingress");
+  });
+
   test("is that of its network when the node makes it by itself, also without a controller", async () => {
     await using started = await start({ nodeBlocks: { size: 16 } });
     const { cluster, host } = started;

@@ -32,6 +32,8 @@ export interface Policies {
   ): Promise<EndpointPrograms | undefined>;
   /** A controller has given the endpoint to this node, and said which programs decide about it; absent: it tells no policies. */
   given(endpoint: string, policy: Reservation["policy"]): void;
+  /** Whether these are still the programs that the endpoint is to be attached with. */
+  isCurrent(endpoint: string, programs: EndpointPrograms | undefined): boolean;
   /** Tries again what the data path has refused, until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
   /** What is not in force, in the words of the data path's status. */
@@ -48,20 +50,26 @@ export interface PoliciesDependencies {
   readonly driver: DatapathDriver;
   readonly policies: PolicyBook;
   readonly records: PolicyRecords;
+  /** Attaches an endpoint that is on the wire again, with the programs that it has now. */
+  readonly rewire: (endpoint: string, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
 /** Milliseconds that the controller has to tell the policy of an endpoint that it has just given to this node. */
 const TOLD_LIMIT = 5000;
+/** Milliseconds for a change that nobody waits for. */
+const APPLY_LIMIT = 20_000;
 /** Milliseconds between two tries of what the data path has refused. */
 const RETRY = 2000;
 
 export function createPolicies(dependencies: PoliciesDependencies): Policies {
-  const { book, driver, policies, records, clock, logger } = dependencies;
+  const { book, driver, policies, records, rewire, clock, logger } = dependencies;
   const turns = createTurns();
   /** Endpoints that the data path has programs for that do more than keep tenants apart, or had. */
   const guarded = new Set<string>();
+  /** Endpoints that were attached without programs. */
+  const bare = new Set<string>();
   /** New endpoints about which nothing decides but that tenants are kept apart, until the feed tells the same or another. */
   const free = new Set<string>();
   const waiting = new Set<() => void>();
@@ -71,8 +79,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
   book.whenGone((id, successor) => {
     const former = policies.policyOf(id);
     if (successor !== undefined && former !== undefined) assume(successor, former);
-    guarded.delete(id);
-    free.delete(id);
+    for (const known of [guarded, bare, free]) known.delete(id);
     const left = policies.forget(id);
     keep(records.forget(id, left));
     if (left !== undefined) void inTurn(() => enforce(left));
@@ -107,21 +114,34 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     });
   }
 
+  /** Undefined: nothing, or nothing beyond what the data path does by itself. */
+  function programsOf(endpoint: string): EndpointPrograms | undefined {
+    const policy = policies.policyOf(endpoint);
+    if (policy === undefined || (doesNothing(policy) && !guarded.has(endpoint))) return undefined;
+    const { program, staged } = policy;
+    return { program, ...(staged === undefined ? {} : { staged }) };
+  }
+
   /** Beyond what the data path does by itself. */
   function doesNothing({ program: id, staged }: EndpointPolicy): boolean {
     const program = policies.program(id);
     return program !== undefined && isTrivial(program) && staged === undefined;
   }
 
-  async function enforce(change: PolicyChange, signal?: AbortSignal): Promise<void> {
+  async function enforce(change: PolicyChange, given?: AbortSignal): Promise<void> {
     const endpoints = concerned(change);
+    const signal = given ?? timeLimit(clock, APPLY_LIMIT);
     try {
-      if (driver.policy !== undefined)
-        await driver.policy.applyPolicy({ ...change, endpoints }, signal ?? timeLimit(clock, RETRY * 10));
-      else if (guarded.size > 0) throw unenforced(guarded);
+      if (driver.policy !== undefined) {
+        await driver.policy.applyPolicy({ ...change, endpoints }, signal);
+        // A data path knows of the programs of those alone that came with some.
+        await Promise.all(
+          endpoints.filter(({ endpoint }) => bare.has(endpoint)).map(({ endpoint }) => rewire(endpoint, signal)),
+        );
+      } else if (guarded.size > 0) throw unenforced(guarded);
       refused = undefined;
     } catch (error) {
-      signal?.throwIfAborted();
+      given?.throwIfAborted();
       const text = errorText(error);
       if (refused?.error !== text) logger.error("policies are not in force as they should be", { error: text });
       refused = { error: text, attempts: (refused?.attempts ?? 0) + 1 };
@@ -183,14 +203,20 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
       }),
 
     async programsFor(endpoint, { isNew }, signal) {
-      if (!records.told) return undefined;
-      const known = policyOf(endpoint);
-      if (known === undefined && free.has(endpoint.id)) return undefined;
-      const policy = known ?? (isNew ? await told(endpoint, signal) : undefined);
-      if (policy === undefined || doesNothing(policy)) return undefined;
-      guarded.add(endpoint.id);
-      const { program, staged } = policy;
-      return { program, ...(staged === undefined ? {} : { staged }) };
+      if (records.told && policyOf(endpoint) === undefined && isNew && !free.has(endpoint.id))
+        await told(endpoint, signal);
+      const programs = programsOf(endpoint.id);
+      if (programs === undefined) bare.add(endpoint.id);
+      else {
+        guarded.add(endpoint.id);
+        bare.delete(endpoint.id);
+      }
+      return programs;
+    },
+
+    isCurrent(endpoint, programs) {
+      const now = programsOf(endpoint);
+      return now?.program === programs?.program && now?.staged === programs?.staged;
     },
 
     given(endpoint, policy) {

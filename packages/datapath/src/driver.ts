@@ -9,7 +9,7 @@ import type { EndpointPrograms, PolicyChange, ProgramId, RuleId } from "@holdfas
  */
 export interface DatapathDriver {
   /** Absent: it enforces no policy, and refuses to attach an endpoint that has one ({@link EndpointWiring.policy}). */
-  readonly policy?: PolicyDatapath;
+  readonly policy?: PolicyDatapath | undefined;
 
   /** Adds or changes a network. Endpoints of it follow by themselves. */
   setNetwork(network: WiredNetwork): void;
@@ -84,6 +84,9 @@ export interface PolicyDatapath {
    * new programs deny are cut. On the way each packet is decided by the former or by the new state of its endpoint, never by less than one of them.
    * The first call after a start has all that there is; what the kernel or switch has already of it is left alone, and what it has beyond it
    * goes with {@link DatapathDriver.synced}.
+   *
+   * Of endpoints that are not attached, and of those that were attached without programs, nothing has to be known: they come, or come again, with
+   * {@link EndpointWiring.policy}.
    *
    * @throws HoldfastError with what was refused; what was in force stays.
    */

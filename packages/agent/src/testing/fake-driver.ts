@@ -210,7 +210,11 @@ export class FakePolicyPath implements PolicyDatapath {
   applyPolicy(change: PolicyChange): Promise<void> {
     this.changes.push(change);
     if (this.failure !== undefined) return Promise.reject(this.failure);
-    this.path.apply(change);
+    // Of others than those that came with programs nothing is known here.
+    this.path.apply({
+      ...change,
+      endpoints: change.endpoints.filter(({ endpoint }) => this.path.endpoints.has(endpoint)),
+    });
     return Promise.resolve();
   }
 

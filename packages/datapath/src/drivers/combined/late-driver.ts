@@ -7,11 +7,13 @@ import type {
   DatapathDriver,
   EndpointWiring,
   OwnBlock,
+  PolicyDatapath,
   PortEvent,
   RowStatus,
   WiredInterface,
 } from "../../driver.ts";
 import { Channel } from "../../links/channel.ts";
+import { ToldPolicies } from "./told-policies.ts";
 
 /** Opens a driver. @throws HoldfastError when what it stands on is not there; then it is tried again when it is needed again. */
 export type OpenDriver = () => Promise<DatapathDriver>;
@@ -26,6 +28,7 @@ export class LateDriver implements DatapathDriver {
   readonly #remotes = new Map<string, RemoteEndpoint>();
   readonly #blocks = new Map<string, RemoteBlock>();
   readonly #ownBlocks = new Map<string, OwnBlock>();
+  readonly #told = new ToldPolicies();
   readonly #watchers = new Map<Channel<PortEvent>, AbortSignal>();
   #opening: Promise<DatapathDriver> | undefined;
   #driver: DatapathDriver | undefined;
@@ -34,6 +37,20 @@ export class LateDriver implements DatapathDriver {
 
   constructor(open: OpenDriver) {
     this.#open = open;
+  }
+
+  /** Of a driver that is not open yet: nothing is to be decided about before it is, and then it has everything first. */
+  get policy(): PolicyDatapath | undefined {
+    if (this.#driver !== undefined) return this.#driver.policy;
+    return {
+      applyPolicy: async (change, signal) => {
+        this.#told.take(change);
+        // One that is being opened may have been told what there was before. To be told twice does no harm.
+        const driver = await this.#opening?.catch(() => undefined);
+        await driver?.policy?.applyPolicy(change, signal);
+      },
+      ruleCounters: async () => [],
+    };
   }
 
   setNetwork(network: WiredNetwork): void {
@@ -142,6 +159,7 @@ export class LateDriver implements DatapathDriver {
     for (const remote of this.#remotes.values()) driver.setRemote(remote);
     for (const block of this.#blocks.values()) driver.setRemoteBlock(block);
     for (const block of this.#ownBlocks.values()) driver.setOwnBlock(block);
+    await driver.policy?.applyPolicy(this.#told.everything(), AbortSignal.timeout(SYNC_LIMIT));
     for (const [channel, signal] of this.#watchers) void passOn(driver, channel, signal);
     this.#driver = driver;
     this.#failure = undefined;

@@ -7,12 +7,14 @@ import type {
   DatapathDriver,
   EndpointWiring,
   OwnBlock,
+  PolicyDatapath,
   PortEvent,
   RowStatus,
   WiredInterface,
 } from "../../driver.ts";
 import { Channel } from "../../links/channel.ts";
 import { passOn } from "./late-driver.ts";
+import { MachinePolicy } from "./machine-policy.ts";
 
 export interface MachineDrivers {
   /** Of networks of kind `routed`. */
@@ -33,9 +35,16 @@ export class MachineDriver implements DatapathDriver {
   /** Of endpoints that are attached, or being attached. */
   readonly #endpoints = new Map<string, DatapathDriver>();
 
+  readonly #policy: PolicyDatapath;
+
   constructor(drivers: MachineDrivers) {
     this.#drivers = drivers;
     this.#all = [drivers.routed, drivers.switched];
+    this.#policy = new MachinePolicy({ drivers: this.#all, driverOf: (endpoint) => this.#endpoints.get(endpoint) });
+  }
+
+  get policy(): PolicyDatapath {
+    return this.#policy;
   }
 
   setNetwork(network: WiredNetwork): void {
