@@ -2,6 +2,7 @@ import { MacAddress } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
 import type { AddressQuestion } from "../src/driver.ts";
 import { ip } from "../src/testing/parties.ts";
+import { from, NO_CHANGE, prefixSet, program, REALM_SETS, rule, tcp } from "../src/testing/policy-parties.ts";
 import { TwoHosts } from "./two-hosts.ts";
 
 /** The page's frame; the flows under each heading are what the switch prints. */
@@ -22,6 +23,41 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
     text: "What an endpoint advertises and solicits names its own address and MAC; it is no router.",
   },
   {
+    heading: "Table 12: of what connection is it?",
+    table: 12,
+    text: "What an endpoint with a policy sends. Its connections are followed in a zone of its own: the number of its port with the highest bit. Neighbour discovery and multicast listener messages are not decided by policies.",
+  },
+  {
+    heading: "Table 13: may it be begun?",
+    table: 13,
+    text: "What belongs to an allowed connection goes on, and ICMP errors about it. Of a new one `metadata` becomes the egress path of the endpoint's program, and registers 8 to 11 the remote address. TCP begins with SYN: without that, a connection that was cut would go on as one that the other end has begun.",
+  },
+  {
+    heading: "Table 14: which sets is the address in?",
+    table: 14,
+    text: "One flow for each single address, however many rules there are. All that are in the same sets have the same class, a number made from the sets' names, in `reg5` and `reg6`. `reg13` says that the address is of the platform's networks.",
+  },
+  {
+    heading: "Table 15: which sets have a prefix around it?",
+    table: 15,
+    text: "The same for prefixes, the longest first; the class, in `reg7` and `reg12`, is that of all prefixes around it.",
+  },
+  {
+    heading: "Table 16: inside the tenant or outside?",
+    table: 16,
+    text: "`reg4` becomes the list that is for the remote address: 0 for the tenant's own networks and for what is not the platform's, 0x10000 for other tenants'. Sections of a list are numbered from there.",
+  },
+  {
+    heading: "Table 17: which rule?",
+    table: 17,
+    text: "Each rule has a priority in its list. With few addresses or few services it is their product, else a conjunction. `reg14` and `reg15` become the rule's number, made from the names of program and rule.",
+  },
+  {
+    heading: "Table 18: what has decided?",
+    table: 18,
+    text: "Counts the packets that a rule has decided about.",
+  },
+  {
     heading: "Table 20: who has an address?",
     table: 20,
     text: "For every address that is known (endpoints here and, in VXLAN networks, everywhere), a question to all is answered over IPv4, and led to whom it is about over IPv6. In a VXLAN network an unknown address is nobody's; in a VLAN it may be a machine of the company's, so the question goes out. Questions to a single neighbour ask whether it is alive and go there. Who publishes ports in a VXLAN network has a gateway, towards the machine.",
@@ -32,6 +68,17 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
     table: 30,
     text: "By network and MAC. Nothing is learned and unknown unicast is never flooded: from inside a VLAN it leaves through the uplink only, else it is dropped.",
   },
+  {
+    heading: "Table 35: of what connection is it, for whom it goes to?",
+    table: 35,
+    text: "What an endpoint with a policy gets; its port is in `reg3`. It never gets its own frames, and of other kinds than IP only ARP.",
+  },
+  {
+    heading: "Table 36: may it be begun there?",
+    table: 36,
+    text: "As in table 13, with the ingress path of the program.",
+  },
+  { heading: "Table 39: into the endpoint", table: 39, text: "What its policy has let pass." },
   {
     heading: "Table 40: to all here",
     table: 40,
@@ -74,6 +121,7 @@ describe("PIPELINE.md", () => {
     await world.place(1, "vxlan-b", "n8", 6);
     await world.publish("vlan-a", 8080);
     await world.publish("vxlan-a", 8081);
+    await police(world);
     await Promise.resolve();
     await expect.poll(() => world.driver(0).status()).toEqual([]);
     const enough = new AbortController();
@@ -101,7 +149,8 @@ describe("PIPELINE.md", () => {
       "Written by `test/pipeline.test.ts` from `ovs-ofctl dump-flows`; `vitest -u` rewrites it. One endpoint in VLAN 100 (`n7`, port 1000),",
       "one in VXLAN 4711 (`n8`, port 1001), with a neighbour on node 192.168.50.12; `n9` is another tenant's with the addresses of `n8`.",
       "Both publish ports. Port 1 leads to the uplink, port 2 is the tunnel, port 3 is the machine's. The cookie is `HOLD`, what the flow is",
-      "for (0 base, 1 network, 2 endpoint, 3 remote, 4 gateway, 5 access, 6 probe), and the number of the network or port.",
+      "for (0 base, 1 network, 2 endpoint, 3 remote, 4 gateway, 5 access, 6 probe, 7 policy), and the number of the network or port. The",
+      "endpoint in the VLAN has a policy: the group `web` and 192.0.2.0/24 reach its ports 80 and 443, and nobody else begins anything with it.",
       "",
       sections.join("\n"),
       "## The bridge of the uplink",
@@ -114,6 +163,21 @@ describe("PIPELINE.md", () => {
     await expect(page).toMatchFileSnapshot("../src/drivers/ovs/PIPELINE.md");
   });
 });
+
+/** Gives one endpoint a policy. */
+async function police(world: TwoHosts): Promise<void> {
+  const group = prefixSet("group/default/web/v4", ["10.20.0.7/32", "10.20.0.8/32"]);
+  const https = rule("rule/default/web/ingress/https", "allow", {
+    remote: from(group.id, "192.0.2.0/24"),
+    services: [tcp(80, 443)],
+  });
+  const made = program("default/web", { ingress: { main: [[https]], end: "deny" } });
+  const change = { ...NO_CHANGE, sets: [...REALM_SETS, group], programs: [made] };
+  await world.driver(0).policy?.applyPolicy(change, world.signal);
+  const wiring = world.members.get("vlan-a")?.wiring;
+  if (wiring === undefined) throw new TypeError("there is no vlan-a");
+  await world.driver(0).attach({ ...wiring, policy: { program: made.id } }, world.signal);
+}
 
 function byPriority(a: string, b: string): number {
   const priority = (line: string): number => Number(/priority=(\d+)/.exec(line)?.[1] ?? 32_768);

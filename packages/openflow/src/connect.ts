@@ -2,7 +2,7 @@ import { backoff, type Clock, errorText, HoldfastError, type Logger } from "@hol
 import { ApplyQueue } from "./apply-queue.ts";
 import { commitBundle } from "./bundle.ts";
 import { Connection } from "./connection.ts";
-import type { ConnectionTuple } from "./connections.ts";
+import type { ConnectionTuple, WholeZone } from "./connections.ts";
 import { multipart, sendAllAndWait, sendAndWait } from "./exchange.ts";
 import { flowStatsRequest, flushConnection, packetOut, portDescriptionRequest } from "./messages.ts";
 import { readFlowStats, readPacketIn, readPorts } from "./replies.ts";
@@ -88,7 +88,7 @@ class OpenFlowClient implements OpenFlowSwitch {
     await sendAndWait(await this.#connection, (xid) => packetOut(xid, packet));
   }
 
-  async forgetConnections(connections: readonly ConnectionTuple[]): Promise<void> {
+  async forgetConnections(connections: readonly (ConnectionTuple | WholeZone)[]): Promise<void> {
     const messages = connections.map((each) => (xid: number) => flushConnection(xid, each));
     await sendAllAndWait(await this.#connection, messages);
   }

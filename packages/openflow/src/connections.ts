@@ -36,10 +36,20 @@ export const NOT_SYN = { value: 0, mask: 0x02 } as const;
 const Tuple = { source: 0, destination: 1, sourcePort: 2, destinationPort: 3, icmpId: 4, icmpType: 5, icmpCode: 6 };
 const Part = { original: 0, zone: 2 };
 
+/** All connections of a zone. */
+export interface WholeZone {
+  readonly zone: number;
+}
+
 /** What follows the subtype of NXT_CT_FLUSH (ofp-ct.c of Open vSwitch): protocol, then TLVs, each of a multiple of 8 bytes. */
-export function writeConnectionTuple(writer: ByteWriter, tuple: ConnectionTuple): void {
-  const { zone, source, destination, protocol, sourcePort, destinationPort, icmp } = tuple;
-  writer.u8(protocol).zeros(7);
+export function writeConnections(writer: ByteWriter, which: ConnectionTuple | WholeZone): void {
+  writer.u8("protocol" in which ? which.protocol : 0).zeros(7);
+  if ("protocol" in which) writeTuple(writer, which);
+  number16(writer, Part.zone, which.zone);
+}
+
+function writeTuple(writer: ByteWriter, tuple: ConnectionTuple): void {
+  const { source, destination, sourcePort, destinationPort, icmp } = tuple;
   const start = writer.length;
   writer.u16(Part.original).u16(0).zeros(4);
   address(writer, Tuple.source, source);
@@ -53,7 +63,6 @@ export function writeConnectionTuple(writer: ByteWriter, tuple: ConnectionTuple)
     number8(writer, Tuple.icmpCode, icmp.code);
   }
   writer.patch16(start + 2, writer.length - start);
-  number16(writer, Part.zone, zone);
 }
 
 /** IPv4 as mapped into IPv6. */

@@ -243,6 +243,11 @@ describe("a message to the switch", () => {
         ["0002 0008 0007 0000", "zone"],
       ),
     ],
+    [
+      "a whole zone",
+      { zone: 33_000 },
+      bytes(["05 04 0020 00000002 00002320 00000020 00 00000000000000", "any"], ["0002 0008 80e8 0000", "zone"]),
+    ],
   ])("forgets a connection of %s", (_, tuple, expected) => {
     expect(flushConnection(2, tuple).toString("hex")).toBe(expected);
   });

@@ -1,6 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
 import { writeActions, writeInstructions } from "./action-codec.ts";
-import { type ConnectionTuple, writeConnectionTuple } from "./connections.ts";
+import { type ConnectionTuple, type WholeZone, writeConnections } from "./connections.ts";
 import type { Action, Flow, FlowKey } from "./flow.ts";
 import { writeMatch } from "./match-codec.ts";
 import {
@@ -137,10 +137,10 @@ export function flowStatsRequest(xid: number, cookie: bigint, mask: bigint): Buf
 }
 
 /** NXT_CT_FLUSH (nicira-ext.h of Open vSwitch 3.1): what `ovs-ofctl ct-flush` sends. */
-export function flushConnection(xid: number, tuple: ConnectionTuple): Buffer {
+export function flushConnection(xid: number, which: ConnectionTuple | WholeZone): Buffer {
   return message(MessageType.experimenter, xid, (writer) => {
     writer.u32(NICIRA).u32(NiciraMessage.flushConnections);
-    writeConnectionTuple(writer, tuple);
+    writeConnections(writer, which);
   });
 }
 

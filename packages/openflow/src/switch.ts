@@ -1,4 +1,4 @@
-import type { ConnectionTuple } from "./connections.ts";
+import type { ConnectionTuple, WholeZone } from "./connections.ts";
 import type { Flow, FlowKey } from "./flow.ts";
 
 /** One OpenFlow connection to one bridge: OpenFlow 1.4 with Nicira extensions, over the bridge's management socket. */
@@ -26,10 +26,10 @@ export interface OpenFlowSwitch {
   }): Promise<void>;
 
   /**
-   * Makes connection tracking forget these connections (NXT_CT_FLUSH of Open vSwitch 3.1): their next packets are of new ones. What is not there is
-   * forgotten already.
+   * Makes connection tracking forget these connections, or all of a zone (NXT_CT_FLUSH of Open vSwitch 3.1): their next packets are of new ones. What is
+   * not there is forgotten already.
    */
-  forgetConnections(connections: readonly ConnectionTuple[]): Promise<void>;
+  forgetConnections(connections: readonly (ConnectionTuple | WholeZone)[]): Promise<void>;
 
   /**
    * Calls back for each frame that a flow sends to {@link CONTROLLER_PORT}, from now on and over all connections to come; there is one listener. What

@@ -32,4 +32,5 @@ export type {
   WireRow,
   WireValue,
 } from "./ovsdb.ts";
+export { createSwitchControl, type SwitchControl } from "./switch-control.ts";
 export { isConflict } from "./transaction.ts";

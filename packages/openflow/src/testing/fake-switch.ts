@@ -1,6 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
 import { readInstructions, writeInstructions } from "../action-codec.ts";
-import type { ConnectionTuple } from "../connections.ts";
+import type { ConnectionTuple, WholeZone } from "../connections.ts";
 import type { Action, Flow } from "../flow.ts";
 import { flowKey, formatActions, formatFlow } from "../format.ts";
 import { readMatch, writeMatch } from "../match-codec.ts";
@@ -22,7 +22,7 @@ export class FakeSwitch implements OpenFlowSwitch {
   /** Every frame that was sent, with its actions as text. */
   readonly sent: { readonly frame: Uint8Array; readonly actions: string }[] = [];
   /** Every connection that was to be forgotten. */
-  readonly forgotten: ConnectionTuple[] = [];
+  readonly forgotten: (ConnectionTuple | WholeZone)[] = [];
   readonly #ports: SwitchPort[];
   readonly #failures = new Map<FailingOperation, Error[]>();
   #flows = new Map<string, ObservedFlow>();
@@ -110,7 +110,7 @@ export class FakeSwitch implements OpenFlowSwitch {
     this.sent.push({ frame: packet.frame, actions: formatActions(packet.actions) });
   }
 
-  async forgetConnections(connections: readonly ConnectionTuple[]): Promise<void> {
+  async forgetConnections(connections: readonly (ConnectionTuple | WholeZone)[]): Promise<void> {
     await this.#enter("forgetConnections");
     this.forgotten.push(...connections);
   }

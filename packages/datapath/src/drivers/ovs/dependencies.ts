@@ -3,6 +3,7 @@ import type { Kernel } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { OpenVSwitch, OvsdbClient } from "@holdfast/ovsdb";
 import type { HostTools } from "../../machine/host-tools.ts";
+import type { TrackedConnections } from "./policy/tracked-connections.ts";
 
 /** Opens an OpenFlow connection to a bridge; calls back each time it stands. */
 export type ConnectSwitch = (bridge: string, onConnected: () => void) => OpenFlowSwitch;
@@ -13,6 +14,8 @@ export interface OvsDriverDependencies {
   readonly ovs: OpenVSwitch;
   readonly connectSwitch: ConnectSwitch;
   readonly host: HostTools;
+  /** What the switch follows, so that what a policy denies now can be cut. */
+  readonly tracked: TrackedConnections;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly reached?: Reached | undefined;

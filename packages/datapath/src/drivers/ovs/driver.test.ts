@@ -1,6 +1,6 @@
 import { silentLogger, systemClock } from "@holdfast/core";
 import { FakeKernel } from "@holdfast/netlink/testing";
-import type { OpenFlowSwitch } from "@holdfast/openflow";
+import type { ConnectionTuple, OpenFlowSwitch } from "@holdfast/openflow";
 import { FakeSwitch } from "@holdfast/openflow/testing";
 import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OvsdbClient } from "@holdfast/ovsdb";
 import { type FakeOvsdbServer, startFakeOvsdbServer } from "@holdfast/ovsdb/testing";
@@ -17,6 +17,8 @@ class FakeMachine implements AsyncDisposable {
   readonly kernel = new FakeKernel();
   readonly switches = new Map<string, FakeSwitch>();
   readonly scripts: string[] = [];
+  /** Connections that the switch follows. */
+  tracked: readonly ConnectionTuple[] = [];
   readonly database: FakeOvsdbServer;
   readonly #undo = new AsyncDisposableStack();
   readonly #ended = new AbortController();
@@ -63,7 +65,15 @@ class FakeMachine implements AsyncDisposable {
       });
     };
     return createOvsDriver(
-      { kernel: this.kernel, ovsdb, ovs: createOpenVSwitch(ovsdb), connectSwitch, host, ...base },
+      {
+        kernel: this.kernel,
+        ovsdb,
+        ovs: createOpenVSwitch(ovsdb),
+        connectSwitch,
+        host,
+        tracked: async () => this.tracked,
+        ...base,
+      },
       settings,
       signal,
     );

@@ -7,12 +7,12 @@ import type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  PolicyDatapath,
   PortEvent,
   RowStatus,
   WiredInterface,
 } from "../../driver.ts";
 import { firstOfEachFamily } from "../../links/first-addresses.ts";
-import { refusePolicy } from "../../unenforced-policy.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { LocalMember } from "./flow-plan.ts";
 import { Foundation, type Parts } from "./foundation.ts";
@@ -80,6 +80,10 @@ class OvsDriver implements DatapathDriver {
     this.#settings = settings;
   }
 
+  get policy(): PolicyDatapath {
+    return this.#parts.policy;
+  }
+
   setNetwork(network: WiredNetwork): void {
     this.#parts.machine.setNetwork(network);
     // The machine's kernel carries it, and all that it shares with ours is the routing table.
@@ -113,7 +117,7 @@ class OvsDriver implements DatapathDriver {
 
   async attach(wiring: EndpointWiring, signal: AbortSignal): Promise<AttachedPort> {
     signal.throwIfAborted();
-    refusePolicy(wiring);
+    if (wiring.policy !== undefined) this.#parts.policy.check(wiring.id, wiring.policy);
     const network = this.#networks.get(wiring.network);
     if (network === undefined) {
       throw new HoldfastError(
@@ -180,6 +184,7 @@ class OvsDriver implements DatapathDriver {
     this.#parts.plan.complete();
     this.#parts.machine.complete();
     await this.#foundation.reconciler.synced(signal);
+    await this.#parts.policy.complete(signal);
     // When no flow of theirs is left: a link may be given to somebody else.
     this.#foundation.pool.complete();
   }
@@ -202,7 +207,7 @@ class OvsDriver implements DatapathDriver {
   }
 
   status(): readonly RowStatus[] {
-    return [...this.#foundation.reconciler.status(), ...this.#parts.machine.status()];
+    return [...this.#foundation.reconciler.status(), ...this.#parts.machine.status(), ...this.#parts.policy.status()];
   }
 
   async close(): Promise<void> {
@@ -243,12 +248,28 @@ class OvsDriver implements DatapathDriver {
       mac: wiring.mac,
       addresses: wiring.addresses,
       row: { table: "links", key: link.name },
+      policed: wiring.policy !== undefined,
     };
+    await this.#police(wiring, link, signal);
     const touched = plan.setLocal(member);
     const reached = firstOfEachFamily(wiring.addresses);
     const ports = wiring.ports.flatMap((port) => reached.map((address) => ({ ...port, address })));
     const published = ports.length === 0 ? undefined : { network: wiring.network, member, ports };
     await Promise.all([flows.settled(touched, signal), machine.setPorts(wiring.id, published, signal)]);
+    // Its frames do not come there any more.
+    if (wiring.policy === undefined) await this.#parts.policy.unbind(wiring.id, signal);
+  }
+
+  /** Before its first frame can come. One that is attached already, without a policy until now, may have connections. */
+  async #police(
+    { id, policy: programs, addresses }: EndpointWiring,
+    link: LinkRow,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { policy } = this.#parts;
+    if (programs === undefined) return;
+    const used = !this.#foundation.pool.isFresh(link);
+    await policy.bind(id, { port: link.number, addresses, programs }, used, signal);
   }
 
   async #takeDown(attachment: Attachment, signal: AbortSignal): Promise<void> {
@@ -265,6 +286,7 @@ class OvsDriver implements DatapathDriver {
       leaving.attachment.link.catch(() => undefined),
       flows.settled(leaving.flows, signal),
       machine.setPorts(id, undefined, signal),
+      this.#parts.policy.unbind(id, signal),
     ]);
     this.#reached?.("ovs.detach-stopped");
     if (this.#leaving.get(id) === leaving) this.#leaving.delete(id);
@@ -312,7 +334,8 @@ class OvsDriver implements DatapathDriver {
   async #detachUnknown(endpointId: string, signal: AbortSignal): Promise<void> {
     const link = this.#foundation.pool.adopt(endpointId);
     if (link === undefined) return;
-    const { plan, flows, integration } = this.#parts;
+    const { plan, flows, integration, policy } = this.#parts;
+    await policy.forget(link.number);
     const touched = plan.disinherit(link.number);
     await integration.operations.removeCookie(cookieOf("endpoint", link.number), signal);
     await flows.settled(touched, signal);

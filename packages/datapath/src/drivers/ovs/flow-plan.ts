@@ -6,7 +6,7 @@ import type { RowRef } from "../../reconcile/operations.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
 import { classifyBase, classifyEndpoint, classifyGateway, classifyNetwork } from "./pipeline/classify.ts";
 import { destinationBase, destinationLocal, destinationNetwork, destinationRemote } from "./pipeline/destination.ts";
-import { floodLocal, floodRemote, type Inheritance, readFloods } from "./pipeline/flood.ts";
+import { type FloodPort, floodLocal, floodRemote, type Inheritance, readFloods } from "./pipeline/flood.ts";
 import { cookieOf } from "./pipeline/layout.ts";
 import {
   answers,
@@ -58,7 +58,7 @@ interface NetworkMembers {
   inherited: Inheritance;
 }
 
-const NOTHING_INHERITED: Inheritance = { ports: new Set(), nodes: new Set() };
+const NOTHING_INHERITED: Inheritance = { ports: new Map(), nodes: new Set() };
 
 /**
  * The flows of the integration bridge, from who is in which network. A change to one endpoint changes its own flows and the flood flow
@@ -102,7 +102,8 @@ export class FlowPlan {
     let touched: ReadonlySet<string> = new Set();
     for (const members of this.#networks.values()) {
       if (!members.inherited.ports.has(port)) continue;
-      const ports = members.inherited.ports.difference(new Set([port]));
+      const ports = new Map(members.inherited.ports);
+      ports.delete(port);
       members.inherited = { ...members.inherited, ports };
       touched = touched.union(this.#flood(members));
     }
@@ -232,9 +233,11 @@ export class FlowPlan {
   #flood(members: NetworkMembers): ReadonlySet<string> {
     const { party, locals, gateway } = members;
     if (party === undefined) return new Set();
-    const present = [...locals.values(), ...(gateway === undefined ? [] : [gateway])].map((member) => member.port);
-    const ports = members.inherited.ports.union(new Set(present));
-    const rows = flowRows(floodLocal(party, [...ports]), cookieOf("network", party.number));
+    const ports = new Map<number, FloodPort>();
+    for (const [port, policed] of members.inherited.ports) ports.set(port, { port, policed });
+    for (const member of [...locals.values(), ...(gateway === undefined ? [] : [gateway])])
+      ports.set(member.port, member);
+    const rows = flowRows(floodLocal(party, [...ports.values()]), cookieOf("network", party.number));
     return this.#rows.replace(`flood ${party.number}`, rows);
   }
 

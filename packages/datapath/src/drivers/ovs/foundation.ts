@@ -25,6 +25,7 @@ import type { OvsSettings } from "./options.ts";
 import { OWNER } from "./ownership.ts";
 import { cookieOf, FIRST_NUMBER, LAST_NUMBER } from "./pipeline/layout.ts";
 import { uplinkRules } from "./pipeline/uplink-bridge.ts";
+import { PolicySide } from "./policy/policy-side.ts";
 import { bridgeRows, bridgeTable } from "./tables/bridges.ts";
 import { createFlowOperations, type FlowOperations, flowTable } from "./tables/flows.ts";
 import { gatewayTable } from "./tables/gateways.ts";
@@ -38,6 +39,7 @@ export interface Parts {
   readonly machine: MachineSide<MemberPorts>;
   readonly announcer: Announcer;
   readonly conflictProbe: ConflictProbe;
+  readonly policy: PolicySide;
 }
 
 /** What a driver stands on: its tables with what brings switch and kernel to them, and what it hears of both. */
@@ -51,6 +53,7 @@ export class Foundation {
   readonly #closing = new AbortController();
   readonly #numbers = new Numbers({ first: FIRST_NUMBER, last: LAST_NUMBER });
   readonly #jobs: Promise<void>[] = [];
+  #policy: PolicySide | undefined;
   readonly #switches: { readonly connection: OpenFlowSwitch; readonly operations: FlowOperations }[] = [];
 
   constructor(dependencies: OvsDriverDependencies, settings: OvsSettings) {
@@ -91,6 +94,7 @@ export class Foundation {
     if (uplink !== undefined) this.#startUplink(names.uplinkBridge);
     const firewall = this.reconciler.table(firewallTable(host));
     await this.#raiseShield(firewall, signal);
+    const policy = await this.#startPolicy(integration.connection, signal);
     const machine =
       uplink === undefined
         ? new LocalGateways({ plan, gateways, firewall, numbers: this.#numbers, ovs }, this.settings)
@@ -114,7 +118,7 @@ export class Foundation {
       this.#followKernel(kernel.watch(this.#closing.signal)),
       this.#followDatabase(ovsdb.watch(this.#closing.signal)),
     );
-    return { integration, flows, plan, machine, announcer, conflictProbe };
+    return { integration, flows, plan, machine, announcer, conflictProbe, policy };
   }
 
   async close(): Promise<void> {
@@ -134,6 +138,7 @@ export class Foundation {
       this.logger.info("switch is back", { bridge });
       operations.forget();
       this.reconciler.refresh();
+      if (bridge === this.settings.names.integration) this.#policy?.reconnected();
     });
     const operations = createFlowOperations(connection);
     this.#switches.push({ connection, operations });
@@ -147,6 +152,15 @@ export class Foundation {
     const shield = shieldRules([`${names.linkPrefix}*`, ...(uplink === undefined ? [] : [uplink])]);
     firewall.set(shield);
     await firewall.settled([shield.name], signal);
+  }
+
+  /** What every policy needs is in force before the first endpoint. */
+  async #startPolicy(connection: OpenFlowSwitch, signal: AbortSignal): Promise<PolicySide> {
+    const { tracked, clock } = this.#dependencies;
+    const policy = new PolicySide({ connection, tracked, clock, logger: this.logger, signal: this.#closing.signal });
+    await policy.start(signal);
+    this.#policy = policy;
+    return policy;
   }
 
   #startUplink(bridge: string): void {

@@ -1,13 +1,20 @@
 import { access } from "node:fs/promises";
 import { type Clock, HoldfastError, type Logger, type Reached, systemClock } from "@holdfast/core";
 import { connectOpenFlow } from "@holdfast/openflow";
-import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS, type OpenVSwitch } from "@holdfast/ovsdb";
+import {
+  connectOvsdb,
+  createOpenVSwitch,
+  createSwitchControl,
+  OPEN_VSWITCH_MONITORS,
+  type OpenVSwitch,
+} from "@holdfast/ovsdb";
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
 import { type MachineKernelOptions, machineKernel } from "../../machine/machine-kernel.ts";
 import { withCleanup } from "../../machine/with-cleanup.ts";
 import { createOvsDriver } from "./driver.ts";
 import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
+import { trackedConnections } from "./policy/tracked-connections.ts";
 
 export interface OpenOvsOptions extends OvsDriverOptions, MachineKernelOptions {
   readonly logger: Logger;
@@ -38,6 +45,7 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
       ovsdb,
       ovs,
       host: createHostTools(namespace),
+      tracked: trackedConnections(createSwitchControl({ clock }, runDirectory), settings.datapathType),
       logger,
       clock,
       reached: options.reached,

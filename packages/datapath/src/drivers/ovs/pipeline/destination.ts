@@ -1,6 +1,6 @@
 import type { MacAddress } from "@holdfast/core";
 import { type Action, vxlanOutput } from "@holdfast/openflow";
-import { DROP, FixedPort, goto, inNetwork, output, type Rule, Source, TableId, toUplink } from "./layout.ts";
+import { DROP, deliver, FixedPort, goto, inNetwork, type Rule, Source, TableId, toUplink } from "./layout.ts";
 import { TO_MANY } from "./neighbour-responder.ts";
 import type { NetworkParty, RemoteParty } from "./parties.ts";
 
@@ -29,8 +29,11 @@ export function destinationNetwork({ number, reach }: NetworkParty): readonly Ru
   ];
 }
 
-export function destinationLocal(network: NetworkParty, party: { mac: MacAddress; port: number }): Rule {
-  return towards(network, party.mac, [output(party.port)]);
+export function destinationLocal(
+  network: NetworkParty,
+  party: { mac: MacAddress; port: number; policed?: boolean },
+): Rule {
+  return towards(network, party.mac, deliver(party));
 }
 
 /** From the tunnel it does not go back into the tunnel: a port never sends a frame to where it came from. */

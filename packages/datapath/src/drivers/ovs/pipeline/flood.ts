@@ -1,19 +1,38 @@
 import { IpAddress } from "@holdfast/core";
 import { type Flow, setAddress, setRegister } from "@holdfast/openflow";
-import { FixedPort, goto, inNetwork, NETWORK, output, PAGE, type Rule, Source, TableId, toUplink } from "./layout.ts";
+import {
+  deliver,
+  FixedPort,
+  goto,
+  inNetwork,
+  NETWORK,
+  output,
+  PAGE,
+  PORT,
+  type Rule,
+  Source,
+  TableId,
+  toUplink,
+} from "./layout.ts";
 import type { NetworkParty } from "./parties.ts";
 
 /** Tables 40 and 50: a frame for many goes to the network's ports here, then, when it came from inside, to other nodes. */
 
+/** Of whoever is in a network here. */
+export interface FloodPort {
+  readonly port: number;
+  readonly policed?: boolean;
+}
+
 /** A port never sends a frame to where it came from, so the list is the same for all. */
-export function floodLocal(network: NetworkParty, ports: readonly number[]): readonly Rule[] {
+export function floodLocal(network: NetworkParty, ports: readonly FloodPort[]): readonly Rule[] {
   if (ports.length === 0) return [];
   return [
     {
       table: TableId.floodLocal,
       priority: 100,
       match: inNetwork(network.number),
-      actions: ports.toSorted((a, b) => a - b).map(output),
+      actions: ports.toSorted((a, b) => a.port - b.port).flatMap(deliver),
     },
   ];
 }
@@ -57,20 +76,24 @@ function pages<T>(items: readonly T[], size: number): readonly (readonly T[])[] 
 
 /** Where frames for many of a network go, read from flows of these tables. */
 export interface Inheritance {
-  readonly ports: ReadonlySet<number>;
+  /** Whether each has a policy. */
+  readonly ports: ReadonlyMap<number, boolean>;
   readonly nodes: ReadonlySet<IpAddress>;
 }
 
 /** By network number. */
 export function readFloods(flows: readonly Flow[]): ReadonlyMap<number, Inheritance> {
-  const found = new Map<number, { ports: Set<number>; nodes: Set<IpAddress> }>();
+  const found = new Map<number, { ports: Map<number, boolean>; nodes: Set<IpAddress> }>();
   for (const { table, match, actions } of flows) {
     const network = match.registers?.[NETWORK];
     if (typeof network !== "number") continue;
-    const entry = found.get(network) ?? { ports: new Set(), nodes: new Set() };
+    const entry = found.get(network) ?? { ports: new Map(), nodes: new Set() };
     found.set(network, entry);
     for (const action of actions) {
-      if (table === TableId.floodLocal && action.kind === "output") entry.ports.add(action.port);
+      if (table === TableId.floodLocal && action.kind === "output") entry.ports.set(action.port, false);
+      if (table === TableId.floodLocal && action.kind === "set-field" && action.field === PORT) {
+        entry.ports.set(Number(action.value), true);
+      }
       if (table === TableId.floodRemote && action.kind === "set-field" && action.field === "tun_dst") {
         entry.nodes.add(IpAddress.fromBigInt("v4", action.value));
       }

@@ -1,6 +1,6 @@
 import { Cidr, IpAddress, type MacAddress } from "@holdfast/core";
 import { arpRequest, arpResponder, type Flow, setMac, setRegister } from "@holdfast/openflow";
-import { DROP, EtherType, inNetwork, NETWORK, output, type Rule, Source, TableId } from "./layout.ts";
+import { DROP, deliver, EtherType, inNetwork, NETWORK, output, type Rule, Source, TableId } from "./layout.ts";
 import { TO_MANY } from "./neighbour-responder.ts";
 import type { NetworkParty, PortParty } from "./parties.ts";
 
@@ -61,7 +61,7 @@ export function accessToEndpoint({ network, endpoint, address, standIn, access }
       table: TableId.access,
       priority: 100,
       match: { ...inNetwork(network.number), inPort: access.port, ...ipv4, ipDst: address },
-      actions: [output(endpoint.port)],
+      actions: deliver(endpoint),
     },
   ];
 }

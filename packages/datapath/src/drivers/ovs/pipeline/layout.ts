@@ -95,6 +95,11 @@ export function output(port: number): Action {
   return { kind: "output", port };
 }
 
+/** Into an endpoint or a gateway: at once, or through its policy. */
+export function deliver({ port, policed }: { readonly port: number; readonly policed?: boolean }): readonly Action[] {
+  return policed === true ? [setRegister(PORT, port), goto(TableId.policyIngress)] : [output(port)];
+}
+
 export function toUplink(vlan: number): readonly Action[] {
   return [{ kind: "push-vlan", vlan }, output(FixedPort.uplink)];
 }

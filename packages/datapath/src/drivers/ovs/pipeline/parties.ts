@@ -17,6 +17,8 @@ export interface PortParty {
   readonly port: number;
   readonly mac: MacAddress;
   readonly addresses: readonly IpAddress[];
+  /** It has a policy, which what it sends and gets has to pass. */
+  readonly policed?: boolean;
 }
 
 /** Somebody on another node. */

@@ -33,7 +33,9 @@ export function sourceGuardEndpoint(party: PortParty): readonly Rule[] {
     ...[...v4, ...(v4.length > 0 ? [UNSPECIFIED_V4] : [])].map((arpSpa) =>
       allow({ ethType: EtherType.arp, arpSha: mac, arpSpa }, TableId.neighbourResponder),
     ),
-    ...v4.map((ipSrc) => allow({ ethType: EtherType.ipv4, ipSrc }, TableId.destination)),
+    ...v4.map((ipSrc) =>
+      allow({ ethType: EtherType.ipv4, ipSrc }, party.policed === true ? TableId.policyEgress : TableId.destination),
+    ),
     ...v6.map((ipSrc) => allow({ ethType: EtherType.ipv6, ipSrc }, TableId.neighbourGuard)),
     // Duplicate address detection comes from no address and asks for the sender's own (RFC 4862 section 5.4.2).
     ...v6.map((ndTarget) =>
@@ -74,11 +76,22 @@ export function neighbourGuardEndpoint(party: PortParty): readonly Rule[] {
     match: { inPort: party.port, ethType: EtherType.ipv6, ipProto: ICMPV6, icmpType, icmpCode: 0, ...match },
     actions: [goto(TableId.neighbourResponder)],
   });
+  const decided: readonly Rule[] = [
+    {
+      table: TableId.neighbourGuard,
+      priority: 40,
+      match: { inPort: party.port, ethType: EtherType.ipv6 },
+      actions: [goto(TableId.policyEgress)],
+    },
+  ];
   // An option that is not there reads as zero.
-  return [party.mac, NO_LINK_LAYER_ADDRESS].flatMap((option) => [
-    message(Icmp.solicitation, { ndSll: option }),
-    ...v6.map((ndTarget) => message(Icmp.advertisement, { ndTarget, ndTll: option })),
-  ]);
+  return [
+    ...(party.policed === true ? decided : []),
+    ...[party.mac, NO_LINK_LAYER_ADDRESS].flatMap((option) => [
+      message(Icmp.solicitation, { ndSll: option }),
+      ...v6.map((ndTarget) => message(Icmp.advertisement, { ndTarget, ndTll: option })),
+    ]),
+  ];
 }
 
 /** With its link-local address; none when the endpoint has no IPv6 address. */

@@ -66,8 +66,7 @@ function stateBase(direction: Direction): readonly Rule[] {
 }
 
 /**
- * A TCP connection begins with SYN. Otherwise one that was cut would go on as one that the other end has begun. Not in force while connections are picked
- * up that a switch has forgotten.
+ * A TCP connection begins with SYN. Otherwise one that was cut would go on as one that the other end has begun.
  */
 export function onlyBeginnings(): readonly Rule[] {
   const match = { ipProto: TCP, tcpFlags: NOT_SYN, ctState: connectionState("+new", "+trk") };
@@ -77,22 +76,26 @@ export function onlyBeginnings(): readonly Rule[] {
 }
 
 /** What an endpoint sends and gets goes through its programs. */
-export function endpointFlows(port: number, programs: EndpointPrograms): readonly Rule[] {
+export function endpointFlows(port: number, programs: EndpointPrograms, pickUp: boolean): readonly Rule[] {
   return [
     // A frame to all comes to the port that it is from, too, where the switch stops it.
     rule(TableId.policyIngress, 120, { inPort: port, registers: { [PORT]: port } }, DROP),
-    ...(["egress", "ingress"] as const).flatMap((direction) => sideFlows(port, direction, programs)),
+    ...(["egress", "ingress"] as const).flatMap((direction) => sideFlows(port, direction, programs, pickUp)),
   ];
 }
 
-function sideFlows(port: number, direction: Direction, programs: EndpointPrograms): readonly Rule[] {
+function sideFlows(port: number, direction: Direction, programs: EndpointPrograms, pickUp: boolean): readonly Rule[] {
   const { track, state, of } = SIDES[direction];
   return FAMILIES.flatMap(({ ethType, remote, ...fields }) => {
     const match = { ...of(port), ethType };
     const copy: Action = { kind: "move", from: fields[direction] satisfies FieldName, to: remote };
+    const begins = { ...match, ctState: connectionState("+new", "+trk") };
+    const decided = [copy, ...walks(programs, direction)];
+    const middle = { ...begins, ipProto: TCP, tcpFlags: NOT_SYN };
     return [
       rule(track, 100, match, [{ kind: "track", zone: zoneOf(port), table: state }]),
-      rule(state, 100, { ...match, ctState: connectionState("+new", "+trk") }, [copy, ...walks(programs, direction)]),
+      rule(state, 100, begins, decided),
+      ...(pickUp ? [rule(state, 115, middle, decided)] : []),
     ];
   });
 }

@@ -16,6 +16,11 @@ export class FlowStore {
     if (this.#wanted.delete(key)) this.#touched.add(key);
   }
 
+  /** The switch may have these, and if nobody wants them they go. */
+  touch(keys: Iterable<string>): void {
+    for (const key of keys) this.#touched.add(key);
+  }
+
   /** What the switch has to be told; with orphans, also what it has and nobody wants. */
   difference(orphans: boolean): FlowDifference {
     const keys = new Set(this.#touched);
@@ -43,6 +48,10 @@ export class FlowStore {
   observe(rows: Iterable<FlowRow>): void {
     this.#present = new Map([...rows].map((row) => [row.key, row]));
     for (const key of this.#wanted.keys()) this.#touched.add(key);
+  }
+
+  present(): Iterable<FlowRow> {
+    return this.#present.values();
   }
 
   wanted(): readonly Flow[] {

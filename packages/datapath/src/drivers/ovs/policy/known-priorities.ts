@@ -1,4 +1,5 @@
 import type { Action, Flow } from "@holdfast/openflow";
+import type { FlowRow } from "../flow-row.ts";
 import { TableId } from "../pipeline/layout.ts";
 import { Register } from "./layout.ts";
 import { type KnownPriorities, listNameOf } from "./program-flows.ts";
@@ -17,6 +18,19 @@ export function knownPriorities(flows: readonly Flow[]): KnownPriorities {
     rules.set(number, (rules.get(number) ?? new Set()).add(priority));
   }
   return new Map([...lists].map(([name, rules]) => [name, new Map([...rules].flatMap(named))]));
+}
+
+/** By path: the keys of the flows that decide for it, so that what a program does not say any more goes in the change that tells it. */
+export function keysByPath(rows: readonly FlowRow[]): ReadonlyMap<bigint, readonly string[]> {
+  const paths = new Map<bigint, string[]>();
+  for (const { key, flow } of rows) {
+    const { metadata } = flow.match;
+    if (typeof metadata !== "bigint") continue;
+    const keys = paths.get(metadata) ?? [];
+    paths.set(metadata, keys);
+    keys.push(key);
+  }
+  return paths;
 }
 
 /** Of rules with the same id the first has the highest priority. */

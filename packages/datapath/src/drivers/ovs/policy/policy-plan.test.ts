@@ -177,8 +177,7 @@ describe("the flows of policies", () => {
     await send();
     const again = new PolicyPlan();
     const observed = (await flows.dump()).map(({ flow }) => flow);
-    again.inherit(observed);
-    again.flows.observe(observed.map((flow) => ({ key: flowKey(flow), text: formatFlow(flow), flow })));
+    again.inherit(observed.map((flow) => ({ key: flowKey(flow), text: formatFlow(flow), flow })));
     again.apply(change({ sets: SETS, programs: [program("acme/1", other, web, ping, mixed)] }));
     again.bind("a", PORT);
     expect(again.flows.difference(true)).toMatchObject({ add: [], remove: [] });

@@ -1,13 +1,11 @@
 import { Cidr, HoldfastError, type IpAddress } from "@holdfast/core";
-import type { Flow } from "@holdfast/openflow";
 import type { EndpointPrograms, PolicyChange, Program, ProgramId, SetId } from "@holdfast/policy";
-import type { RowRef } from "../../../reconcile/operations.ts";
-import { flowRows } from "../flow-row.ts";
-import { cookieOf } from "../pipeline/layout.ts";
+import { type FlowRow, flowRows } from "../flow-row.ts";
+import { cookieOf, TableId } from "../pipeline/layout.ts";
 import { AddressClasses } from "./address-classes.ts";
-import { endpointFlows, policyBase } from "./endpoint-flows.ts";
+import { endpointFlows, onlyBeginnings, policyBase } from "./endpoint-flows.ts";
 import { FlowStore } from "./flow-store.ts";
-import { knownPriorities } from "./known-priorities.ts";
+import { keysByPath, knownPriorities } from "./known-priorities.ts";
 import { ProgramFlows } from "./program-flows.ts";
 
 /** An endpoint that is a port of the switch, and has a policy. */
@@ -15,6 +13,8 @@ export interface PolicedPort {
   readonly port: number;
   readonly addresses: readonly IpAddress[];
   readonly programs: EndpointPrograms;
+  /** For a while connections of it that the switch does not know may be picked up in their middle. */
+  readonly pickUp?: boolean;
 }
 
 /** From programs, sets and endpoints to flows; what one change is in flows costs what changes, not what there is. */
@@ -22,15 +22,19 @@ export class PolicyPlan {
   readonly flows = new FlowStore();
   readonly #classes = new AddressClasses(this.flows);
   readonly #programs = new ProgramFlows(this.flows, this.#classes);
+  #members: string[] = [];
   readonly #ports = new Map<string, PolicedPort & { readonly keys: readonly string[] }>();
 
   constructor() {
-    for (const row of flowRows(policyBase(), cookieOf("policy"))) this.flows.put(row);
+    for (const row of flowRows([...policyBase(), ...onlyBeginnings()], cookieOf("policy"))) this.flows.put(row);
   }
 
-  /** What the switch has of an earlier run keeps its place. */
-  inherit(flows: readonly Flow[]): void {
-    this.#programs.inherit(knownPriorities(flows));
+  /** The switch has these of an earlier run. */
+  inherit(rows: readonly FlowRow[]): void {
+    this.flows.observe(rows);
+    this.#programs.inherit(knownPriorities(rows.map(({ flow }) => flow)), keysByPath(rows));
+    // The first change has all sets.
+    this.#members = rows.flatMap(({ key, flow }) => (MEMBER_TABLES.has(flow.table) ? [key] : []));
   }
 
   program(id: ProgramId): Program | undefined {
@@ -53,6 +57,7 @@ export class PolicyPlan {
   /** @throws HoldfastError `not_found` when the change refers to what is neither here nor in it; then nothing has changed. */
   apply(change: PolicyChange): void {
     this.#check(change);
+    this.flows.touch(this.#members.splice(0));
     for (const set of change.sets) this.#classes.replace(set);
     for (const edit of change.setEdits) this.#classes.edit(edit);
     this.#programs.follow(this.#classes.settle());
@@ -94,19 +99,21 @@ export class PolicyPlan {
     };
   }
 
-  /** The endpoint is at a port. @throws HoldfastError `not_found`: a program of it is not here. */
-  bind(endpoint: string, { port, addresses, programs }: PolicedPort, row?: RowRef): void {
-    const { program, staged } = programs;
+  /** @throws HoldfastError `not_found`: a program is not here. */
+  check(endpoint: string, { program, staged }: EndpointPrograms): void {
     this.#checkProgram(endpoint, program);
-    if (staged !== undefined) {
-      this.#checkProgram(endpoint, staged);
-      this.#programs.use(staged, "staged");
-    }
-    const rows = flowRows(endpointFlows(port, programs), cookieOf("policy", port), row);
+    if (staged !== undefined) this.#checkProgram(endpoint, staged);
+  }
+
+  /** The endpoint is at a port. @throws HoldfastError `not_found`: a program of it is not here. */
+  bind(endpoint: string, { port, addresses, programs, pickUp = false }: PolicedPort): void {
+    this.check(endpoint, programs);
+    if (programs.staged !== undefined) this.#programs.use(programs.staged, "staged");
+    const rows = flowRows(endpointFlows(port, programs, pickUp), cookieOf("policy", port));
     const keys = new Set(rows.map(({ key }) => key));
     for (const key of this.#ports.get(endpoint)?.keys ?? []) if (!keys.has(key)) this.flows.delete(key);
     for (const each of rows) this.flows.put(each);
-    this.#ports.set(endpoint, { port, addresses, programs, keys: [...keys] });
+    this.#ports.set(endpoint, { port, addresses, programs, pickUp, keys: [...keys] });
   }
 
   unbind(endpoint: string): void {
@@ -143,6 +150,8 @@ export class PolicyPlan {
   }
 }
 
+const MEMBER_TABLES: ReadonlySet<number> = new Set([TableId.policyHosts, TableId.policyPrefixes]);
+
 function programsOf(program: ProgramId, staged: ProgramId | undefined): EndpointPrograms {
   return staged === undefined ? { program } : { program, staged };
 }
@@ -153,7 +162,7 @@ function hostOf(address: IpAddress): Cidr {
 
 const SETS = new WeakMap<Program, ReadonlySet<SetId>>();
 
-/** All that a program's rules refer to; its realms' need not be there. */
+/** All that a program refers to. */
 export function setsOf(program: Program): ReadonlySet<SetId> {
   const known = SETS.get(program);
   if (known !== undefined) return known;
@@ -162,7 +171,8 @@ export function setsOf(program: Program): ReadonlySet<SetId> {
     .flatMap(({ main, foreign }) => [...main, ...foreign])
     .flatMap(({ stages }) => stages)
     .flatMap((stage) => stage.rules);
-  const sets = new Set(rules.flatMap(({ remote }) => (remote === "any" ? [] : remote.sets)));
+  const realms = paths.flatMap((path) => [path.realms.own, path.realms.platform]);
+  const sets = new Set([...realms, ...rules.flatMap(({ remote }) => (remote === "any" ? [] : remote.sets))]);
   SETS.set(program, sets);
   return sets;
 }

@@ -1,7 +1,10 @@
 import { HoldfastError } from "@holdfast/core";
 
-/** Highest priority of a rule; what is looked at before all rules is above. */
 const HIGHEST = 60_000;
+/** What none of a list's rules matches; below all of them. */
+export const AFTER_ALL_RULES = 1;
+const MOST = HIGHEST - AFTER_ALL_RULES;
+
 /** Between two rules at first, so that others fit in without moving them. */
 const WIDEST_GAP = 64;
 
@@ -15,8 +18,8 @@ export function assignPriorities(
   keys: readonly string[],
   before: ReadonlyMap<string, number>,
 ): ReadonlyMap<string, number> {
-  if (keys.length >= HIGHEST) {
-    throw new HoldfastError("invalid_argument", `${keys.length} rules of one program are more than ${HIGHEST - 1}`);
+  if (keys.length >= MOST) {
+    throw new HoldfastError("invalid_argument", `${keys.length} rules of one program are more than ${MOST - 1}`);
   }
   return fillIn(keys, stayingOf(keys, before)) ?? spreadOut(keys);
 }
@@ -75,7 +78,7 @@ function fillIn(
     assigned.set(key, priority);
     above = priority;
   }
-  return place(0) ? assigned : undefined;
+  return place(AFTER_ALL_RULES) ? assigned : undefined;
 }
 
 function spreadOut(keys: readonly string[]): ReadonlyMap<string, number> {

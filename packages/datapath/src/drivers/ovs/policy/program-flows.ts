@@ -6,7 +6,7 @@ import type { AddressClasses } from "./address-classes.ts";
 import type { FlowStore } from "./flow-store.ts";
 import { etherTypeOf, listNumber, type Mode, pathNumber, ruleNumber } from "./layout.ts";
 import { assignPriorities } from "./priorities.ts";
-import { counterFlow, type RulePlace, ruleFlows, setList } from "./rule-flows.ts";
+import { counterFlow, nextListFlow, type RulePlace, ruleFlows, setList } from "./rule-flows.ts";
 
 /** Flows that follow the classes of some sets. */
 interface Part {
@@ -25,7 +25,8 @@ interface Compiled {
   readonly modes: Set<Mode>;
   /** By place and rule. */
   readonly rules: Map<string, RulePart>;
-  readonly realms: Map<string, Part>;
+  /** Which list is for a remote address, and which comes after which. */
+  readonly ways: Map<string, Part>;
   readonly counters: Map<bigint, RuleId>;
 }
 
@@ -39,14 +40,16 @@ export class ProgramFlows {
   readonly #programs = new Map<ProgramId, Compiled>();
   readonly #users = new Map<SetId, Set<Part>>();
   #inherited: KnownPriorities = new Map();
+  #inheritedKeys: ReadonlyMap<bigint, readonly string[]> = new Map();
 
   constructor(flows: FlowStore, classes: AddressClasses) {
     this.#flows = flows;
     this.#classes = classes;
   }
 
-  inherit(priorities: KnownPriorities): void {
+  inherit(priorities: KnownPriorities, keys: ReadonlyMap<bigint, readonly string[]>): void {
     this.#inherited = priorities;
+    this.#inheritedKeys = keys;
   }
 
   get(id: ProgramId): Program | undefined {
@@ -69,7 +72,7 @@ export class ProgramFlows {
     const compiled = this.#programs.get(id);
     if (compiled === undefined) return;
     this.#programs.delete(id);
-    for (const part of [...compiled.rules.values(), ...compiled.realms.values()]) this.#discard(part);
+    for (const part of [...compiled.rules.values(), ...compiled.ways.values()]) this.#discard(part);
     for (const number of compiled.counters.keys()) this.#flows.delete(counterRow(number).key);
   }
 
@@ -98,29 +101,24 @@ export class ProgramFlows {
   #compile(compiled: Compiled): void {
     const { program, modes } = compiled;
     const rules = new Map<string, RulePart>();
-    const realms = new Map<string, Part>();
+    const ways = new Map<string, Part>();
     const counters = new Map<bigint, RuleId>();
     for (const [family, direction, path] of pathsOf(program)) {
       for (const mode of modes) {
         const place = { program: program.id, family, direction, mode };
+        this.#flows.touch(this.#inheritedKeys.get(pathNumber(program.id, direction, mode)) ?? []);
         const name = [family, direction, mode].join(" ");
-        realms.set(name, this.#realmPart(compiled.realms.get(name), path, place));
+        ways.set(name, this.#realmPart(compiled.ways.get(name), path, place));
         this.#classes.markPlatform(path.realms.platform);
-        for (const [realm, sections] of [["main", path.main] as const, ["foreign", path.foreign] as const]) {
-          for (const [section, { stages }] of sections.entries()) {
-            const list = { ...place, list: listNumber(realm, section) };
-            this.#compileList(
-              stages.flatMap((stage) => stage.rules),
-              list,
-              compiled,
-              rules,
-            );
-          }
+        for (const { list, rules: listed, isLast } of listsOf(path)) {
+          const at = { ...place, list };
+          if (!isLast) ways.set(listName(at), this.#nextListPart(compiled.ways.get(listName(at)), at));
+          this.#compileList(listed, at, compiled, rules);
         }
       }
     }
     for (const { rule } of rules.values()) counters.set(ruleNumber(program.id, rule.id), rule.id);
-    this.#exchange(compiled, { rules, realms, counters });
+    this.#exchange(compiled, { rules, ways, counters });
   }
 
   #compileList(
@@ -172,9 +170,13 @@ export class ProgramFlows {
     return { sets: [own], build, keys: [] };
   }
 
+  #nextListPart(before: Part | undefined, place: RulePlace): Part {
+    return before ?? { sets: [], build: () => [nextListFlow(place)], keys: [] };
+  }
+
   /** Old flows go first: a rule may take the place of another one. */
-  #exchange(compiled: Compiled, after: Pick<Compiled, "rules" | "realms" | "counters">): void {
-    for (const name of ["rules", "realms"] as const) {
+  #exchange(compiled: Compiled, after: Pick<Compiled, "rules" | "ways" | "counters">): void {
+    for (const name of ["rules", "ways"] as const) {
       const [before, now]: [Map<string, Part>, Map<string, Part>] = [compiled[name], after[name]];
       const staying = new Set(now.values());
       for (const part of before.values()) if (!staying.has(part)) this.#discard(part);
@@ -222,7 +224,7 @@ export class ProgramFlows {
 }
 
 function emptyProgram(program: Program): Compiled {
-  return { program, modes: new Set(["enforced"]), rules: new Map(), realms: new Map(), counters: new Map() };
+  return { program, modes: new Set(["enforced"]), rules: new Map(), ways: new Map(), counters: new Map() };
 }
 
 function pathsOf({ v4, v6 }: Program): readonly (readonly [Family, Direction, Path])[] {
@@ -232,6 +234,17 @@ function pathsOf({ v4, v6 }: Program): readonly (readonly [Family, Direction, Pa
     ["v6", "ingress", v6.ingress],
     ["v6", "egress", v6.egress],
   ];
+}
+
+/** Sections in order, with the rules of all their stages. */
+function listsOf({ main, foreign }: Path) {
+  return [["main", main] as const, ["foreign", foreign] as const].flatMap(([realm, sections]) =>
+    sections.map(({ stages }, index) => ({
+      list: listNumber(realm, index),
+      rules: stages.flatMap((stage) => stage.rules),
+      isLast: index + 1 === sections.length,
+    })),
+  );
 }
 
 /** A list by what its flows match, so that it can be read from them. */

@@ -3,6 +3,7 @@ import type { Action, Match } from "@holdfast/openflow";
 import type { Direction, ProgramId, ProgramRule, SetId } from "@holdfast/policy";
 import { goto, type Rule, TableId } from "../pipeline/layout.ts";
 import { etherTypeOf, type Mode, onwards, pathNumber, Register, ruleNumber, setPair } from "./layout.ts";
+import { AFTER_ALL_RULES } from "./priorities.ts";
 import { remoteIn } from "./remotes.ts";
 import { serviceMatches } from "./service-matches.ts";
 
@@ -65,15 +66,30 @@ function inPlace({ program, family, direction, mode, list }: RulePlace, parts: r
 }
 
 /** Counts, and then: a connection that may be is remembered, and its first packet goes on. */
-function outcomeOf({ id, verdict }: ProgramRule, { program, direction, mode, list }: RulePlace): readonly Action[] {
+function outcomeOf({ id, verdict }: ProgramRule, place: RulePlace): readonly Action[] {
+  const { program, direction, mode } = place;
   const counted = [...setPair(Register.rule, ruleNumber(program, id)), goto(TableId.policyCounters)];
-  if (verdict === "pass") return [...counted, setList(list + 1), goto(TableId.policyRules)];
+  if (verdict === "pass") return [...counted, ...toNextList(place)];
   if (verdict === "deny" || mode === "staged") return counted;
   return [...counted, { kind: "commit" }, onwards(direction)];
 }
 
 export function setList(list: number): Action {
   return { kind: "set-field", field: Register.list, value: BigInt(list) };
+}
+
+/** What no rule of the list matches is for the next list. */
+export function nextListFlow(place: RulePlace): Rule {
+  return {
+    table: TableId.policyRules,
+    priority: AFTER_ALL_RULES,
+    match: inPlace(place, []),
+    actions: toNextList(place),
+  };
+}
+
+function toNextList({ list }: RulePlace): readonly Action[] {
+  return [setList(list + 1), goto(TableId.policyRules)];
 }
 
 /** Table 18: counts what a rule has decided, for whatever programs' paths it stands in. */

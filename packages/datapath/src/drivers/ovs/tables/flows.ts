@@ -2,10 +2,10 @@ import { isHoldfastError } from "@holdfast/core";
 import { type Flow, flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
 import type { Operations, TableDefinition } from "../../../reconcile/operations.ts";
 import type { FlowRow } from "../flow-row.ts";
-import { OUR_COOKIES } from "../pipeline/layout.ts";
+import { isPolicyCookie, OUR_COOKIES } from "../pipeline/layout.ts";
 
 /**
- * Flows of one bridge. Ours carry the magic cookie. What the switch has is dumped once per connection and known from then on, so that a
+ * Flows of one bridge, but for those of policies. Ours carry the magic cookie. What the switch has is dumped once per connection and known from then on, so that a
  * flow that is right is never sent again and keeps its counters.
  */
 export interface FlowOperations extends Operations<FlowRow> {
@@ -22,7 +22,8 @@ export function createFlowOperations(connection: OpenFlowSwitch): FlowOperations
 
   const dump = async (): Promise<Map<string, ObservedRow>> => {
     const flows = await connection.dump(OUR_COOKIES);
-    return new Map(flows.map(({ flow }) => [flowKey(flow), { flow, text: formatFlow(flow) }]));
+    const own = flows.filter(({ flow }) => !isPolicyCookie(flow.cookie));
+    return new Map(own.map(({ flow }) => [flowKey(flow), { flow, text: formatFlow(flow) }]));
   };
   const observe = (): Promise<Map<string, ObservedRow>> => {
     observed ??= dump().catch((error: unknown) => {

@@ -1,0 +1,148 @@
+import { Cidr, IpAddress, silentLogger, systemClock } from "@holdfast/core";
+import type { ConnectionTuple } from "@holdfast/openflow";
+import { FakeSwitch } from "@holdfast/openflow/testing";
+import { beforeEach, describe, expect, test } from "vitest";
+import { from, having, NO_CHANGE, prefixSet, program, REALM_SETS, rule, tcp } from "../../../testing/policy-parties.ts";
+import { PolicySide } from "./policy-side.ts";
+
+const never = new AbortController().signal;
+const CLIENTS = "group/default/clients/v4";
+const web = program("default/web", {
+  ingress: { main: [[rule("rule/web", "allow", { remote: from(CLIENTS), services: [tcp(80)] })]], end: "deny" },
+});
+const open = program("default/open", {});
+const ALL = { ...NO_CHANGE, sets: [...REALM_SETS, prefixSet(CLIENTS, ["10.20.0.6/32"])], programs: [web, open] };
+const PORT = { port: 1000, addresses: [IpAddress.parse("10.20.0.5")] };
+
+describe("policies in a switch", () => {
+  let flows: FakeSwitch;
+  let tracked: ConnectionTuple[];
+  let side: PolicySide;
+  const create = async (): Promise<PolicySide> => {
+    const dependencies = {
+      connection: flows,
+      clock: systemClock,
+      logger: silentLogger,
+      signal: AbortSignal.timeout(5000),
+    };
+    const made = new PolicySide({ ...dependencies, tracked: async () => tracked });
+    await made.start(never);
+    return made;
+  };
+  const incoming = (source: string, destinationPort: number, zone = 33_768): ConnectionTuple => {
+    const [from, destination] = [IpAddress.parse(source), IpAddress.parse("10.20.0.5")];
+    return { zone, source: from, destination, protocol: 6, sourcePort: 40_000, destinationPort };
+  };
+  beforeEach(async () => {
+    flows = new FakeSwitch();
+    tracked = [];
+    side = await create();
+    await side.applyPolicy(ALL, never);
+    await side.bind("a", { ...PORT, programs: { program: open.id } }, false, never);
+  });
+
+  test("a change is one bundle", async () => {
+    const before = flows.bundles;
+    const edit = { id: CLIENTS, remove: [], add: [Cidr.parse("10.20.0.7/32")] };
+    const shut = program(web.id, { ingress: { end: "deny" } });
+    await side.applyPolicy(
+      { ...NO_CHANGE, setEdits: [edit], programs: [shut], endpoints: [having("a", web.id)] },
+      never,
+    );
+    expect(flows.bundles).toBe(before + 1);
+  });
+
+  test("a refused change leaves what was in force, and the next one goes through", async () => {
+    const before = String(flows);
+    flows.failNext("apply", "OFPFMFC_TABLE_FULL");
+    const change = { ...NO_CHANGE, endpoints: [having("a", web.id)], sets: [prefixSet(CLIENTS, ["10.20.0.9/32"])] };
+    await expect(side.applyPolicy(change, never)).rejects.toMatchObject({ code: "switch_rejected" });
+    expect(side.status()).toMatchObject([{ row: "policies", state: "error", attempts: 1 }]);
+    await side.applyPolicy(NO_CHANGE, never);
+    expect(String(flows)).toBe(before);
+    expect(side.status()).toEqual([]);
+    await side.applyPolicy(change, never);
+    expect(String(flows)).not.toBe(before);
+  });
+
+  test("connections that are denied now are cut, and no others", async () => {
+    const [kept, otherPort, otherRemote, otherZone] = [
+      incoming("10.20.0.6", 80),
+      incoming("10.20.0.6", 81),
+      incoming("10.20.0.7", 80),
+      incoming("10.20.0.7", 81, 1000),
+    ];
+    const begun = { ...kept, source: kept.destination, destination: kept.source, destinationPort: 9 };
+    tracked = [kept, otherPort, otherRemote, otherZone, begun];
+    await side.applyPolicy({ ...NO_CHANGE, endpoints: [having("a", web.id)] }, never);
+    expect(flows.forgotten).toEqual([otherPort, otherRemote]);
+    const edit = { id: CLIENTS, remove: [Cidr.parse("10.20.0.6/32")], add: [] };
+    tracked = [kept, begun];
+    await side.applyPolicy({ ...NO_CHANGE, setEdits: [edit] }, never);
+    expect(flows.forgotten).toEqual([otherPort, otherRemote, kept]);
+  });
+
+  test("a change that concerns nobody here asks for no connections", async () => {
+    let asked = 0;
+    const dependencies = { connection: flows, clock: systemClock, logger: silentLogger, signal: never };
+    const idle = new PolicySide({
+      ...dependencies,
+      tracked: async () => {
+        asked += 1;
+        return [];
+      },
+    });
+    await idle.start(never);
+    await idle.applyPolicy(ALL, never);
+    expect(asked).toBe(0);
+  });
+
+  test("a restarted agent changes nothing, and what is gone goes in the end", async () => {
+    await side.bind("b", { ...PORT, port: 1001, programs: { program: web.id } }, false, never);
+    const [before, changes] = [String(flows), flows.log.length];
+    side = await create();
+    await side.applyPolicy(ALL, never);
+    await side.bind("a", { ...PORT, programs: { program: open.id } }, true, never);
+    expect(flows.log.slice(changes)).toEqual([]);
+    expect(String(flows)).toBe(before);
+    await side.complete(never);
+    expect(flows.log.slice(changes).every((line) => line.startsWith("del "))).toBe(true);
+    expect(String(flows)).not.toMatch(/in_port=1001|reg3=0x3e9/);
+  });
+
+  test("what changed while no agent was there is in force with the first change", async () => {
+    side = await create();
+    const shut = program(open.id, { ingress: { end: "deny" } });
+    await side.applyPolicy({ ...ALL, sets: [...REALM_SETS, prefixSet(CLIENTS, [])], programs: [web, shut] }, never);
+    const decisions = () =>
+      String(flows)
+        .split("\n")
+        .filter((line) => /table=1[4-8]/.test(line));
+    const now = decisions();
+    flows = new FakeSwitch();
+    side = await create();
+    await side.applyPolicy({ ...ALL, sets: [...REALM_SETS, prefixSet(CLIENTS, [])], programs: [web, shut] }, never);
+    expect(now).toEqual(decisions());
+  });
+
+  test("a switch that has lost everything gets it again, and picks up what goes on", async () => {
+    const before = String(flows).split("\n");
+    flows.disconnect();
+    flows.reconnect("restarted");
+    side.reconnected();
+    await side.applyPolicy(NO_CHANGE, never);
+    const after = String(flows).split("\n");
+    expect(before.filter((line) => !after.includes(line))).toEqual([]);
+    const more = after.filter((line) => !before.includes(line));
+    expect(more).toHaveLength(4);
+    expect(more.every((line) => line.includes("tcp_flags=-syn") && line.includes("priority=115"))).toBe(true);
+  });
+
+  test("an endpoint that leaves takes its connections with it", async () => {
+    await side.unbind("a", never);
+    expect(String(flows)).not.toMatch(/in_port=1000|reg3=0x3e8/);
+    expect(flows.forgotten).toEqual([{ zone: 33_768 }]);
+    await side.unbind("a", never);
+    expect(flows.forgotten).toHaveLength(1);
+  });
+});

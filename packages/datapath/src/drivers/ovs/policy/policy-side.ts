@@ -1,0 +1,211 @@
+import { type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/core";
+import { flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
+import type { PolicyChange } from "@holdfast/policy";
+import type { PolicyDatapath, RowStatus, RuleCounter } from "../../../driver.ts";
+import type { FlowRow } from "../flow-row.ts";
+import { POLICY_COOKIES, TableId } from "../pipeline/layout.ts";
+import { concernedZones, deniedConnections } from "./denied-connections.ts";
+import { zoneOf } from "./endpoint-flows.ts";
+import { Register } from "./layout.ts";
+import { type PolicedPort, PolicyPlan } from "./policy-plan.ts";
+import type { TrackedConnections } from "./tracked-connections.ts";
+
+export interface PolicyDependencies {
+  readonly connection: OpenFlowSwitch;
+  readonly tracked: TrackedConnections;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Ends with the driver. */
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds after a switch has come back without its connections, in which those that go on are decided as if they began. */
+const PICK_UP = 60_000;
+
+const NO_CHANGE: PolicyChange = { sets: [], setEdits: [], setsGone: [], programs: [], programsGone: [], endpoints: [] };
+
+/** Enforces programs with the flows of the integration bridge. One change is one bundle; changes go one after the other. */
+export class PolicySide implements PolicyDatapath {
+  readonly #dependencies: PolicyDependencies;
+  readonly #plan = new PolicyPlan();
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Whether it is known what the switch has. */
+  #observed = false;
+  /** Ports that had a policy in an earlier run. */
+  readonly #inherited = new Set<number>();
+  #complete = false;
+  #failure: RowStatus | undefined;
+
+  constructor(dependencies: PolicyDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Takes over what the switch has, and makes what every endpoint's policy needs. */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#inTurn(async () => {
+      const rows = await this.#dump();
+      this.#plan.inherit(rows);
+      this.#observed = true;
+      for (const { flow } of rows) this.#inherited.add(Number(flow.cookie & 0xff_ffffn));
+      await this.#push(signal);
+    });
+  }
+
+  async applyPolicy(change: PolicyChange, signal: AbortSignal): Promise<void> {
+    await this.#inTurn(async () => {
+      signal.throwIfAborted();
+      const inverse = this.#plan.inverse(change);
+      this.#plan.apply(change);
+      try {
+        await this.#push(signal);
+      } catch (error) {
+        this.#plan.apply(inverse);
+        throw error;
+      }
+      await this.#cut(change, signal);
+    });
+  }
+
+  async ruleCounters(signal: AbortSignal): Promise<readonly RuleCounter[]> {
+    signal.throwIfAborted();
+    const { connection } = this.#dependencies;
+    const flows = (await connection.dump(POLICY_COOKIES)).filter(({ flow }) => flow.table === TableId.policyCounters);
+    return flows.flatMap(({ flow, packets, bytes }) => {
+      const [high, low] = Register.rule.map((name) => flow.match.registers?.[name]);
+      if (typeof high !== "number" || typeof low !== "number") return [];
+      const named = this.#plan.named((BigInt(high) << 32n) | BigInt(low));
+      return named.map((each) => ({ ...each, packets: Number(packets), bytes: Number(bytes) }));
+    });
+  }
+
+  /** @throws HoldfastError `not_found`: the endpoint's program is not here. */
+  check(endpoint: string, programs: PolicedPort["programs"]): void {
+    this.#plan.check(endpoint, programs);
+  }
+
+  /**
+   * What the endpoint at the port sends and gets is decided from now on. `used`: it may have had connections before. Those that the switch follows and its
+   * policy denies are cut; where the switch follows none, because nothing was decided here, they may be picked up in their middle.
+   */
+  async bind(endpoint: string, port: PolicedPort, used: boolean, signal: AbortSignal): Promise<void> {
+    await this.#inTurn(async () => {
+      const before = this.#plan.ports().get(endpoint);
+      const pickUp = before?.pickUp ?? (used && before === undefined && !this.#inherited.has(port.port));
+      this.#plan.bind(endpoint, { ...port, pickUp });
+      if (pickUp && before === undefined) this.#endPickUpLater();
+      await this.#push(signal);
+      const { program, staged } = port.programs;
+      if (before?.programs.program === program && before.programs.staged === staged) return;
+      if (used) await this.#cut({ ...NO_CHANGE, endpoints: [{ endpoint, ...port.programs }] }, signal);
+    });
+  }
+
+  /** The endpoint is not at a port any more; nor are its connections. */
+  async unbind(endpoint: string, signal: AbortSignal): Promise<void> {
+    const port = this.#plan.ports().get(endpoint);
+    if (port === undefined) return;
+    // At once: the port may be another endpoint's soon.
+    this.#plan.unbind(endpoint);
+    this.#inherited.delete(port.port);
+    await this.#inTurn(async () => {
+      await this.#push(signal);
+      await this.#dependencies.connection.forgetConnections([{ zone: zoneOf(port.port) }]);
+    });
+  }
+
+  /** An endpoint of an earlier run is not at the port any more. */
+  async forget(port: number): Promise<void> {
+    await this.#dependencies.connection.forgetConnections([{ zone: zoneOf(port) }]);
+  }
+
+  /** Everything is told: what the switch has beyond it goes. */
+  async complete(signal: AbortSignal): Promise<void> {
+    this.#complete = true;
+    await this.#inTurn(() => this.#push(signal));
+  }
+
+  /** The switch may have lost its flows, and its connections with them. */
+  reconnected(): void {
+    this.#observed = false;
+    const again = this.#inTurn(async () => {
+      const flows = await this.#observe();
+      if (flows.length === 0) this.#pickUp();
+      await this.#push(this.#dependencies.signal);
+    });
+    again.catch((error: unknown) => {
+      if (isHoldfastError(error, "unavailable")) return;
+      this.#dependencies.logger.warn("policies are not in the switch", { error: errorText(error) });
+    });
+  }
+
+  status(): readonly RowStatus[] {
+    return this.#failure === undefined ? [] : [this.#failure];
+  }
+
+  #pickUp(): void {
+    for (const [endpoint, port] of this.#plan.ports()) this.#plan.bind(endpoint, { ...port, pickUp: true });
+    if (this.#plan.ports().size > 0) this.#endPickUpLater();
+  }
+
+  #endPickUpLater(): void {
+    const { clock, signal } = this.#dependencies;
+    const end = async (): Promise<void> => {
+      await clock.wait(PICK_UP, signal);
+      await this.#inTurn(async () => {
+        for (const [endpoint, { pickUp, ...port }] of this.#plan.ports()) {
+          if (pickUp === true) this.#plan.bind(endpoint, port);
+        }
+        await this.#push(signal);
+      });
+    };
+    end().catch(() => undefined);
+  }
+
+  async #dump(): Promise<readonly FlowRow[]> {
+    const flows = await this.#dependencies.connection.dump(POLICY_COOKIES);
+    return flows.map(({ flow }) => ({ key: flowKey(flow), text: formatFlow(flow), flow }));
+  }
+
+  async #observe(): Promise<readonly FlowRow[]> {
+    const rows = await this.#dump();
+    this.#plan.flows.observe(rows);
+    this.#observed = true;
+    return rows;
+  }
+
+  async #push(signal: AbortSignal): Promise<void> {
+    const { connection } = this.#dependencies;
+    try {
+      if (!this.#observed) await this.#observe();
+      const difference = this.#plan.flows.difference(this.#complete);
+      const [add, remove] = [difference.add, difference.remove].map((rows) => rows.map(({ flow }) => flow));
+      if (difference.add.length + difference.remove.length > 0) {
+        await connection.apply({ add: add ?? [], remove: remove ?? [] }, signal);
+      }
+      this.#plan.flows.done(difference);
+      this.#failure = undefined;
+    } catch (error) {
+      // Whether it was done is not known when the connection broke on the way.
+      if (isHoldfastError(error, "unavailable") || signal.aborted) this.#observed = false;
+      const attempts = (this.#failure?.attempts ?? 0) + 1;
+      this.#failure = { row: "policies", state: "error", attempts, error: errorText(error) };
+      throw error;
+    }
+  }
+
+  /** What was allowed before and is denied now ends. */
+  async #cut(change: PolicyChange, signal: AbortSignal): Promise<void> {
+    const zones = concernedZones(this.#plan, change);
+    if (zones.size === 0) return;
+    const { connection, tracked } = this.#dependencies;
+    const [zone] = zones.size === 1 ? zones.keys() : [];
+    const denied = deniedConnections(this.#plan, zones, await tracked(zone, signal));
+    if (denied.length > 0) await connection.forgetConnections(denied);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+}

@@ -1,0 +1,46 @@
+import { IpAddress } from "@holdfast/core";
+import type { ConnectionTuple } from "@holdfast/openflow";
+import type { SwitchControl } from "@holdfast/ovsdb";
+import type { DatapathType } from "../options.ts";
+
+/** Connections that the switch follows: in a zone, or in all. */
+export type TrackedConnections = (zone: number | undefined, signal: AbortSignal) => Promise<readonly ConnectionTuple[]>;
+
+/** OpenFlow can forget connections, but cannot list them. */
+export function trackedConnections(control: SwitchControl, datapath: DatapathType): TrackedConnections {
+  return async (zone, signal) => {
+    const text = await control.ask(
+      "dpctl/dump-conntrack",
+      [`${datapath}@ovs-${datapath}`, ...(zone === undefined ? [] : [`zone=${zone}`])],
+      signal,
+    );
+    return text.split("\n").flatMap((line) => readConnection(line) ?? []);
+  };
+}
+
+const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 };
+
+/**
+ * One line of `ovs-appctl dpctl/dump-conntrack`, e.g. `"udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2),reply=(…),zone=33768"`; undefined when
+ * it is none, or of no zone.
+ */
+export function readConnection(line: string): ConnectionTuple | undefined {
+  const parts = /^(\w+),orig=\(([^)]*)\).*\bzone=(\d+)/.exec(line);
+  if (parts === null) return undefined;
+  const [, name = "", tuple = "", zone] = parts;
+  const fields = new Map(tuple.split(",").map((each) => each.split("=") as [string, string]));
+  const [source, destination] = [fields.get("src"), fields.get("dst")];
+  // A protocol without a name is printed as its number.
+  const protocol = PROTOCOLS[name] ?? Number(name);
+  if (source === undefined || destination === undefined || Number.isNaN(protocol)) return undefined;
+  const ends = {
+    zone: Number(zone),
+    source: IpAddress.parse(source),
+    destination: IpAddress.parse(destination),
+    protocol,
+  };
+  const number = (field: string): number => Number(fields.get(field) ?? 0);
+  if (fields.has("type")) return { ...ends, icmp: { id: number("id"), type: number("type"), code: number("code") } };
+  if (!fields.has("sport")) return ends;
+  return { ...ends, sourcePort: number("sport"), destinationPort: number("dport") };
+}
