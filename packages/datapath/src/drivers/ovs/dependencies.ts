@@ -3,7 +3,7 @@ import type { Kernel } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { OpenVSwitch, OvsdbClient } from "@holdfast/ovsdb";
 import type { HostTools } from "../../machine/host-tools.ts";
-import type { TrackedConnections } from "./policy/tracked-connections.ts";
+import type { ConnectionTracking } from "./policy/tracked-connections.ts";
 
 /** Opens an OpenFlow connection to a bridge; calls back each time it stands. */
 export type ConnectSwitch = (bridge: string, onConnected: () => void) => OpenFlowSwitch;
@@ -15,7 +15,7 @@ export interface OvsDriverDependencies {
   readonly connectSwitch: ConnectSwitch;
   readonly host: HostTools;
   /** What the switch follows, so that what a policy denies now can be cut. */
-  readonly tracked: TrackedConnections;
+  readonly tracking: ConnectionTracking;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly reached?: Reached | undefined;

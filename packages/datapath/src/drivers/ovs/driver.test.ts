@@ -17,8 +17,7 @@ class FakeMachine implements AsyncDisposable {
   readonly kernel = new FakeKernel();
   readonly switches = new Map<string, FakeSwitch>();
   readonly scripts: string[] = [];
-  /** Connections that the switch follows. */
-  tracked: readonly ConnectionTuple[] = [];
+  readonly tracking = { list: async (): Promise<readonly ConnectionTuple[]> => [], settled: async () => {} };
   readonly database: FakeOvsdbServer;
   readonly #undo = new AsyncDisposableStack();
   readonly #ended = new AbortController();
@@ -71,7 +70,7 @@ class FakeMachine implements AsyncDisposable {
         ovs: createOpenVSwitch(ovsdb),
         connectSwitch,
         host,
-        tracked: async () => this.tracked,
+        tracking: this.tracking,
         ...base,
       },
       settings,

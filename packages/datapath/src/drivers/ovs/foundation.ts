@@ -156,8 +156,8 @@ export class Foundation {
 
   /** What every policy needs is in force before the first endpoint. */
   async #startPolicy(connection: OpenFlowSwitch, signal: AbortSignal): Promise<PolicySide> {
-    const { tracked, clock } = this.#dependencies;
-    const policy = new PolicySide({ connection, tracked, clock, logger: this.logger, signal: this.#closing.signal });
+    const { tracking, clock } = this.#dependencies;
+    const policy = new PolicySide({ connection, tracking, clock, logger: this.logger, signal: this.#closing.signal });
     await policy.start(signal);
     this.#policy = policy;
     return policy;

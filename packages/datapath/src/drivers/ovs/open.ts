@@ -14,7 +14,7 @@ import { type MachineKernelOptions, machineKernel } from "../../machine/machine-
 import { withCleanup } from "../../machine/with-cleanup.ts";
 import { createOvsDriver } from "./driver.ts";
 import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
-import { trackedConnections } from "./policy/tracked-connections.ts";
+import { connectionTracking } from "./policy/tracked-connections.ts";
 
 export interface OpenOvsOptions extends OvsDriverOptions, MachineKernelOptions {
   readonly logger: Logger;
@@ -45,7 +45,7 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
       ovsdb,
       ovs,
       host: createHostTools(namespace),
-      tracked: trackedConnections(createSwitchControl({ clock }, runDirectory), settings.datapathType),
+      tracking: connectionTracking(createSwitchControl({ clock }, runDirectory), settings.datapathType),
       logger,
       clock,
       reached: options.reached,

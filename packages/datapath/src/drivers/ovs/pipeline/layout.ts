@@ -71,6 +71,10 @@ export function isPolicyCookie(cookie: bigint): boolean {
 
 export const POLICY_COOKIES = { cookie: cookieOf("policy"), mask: 0xffff_ffff_ff00_0000n } as const;
 
+/** Of flows of policies that only count: a bit that no number of a port has. */
+const COUNTER_BIT = 0x80_0000;
+export const COUNTER_COOKIES = { cookie: cookieOf("policy", COUNTER_BIT), mask: 0xffff_ffff_ff80_0000n } as const;
+
 /** A flow before its owner has put a cookie on it. */
 export type Rule = FlowKey & { readonly actions: readonly Action[] };
 

@@ -76,6 +76,17 @@ export class AddressClasses {
     }
   }
 
+  /** What takes an edit back that is still to be made. */
+  inverse({ id, remove, add }: SetEdit): SetEdit {
+    const members = this.#sets.get(id) ?? new Set<Cidr>();
+    const [gone, come] = [new Set(remove), new Set(add)];
+    return {
+      id,
+      remove: [...come].filter((each) => !members.has(each)),
+      add: [...gone].filter((each) => members.has(each) && !come.has(each)),
+    };
+  }
+
   remove(id: SetId): void {
     const members = this.#sets.get(id);
     if (members === undefined) return;

@@ -1,4 +1,4 @@
-import { Cidr, HoldfastError, type IpAddress } from "@holdfast/core";
+import { Cidr, type Family, HoldfastError, type IpAddress } from "@holdfast/core";
 import type { EndpointPrograms, PolicyChange, Program, ProgramId, SetId } from "@holdfast/policy";
 import { type FlowRow, flowRows } from "../flow-row.ts";
 import { cookieOf, TableId } from "../pipeline/layout.ts";
@@ -74,22 +74,17 @@ export class PolicyPlan {
 
   /** What takes a change back. */
   inverse(change: PolicyChange): PolicyChange {
-    const touched = new Set([
-      ...change.sets.map(({ id }) => id),
-      ...change.setEdits.map(({ id }) => id),
-      ...change.setsGone,
-    ]);
-    const sets = [...touched].flatMap((id) => {
+    const whole = new Set([...change.sets.map(({ id }) => id), ...change.setsGone]);
+    const sets = [...whole].flatMap((id) => {
       const members = this.#classes.members(id);
-      return members === undefined
-        ? []
-        : [{ id, family: id.endsWith("v6") ? ("v6" as const) : ("v4" as const), members }];
+      return members === undefined ? [] : [{ id, family: familyOf(id), members }];
     });
+    const edits = change.setEdits.filter(({ id }) => !whole.has(id));
     const programs = [...change.programs.map(({ id }) => id), ...change.programsGone];
     return {
       sets,
-      setEdits: [],
-      setsGone: [...touched].filter((id) => !this.#classes.has(id)),
+      setEdits: edits.toReversed().map((edit) => this.#classes.inverse(edit)),
+      setsGone: [...whole].filter((id) => !this.#classes.has(id)),
       programs: [...new Set(programs)].flatMap((id) => this.program(id) ?? []),
       programsGone: programs.filter((id) => this.program(id) === undefined),
       endpoints: change.endpoints.flatMap(({ endpoint }) => {
@@ -151,6 +146,10 @@ export class PolicyPlan {
 }
 
 const MEMBER_TABLES: ReadonlySet<number> = new Set([TableId.policyHosts, TableId.policyPrefixes]);
+
+function familyOf(id: SetId): Family {
+  return id.endsWith("v6") ? "v6" : "v4";
+}
 
 function programsOf(program: ProgramId, staged: ProgramId | undefined): EndpointPrograms {
   return staged === undefined ? { program } : { program, staged };

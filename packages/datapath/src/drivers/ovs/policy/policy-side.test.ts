@@ -17,6 +17,7 @@ const PORT = { port: 1000, addresses: [IpAddress.parse("10.20.0.5")] };
 describe("policies in a switch", () => {
   let flows: FakeSwitch;
   let tracked: ConnectionTuple[];
+  let settled: PromiseWithResolvers<void>;
   let side: PolicySide;
   const create = async (): Promise<PolicySide> => {
     const dependencies = {
@@ -25,7 +26,10 @@ describe("policies in a switch", () => {
       logger: silentLogger,
       signal: AbortSignal.timeout(5000),
     };
-    const made = new PolicySide({ ...dependencies, tracked: async () => tracked });
+    const made = new PolicySide({
+      ...dependencies,
+      tracking: { list: async () => tracked, settled: () => settled.promise },
+    });
     await made.start(never);
     return made;
   };
@@ -36,6 +40,7 @@ describe("policies in a switch", () => {
   beforeEach(async () => {
     flows = new FakeSwitch();
     tracked = [];
+    settled = Promise.withResolvers();
     side = await create();
     await side.applyPolicy(ALL, never);
     await side.bind("a", { ...PORT, programs: { program: open.id } }, false, never);
@@ -82,14 +87,26 @@ describe("policies in a switch", () => {
     expect(flows.forgotten).toEqual([otherPort, otherRemote, kept]);
   });
 
+  test("one that begins while the switch still treats packets as before is cut when that is over", async () => {
+    await side.applyPolicy({ ...NO_CHANGE, endpoints: [having("a", web.id)] }, never);
+    const late = incoming("10.20.0.7", 80);
+    tracked = [late];
+    expect(flows.forgotten).toEqual([]);
+    settled.resolve();
+    await expect.poll(() => flows.forgotten).toEqual([late]);
+  });
+
   test("a change that concerns nobody here asks for no connections", async () => {
     let asked = 0;
     const dependencies = { connection: flows, clock: systemClock, logger: silentLogger, signal: never };
     const idle = new PolicySide({
       ...dependencies,
-      tracked: async () => {
-        asked += 1;
-        return [];
+      tracking: {
+        list: async () => {
+          asked += 1;
+          return [];
+        },
+        settled: async () => {},
       },
     });
     await idle.start(never);

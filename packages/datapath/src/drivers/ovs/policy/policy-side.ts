@@ -3,16 +3,16 @@ import { flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
 import type { PolicyChange } from "@holdfast/policy";
 import type { PolicyDatapath, RowStatus, RuleCounter } from "../../../driver.ts";
 import type { FlowRow } from "../flow-row.ts";
-import { POLICY_COOKIES, TableId } from "../pipeline/layout.ts";
+import { COUNTER_COOKIES, POLICY_COOKIES } from "../pipeline/layout.ts";
 import { concernedZones, deniedConnections } from "./denied-connections.ts";
 import { zoneOf } from "./endpoint-flows.ts";
 import { Register } from "./layout.ts";
 import { type PolicedPort, PolicyPlan } from "./policy-plan.ts";
-import type { TrackedConnections } from "./tracked-connections.ts";
+import type { ConnectionTracking } from "./tracked-connections.ts";
 
 export interface PolicyDependencies {
   readonly connection: OpenFlowSwitch;
-  readonly tracked: TrackedConnections;
+  readonly tracking: ConnectionTracking;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Ends with the driver. */
@@ -62,14 +62,14 @@ export class PolicySide implements PolicyDatapath {
         this.#plan.apply(inverse);
         throw error;
       }
-      await this.#cut(change, signal);
+      if (await this.#cut(change, signal)) this.#cutAgain(change);
     });
   }
 
   async ruleCounters(signal: AbortSignal): Promise<readonly RuleCounter[]> {
     signal.throwIfAborted();
     const { connection } = this.#dependencies;
-    const flows = (await connection.dump(POLICY_COOKIES)).filter(({ flow }) => flow.table === TableId.policyCounters);
+    const flows = await connection.dump(COUNTER_COOKIES);
     return flows.flatMap(({ flow, packets, bytes }) => {
       const [high, low] = Register.rule.map((name) => flow.match.registers?.[name]);
       if (typeof high !== "number" || typeof low !== "number") return [];
@@ -193,14 +193,27 @@ export class PolicySide implements PolicyDatapath {
     }
   }
 
-  /** What was allowed before and is denied now ends. */
-  async #cut(change: PolicyChange, signal: AbortSignal): Promise<void> {
+  /** What was allowed before and is denied now ends. Whether it concerns anybody. */
+  async #cut(change: PolicyChange, signal: AbortSignal): Promise<boolean> {
     const zones = concernedZones(this.#plan, change);
-    if (zones.size === 0) return;
-    const { connection, tracked } = this.#dependencies;
+    if (zones.size === 0) return false;
+    const { connection, tracking } = this.#dependencies;
     const [zone] = zones.size === 1 ? zones.keys() : [];
-    const denied = deniedConnections(this.#plan, zones, await tracked(zone, signal));
+    const denied = deniedConnections(this.#plan, zones, await tracking.list(zone, signal));
     if (denied.length > 0) await connection.forgetConnections(denied);
+    return true;
+  }
+
+  /** What the switch remembers of its flows may have let a connection begin just after it was cut. */
+  #cutAgain(change: PolicyChange): void {
+    const { tracking, signal, logger } = this.#dependencies;
+    const again = async (): Promise<void> => {
+      await tracking.settled(signal);
+      await this.#inTurn(() => this.#cut(change, signal));
+    };
+    again().catch((error: unknown) => {
+      if (!signal.aborted) logger.warn("connections are not looked at again", { error: errorText(error) });
+    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

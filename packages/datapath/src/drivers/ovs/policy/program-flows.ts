@@ -1,7 +1,7 @@
 import type { Family } from "@holdfast/core";
 import type { Direction, Path, Program, ProgramId, ProgramRule, RuleId, SetId } from "@holdfast/policy";
 import { type FlowRow, flowRows } from "../flow-row.ts";
-import { cookieOf, goto, type Rule, TableId } from "../pipeline/layout.ts";
+import { COUNTER_COOKIES, cookieOf, goto, type Rule, TableId } from "../pipeline/layout.ts";
 import type { AddressClasses } from "./address-classes.ts";
 import type { FlowStore } from "./flow-store.ts";
 import { etherTypeOf, listNumber, type Mode, pathNumber, ruleNumber } from "./layout.ts";
@@ -270,7 +270,7 @@ function withNames(
 }
 
 function counterRow(number: bigint): FlowRow {
-  const [row] = flowRows([counterFlow(number)], cookieOf("policy"));
+  const [row] = flowRows([counterFlow(number)], COUNTER_COOKIES.cookie);
   if (row === undefined) throw new TypeError("bug: a rule without a flow");
   return row;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { readConnection, trackedConnections } from "./tracked-connections.ts";
+import { connectionTracking, readConnection } from "./tracked-connections.ts";
 
 describe("a followed connection", () => {
   // As Open vSwitch 3.1 prints them.
@@ -38,9 +38,9 @@ describe("a followed connection", () => {
       asked.push([method, ...args].join(" "));
       return "";
     };
-    const tracked = trackedConnections({ ask }, "netdev");
+    const tracking = connectionTracking({ ask }, "netdev");
     const signal = new AbortController().signal;
-    expect([await tracked(undefined, signal), await tracked(7, signal)]).toEqual([[], []]);
+    expect([await tracking.list(undefined, signal), await tracking.list(7, signal)]).toEqual([[], []]);
     expect(asked).toEqual(["dpctl/dump-conntrack netdev@ovs-netdev", "dpctl/dump-conntrack netdev@ovs-netdev zone=7"]);
   });
 });

@@ -3,18 +3,25 @@ import type { ConnectionTuple } from "@holdfast/openflow";
 import type { SwitchControl } from "@holdfast/ovsdb";
 import type { DatapathType } from "../options.ts";
 
-/** Connections that the switch follows: in a zone, or in all. */
-export type TrackedConnections = (zone: number | undefined, signal: AbortSignal) => Promise<readonly ConnectionTuple[]>;
+/** What OpenFlow does not tell of connections: it can forget them, but cannot list them. */
+export interface ConnectionTracking {
+  /** Those that the switch follows, in a zone or (undefined) in all. */
+  list(zone: number | undefined, signal: AbortSignal): Promise<readonly ConnectionTuple[]>;
+  /** Resolves when no packet is treated any more as flows said before. */
+  settled(signal: AbortSignal): Promise<void>;
+}
 
-/** OpenFlow can forget connections, but cannot list them. */
-export function trackedConnections(control: SwitchControl, datapath: DatapathType): TrackedConnections {
-  return async (zone, signal) => {
-    const text = await control.ask(
-      "dpctl/dump-conntrack",
-      [`${datapath}@ovs-${datapath}`, ...(zone === undefined ? [] : [`zone=${zone}`])],
-      signal,
-    );
-    return text.split("\n").flatMap((line) => readConnection(line) ?? []);
+export function connectionTracking(control: SwitchControl, datapath: DatapathType): ConnectionTracking {
+  return {
+    async list(zone, signal) {
+      const where = zone === undefined ? [] : [`zone=${zone}`];
+      const text = await control.ask("dpctl/dump-conntrack", [`${datapath}@ovs-${datapath}`, ...where], signal);
+      return text.split("\n").flatMap((line) => readConnection(line) ?? []);
+    },
+    async settled(signal) {
+      // The first may be the end of a round that has begun before.
+      for (let round = 0; round < 2; round++) await control.ask("revalidator/wait", [], signal);
+    },
   };
 }
 
