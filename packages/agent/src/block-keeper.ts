@@ -3,12 +3,12 @@ import {
   backoff,
   Cidr,
   type Clock,
+  createNap,
   errorText,
   type Family,
   type Logger,
   type Name,
   timeLimit,
-  WOKEN,
 } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import { type NodeBlock, routes, type WiredNetwork } from "@holdfast/model";
@@ -66,11 +66,11 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
   /** Leases that have ended: an older word of the feed may still be on its way. */
   const ended = new Set<string>();
   let changed = true;
-  let wake = (): void => undefined;
+  const nap = createNap(clock);
 
   function look(): void {
     changed = true;
-    wake();
+    nap.wake();
   }
 
   /** Networks and families of which one more block is needed. */
@@ -178,10 +178,7 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
 
   async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
     if (changed) return;
-    const stop = new AbortController();
-    wake = () => stop.abort(WOKEN);
-    await clock.wait(milliseconds, AbortSignal.any([signal, stop.signal])).catch(() => undefined);
-    wake = () => undefined;
+    await nap.sleep(milliseconds, signal);
   }
 
   return {

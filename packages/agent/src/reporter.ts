@@ -2,13 +2,13 @@ import type { Client } from "@holdfast/client";
 import {
   backoff,
   type Clock,
+  createNap,
   errorText,
   HoldfastError,
   isHoldfastError,
   type Logger,
   type Name,
   timeLimit,
-  WOKEN,
 } from "@holdfast/core";
 import { type EndpointReport, type ReportResults, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
@@ -77,7 +77,8 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   /** Ends the wait for news, or for another try. */
   let wake = (): void => undefined;
   /** Ends the wait for more news. */
-  let urge = (): void => undefined;
+  const gathering = createNap(clock);
+  const pausing = createNap(clock);
   /** Somebody asked for haste since the last round. */
   let hurried = false;
 
@@ -167,9 +168,8 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   }
 
   async function pause(attempt: number, signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    wake = () => stop.abort(WOKEN);
-    await clock.wait(backoff(attempt, { random }), AbortSignal.any([signal, stop.signal])).catch(() => undefined);
+    wake = pausing.wake;
+    await pausing.sleep(backoff(attempt, { random }), signal);
   }
 
   async function untilDirty(signal: AbortSignal): Promise<void> {
@@ -183,10 +183,7 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
 
   /** Nobody gathers while somebody waits. */
   async function gather(signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    urge = () => stop.abort(WOKEN);
-    if (waiters.size === 0 && !hurried)
-      await clock.wait(GATHER_TIME, AbortSignal.any([signal, stop.signal])).catch(() => undefined);
+    if (waiters.size === 0 && !hurried) await gathering.sleep(GATHER_TIME, signal);
     hurried = false;
   }
 
@@ -203,13 +200,13 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
         signal.addEventListener("abort", () => reject(signal.reason), { once: true });
         dirty.add(id);
         wake();
-        urge();
+        gathering.wake();
       });
     },
     hurry(id) {
       if (!dirty.has(id)) return;
       hurried = true;
-      urge();
+      gathering.wake();
     },
     retryNow() {
       wake();

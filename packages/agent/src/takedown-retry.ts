@@ -1,4 +1,4 @@
-import { backoff, type Clock, errorText, type Logger, timeLimit, WOKEN } from "@holdfast/core";
+import { backoff, type Clock, createNap, errorText, type Logger, timeLimit } from "@holdfast/core";
 import type { Book } from "./book.ts";
 import type { Takedown } from "./takedown.ts";
 
@@ -27,6 +27,9 @@ interface Task extends LeftOver {
 const TRY_LIMIT = 30_000;
 const PAUSES = { first: 200, longest: 30_000 } as const;
 
+/** Milliseconds of rest when nothing is due. */
+const LONGEST_PAUSE = 3_600_000;
+
 export function createTakedownRetry(dependencies: {
   readonly book: Book;
   readonly takedown: () => Takedown;
@@ -37,12 +40,12 @@ export function createTakedownRetry(dependencies: {
 }): TakedownRetry {
   const { book, takedown, clock, logger, random } = dependencies;
   const tasks = new Map<string, Task>();
-  let wake = (): void => undefined;
+  const nap = createNap(clock);
 
   function plan(id: string, rest: LeftOver, attempt: number): void {
     const upTo = tasks.get(id)?.upTo === "released" ? "released" : rest.upTo;
     tasks.set(id, { ...rest, upTo, attempt, due: clock.monotonic() + backoff(attempt, { ...PAUSES, random }) });
-    wake();
+    nap.wake();
   }
 
   async function finish(id: string, task: Task, signal: AbortSignal): Promise<void> {
@@ -62,13 +65,8 @@ export function createTakedownRetry(dependencies: {
   }
 
   async function pause(signal: AbortSignal): Promise<void> {
-    const woken = new AbortController();
-    wake = () => woken.abort(WOKEN);
-    const either = AbortSignal.any([signal, woken.signal]);
     const due = Math.min(...[...tasks.values()].map((task) => task.due));
-    if (due === Number.POSITIVE_INFINITY) await aborted(either);
-    else await clock.wait(Math.max(0, due - clock.monotonic()), either).catch(() => undefined);
-    wake = () => undefined;
+    await nap.sleep(Math.min(Math.max(0, due - clock.monotonic()), LONGEST_PAUSE), signal);
   }
 
   return {
@@ -87,11 +85,4 @@ export function createTakedownRetry(dependencies: {
       }
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

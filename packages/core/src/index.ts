@@ -18,6 +18,7 @@ export { type Family, IpAddress } from "./ip-address.ts";
 export { type LogFields, type Logger, type LogLevel, parseLogLevel, silentLogger } from "./logger.ts";
 export { MacAddress } from "./mac-address.ts";
 export { Identity, Name } from "./names.ts";
+export { createNap, type Nap, WOKEN } from "./nap.ts";
 export {
   environmentName,
   flagName,
@@ -31,4 +32,3 @@ export {
 export { VlanId, Vni } from "./segment.ts";
 export { timeLimit } from "./time-limit.ts";
 export { createTurns, type Turns } from "./turns.ts";
-export { WOKEN } from "./woken.ts";

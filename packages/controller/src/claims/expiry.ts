@@ -1,4 +1,4 @@
-import { errorText, type IpAddress, type Name } from "@holdfast/core";
+import { createNap, errorText, type IpAddress, type Name } from "@holdfast/core";
 import type { Claim, Endpoint } from "@holdfast/model";
 import type { Ledger } from "../ledger/ledger.ts";
 import type { Platform } from "../platform.ts";
@@ -80,12 +80,12 @@ export function createExpiry(
    * Without that, what is detached and bound again all the time would pile up for as long as it is to be kept.
    */
   const putOff = new Map<string, number>();
-  let wake = (): void => {};
+  const nap = createNap(clock);
 
   function plan(at: number, task: Task): void {
     const earlier = queue.next === undefined || at < queue.next;
     queue.add(at, task);
-    if (earlier) wake();
+    if (earlier) nap.wake();
   }
 
   function planUnlessPlanned(name: string, at: number, task: Task): void {
@@ -226,13 +226,8 @@ export function createExpiry(
   }
 
   async function sleep(signal: AbortSignal): Promise<void> {
-    const woken = new AbortController();
-    wake = () => woken.abort();
     const pause = queue.next === undefined ? LONGEST_SLEEP : queue.next - clock.now().getTime();
-    const either = AbortSignal.any([signal, woken.signal]);
-    // Being woken is what is hoped for, not an error.
-    await clock.wait(Math.min(Math.max(pause, 0), LONGEST_SLEEP), either).catch(() => undefined);
-    wake = () => {};
+    await nap.sleep(Math.min(Math.max(pause, 0), LONGEST_SLEEP), signal);
   }
 
   return {

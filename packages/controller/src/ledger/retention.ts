@@ -1,4 +1,4 @@
-import { type Clock, errorText, type Logger } from "@holdfast/core";
+import { type Clock, createNap, errorText, type Logger } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
 import { ledgerPrefix, named } from "../state/keys.ts";
 import type { State } from "../state/state.ts";
@@ -40,7 +40,7 @@ export function createLedgerRetention(
   { ledgerRetention, ledgerEntries }: RetentionOptions,
 ): LedgerRetention {
   const { store, state, clock, logger, order } = dependencies;
-  let wake = (): void => {};
+  const nap = createNap(clock);
 
   /** Whether an entry is the newest of an address that is in use. One that is claimed meanwhile has a newer entry from then on. */
   async function isPresent(key: string): Promise<boolean> {
@@ -102,12 +102,9 @@ export function createLedgerRetention(
     forget,
 
     async run(signal) {
-      order.listen(({ entries }) => entries > ledgerEntries && wake());
+      order.listen(({ entries }) => entries > ledgerEntries && nap.wake());
       while (!signal.aborted) {
-        const woken = new AbortController();
-        wake = () => woken.abort();
-        // Being woken is no error.
-        await clock.wait(ROUND, AbortSignal.any([signal, woken.signal])).catch(() => undefined);
+        await nap.sleep(ROUND, signal);
         if (signal.aborted) return;
         try {
           const entries = await forget(signal);
