@@ -103,6 +103,21 @@ describe("what an endpoint may send, and who gets it", () => {
         passes: false,
       },
       {
+        name: "what a DHCP server says",
+        flow: () => `udp,${mac},nw_src=10.20.0.5,udp_src=67,udp_dst=68`,
+        passes: false,
+      },
+      {
+        name: "what a DHCPv6 server says",
+        flow: () => `udp6,${mac},ipv6_src=fd00:20::5,udp_src=547,udp_dst=546`,
+        passes: false,
+      },
+      {
+        name: "what a DHCP client says",
+        flow: () => `udp,${mac},nw_src=10.20.0.5,udp_src=68,udp_dst=67`,
+        passes: true,
+      },
+      {
         name: "a router advertisement",
         flow: () => `icmp6,${mac},ipv6_src=${own6()},icmpv6_type=134,icmpv6_code=0`,
         passes: false,

@@ -15,7 +15,7 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
   {
     heading: "Table 10: own addresses only",
     table: 10,
-    text: "An endpoint sends from its own MAC and addresses. What it may not send ends in a flow of its own that counts it.",
+    text: "An endpoint sends from its own MAC and addresses, and is no DHCP server. What it may not send ends in a flow of its own that counts it.",
   },
   {
     heading: "Table 11: neighbour discovery about itself only",

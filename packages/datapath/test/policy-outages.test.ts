@@ -11,7 +11,7 @@ const web = program("default/web", {
 const allowed = { protocol: "tcp", to: "10.20.0.5", port: 7080 } as const;
 const denied = { ...allowed, port: 7081 };
 
-describe("a policy, when the switch is killed", () => {
+describe("a policy of a running endpoint", () => {
   const undo = new AsyncDisposableStack();
   const signal = AbortSignal.timeout(55_000);
   let host: Host;
@@ -27,6 +27,7 @@ describe("a policy, when the switch is killed", () => {
     await driver.synced(signal);
     await driver.policy?.applyPolicy({ ...NO_CHANGE, sets: REALM_SETS, programs: [web] }, signal);
     const [a, b] = [wiring("a", "n7", ["10.20.0.5"]), wiring("b", "n7", ["10.20.0.6"])];
+    const c = wiring("c", "n7", ["10.20.0.7"]);
     const plug = async (endpoint: typeof a): Promise<SandboxParty> => {
       const attached = await driver.attach(endpoint, signal);
       const addresses = endpoint.addresses.map((address) => ({ address, length: 24 }));
@@ -35,10 +36,11 @@ describe("a policy, when the switch is killed", () => {
     };
     await plug({ ...a, policy: { program: web.id } });
     client = await plug(b);
+    await plug(c);
   });
   afterAll(() => undo.disposeAsync());
 
-  test("lets nothing through that it denies, and goes on with what it has allowed", async () => {
+  test("lets nothing through that it denies when the switch is killed, and goes on with what it has allowed", async () => {
     const connection = await client.connect("10.20.0.5", 7080);
     expect(await connection.isAnswered()).toBe(true);
     let [tries, passed] = [0, 0];
@@ -54,6 +56,15 @@ describe("a policy, when the switch is killed", () => {
     expect(tries).toBeGreaterThan(2);
     expect(passed).toBe(0);
     await expect.poll(() => driver.status(), { timeout: 5000 }).toEqual([]);
+  });
+
+  test("may be its first one, and goes on with what that allows", async () => {
+    const [kept, cut] = [await client.connect("10.20.0.7", 7080), await client.connect("10.20.0.7", 7081)];
+    expect([await kept.isAnswered(), await cut.isAnswered()]).toEqual([true, true]);
+    await driver.policy?.applyPolicy({ ...NO_CHANGE, endpoints: [having("c", web.id)] }, signal);
+    expect([await kept.isAnswered(), await cut.isAnswered()]).toEqual([true, false]);
+    expect(await client.reaches({ ...denied, to: "10.20.0.7" })).toBe(false);
+    expect(await client.reaches({ ...allowed, to: "10.20.0.7" })).toBe(true);
   });
 
   test("still cuts what it denies later", async () => {

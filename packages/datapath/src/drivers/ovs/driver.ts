@@ -1,6 +1,7 @@
 import { Cidr, errorText, HoldfastError, type IpAddress, type Reached } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { Kernel } from "@holdfast/netlink";
+import type { PolicyChange } from "@holdfast/policy";
 import type {
   AddressConflict,
   AddressQuestion,
@@ -80,9 +81,10 @@ class OvsDriver implements DatapathDriver {
     this.#settings = settings;
   }
 
-  get policy(): PolicyDatapath {
-    return this.#parts.policy;
-  }
+  readonly policy: PolicyDatapath = {
+    applyPolicy: (change, signal) => this.#applyPolicy(change, signal),
+    ruleCounters: (signal) => this.#parts.policy.ruleCounters(signal),
+  };
 
   setNetwork(network: WiredNetwork): void {
     this.#parts.machine.setNetwork(network);
@@ -258,6 +260,18 @@ class OvsDriver implements DatapathDriver {
     await Promise.all([flows.settled(touched, signal), machine.setPorts(wiring.id, published, signal)]);
     // Its frames do not come there any more.
     if (wiring.policy === undefined) await this.#parts.policy.unbind(wiring.id, signal);
+  }
+
+  /** Endpoints that are attached without a policy have their first one when it resolves. */
+  async #applyPolicy(change: PolicyChange, signal: AbortSignal): Promise<void> {
+    await this.#parts.policy.applyPolicy(change, signal);
+    for (const { endpoint, ...programs } of change.endpoints) {
+      const attachment = this.#attachments.get(endpoint);
+      if (attachment === undefined) continue;
+      const isFirst = attachment.wiring.policy === undefined;
+      attachment.wiring = { ...attachment.wiring, policy: programs };
+      if (isFirst) await this.#wire(attachment, await attachment.link, signal);
+    }
   }
 
   /** Before its first frame can come. One that is attached already, without a policy until now, may have connections. */

@@ -14,7 +14,17 @@ const UNSPECIFIED_V4 = IpAddress.parse("0.0.0.0");
 const UNSPECIFIED_V6 = IpAddress.parse("::");
 const NO_LINK_LAYER_ADDRESS = MacAddress.parse("00:00:00:00:00:00");
 
-export const sourceGuardBase: readonly Rule[] = [{ table: TableId.sourceGuard, priority: 0, match: {}, actions: DROP }];
+const UDP = 17;
+/** What only DHCP servers say (RFC 2131 section 4.1, RFC 8415 section 7.2): an endpoint is none. */
+const SERVES_ADDRESSES: readonly Match[] = [
+  { ethType: EtherType.ipv4, ipProto: UDP, udpSrc: 67, udpDst: 68 },
+  { ethType: EtherType.ipv6, ipProto: UDP, udpSrc: 547, udpDst: 546 },
+];
+
+export const sourceGuardBase: readonly Rule[] = [
+  { table: TableId.sourceGuard, priority: 0, match: {}, actions: DROP },
+  ...SERVES_ADDRESSES.map((match) => ({ table: TableId.sourceGuard, priority: 110, match, actions: DROP })),
+];
 
 export function sourceGuardEndpoint(party: PortParty): readonly Rule[] {
   const { port, mac } = party;
