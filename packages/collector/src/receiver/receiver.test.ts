@@ -1,4 +1,5 @@
 import { createSocket, type Socket } from "node:dgram";
+import { existsSync } from "node:fs";
 import { RecordingLogger } from "@holdfast/core/testing";
 import { trafficRows } from "@holdfast/flow";
 import { encodeDatagram, encodeHeaderRecord, encodeSample, ethernet, ipv4, tcp } from "@holdfast/flow/testing";
@@ -61,6 +62,29 @@ describe("a receiver", () => {
     expect(rows.reduce((sum, { estimate }) => sum + estimate.packets, 0)).toBe(30);
     expect(rows[0]).toMatchObject({ exporter: { agent: "10.0.0.1" }, ip: { source: "10.0.0.1", servicePort: 80 } });
     expect(last?.traffic.exporters).toMatchObject([{ datagrams: { received: 3, lost: 0 } }]);
+  });
+
+  test("takes the longest datagram that there is", async () => {
+    const { receiver } = await start({ receiveBufferBytes: 1_000_000 });
+    await using _ = receiver;
+    const samples = Array.from({ length: 500 }, (_none, index) =>
+      encodeSample({ format: 1, sequence: index, rate: 1, records: [header] }),
+    );
+    const bytes = encodeDatagram({ samples }).subarray(0, 65_507);
+    await send(receiver.port, bytes);
+    const { last } = await drainUntil(receiver, 1);
+    expect(last?.taken.bytes).toBe(bytes.length);
+    expect(last?.taken.samples).toBeGreaterThan(400);
+  });
+
+  test.runIf(existsSync("/proc/net/if_inet6"))("takes both families on ::", async () => {
+    const logger = new RecordingLogger();
+    await using receiver = await startReceiver({ logger }, { address: "::", port: 0, receiveBufferBytes: 65_536 });
+    await send(receiver.port, flow(1));
+    const sender6 = createSocket("udp6");
+    await new Promise<void>((resolve) => sender6.send(flow(2), receiver.port, "::1", () => sender6.close(resolve)));
+    const { last } = await drainUntil(receiver, 2);
+    expect(last?.taken.samples).toBe(2);
   });
 
   test("tells what the kernel dropped, so that taken and dropped are what was sent", async () => {

@@ -60,15 +60,6 @@ export function readFlowRecord(decoding: Decoding, row: number, format: number, 
   switch (format) {
     case 1:
       return readHeader(decoding, row, at);
-    case 2:
-      readSampledEthernet(decoding, row, body);
-      return true;
-    case 3:
-      readSampledIpv4(decoding, row, body);
-      return true;
-    case 4:
-      readSampledIpv6(decoding, row, body);
-      return true;
     case 1001:
       samples[row + SAMPLE_VLAN_IN] = view.getUint32(body);
       samples[row + SAMPLE_PRIORITY_IN] = view.getUint32(body + 4);
@@ -89,6 +80,15 @@ export function readFlowRecord(decoding: Decoding, row: number, format: number, 
     case 1030:
       samples[row + SAMPLE_VNI_IN] = view.getUint32(body);
       return has(decoding, row, HAS_VNI_IN);
+    case 2:
+      readSampledEthernet(decoding, row, body);
+      return true;
+    case 3:
+      readSampledIpv4(decoding, row, body);
+      return true;
+    case 4:
+      readSampledIpv6(decoding, row, body);
+      return true;
     default:
       return true;
   }

@@ -18,11 +18,11 @@ import {
   RECORD_FORMAT,
   RECORD_LENGTH,
   RECORD_WORDS,
+  SAMPLE_CLEARED_WORDS,
   SAMPLE_DROPS,
   SAMPLE_FIRST_RECORD,
   SAMPLE_FORMAT,
   SAMPLE_HAS,
-  SAMPLE_INNER_KEY,
   SAMPLE_INPUT,
   SAMPLE_INPUT_FORMAT,
   SAMPLE_KIND,
@@ -74,10 +74,11 @@ function padded(at: number, length: number, end: number): number {
 }
 
 function readKnownSample(decoding: Decoding, format: 1 | 2 | 3 | 4 | 5, at: number, end: number): void {
-  const { samples, view, sampleCount } = decoding;
+  const { samples, samplePairs, view, sampleCount } = decoding;
   const row = sampleCount * SAMPLE_WORDS;
   decoding.sampleCount = sampleCount + 1;
-  for (let word = row; word <= row + SAMPLE_INNER_KEY; word++) samples[word] = 0;
+  const firstPair = row >>> 1;
+  for (let pair = firstPair; pair < firstPair + (SAMPLE_CLEARED_WORDS >>> 1); pair++) samplePairs[pair] = 0;
   samples[row + SAMPLE_SEQUENCE] = view.getUint32(at);
   samples[row + SAMPLE_FIRST_RECORD] = decoding.recordCount;
   samples[row + SAMPLE_HAS] = HAS_ALL_RECORDS;
@@ -135,28 +136,37 @@ function readPort({ samples, view }: Decoding, at: number, word: number): void {
   samples[word + 1] = port & ((1 << FORMAT_BITS) - 1);
 }
 
+/** The counts are kept in variables: this is the innermost loop. */
 function readRecords(decoding: Decoding, row: number, first: number, end: number): void {
-  const { view, samples } = decoding;
+  const { view, samples, records } = decoding;
   const isCounters = samples[row + SAMPLE_KIND] === COUNTER_SAMPLE;
   const count = view.getUint32(first - 4);
   let at = first;
+  let record = decoding.recordCount;
   for (let index = 0; index < count; index++) {
     if (at + 8 > end) {
       refuseRecord(decoding, row, RECORDS_MISSING, at);
-      return;
+      break;
     }
     const format = view.getUint32(at);
     const length = view.getUint32(at + 4);
     if (length > end - at - 8) {
       refuseRecord(decoding, row, RECORD_LENGTH_REFUSED, at);
-      return;
+      break;
     }
     const least = isCounters ? counterRecordLength(format) : flowRecordLength(format);
     if (least < 0) countUnknown(decoding, isCounters ? "counters" : "flow", format);
     else if (length < least) refuseRecord(decoding, row, RECORD_TRUNCATED, at);
-    else if (isCounters || readFlowRecord(decoding, row, format, at)) appendRecord(decoding, row, format, at);
+    else if (isCounters || readFlowRecord(decoding, row, format, at)) {
+      records[record * RECORD_WORDS + RECORD_FORMAT] = format;
+      records[record * RECORD_WORDS + RECORD_AT] = at + 8;
+      records[record * RECORD_WORDS + RECORD_LENGTH] = length;
+      record += 1;
+    }
     at = padded(at + 8, length, end);
   }
+  samples[row + SAMPLE_RECORDS] = record - decoding.recordCount;
+  decoding.recordCount = record;
 }
 
 /** Counts it, and the sample is no longer whole. */
@@ -164,14 +174,4 @@ export function refuseRecord(decoding: Decoding, row: number, reason: number, at
   const { samples } = decoding;
   samples[row + SAMPLE_HAS] = (samples[row + SAMPLE_HAS] ?? 0) & ~HAS_ALL_RECORDS;
   refuse(decoding, reason, at);
-}
-
-function appendRecord(decoding: Decoding, row: number, format: number, at: number): void {
-  const { view, samples, records, recordCount } = decoding;
-  const record = recordCount * RECORD_WORDS;
-  records[record + RECORD_FORMAT] = format;
-  records[record + RECORD_AT] = at + 8;
-  records[record + RECORD_LENGTH] = view.getUint32(at + 4);
-  decoding.recordCount = recordCount + 1;
-  samples[row + SAMPLE_RECORDS] = (samples[row + SAMPLE_RECORDS] ?? 0) + 1;
 }

@@ -72,7 +72,10 @@ export const SAMPLE_FORMAT = 30;
  */
 export const SAMPLE_KEY = 31;
 export const SAMPLE_INNER_KEY = SAMPLE_KEY + KEY_WORDS;
-export const SAMPLE_WORDS = SAMPLE_INNER_KEY + KEY_WORDS;
+/** An even number: rows are cleared two words at a time. */
+export const SAMPLE_WORDS = SAMPLE_INNER_KEY + KEY_WORDS + 1;
+/** What is cleared of a row: all but the inner key behind its flags. An even number, too. */
+export const SAMPLE_CLEARED_WORDS = SAMPLE_INNER_KEY + 1;
 
 export const FLOW_SAMPLE = 1;
 export const COUNTER_SAMPLE = 2;
