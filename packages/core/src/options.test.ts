@@ -10,6 +10,14 @@ const definitions = {
 };
 
 describe("options", () => {
+  test("that are flags need no value on a command line", () => {
+    expect(
+      readOptions("controller", { insecure: option.flag("Listen without a token.") }, { flags: { insecure: true } }),
+    ).toEqual({
+      insecure: true,
+    });
+  });
+
   test("come from flag, variable, file and default, in this order", () => {
     const values = readOptions("controller", definitions, {
       flags: { listen: "1.2.3.4:1" },

@@ -26,7 +26,8 @@ export type OptionValues<D extends OptionDefinitions> = {
 
 /** Where option texts come from; earlier wins. */
 export interface OptionSources {
-  readonly flags?: Readonly<Record<string, string | undefined>>;
+  /** True: a flag without a value. */
+  readonly flags?: Readonly<Record<string, string | boolean | undefined>>;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly file?: Readonly<Record<string, unknown>>;
 }
@@ -95,7 +96,7 @@ function readOption(section: string, name: string, definition: OptionDefinition,
   const variable = environmentName(section, name);
   const inFile = sources.file?.[name];
   const candidates: [string, string | undefined][] = [
-    [flagName(name), sources.flags?.[name]],
+    [flagName(name), scalarText(flagName(name), sources.flags?.[name])],
     [variable, sources.environment?.[variable]],
     [`${section}.${name} in the configuration file`, scalarText(`${section}.${name}`, inFile)],
     ["default", definition.fallback],

@@ -45,7 +45,7 @@ export function createPolicies({ state, changer, clock, rules }: Platform): Poli
     if (mode === "staged" || rules.enforcePolicies === true) return;
     throw invalidField(
       "mode",
-      "no data path enforces policies yet; stage the policy (mode: staged) and ask `policy explain`",
+      "not every data path enforces policies yet; stage the policy (mode: staged) and ask `policy explain`, or start controllers with --enforce-policies",
     );
   }
 

@@ -42,5 +42,9 @@ export function refuseWithPolicies(state: State, tenant: Name): void {
 export function checkDefaults(rules: Rules, defaults: PolicyDefaults | null | undefined): void {
   if (rules.enforcePolicies === true || defaults == null) return;
   const denied = (["ingress", "egress"] as const).find((direction) => defaults[direction] === "deny");
-  if (denied !== undefined) throw invalidField(`policyDefaults.${denied}`, "no data path enforces policies yet");
+  if (denied !== undefined)
+    throw invalidField(
+      `policyDefaults.${denied}`,
+      "not every data path enforces policies yet; start controllers with --enforce-policies",
+    );
 }
