@@ -1,9 +1,11 @@
+import { isHoldfastError } from "@holdfast/core";
 import { createKernel, type Kernel } from "@holdfast/netlink";
 import { readAlias } from "../../links/link-alias.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
-import { createHostTools } from "../../machine/host-tools.ts";
+import { createHostTools, type HostTools } from "../../machine/host-tools.ts";
 import { guardRules } from "./guard.ts";
 import { createLinkNames, type KernelDriverOptions } from "./options.ts";
+import { removalScript } from "./policy/policy-script.ts";
 import { routedRules } from "./routed-rules.ts";
 import { gatewayTable } from "./tables/gateways.ts";
 import { routeTable } from "./tables/routes.ts";
@@ -39,11 +41,19 @@ export async function removeKernelDatapath(options: KernelRemovalOptions): Promi
     const firewall = firewallTable(createHostTools(namespace));
     const rules = routedRules({ linkPrefix: names.linkPrefix, networks: [], ports: [] });
     await firewall.operations.remove([rules, guardRules(names.linkPrefix)], signal);
+    await removePolicy(createHostTools(namespace), signal);
     return { links, routes };
   } finally {
     await kernel.close();
     if (kernel !== here) await here.close();
   }
+}
+
+/** Where nobody can set rules there are none. */
+async function removePolicy(host: HostTools, signal: AbortSignal): Promise<void> {
+  await host.nft(removalScript(), signal).catch((error: unknown) => {
+    if (!isHoldfastError(error, "unavailable")) throw error;
+  });
 }
 
 async function removeRoutes(

@@ -1,13 +1,14 @@
 import { type Cidr, createTurns, errorText, HoldfastError, type IpAddress, type Logger } from "@holdfast/core";
 import type { Netfilter, SetChange } from "@holdfast/netlink";
 import type { EndpointPrograms, PolicyChange, Program, ProgramId, SetEdit } from "@holdfast/policy";
+import { checkPolicy } from "../../../check-policy.ts";
 import type { EndpointWiring, PolicyDatapath, RuleCounter } from "../../../driver.ts";
 import type { HostTools } from "../../../machine/host-tools.ts";
+import { PolicyMemory } from "../../../policy-memory.ts";
 import type { ProgramChains } from "./chain-book.ts";
-import { checkChange } from "./check-change.ts";
 import { reviewConnections } from "./connection-review.ts";
 import { endpointMap, entryName, type Mode, POLICY_TABLE } from "./names.ts";
-import { baseChains, CUT_COUNTER, groundScript } from "./policy-script.ts";
+import { baseChains, CUT_COUNTER, groundScript, removalScript } from "./policy-script.ts";
 import { PolicySets } from "./policy-sets.ts";
 import { PolicyStructure } from "./policy-structure.ts";
 import { INVALID_COUNTER, programChains } from "./program-chains.ts";
@@ -47,6 +48,8 @@ export class KernelPolicy implements PolicyDatapath {
   #setsOfKernel = new Set<string>();
   readonly #turns = createTurns();
   #isThere = false;
+  /** Until the first endpoint has a policy: rules that follow connections make the kernel follow all of the machine's. */
+  #memory: PolicyMemory | undefined = new PolicyMemory();
 
   constructor({ netfilter, host, logger }: KernelPolicyDependencies, linkPrefix: string) {
     this.#netfilter = netfilter;
@@ -60,17 +63,9 @@ export class KernelPolicy implements PolicyDatapath {
   async applyPolicy(change: PolicyChange, signal: AbortSignal): Promise<void> {
     await this.#turns.take("", async () => {
       signal.throwIfAborted();
-      checkChange(change, { programs: this.#programs, hasSet: (id) => this.#sets.has(id) });
-      await this.#raise(signal);
-      this.#sets.recover(change.sets, this.#setsOfKernel);
-      const edits = this.#sets.editsOf(change);
-      await this.#bring(change, edits, signal);
-      const placed = this.#leadChanged(change);
-      await this.#take(change, signal);
-      const programs = new Set(change.programs.map(({ id }) => id));
-      const concerned = [...placed, ...this.#placed.values().filter((each) => programs.has(each.programs.program))];
-      const remotes = edits.flatMap(({ add, remove }) => [...add, ...remove]);
-      await this.#review(concerned, remotes);
+      if (this.#memory !== undefined) this.#memory.keep(change);
+      else await this.#apply(change, signal);
+      if (this.#isThere) await this.#wake(signal);
     });
   }
 
@@ -108,6 +103,7 @@ export class KernelPolicy implements PolicyDatapath {
       return;
     }
     this.expect(id, policy);
+    if (this.#memory !== undefined) await this.#turns.take("", () => this.#wake(signal));
     if (policy.staged !== undefined && !this.#chains.staged.has(policy.staged)) {
       await this.#turns.take("", () => this.#stage([policy], signal));
     }
@@ -120,7 +116,7 @@ export class KernelPolicy implements PolicyDatapath {
 
   /** @throws HoldfastError `not_found` when a program is not here. */
   expect(endpoint: string, { program, staged = program }: EndpointPrograms): void {
-    const missing = [program, staged].find((id) => !this.#programs.has(id));
+    const missing = [program, staged].find((id) => !this.#programs.has(id) && !this.#memory?.has(id));
     if (missing === undefined) return;
     throw new HoldfastError(
       "not_found",
@@ -142,6 +138,10 @@ export class KernelPolicy implements PolicyDatapath {
   async prune(signal: AbortSignal): Promise<void> {
     await this.#turns.take("", async () => {
       if (!this.#isThere) return;
+      if (this.#programs.size === 0) {
+        await this.#lower(signal);
+        return;
+      }
       const links = new Set(this.#placed.values().map(({ link }) => link));
       for (const link of new Set(this.#targets.values().flatMap((targets) => targets.keys()))) {
         if (!links.has(link)) this.#lead(link, undefined);
@@ -157,10 +157,39 @@ export class KernelPolicy implements PolicyDatapath {
     });
   }
 
+  /** What was only kept comes into force. */
+  async #wake(signal: AbortSignal): Promise<void> {
+    if (this.#memory === undefined) return;
+    await this.#apply(this.#memory.whole, signal);
+    this.#memory = undefined;
+  }
+
+  async #apply(change: PolicyChange, signal: AbortSignal): Promise<void> {
+    checkPolicy(change, { hasProgram: (id) => this.#programs.has(id), hasSet: (id) => this.#sets.has(id) });
+    await this.#raise(signal);
+    this.#sets.recover(change.sets, this.#setsOfKernel);
+    const edits = this.#sets.editsOf(change);
+    await this.#bring(change, edits, signal);
+    const placed = this.#leadChanged(change);
+    await this.#take(change, signal);
+    const programs = new Set(change.programs.map(({ id }) => id));
+    const concerned = [...placed, ...this.#placed.values().filter((each) => programs.has(each.programs.program))];
+    const remotes = edits.flatMap(({ add, remove }) => [...add, ...remove]);
+    await this.#review(concerned, remotes);
+  }
+
   async #raise(signal: AbortSignal): Promise<void> {
     if (this.#isThere) return;
     await this.#host.nft(groundScript(this.#linkPrefix), signal);
     this.recover();
+  }
+
+  /** No policy is left. */
+  async #lower(signal: AbortSignal): Promise<void> {
+    await this.#host.nft(removalScript(), signal);
+    this.#sets.forget();
+    this.recover();
+    this.#memory = new PolicyMemory();
   }
 
   /** Everything that is new, so that nothing of it is used yet: sets, then programs. */
@@ -243,6 +272,7 @@ export class KernelPolicy implements PolicyDatapath {
         this.#programs.delete(id);
       }
       this.#sets.delete(setsGone);
+      if (this.#programs.size === 0) await this.#lower(signal);
     } catch (error) {
       this.#logger.warn("policy that is gone stays in the kernel", { error: errorText(error) });
     }

@@ -37,6 +37,11 @@ export function groundScript(linkPrefix: string): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** The table goes with all that is in it; also when it is not there. */
+export function removalScript(): string {
+  return `add table inet ${POLICY_TABLE}\ndelete table inet ${POLICY_TABLE}\n`;
+}
+
 /** The table's own chains with their rules. */
 export function baseChains(linkPrefix: string): ReadonlyMap<string, readonly string[]> {
   const chains = new Map<string, readonly string[]>();

@@ -19,10 +19,6 @@ export class PolicySets {
     return this.#members.has(id);
   }
 
-  ids(): Iterable<SetId> {
-    return this.#members.keys();
-  }
-
   contains(id: SetId, address: IpAddress): boolean {
     return this.#members.get(id)?.has(address) ?? false;
   }
@@ -95,15 +91,9 @@ export class PolicySets {
     for (const id of present) this.#members.delete(id);
   }
 
-  /** What this knows of the kernel is not so any more. */
-  forget(): PolicyChange["sets"] {
-    const sets = [...this.#members].map(([id, members]) => ({
-      id,
-      family: members.family,
-      members: [...members.outermost()],
-    }));
+  /** The kernel has none any more. */
+  forget(): void {
     this.#members.clear();
-    return sets;
   }
 
   #commit(edits: readonly SetEdit[]): void {

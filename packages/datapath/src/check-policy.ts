@@ -1,17 +1,17 @@
 import { HoldfastError } from "@holdfast/core";
 import type { PolicyChange, Program, ProgramId, SetId } from "@holdfast/policy";
 
-export interface Known {
-  readonly programs: ReadonlyMap<ProgramId, Program>;
+export interface KnownPolicy {
+  readonly hasProgram: (id: ProgramId) => boolean;
   readonly hasSet: (id: SetId) => boolean;
 }
 
 /** @throws HoldfastError `not_found` when a change refers to what is not there: nothing of it has been done then. */
-export function checkChange({ sets, setEdits, programs, endpoints }: PolicyChange, known: Known): void {
+export function checkPolicy({ sets, setEdits, programs, endpoints }: PolicyChange, known: KnownPolicy): void {
   const newSets = new Set(sets.map(({ id }) => id));
   const newPrograms = new Set(programs.map(({ id }) => id));
   const hasSet = (id: SetId) => newSets.has(id) || known.hasSet(id);
-  const hasProgram = (id: ProgramId) => newPrograms.has(id) || known.programs.has(id);
+  const hasProgram = (id: ProgramId) => newPrograms.has(id) || known.hasProgram(id);
   for (const { id } of setEdits) expectThere(hasSet(id), `an edit of address set ${id}`, `set ${id}`);
   for (const program of programs) {
     const missing = setsOf(program).find((id) => !hasSet(id));
