@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: demo-runtimes conformance-cni conformance-cnm test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam bench-cni bench-flow
+.PHONY: demo-runtimes conformance-cni conformance-cnm test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam bench-cni bench-flow bench-policy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,7 +81,7 @@ test-uml: setup ## Opt-in, minutes: the data path on a kernel with the openvswit
 	@setup/debian.sh user-mode-linux
 	@HOLDFAST_UML=1 vitest run --project system packages/datapath/test/uml
 
-bench: bench-docker bench-ipam bench-cni bench-flow ## All benchmarks
+bench: bench-docker bench-ipam bench-cni bench-flow bench-policy ## All benchmarks
 
 bench-docker: setup ## docker run, attach, drift between hosts, memory; Docker's bridge in the same run
 	@node bench/docker.ts
@@ -93,6 +93,10 @@ bench-ipam: setup ## Claims over HTTP, bulk, fullness, restart, memory; host-loc
 bench-cni: setup ## CNI calls on both data paths, storm, memory, traffic; Debian's bridge and ptp in the same run
 	@setup/debian.sh containernetworking-plugins iperf3 qperf
 	@node bench/cni.ts
+
+bench-policy: setup ## Rules and address sets on the kernel data path, change to enforcement; iptables in the same run
+	@setup/debian.sh iperf3 qperf
+	@node bench/policy.ts
 
 bench-flow: setup ## sFlow: decoding, receiving; sfcapd and sfacctd in the same run
 	@setup/debian.sh nfdump-sflow pmacct

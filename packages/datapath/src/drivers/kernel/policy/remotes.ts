@@ -2,6 +2,9 @@ import { Cidr } from "@holdfast/core";
 import { PrefixSet, type ProgramRule } from "@holdfast/policy";
 import { type ChainBook, remoteWord, type Way } from "./chain-book.ts";
 
+/** Up to so many prefixes are compared one by one: the kernel takes long to make thousands of maps, because it looks through all for each. */
+const FEW = 4;
+
 /** A rule that the service of a packet has led to. */
 export interface Candidate {
   readonly rule: ProgramRule;
@@ -44,7 +47,8 @@ export function remoteRules(book: ChainBook, way: Way, candidates: readonly Cand
     }
     flush();
     for (const set of remote.sets) lines.push(`${rest}${word} ${book.set(set)} goto ${target}`);
-    if (prefixes.length > 0) lines.push(`${rest}${word} { ${prefixes.join(", ")} } goto ${target}`);
+    if (prefixes.length > FEW) lines.push(`${rest}${word} { ${prefixes.join(", ")} } goto ${target}`);
+    else lines.push(...prefixes.map((prefix) => `${rest}${word} ${prefix} goto ${target}`));
   }
   flush();
   return lines;
@@ -53,7 +57,7 @@ export function remoteRules(book: ChainBook, way: Way, candidates: readonly Cand
 /** Prefixes that lead to chains, none of which contains another. */
 class PrefixMap {
   readonly #taken: PrefixSet | undefined;
-  readonly #elements: string[] = [];
+  readonly #elements: { readonly prefix: Cidr; readonly target: string }[] = [];
 
   constructor({ family }: Way, exclusive: boolean) {
     this.#taken = exclusive ? undefined : new PrefixSet(family);
@@ -68,11 +72,14 @@ class PrefixMap {
       // Inside of one that comes first.
       if (add.length === 0) return true;
     }
-    this.#elements.push(`${prefix} : goto ${target}`);
+    this.#elements.push({ prefix, target });
     return true;
   }
 
   lines(word: string): readonly string[] {
-    return this.#elements.length === 0 ? [] : [`${word} vmap { ${this.#elements.join(", ")} }`];
+    if (this.#elements.length <= FEW) {
+      return this.#elements.map(({ prefix, target }) => `${word} ${prefix} goto ${target}`);
+    }
+    return [`${word} vmap { ${this.#elements.map(({ prefix, target }) => `${prefix} : goto ${target}`).join(", ")} }`];
   }
 }

@@ -128,7 +128,7 @@ function listTarget(book: ChainBook, choices: readonly Choice[], { way, exclusiv
 function restOf({ protocol, sourcePorts, icmp }: Service): string {
   if (sourcePorts !== undefined) {
     const ports = sourcePorts.map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`));
-    return `th sport { ${ports.join(", ")} } `;
+    return ports.length === 1 ? `th sport ${ports[0]} ` : `th sport { ${ports.join(", ")} } `;
   }
   return icmp?.code === undefined ? "" : `${protocol === 58 ? "icmpv6" : "icmp"} code ${icmp.code} `;
 }
