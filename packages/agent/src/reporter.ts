@@ -76,8 +76,9 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
   let inContact = false;
   /** Ends the wait for news, or for another try. */
   let wake = (): void => undefined;
-  /** Ends the wait for more news. */
+  /** Until there is more news. */
   const gathering = createNap(clock);
+  /** Until another try. */
   const pausing = createNap(clock);
   /** Somebody asked for haste since the last round. */
   let hurried = false;

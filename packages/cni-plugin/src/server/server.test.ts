@@ -153,9 +153,11 @@ describe("many callers of the CNI socket", () => {
     const ours = () => sockets.filter((socket) => !socket.destroyed).length;
     await expect.poll(async () => (await descriptors()) - openBefore - ours()).toBeLessThanOrEqual(51);
     for (const socket of sockets) socket.destroy();
-    await expect.poll(() => process.memoryUsage().arrayBuffers - memoryBefore).toBeLessThan(64 * MEGABYTE);
+    // When it is collected is up to the runtime.
+    const kept = () => process.memoryUsage().arrayBuffers - memoryBefore;
+    await expect.poll(kept, { timeout: 20_000 }).toBeLessThan(64 * MEGABYTE);
     expect(handled).toBe(11);
-  });
+  }, 60_000);
 
   test("that come at once are all answered, however many", async () => {
     await start({ unfinished: { time: 60_000, bytes: 64 * MEGABYTE, calls: 50, grace: 10_000 } });

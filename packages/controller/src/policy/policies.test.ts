@@ -137,7 +137,7 @@ describe("address sets", () => {
     await expect(engine.nouns.addressSets.update(TENANT, name("large"), more, OPERATOR)).rejects.toMatchObject({
       details: { field: "add" },
     });
-  });
+  }, 30_000);
 });
 
 describe("policy explain", () => {
