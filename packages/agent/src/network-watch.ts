@@ -10,19 +10,21 @@ export interface NetworkWatch {
 
 export function createNetworkWatch(book: Book): NetworkWatch {
   let turn = Promise.withResolvers<void>();
+
+  function changed(): void {
+    turn.resolve();
+    turn = Promise.withResolvers();
+  }
+
   return {
-    changed() {
-      turn.resolve();
-      turn = Promise.withResolvers<void>();
-    },
+    changed,
     async *follow(signal) {
-      const aborted = new Promise<void>((resolve) => {
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      // Another who follows looks once more, and finds nothing new.
+      signal.addEventListener("abort", changed, { once: true });
       while (!signal.aborted) {
         const next = turn.promise;
         if (book.complete) yield [...book.networks.values()];
-        await Promise.race([next, aborted]);
+        await next;
       }
     },
   };

@@ -30,19 +30,27 @@ export class QuietTime {
 
   /** Resolves when it is time for the work; false when the signal was aborted. */
   async next(signal: AbortSignal): Promise<boolean> {
-    const aborted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-    if (signal.aborted) return false;
-    await Promise.race([this.#news.promise, aborted]);
-    const start = this.#clock.monotonic();
-    while (!this.#hurry && !signal.aborted) {
-      const now = this.#clock.monotonic();
-      const due = Math.min(this.#touched + QUIET, start + LONGEST_DELAY) - now;
-      if (due <= 0) break;
-      this.#news = Promise.withResolvers();
-      await Promise.race([this.#clock.wait(due, signal).catch(() => undefined), this.#news.promise]);
+    const stop = (): void => this.#news.resolve();
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      if (!signal.aborted) await this.#news.promise;
+      await this.#quiet(signal);
+    } finally {
+      signal.removeEventListener("abort", stop);
     }
     this.#hurry = false;
     this.#news = Promise.withResolvers();
     return !signal.aborted;
+  }
+
+  async #quiet(signal: AbortSignal): Promise<void> {
+    const start = this.#clock.monotonic();
+    while (!this.#hurry && !signal.aborted) {
+      const now = this.#clock.monotonic();
+      const due = Math.min(this.#touched + QUIET, start + LONGEST_DELAY) - now;
+      if (due <= 0) return;
+      this.#news = Promise.withResolvers();
+      await Promise.race([this.#clock.wait(due, signal).catch(() => undefined), this.#news.promise]);
+    }
   }
 }
