@@ -16,7 +16,7 @@ export interface VethRow {
   readonly mtu: number;
   /** Where the peer is made; absent: here. */
   readonly sandbox?: string;
-  /** Its endpoint has IPv6 addresses, whose gateway is on each link. Counts when the link is made. */
+  /** Its endpoint has IPv6 addresses, whose gateway is on each link; absent: the link has no IPv6. Counts when the link is made. */
   readonly v6?: true;
 }
 
@@ -28,6 +28,10 @@ interface VethDependencies {
 }
 
 export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: LinkNames): TableDefinition<VethRow> {
+  const setUpV6 = (name: string) => [
+    ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0", "new")),
+    ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 })),
+  ];
   const create = async ({ name, peer, endpoint, mac, mtu, sandbox, v6 }: VethRow): Promise<void> => {
     const alias = endpointAlias(endpoint);
     const place = sandbox === undefined ? {} : { peerNamespace: sandbox };
@@ -38,8 +42,7 @@ export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: 
         host.setSysctl(`net.ipv4.conf.${name}.rp_filter`, "1", "new"),
         // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
         host.setSysctl(`net.ipv4.conf.${name}.route_localnet`, "1", "new"),
-        ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0", "new")),
-        ...(v6 ? [ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 }))] : []),
+        ...(v6 ? setUpV6(name) : [ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.disable_ipv6`, "1", "new"))]),
       ]);
     } catch (error) {
       await kernel.deleteLink(name);
