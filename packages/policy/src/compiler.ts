@@ -1,21 +1,17 @@
 import type { Cidr, Identity, IpAddress, Name } from "@holdfast/core";
 import { ActiveSets, type SetContents } from "./active-sets.ts";
-import { type OutlineDefault, outlineOf, type ProgramOutline } from "./link.ts";
+import { type MemberOutlines, MemberPolicies } from "./member-policies.ts";
 import { type CompiledBlock, compileBlock, type PolicyBlock } from "./policy-block.ts";
 import { membershipOf, namedBy, placeOf, same } from "./policy-changes.ts";
-import type { Direction, SetEdit, SetId } from "./rule-program.ts";
+import type { SetEdit, SetId } from "./rule-program.ts";
 import { realmSources } from "./set-source.ts";
 import {
-  comparePolicies,
-  concerns,
   isMember,
   type Member,
   type PolicyGroup,
   type PolicyNetwork,
   type PolicySpec,
   type PolicyTenant,
-  policiesIn,
-  type View,
 } from "./world.ts";
 
 /** What is too much to be kept twice: claims and the entries of address sets. */
@@ -37,13 +33,6 @@ export interface CompilerChange {
   readonly stale: readonly Stale[];
 }
 
-/** What decides about the connections of a claim. */
-export interface MemberOutlines {
-  readonly enforced: ProgramOutline;
-  /** As {@link enforced} with the staged policies. Absent: none concerns it. */
-  readonly staged?: ProgramOutline;
-}
-
 interface KnownPolicy {
   readonly spec: PolicySpec;
   readonly compiled: CompiledBlock;
@@ -61,18 +50,27 @@ export class PolicyCompiler {
   readonly #byBlock = new Map<PolicyBlock["id"], KnownPolicy>();
   /** Policies by the other tenants that they name. */
   readonly #naming = new Map<Name, Set<PolicySpec>>();
-  readonly #ordered = new Map<string, readonly PolicySpec[]>();
+  readonly #ofMembers: MemberPolicies;
   readonly #sets: ActiveSets;
   #blocks = new Set<PolicyBlock["id"]>();
   #stale: Stale[] = [];
 
   constructor(contents: CompilerContents) {
+    const network = (tenant: Name, name: Name) => this.#networks.get(tenant)?.get(name);
+    const group = (tenant: Name, name: Name) => this.#groups.get(tenant)?.get(name);
     this.#sets = new ActiveSets({
       members: (tenant) => contents.members(tenant),
       entries: (tenant, set) => contents.entries(tenant, set),
       networks: (tenant) => this.#networksOf(tenant),
-      network: (tenant, name) => this.#networks.get(tenant)?.get(name),
-      group: (tenant, name) => this.#groups.get(tenant)?.get(name),
+      network,
+      group,
+    });
+    this.#ofMembers = new MemberPolicies({
+      tenant: (name) => this.#tenants.get(name),
+      network,
+      group,
+      policy: (tenant, name) => this.#policies.get(tenant)?.get(name)?.spec,
+      policies: (tenant) => this.#specsOf(tenant),
     });
   }
 
@@ -150,11 +148,7 @@ export class PolicyCompiler {
 
   /** What decides about a claim's connections. */
   outlines(member: Member): MemberOutlines {
-    const enforced = this.#outline(member, "enforced");
-    const isStaged = this.#policiesOf(member.tenant, "staged").some(
-      (policy) => policy.mode === "staged" && (this.#concerns(policy, member) || this.#replacesFor(policy, member)),
-    );
-    return isStaged ? { enforced, staged: this.#outline(member, "staged") } : { enforced };
+    return this.#ofMembers.outlines(member);
   }
 
   block(id: PolicyBlock["id"]): PolicyBlock | undefined {
@@ -215,14 +209,13 @@ export class PolicyCompiler {
     }
     if (!same(before?.compiled.block, after?.compiled.block)) this.#blocks.add(`${tenant}/${name}`);
     if (same(placeOf(before?.spec), placeOf(after?.spec))) return;
-    this.#ordered.delete(`enforced ${tenant}`);
-    this.#ordered.delete(`staged ${tenant}`);
+    this.#ofMembers.reorder(tenant);
     const concerned = [before?.spec, after?.spec].filter((one) => one !== undefined);
-    const replaced = concerned.flatMap(({ replaces }) => this.#specOf(tenant, replaces) ?? []);
+    const replaced = concerned.flatMap((policy) => this.#ofMembers.replacedBy(policy) ?? []);
     this.#stale.push({
       kind: "tenant",
       tenant,
-      concerns: (member) => [...concerned, ...replaced].some((policy) => this.#concerns(policy, member)),
+      concerns: (member) => [...concerned, ...replaced].some((policy) => this.#ofMembers.concerns(policy, member)),
     });
   }
 
@@ -233,9 +226,7 @@ export class PolicyCompiler {
     if (same(membershipOf(before), membershipOf(after))) store();
     else {
       this.#sets.changeGroup(tenant, name, store);
-      const isSubject = [...(this.#policies.get(tenant)?.values() ?? [])].some(({ spec }) =>
-        spec.subject.groups?.includes(name),
-      );
+      const isSubject = this.#specsOf(tenant).some(({ subject }) => subject.groups?.includes(name));
       const isIn = (one: PolicyGroup | undefined, member: Member) => one !== undefined && isMember(one, member);
       if (isSubject) {
         const concerns = (member: Member) => isIn(before, member) !== isIn(after, member);
@@ -257,41 +248,8 @@ export class PolicyCompiler {
     for (const spec of [...(this.#naming.get(tenant) ?? [])]) this.setPolicy(spec);
   }
 
-  #outline(member: Member, view: View): ProgramOutline {
-    const { tenant } = member;
-    const blocks = this.#policiesOf(tenant, view)
-      .filter((policy) => this.#concerns(policy, member))
-      .map(({ name }) => `${tenant}/${name}`);
-    const ingress = this.#defaultOf(member, "ingress");
-    const egress = this.#defaultOf(member, "egress");
-    return outlineOf({ tenant, blocks, ingress, egress });
-  }
-
-  #defaultOf({ tenant, network }: Member, direction: Direction): OutlineDefault {
-    const ofNetwork = this.#networks.get(tenant)?.get(network)?.policyDefaults?.[direction];
-    if (ofNetwork !== undefined) return { verdict: ofNetwork, network };
-    return { verdict: this.#tenants.get(tenant)?.policyDefaults?.[direction] ?? "allow" };
-  }
-
-  #policiesOf(tenant: Name, view: View): readonly PolicySpec[] {
-    return this.#ordered.getOrInsertComputed(`${view} ${tenant}`, () => {
-      const specs = [...(this.#policies.get(tenant)?.values() ?? [])].map(({ spec }) => spec);
-      return policiesIn(view, specs).sort(comparePolicies);
-    });
-  }
-
-  #concerns(policy: PolicySpec, member: Member): boolean {
-    return concerns(policy, member, (name) => this.#groups.get(policy.tenant)?.get(name));
-  }
-
-  /** Whether a staged policy takes away one that concerns the claim. */
-  #replacesFor({ tenant, replaces }: PolicySpec, member: Member): boolean {
-    const replaced = this.#specOf(tenant, replaces);
-    return replaced !== undefined && this.#concerns(replaced, member);
-  }
-
-  #specOf(tenant: Name, name: Name | undefined): PolicySpec | undefined {
-    return name === undefined ? undefined : this.#policies.get(tenant)?.get(name)?.spec;
+  #specsOf(tenant: Name): PolicySpec[] {
+    return [...(this.#policies.get(tenant)?.values() ?? [])].map(({ spec }) => spec);
   }
 
   #networksOf(tenant: Name | undefined): Iterable<PolicyNetwork> {

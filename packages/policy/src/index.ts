@@ -1,7 +1,6 @@
 export {
   type CompilerChange,
   type CompilerContents,
-  type MemberOutlines,
   PolicyCompiler,
   type Stale,
 } from "./compiler.ts";
@@ -16,6 +15,7 @@ export {
 } from "./evaluate.ts";
 export { NAMESPACE_LABEL, ORIGIN_LABEL, type TranslatedPolicy, translateNetworkPolicy } from "./kubernetes.ts";
 export { link, type OutlineDefault, type ProgramOutline } from "./link.ts";
+export type { MemberOutlines } from "./member-policies.ts";
 export { NodePolicy, type NodePolicyChange } from "./node-policy.ts";
 export type { BlockFamily, BlockRules, PolicyBlock } from "./policy-block.ts";
 export { NO_NEWS, PolicyBook } from "./policy-book.ts";
