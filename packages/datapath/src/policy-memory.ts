@@ -13,8 +13,11 @@ export class PolicyMemory {
   }
 
   /** @throws HoldfastError `not_found` when the change refers to what is not there. */
-  keep(change: PolicyChange): void {
+  check(change: PolicyChange): void {
     checkPolicy(change, { hasProgram: (id) => this.has(id), hasSet: (id) => this.#sets.has(id) });
+  }
+
+  take(change: PolicyChange): void {
     for (const { id, family, members } of change.sets) this.#sets.set(id, { family, members: new Set(members) });
     for (const { id, remove, add } of change.setEdits) {
       const members = this.#sets.get(id)?.members;
@@ -25,9 +28,7 @@ export class PolicyMemory {
     for (const endpoint of change.endpoints) this.#endpoints.set(endpoint.endpoint, endpoint);
     for (const id of change.programsGone) this.#programs.delete(id);
     for (const id of change.setsGone) this.#sets.delete(id);
-    for (const [id, { program, staged = program }] of this.#endpoints) {
-      if (!this.has(program) || !this.has(staged)) this.#endpoints.delete(id);
-    }
+    if (change.programsGone.length > 0) this.#forgetProgramless();
   }
 
   /** All of it. */
@@ -40,5 +41,12 @@ export class PolicyMemory {
       programsGone: [],
       endpoints: [...this.#endpoints.values()],
     };
+  }
+
+  /** Endpoints of programs that are gone are told of no more. */
+  #forgetProgramless(): void {
+    for (const [id, { program, staged = program }] of this.#endpoints) {
+      if (!this.has(program) || !this.has(staged)) this.#endpoints.delete(id);
+    }
   }
 }

@@ -13,7 +13,7 @@ import type {
   WiredInterface,
 } from "../../driver.ts";
 import { Channel } from "../../links/channel.ts";
-import { ToldPolicies } from "./told-policies.ts";
+import { PolicyMemory } from "../../policy-memory.ts";
 
 /** Opens a driver. @throws HoldfastError when what it stands on is not there; then it is tried again when it is needed again. */
 export type OpenDriver = () => Promise<DatapathDriver>;
@@ -28,7 +28,7 @@ export class LateDriver implements DatapathDriver {
   readonly #remotes = new Map<string, RemoteEndpoint>();
   readonly #blocks = new Map<string, RemoteBlock>();
   readonly #ownBlocks = new Map<string, OwnBlock>();
-  readonly #told = new ToldPolicies();
+  readonly #policies = new PolicyMemory();
   readonly #watchers = new Map<Channel<PortEvent>, AbortSignal>();
   #opening: Promise<DatapathDriver> | undefined;
   #driver: DatapathDriver | undefined;
@@ -44,7 +44,7 @@ export class LateDriver implements DatapathDriver {
     if (this.#driver !== undefined) return this.#driver.policy;
     return {
       applyPolicy: async (change, signal) => {
-        this.#told.take(change);
+        this.#policies.take(change);
         // One that is being opened may have been told what there was before. To be told twice does no harm.
         const driver = await this.#opening?.catch(() => undefined);
         await driver?.policy?.applyPolicy(change, signal);
@@ -159,7 +159,7 @@ export class LateDriver implements DatapathDriver {
     for (const remote of this.#remotes.values()) driver.setRemote(remote);
     for (const block of this.#blocks.values()) driver.setRemoteBlock(block);
     for (const block of this.#ownBlocks.values()) driver.setOwnBlock(block);
-    await driver.policy?.applyPolicy(this.#told.everything(), AbortSignal.timeout(SYNC_LIMIT));
+    await driver.policy?.applyPolicy(this.#policies.whole, AbortSignal.timeout(SYNC_LIMIT));
     for (const [channel, signal] of this.#watchers) void passOn(driver, channel, signal);
     this.#driver = driver;
     this.#failure = undefined;

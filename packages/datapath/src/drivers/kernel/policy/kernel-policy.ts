@@ -63,8 +63,11 @@ export class KernelPolicy implements PolicyDatapath {
   async applyPolicy(change: PolicyChange, signal: AbortSignal): Promise<void> {
     await this.#turns.take("", async () => {
       signal.throwIfAborted();
-      if (this.#memory !== undefined) this.#memory.keep(change);
-      else await this.#apply(change, signal);
+      if (this.#memory === undefined) await this.#apply(change, signal);
+      else {
+        this.#memory.check(change);
+        this.#memory.take(change);
+      }
       if (this.#isThere) await this.#wake(signal);
     });
   }
