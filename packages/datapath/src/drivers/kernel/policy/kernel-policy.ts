@@ -1,4 +1,4 @@
-import { type Cidr, createTurns, errorText, HoldfastError, type IpAddress, type Logger } from "@holdfast/core";
+import { type Cidr, createTurns, errorText, HoldfastError, type Logger } from "@holdfast/core";
 import type { Netfilter, SetChange } from "@holdfast/netlink";
 import type { EndpointPrograms, PolicyChange, Program, ProgramId, SetEdit } from "@holdfast/policy";
 import { checkPolicy } from "../../../check-policy.ts";
@@ -7,7 +7,9 @@ import type { HostTools } from "../../../machine/host-tools.ts";
 import { PolicyMemory } from "../../../policy-memory.ts";
 import type { ProgramChains } from "./chain-book.ts";
 import { reviewConnections } from "./connection-review.ts";
-import { endpointMap, entryName, type Mode, POLICY_TABLE } from "./names.ts";
+import { LEAD_MAPS, LinkLeads } from "./link-leads.ts";
+import { type Mode, POLICY_TABLE } from "./names.ts";
+import { type Placed, Placements } from "./placements.ts";
 import { baseChains, CUT_COUNTER, groundScript, removalScript } from "./policy-script.ts";
 import { PolicySets } from "./policy-sets.ts";
 import { PolicyStructure } from "./policy-structure.ts";
@@ -19,16 +21,6 @@ export interface KernelPolicyDependencies {
   readonly logger: Logger;
 }
 
-interface Placed {
-  readonly link: string;
-  readonly addresses: readonly IpAddress[];
-  readonly programs: EndpointPrograms;
-}
-
-const WAYS = (["enforced", "staged"] as const).flatMap((mode) =>
-  (["egress", "ingress"] as const).map((direction) => ({ mode, direction, map: endpointMap(mode, direction) })),
-);
-
 /** Rule programs in nftables. Text for nft(8) where rules change, the kernel's own words where only members and endpoints do. */
 export class KernelPolicy implements PolicyDatapath {
   readonly #netfilter: Netfilter;
@@ -39,11 +31,8 @@ export class KernelPolicy implements PolicyDatapath {
   readonly #structure: PolicyStructure;
   readonly #programs = new Map<ProgramId, Program>();
   readonly #chains: Readonly<Record<Mode, Map<ProgramId, ProgramChains>>> = { enforced: new Map(), staged: new Map() };
-  /** By endpoint. */
-  readonly #placed = new Map<string, Placed>();
-  readonly #byAddress = new Map<IpAddress, Placed>();
-  /** What maps of the kernel lead links to. */
-  readonly #targets = new Map<string, Map<string, string>>();
+  readonly #placements = new Placements();
+  readonly #leads: LinkLeads;
   /** Sets that the kernel has from an earlier run. */
   #setsOfKernel = new Set<string>();
   readonly #turns = createTurns();
@@ -57,6 +46,7 @@ export class KernelPolicy implements PolicyDatapath {
     this.#logger = logger;
     this.#linkPrefix = linkPrefix;
     this.#sets = new PolicySets(netfilter);
+    this.#leads = new LinkLeads(netfilter);
     this.#structure = new PolicyStructure(host, baseChains(linkPrefix), [INVALID_COUNTER, CUT_COUNTER]);
   }
 
@@ -86,10 +76,7 @@ export class KernelPolicy implements PolicyDatapath {
     const contents = this.#netfilter.readTable(POLICY_TABLE);
     this.#isThere = this.#structure.recover(contents);
     this.#setsOfKernel = new Set(contents?.sets);
-    for (const { map } of WAYS) {
-      const known = contents?.sets.has(map) ? this.#netfilter.readTargets(POLICY_TABLE, map) : [];
-      this.#targets.set(map, new Map(known));
-    }
+    this.#leads.recover(contents?.sets);
   }
 
   /**
@@ -98,10 +85,10 @@ export class KernelPolicy implements PolicyDatapath {
    * @throws HoldfastError `not_found` when a program is not here.
    */
   async admit({ id, policy, addresses }: EndpointWiring, link: string, signal: AbortSignal): Promise<void> {
-    const before = this.#placed.get(id);
+    const before = this.#placements.get(id);
     if (policy === undefined) {
-      this.#lead(link, undefined);
-      this.#forget(id);
+      this.#leads.lead(link, undefined);
+      this.#placements.delete(id);
       if (before !== undefined) await this.#review([before], []);
       return;
     }
@@ -110,10 +97,9 @@ export class KernelPolicy implements PolicyDatapath {
     if (policy.staged !== undefined && !this.#chains.staged.has(policy.staged)) {
       await this.#turns.take("", () => this.#stage([policy], signal));
     }
-    this.#lead(link, policy);
+    this.#leads.lead(link, policy);
     const placed = { link, addresses, programs: policy };
-    this.#forget(id);
-    this.#remember(id, placed);
+    this.#placements.set(id, placed);
     if (before?.programs.program !== policy.program) await this.#review([placed], []);
   }
 
@@ -129,9 +115,9 @@ export class KernelPolicy implements PolicyDatapath {
 
   /** The link is gone. */
   dismiss(endpoint: string, link: string): void {
-    if (this.#placed.get(endpoint)?.link === link) this.#forget(endpoint);
+    if (this.#placements.get(endpoint)?.link === link) this.#placements.delete(endpoint);
     try {
-      this.#lead(link, undefined);
+      this.#leads.lead(link, undefined);
     } catch (error) {
       this.#logger.warn("a link that is gone still has a policy", { interface: link, error: errorText(error) });
     }
@@ -145,13 +131,12 @@ export class KernelPolicy implements PolicyDatapath {
         await this.#lower(signal);
         return;
       }
-      const links = new Set(this.#placed.values().map(({ link }) => link));
-      for (const link of new Set(this.#targets.values().flatMap((targets) => targets.keys()))) {
-        if (!links.has(link)) this.#lead(link, undefined);
-      }
+      const links = new Set(this.#placements.values().map(({ link }) => link));
+      for (const link of this.#leads.links()) if (!links.has(link)) this.#leads.lead(link, undefined);
       await this.#structure.prune(signal);
-      const maps = new Set(WAYS.map(({ map }) => map));
-      const gone = [...this.#setsOfKernel].filter((id) => !maps.has(id) && !id.startsWith("__") && !this.#sets.has(id));
+      const gone = [...this.#setsOfKernel].filter(
+        (id) => !LEAD_MAPS.has(id) && !id.startsWith("__") && !this.#sets.has(id),
+      );
       this.#netfilter.change(
         POLICY_TABLE,
         gone.map((set): SetChange => ({ kind: "delete", set })),
@@ -176,7 +161,7 @@ export class KernelPolicy implements PolicyDatapath {
     const placed = this.#leadChanged(change);
     await this.#take(change, signal);
     const programs = new Set(change.programs.map(({ id }) => id));
-    const concerned = [...placed, ...this.#placed.values().filter((each) => programs.has(each.programs.program))];
+    const concerned = [...placed, ...this.#placements.values().filter((each) => programs.has(each.programs.program))];
     const remotes = edits.flatMap(({ add, remove }) => [...add, ...remove]);
     await this.#review(concerned, remotes);
   }
@@ -252,13 +237,12 @@ export class KernelPolicy implements PolicyDatapath {
   #leadChanged({ endpoints }: PolicyChange): Placed[] {
     const changed: Placed[] = [];
     for (const { endpoint, program, staged } of endpoints) {
-      const before = this.#placed.get(endpoint);
+      const before = this.#placements.get(endpoint);
       if (before === undefined) continue;
       const programs = { program, ...(staged === undefined ? {} : { staged }) };
-      this.#lead(before.link, programs);
+      this.#leads.lead(before.link, programs);
       const placed = { ...before, programs };
-      this.#forget(endpoint);
-      this.#remember(endpoint, placed);
+      this.#placements.set(endpoint, placed);
       changed.push(placed);
     }
     return changed;
@@ -281,44 +265,11 @@ export class KernelPolicy implements PolicyDatapath {
     }
   }
 
-  /** In one transaction for both directions. */
-  #lead(link: string, programs: EndpointPrograms | undefined): void {
-    const changes: SetChange[] = [];
-    for (const { mode, direction, map } of WAYS) {
-      const program = mode === "enforced" ? programs?.program : programs?.staged;
-      const wanted = program === undefined ? undefined : entryName(mode, program, direction);
-      const present = this.#targets.get(map)?.get(link);
-      if (wanted === present) continue;
-      if (present !== undefined) changes.push({ kind: "unlead", map, link });
-      if (wanted !== undefined) changes.push({ kind: "lead", map, link, chain: wanted });
-    }
-    if (changes.length === 0) return;
-    this.#netfilter.change(POLICY_TABLE, changes);
-    for (const change of changes) {
-      if (change.kind === "lead") this.#targets.get(change.map)?.set(link, change.chain);
-      else if (change.kind === "unlead") this.#targets.get(change.map)?.delete(link);
-    }
-  }
-
-  #remember(endpoint: string, placed: Placed): void {
-    this.#placed.set(endpoint, placed);
-    for (const address of placed.addresses) this.#byAddress.set(address, placed);
-  }
-
-  #forget(endpoint: string): void {
-    const placed = this.#placed.get(endpoint);
-    if (placed === undefined) return;
-    this.#placed.delete(endpoint);
-    for (const address of placed.addresses) {
-      if (this.#byAddress.get(address) === placed) this.#byAddress.delete(address);
-    }
-  }
-
   async #review(placed: readonly Placed[], remotes: readonly Cidr[]): Promise<void> {
     const concern = { endpoints: new Set(placed.flatMap(({ addresses }) => addresses)), remotes };
     await reviewConnections(this.#netfilter, concern, {
       programOf: (address) => {
-        const found = this.#byAddress.get(address);
+        const found = this.#placements.holderOf(address);
         return found && this.#programs.get(found.programs.program);
       },
       contains: (set, address) => this.#sets.contains(set, address),
