@@ -1,7 +1,8 @@
 import { Name } from "@holdfast/core";
 import { newClaimsSchema, releasesSchema } from "@holdfast/model";
 import type { Engine } from "../engine.ts";
-import type { Answer, BookModel, Retention } from "./book-model.ts";
+import type { Retention } from "./book-facts.ts";
+import type { Answer, BookModel } from "./book-model.ts";
 import { OPERATOR, TENANT } from "./engine-harness.ts";
 
 /** Many items in one request. */

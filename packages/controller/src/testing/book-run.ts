@@ -1,15 +1,18 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Identity, IpAddress, isHoldfastError, Name, silentLogger } from "@holdfast/core";
+import { Identity, Name, silentLogger } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
-import { newClaimSchema, newNetworkSchema, type Phase, reservationRequestSchema } from "@holdfast/model";
+import { newNetworkSchema } from "@holdfast/model";
 import { openSqliteStore, type Store } from "@holdfast/store";
 import { createEngine, type Engine } from "../engine.ts";
 import { type BulkAction, doBulk, expectBulk, type Given } from "./book-bulk.ts";
-import { type Answer, BookModel, COOLDOWN, NODE_TIMEOUT, NODES, RESERVATION_TIMEOUT } from "./book-model.ts";
+import { bookLines, checkOwners } from "./book-compare.ts";
+import { COOLDOWN, NODE_TIMEOUT, NODES, RESERVATION_TIMEOUT } from "./book-facts.ts";
+import { type Answer, BookModel } from "./book-model.ts";
+import { type Answered, doSingle, type Expected, expectSingle, type KnownEndpoints } from "./book-single.ts";
 import type { Action, Step } from "./book-steps.ts";
-import { claimName, ENGINE_OPTIONS, OPERATOR, TENANT } from "./engine-harness.ts";
+import { ENGINE_OPTIONS, OPERATOR, TENANT } from "./engine-harness.ts";
 import { type Life, mortal } from "./mortal-store.ts";
 import { ReportingNode } from "./reporting-node.ts";
 
@@ -115,7 +118,7 @@ export class BookRun implements AsyncDisposable {
   }
 
   async #wait(milliseconds: number): Promise<void> {
-    this.#model.advance(milliseconds);
+    this.#model.facts.advance(milliseconds);
     this.#clock.advance(milliseconds);
     await this.#compare();
   }
@@ -125,15 +128,18 @@ export class BookRun implements AsyncDisposable {
     void this.#engine.stop();
     await this.#store.close();
     await this.#begin();
-    this.#model.restart();
+    this.#model.facts.restart();
   }
 
   async #crash(action: Action, committed: boolean): Promise<void> {
     if (action.kind === "bulk") return await this.#crashInBulk(action, committed);
     this.#life.endsAt = committed ? "after" : "before";
     const before = this.#model.copy();
-    const expected = this.#expected(action);
-    const done = await Promise.race([this.#life.ended.promise, this.#answerOf(action)]);
+    const expected = expectSingle(this.#model, action, this.#known);
+    const done = await Promise.race([
+      this.#life.ended.promise,
+      doSingle(this.#engine, this.#clock, action, this.#known),
+    ]);
     if (done === "ended" && !committed) this.#model = before;
     await this.#restart();
     if (done !== "ended") this.#check(action, expected, done);
@@ -169,11 +175,11 @@ export class BookRun implements AsyncDisposable {
 
   async #both(action: Action): Promise<void> {
     if (action.kind === "bulk") return this.#checkBulk(action, await doBulk(this.#engine, action));
-    const expected = this.#expected(action);
-    this.#check(action, expected, await this.#answerOf(action));
+    const expected = expectSingle(this.#model, action, this.#known);
+    this.#check(action, expected, await doSingle(this.#engine, this.#clock, action, this.#known));
   }
 
-  #check(action: Action, expected: Expected, given: string | readonly string[]): void {
+  #check(action: Action, expected: Expected, given: Answered): void {
     const answer = typeof given === "string" ? given : "done";
     if (typeof expected.answer !== "string" && typeof given !== "string") this.#choose(action, expected, given);
     else if (expected.answer !== answer)
@@ -194,88 +200,8 @@ export class BookRun implements AsyncDisposable {
     if (!fits) throw new Error(`${JSON.stringify(action)} was given ${given.join()}, of ${JSON.stringify(anyOf)}`);
   }
 
-  #expected(action: Exclude<Action, BulkAction>): Expected {
-    const model = this.#model;
-    switch (action.kind) {
-      case "claim":
-        return { answer: model.claim(action.identity, action.addresses, action.retention), identity: action.identity };
-      case "release":
-        return { answer: model.release(action.identity), identity: "" };
-      case "keep":
-        return { answer: model.keep(action.identity, action.retention), identity: "" };
-      case "move":
-        return { answer: model.move(action.identity, action.node, action.force), identity: "" };
-      case "reserve":
-        return model.reserve(action.node, action.endpoint, action.wish);
-      case "report": {
-        const { node, epoch } = this.#reporter(action);
-        return { answer: model.report(node, action.endpoint, epoch, action.phases), identity: "" };
-      }
-      case "cutOff":
-        return { answer: model.cutOff(action.endpoint), identity: "" };
-      case "beat":
-        return { answer: model.hear(action.node), identity: "" };
-    }
-  }
-
-  /** A refusal's code, a report's outcome, the addresses that were given, or `"done"`. */
-  async #answerOf(action: Exclude<Action, BulkAction>): Promise<string | readonly string[]> {
-    try {
-      return await this.#do(action);
-    } catch (error) {
-      if (isHoldfastError(error) && error.code !== "internal") return error.code;
-      throw error;
-    }
-  }
-
-  async #do(action: Exclude<Action, BulkAction>): Promise<string | readonly string[]> {
-    const { claims, reservations, reports, endpoints, nodes } = this.#engine.nouns;
-    switch (action.kind) {
-      case "claim": {
-        const { kind: _, ...body } = action;
-        return (await claims.create(TENANT, WEB, newClaimSchema.parse(body), OPERATOR)).addresses;
-      }
-      case "release":
-        await claims.release(claimName("web", action.identity), OPERATOR);
-        return "done";
-      case "keep":
-        await claims.update(claimName("web", action.identity), { retention: action.retention }, OPERATOR);
-        return "done";
-      case "move": {
-        const node = action.node === undefined ? undefined : Name.parse(action.node);
-        await claims.move(claimName("web", action.identity), { node, force: action.force }, OPERATOR);
-        return "done";
-      }
-      case "reserve": {
-        const { endpoint, wish } = action;
-        const workload = { runtime: "docker" };
-        const body = reservationRequestSchema.parse({ tenant: "default", network: "web", endpoint, workload, ...wish });
-        return (await reservations.reserve(Name.parse(action.node), body)).endpoint.addresses;
-      }
-      case "report": {
-        const { node, epoch } = this.#reporter(action);
-        const at = this.#clock.now().toISOString();
-        const transitions = action.phases.map((phase) => ({ phase: phase as Phase, at, actor: `node/${node}` }));
-        const [result] = await reports.report(Name.parse(node), [{ endpoint: action.endpoint, epoch, transitions }]);
-        return result?.outcome ?? "nothing";
-      }
-      case "cutOff":
-        await endpoints.delete(action.endpoint, OPERATOR);
-        return "done";
-      case "beat":
-        await nodes.report(Name.parse(action.node), { version: "1.0", labels: {} });
-        return "done";
-    }
-  }
-
-  /** Decided before the action changes what there is. */
-  #reporter({ node, endpoint, behind }: Action & { readonly kind: "report" }) {
-    const known = this.#known.get(endpoint);
-    return { node: node ?? known?.node ?? "h1", epoch: Math.max(1, (known?.epoch ?? 1) - behind) };
-  }
-
   /** Endpoints as they were at the last comparison. */
-  #known = new Map<string, { readonly node: string; readonly epoch: number }>();
+  #known: KnownEndpoints = new Map();
 
   #claimOf(identity: string) {
     return this.#engine.platform.state.network(TENANT, WEB)?.claims.get(Identity.parse(identity));
@@ -283,55 +209,16 @@ export class BookRun implements AsyncDisposable {
 
   /** Background work may take a while; then both must be the same. */
   async #compare(): Promise<void> {
-    const wanted = this.#model.lines.join("\n");
-    for (let turn = 0; this.#lines.join("\n") !== wanted; turn++) {
-      if (turn > PATIENCE) throw new Error(`the book has\n${this.#lines.join("\n")}\nand should have\n${wanted}`);
+    const { lines: rules, now } = this.#model.facts;
+    const wanted = rules.join("\n");
+    const began = this.#clock.now().getTime() - now;
+    const had = () => bookLines(this.#engine, began).join("\n");
+    for (let turn = 0; had() !== wanted; turn++) {
+      if (turn > PATIENCE) throw new Error(`the book has\n${had()}\nand should have\n${wanted}`);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    this.#checkOwners();
+    checkOwners(this.#engine);
     const { endpoints } = this.#engine.platform.state;
     this.#known = new Map([...endpoints.values()].map(({ id, node, epoch }) => [id, { node, epoch }]));
   }
-
-  get #lines(): string[] {
-    const { state } = this.#engine.platform;
-    const network = state.network(TENANT, WEB);
-    const began = this.#clock.now().getTime() - this.#model.now;
-    const since = (time: string | undefined) => (time === undefined ? undefined : Date.parse(time) - began);
-    const claims = [...(network?.claims.values() ?? [])].map((claim) => {
-      const { identity, addresses, retention, epoch, binding, heldFor, expiresAt } = claim;
-      const parts = [identity, addresses.join(), retention.kind, epoch, binding?.endpoint, heldFor, since(expiresAt)];
-      return ["claim", ...parts].join(" ");
-    });
-    const endpoints = [...state.endpoints.values()].map(({ id, node, identity, epoch, phase }) =>
-      ["endpoint", id, node, identity, epoch, phase].join(" "),
-    );
-    const resting = [...(network?.cooling.values() ?? [])].map(({ address, until, identity, node }) =>
-      ["rests", address, since(until), identity, node].join(" "),
-    );
-    return [...claims, ...endpoints, ...resting, ...[...state.superseded.keys()].map((key) => `lost ${key}`)].sort();
-  }
-
-  /** Who has an address, the pool that gives them out, and the claims are of one mind. */
-  #checkOwners(): void {
-    const { state, pools } = this.#engine.platform;
-    const network = state.network(TENANT, WEB);
-    if (network === undefined) return;
-    for (const { identity, addresses } of network.claims.values()) {
-      for (const address of addresses) {
-        if (network.addresses.get(address) !== identity) throw new Error(`${address} does not belong to ${identity}`);
-        const inPool = pools.stateOf(network, IpAddress.parse(address));
-        if (inPool !== "used") throw new Error(`${address} of ${identity} is ${inPool} in the pool`);
-      }
-    }
-    const used = pools.utilisation(network).reduce((sum, one) => sum + one.used, 0);
-    const claimed = [...network.claims.values()].flatMap(({ addresses }) => addresses).length;
-    if (used !== claimed) throw new Error(`the pool counts ${used} addresses as used, the claims have ${claimed}`);
-  }
-}
-
-interface Expected {
-  readonly answer: Answer;
-  /** Whose claim is made or bound. */
-  readonly identity: string;
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { BulkAction } from "./book-bulk.ts";
-import { FREE_V4, FREE_V6, GATEWAY, NODES, OUTSIDE, type Retention, type Wish } from "./book-model.ts";
+import { FREE_V4, FREE_V6, GATEWAY, NODES, OUTSIDE, type Retention } from "./book-facts.ts";
+import type { Wish } from "./book-model.ts";
 
 /** What somebody does to the address book. */
 export type Action =
