@@ -8,8 +8,8 @@ const datagram = udp({ source: 1234, destination: 6343 }, payload);
 const packet = ipv4({ source: "10.9.8.7", protocol: 17 }, datagram);
 const hex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "hex"));
 
-function find(bytes: Uint8Array, linkType = 1, originalLength = bytes.length) {
-  const found = createUdpFinder(6343)({ linkType, bytes, originalLength, offset: 0 });
+function find(bytes: Uint8Array, linkType = 1, originalLength = bytes.length, port = 6343) {
+  const found = createUdpFinder(port)({ linkType, bytes, originalLength, offset: 0 });
   if (found.kind !== "datagram") return found.kind;
   const { payload: view, source, sourcePort } = found;
   return { source, sourcePort, payload: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) };
@@ -31,6 +31,17 @@ describe("a datagram", () => {
   test.each([101, 229])("is found in raw IPv6 (link type %i)", (linkType) => {
     const bytes = ipv6({ source: "fd00::7", next: 17 }, datagram);
     expect(find(bytes, linkType)).toEqual({ source: "fd00::7", sourcePort: 1234, payload });
+  });
+
+  test.each([4789, 6081, 8472])("is found at port %i, where tunnels are in other captures", (port) => {
+    for (const first of [0, 0x08]) {
+      const own = Uint8Array.of(first, 0, 0x65, 0x58, 0, 0, 0, 1, ...ethernet({}, packet));
+      const bytes = ethernet(
+        {},
+        ipv4({ source: "10.9.8.7", protocol: 17 }, udp({ source: 1234, destination: port }, own)),
+      );
+      expect(find(bytes, 1, bytes.length, port)).toEqual({ source: "10.9.8.7", sourcePort: 1234, payload: own });
+    }
   });
 
   test("that the capture cut short is told as that", () => {

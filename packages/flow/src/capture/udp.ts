@@ -39,7 +39,7 @@ export type Found =
 
 /** Looks for UDP datagrams to `port` in packets of Ethernet, Linux cooked, raw IP and loopback captures. */
 export function createUdpFinder(port: number): (packet: CapturedPacket) => Found {
-  const words = new Uint32Array(2 * KEY_WORDS);
+  const words = new Uint32Array(KEY_WORDS);
   const cursor = createCursor(words);
   return (packet) => {
     words.fill(0);
@@ -47,7 +47,8 @@ export function createUdpFinder(port: number): (packet: CapturedPacket) => Found
     cursor.view = viewOf(packet.bytes);
     cursor.at = 0;
     cursor.end = packet.bytes.length;
-    readPacket(cursor, enterLink(cursor, packet.linkType));
+    // No tunnel is followed: the port that is looked for may be one that tunnels have elsewhere.
+    readPacket(cursor, enterLink(cursor, packet.linkType), 1);
     return foundIn(cursor, port, packet);
   };
 }

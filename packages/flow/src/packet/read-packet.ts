@@ -16,10 +16,11 @@ import { readTransport } from "./transport.ts";
 
 /**
  * Reads a packet that begins where the cursor is into the key there and, of what a tunnel carries, into the key behind it. Both must be clear.
- * Any bytes will do: what cannot be read ends the key and is told by its flags.
+ * Any bytes will do: what cannot be read ends the key and is told by its flags. A depth of 1 follows no tunnel: the cursor then ends where
+ * the head of the outer transport begins.
  */
-export function readPacket(cursor: Cursor, layer: Layer): void {
-  cursor.depth = 0;
+export function readPacket(cursor: Cursor, layer: Layer, depth: 0 | 1 = 0): void {
+  cursor.depth = depth;
   let next = layer;
   while (next !== END) next = readLayer(cursor, next);
 }

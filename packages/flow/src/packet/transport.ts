@@ -41,9 +41,9 @@ export function readTransport(cursor: Cursor): Layer {
     case 136: // UDP-Lite
       return readPorts(cursor) ? END : stop(cursor, TRUNCATED);
     case 4:
-      return enter(cursor, TUNNEL_IP, LAYER_IPV4);
+      return enter(cursor, TUNNEL_IP, cursor.at, LAYER_IPV4);
     case 41:
-      return enter(cursor, TUNNEL_IP, LAYER_IPV6);
+      return enter(cursor, TUNNEL_IP, cursor.at, LAYER_IPV6);
     default:
       return END;
   }
@@ -89,8 +89,7 @@ function readVxlan(cursor: Cursor, at: number): Layer {
   if ((view.getUint8(at) & 0x08) === 0) return END;
   words[key + KEY_TUNNEL_ID] = view.getUint32(at + 4) >>> 8;
   mark(cursor, TUNNEL_ID);
-  cursor.at = at + 8;
-  return enter(cursor, TUNNEL_VXLAN, LAYER_ETHERNET);
+  return enter(cursor, TUNNEL_VXLAN, at + 8, LAYER_ETHERNET);
 }
 
 /** RFC 8926 section 3.4: options are passed over. */
@@ -101,8 +100,8 @@ function readGeneve(cursor: Cursor, at: number): Layer {
   if (first >>> 30 !== 0) return END;
   words[key + KEY_TUNNEL_ID] = view.getUint32(at + 4) >>> 8;
   mark(cursor, TUNNEL_ID);
-  cursor.at = at + 8 + ((first >>> 24) & 0x3f) * 4;
-  return enter(cursor, TUNNEL_GENEVE, payloadLayer(first & 0xffff));
+  const inner = at + 8 + ((first >>> 24) & 0x3f) * 4;
+  return enter(cursor, TUNNEL_GENEVE, inner, payloadLayer(first & 0xffff));
 }
 
 /** RFC 2784 and 2890; version 1 is PPTP's, which is something else. */
@@ -120,19 +119,19 @@ function readGre(cursor: Cursor): Layer {
     next += 4;
   }
   if ((first & 0x1000_0000) !== 0) next += 4; // sequence number
-  cursor.at = next;
-  return enter(cursor, TUNNEL_GRE, payloadLayer(first & 0xffff));
+  return enter(cursor, TUNNEL_GRE, next, payloadLayer(first & 0xffff));
 }
 
 function payloadLayer(type: number): Layer {
   return type === TRANSPARENT_ETHERNET ? LAYER_ETHERNET : layerOf(type);
 }
 
-/** Goes on with the inner key. Tunnels in tunnels are not followed: there is one inner key. */
-function enter(cursor: Cursor, tunnel: number, layer: Layer): Layer {
+/** Goes on with the inner key, at `at`. Tunnels in tunnels are not followed: there is one inner key. */
+function enter(cursor: Cursor, tunnel: number, at: number, layer: Layer): Layer {
   const { words, key } = cursor;
   if (cursor.depth > 0) return END;
   words[key + KEY_TUNNEL] = tunnel;
+  cursor.at = at;
   if (cursor.at > cursor.end) return stop(cursor, TRUNCATED);
   if (layer === END) return END;
   cursor.depth = 1;
