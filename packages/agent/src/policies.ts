@@ -1,4 +1,4 @@
-import { type Clock, createTurns, errorText, HoldfastError, type Logger, timeLimit } from "@holdfast/core";
+import { type Clock, createNap, createTurns, errorText, HoldfastError, type Logger, timeLimit } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import type { Reservation } from "@holdfast/model";
 import {
@@ -62,6 +62,8 @@ const TOLD_LIMIT = 5000;
 const APPLY_LIMIT = 20_000;
 /** Milliseconds between two tries of what the data path has refused. */
 const RETRY = 2000;
+/** Milliseconds of rest while there is nothing to try again. */
+const LONGEST_PAUSE = 3_600_000;
 
 export function createPolicies(dependencies: PoliciesDependencies): Policies {
   const { book, driver, policies, records, rewire, clock, logger } = dependencies;
@@ -74,7 +76,8 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
   const free = new Set<string>();
   const waiting = new Set<() => void>();
   let refused: { readonly error: string; attempts: number } | undefined;
-  let wakeRetry: () => void = () => undefined;
+  /** Until something is refused. */
+  const resting = createNap(clock);
 
   book.whenGone((id, successor) => {
     const former = policies.policyOf(id);
@@ -145,7 +148,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
       const text = errorText(error);
       if (refused?.error !== text) logger.error("policies are not in force as they should be", { error: text });
       refused = { error: text, attempts: (refused?.attempts ?? 0) + 1 };
-      wakeRetry();
+      resting.wake();
     }
   }
 
@@ -229,17 +232,12 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     },
 
     async run(signal) {
+      // Without a part that enforces, trying again helps nobody.
+      const canTry = () => refused !== undefined && driver.policy !== undefined;
       while (!signal.aborted) {
-        // Without a part that enforces, trying again helps nobody.
-        if (refused === undefined || driver.policy === undefined) {
-          await new Promise<void>((resolve) => {
-            wakeRetry = resolve;
-            signal.addEventListener("abort", () => resolve(), { once: true });
-          });
-        }
+        if (!canTry()) await resting.sleep(LONGEST_PAUSE, signal);
         await clock.wait(RETRY, signal).catch(() => undefined);
-        if (!signal.aborted && refused !== undefined && driver.policy !== undefined)
-          await inTurn(() => enforce(policies.everything(), signal));
+        if (!signal.aborted && canTry()) await inTurn(() => enforce(policies.everything(), signal));
       }
     },
 
