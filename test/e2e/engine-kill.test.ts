@@ -1,4 +1,5 @@
 import { setTimeout as pause } from "node:timers/promises";
+import { seededRandom } from "@holdfast/core/testing";
 import type { LabHost } from "@holdfast/lab";
 import { routes } from "@holdfast/model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -6,7 +7,6 @@ import type { Book } from "./book.ts";
 import { listContainers, type SeenContainer } from "./docker.ts";
 import { readFlows } from "./flows.ts";
 import { agentInStep, type Machine, readMachine, repeated } from "./machine.ts";
-import { createRandom, pick } from "./random.ts";
 import { Stage } from "./stage.ts";
 
 const SEED = Number(process.env.HOLDFAST_E2E_SEED ?? Math.floor(Math.random() * 1_000_000));
@@ -181,7 +181,7 @@ describe(`dockerd killed at ${2 * KILLS_PER_HOST} random points of run and rm (H
       if (!over.signal.aborted) throw error;
     });
     const found = await Promise.all(
-      stage.lab.hosts.map((host) => torment(host, createRandom(SEED + host.number), signal)),
+      stage.lab.hosts.map((host) => torment(host, seededRandom(SEED + host.number), signal)),
     );
     over.abort();
     await watching;
@@ -230,3 +230,8 @@ describe(`dockerd killed at ${2 * KILLS_PER_HOST} random points of run and rm (H
     }
   });
 });
+
+/** One of several things. */
+function pick<T>(random: () => number, things: readonly T[]): T | undefined {
+  return things[Math.floor(random() * things.length)];
+}

@@ -1,4 +1,4 @@
-import { seededRandom } from "../../packages/controller/src/testing/colliding-store.ts";
+import { seededRandom } from "@holdfast/core/testing";
 import type { SimulatedProcess } from "./process.ts";
 
 /** Something that may happen next: a store operation, a message, a timer that is due. */

@@ -1,9 +1,9 @@
 import { IpAddress, isHoldfastError, Name } from "@holdfast/core";
-import { ManualClock } from "@holdfast/core/testing";
+import { ManualClock, seededRandom } from "@holdfast/core/testing";
 import type { Claim, Endpoint } from "@holdfast/model";
 import { openMemoryStore, type Store } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
-import { collidingStore, seededRandom } from "./testing/colliding-store.ts";
+import { collidingStore } from "./testing/colliding-store.ts";
 import { claimName, type EngineHarness, OPERATOR, startEngine } from "./testing/engine-harness.ts";
 
 interface Found {

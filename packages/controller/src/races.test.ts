@@ -1,9 +1,9 @@
 import { Cidr, Name } from "@holdfast/core";
-import { ManualClock } from "@holdfast/core/testing";
+import { ManualClock, seededRandom } from "@holdfast/core/testing";
 import { newNetworkSchema, newSubnetSchema } from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
-import { collidingStore, seededRandom } from "./testing/colliding-store.ts";
+import { collidingStore } from "./testing/colliding-store.ts";
 import { claimName, type EngineHarness, OPERATOR, startEngine, TENANT } from "./testing/engine-harness.ts";
 
 const WEB = Name.parse("web");

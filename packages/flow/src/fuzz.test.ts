@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { Readable } from "node:stream";
 import { isDeepStrictEqual } from "node:util";
 import { isHoldfastError } from "@holdfast/core";
+import { seededRandom } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
 import { readCapture } from "./capture/read-capture.ts";
 import { createUdpFinder } from "./capture/udp.ts";
@@ -9,7 +10,7 @@ import { createSflowDecoder, type SflowDecoder } from "./sflow/decoder.ts";
 import { joined, pcapngInterface, pcapngPacket, pcapngSection } from "./testing/capture-file.ts";
 import { datagramsIn, ownCaptures } from "./testing/captures.ts";
 import { madeDatagrams } from "./testing/made-datagrams.ts";
-import { mutate, mutateWithin, type Range, seededRandom } from "./testing/mutate.ts";
+import { mutate, mutateWithin, type Range } from "./testing/mutate.ts";
 import { snapshotSamples } from "./testing/snapshot.ts";
 
 /** How many datagrams are broken, and which: a failure names its seed, and one datagram of that seed is that again. */

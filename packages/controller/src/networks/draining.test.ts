@@ -1,10 +1,10 @@
 import { Cidr, isHoldfastError, Name } from "@holdfast/core";
-import { ManualClock } from "@holdfast/core/testing";
+import { ManualClock, seededRandom } from "@holdfast/core/testing";
 import { newSubnetSchema } from "@holdfast/model";
 import { openMemoryStore, type Transaction } from "@holdfast/store";
 import { describe, expect, test, vi } from "vitest";
 import { giveBack, lease, reportMade, startWithBlocks } from "../testing/block-harness.ts";
-import { collidingStore, seededRandom } from "../testing/colliding-store.ts";
+import { collidingStore } from "../testing/colliding-store.ts";
 import { claimName, type EngineHarness, OPERATOR, settled, startEngine, TENANT } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
 import { createDraining } from "./draining.ts";

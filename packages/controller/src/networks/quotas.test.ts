@@ -1,11 +1,11 @@
 import { Identity, isHoldfastError, Name } from "@holdfast/core";
-import { ManualClock } from "@holdfast/core/testing";
+import { ManualClock, seededRandom } from "@holdfast/core/testing";
 import type { QuotasPatch } from "@holdfast/model";
 import { openMemoryStore, type Store } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
 import { Draft, Overtaken } from "../state/change.ts";
 import { lease, startWithBlocks } from "../testing/block-harness.ts";
-import { collidingStore, seededRandom } from "../testing/colliding-store.ts";
+import { collidingStore } from "../testing/colliding-store.ts";
 import { claimName, type EngineHarness, OPERATOR, settled, startEngine, TENANT } from "../testing/engine-harness.ts";
 import { refusal } from "../testing/refusal.ts";
 

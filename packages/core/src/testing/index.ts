@@ -1,2 +1,3 @@
 export { ManualClock } from "./manual-clock.ts";
 export { RecordingLogger } from "./recording-logger.ts";
+export { seededRandom } from "./seeded-random.ts";

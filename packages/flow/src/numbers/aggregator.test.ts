@@ -1,3 +1,4 @@
+import { seededRandom } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
 import type { DatagramDescription } from "../describe/datagram.ts";
 import { createSflowDecoder } from "../sflow/decoder.ts";
@@ -11,7 +12,6 @@ import {
   type SamplePlan,
 } from "../testing/encoder.ts";
 import { exampleFields } from "../testing/example-fields.ts";
-import { seededRandom } from "../testing/mutate.ts";
 import { ethernet, ipv4, ipv6, tcp, udp, vxlan } from "../testing/packets.ts";
 import { type Aggregator, createAggregator, trafficRows } from "./aggregator.ts";
 

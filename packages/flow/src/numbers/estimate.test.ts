@@ -1,5 +1,5 @@
+import { seededRandom } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
-import { seededRandom } from "../testing/mutate.ts";
 import { estimateOf } from "./estimate.ts";
 
 const samplesOf = (samples: number, rate: number, bytes: number) => ({

@@ -1,5 +1,5 @@
+import { seededRandom } from "@holdfast/core/testing";
 import { expect, test } from "vitest";
-import { seededRandom } from "../testing/mutate.ts";
 import { createKeyIndex } from "./key-index.ts";
 
 test("equal keys have one number, others another one, through all growth", () => {
