@@ -1,5 +1,6 @@
 import { Cidr, IpAddress, Name } from "@holdfast/core";
 import { newSubnetSchema } from "@holdfast/model";
+import { storeWith } from "@holdfast/store/testing";
 import { describe, expect, test } from "vitest";
 import { claimName, OPERATOR, startEngine, TENANT } from "./testing/engine-harness.ts";
 import { refusal } from "./testing/refusal.ts";
@@ -161,20 +162,13 @@ describe("what went wrong in the predecessor", () => {
       await plain.report("h1", `e-${identity}`, 1, ["released"]);
     }
     await plain.engine.stop();
-    const broken: typeof store = {
-      get: (key) => store.get(key),
-      list: (prefix, options) => store.list(prefix, options),
-      watch: (prefix, options) => store.watch(prefix, options),
-      revision: () => store.revision(),
-      compact: (revision) => store.compact(revision),
-      grantLease: (ttl) => store.grantLease(ttl),
-      close: () => store.close(),
+    const broken = storeWith(store, {
       commit: async (transaction) => {
         const concerned = transaction.operations.some(({ key }) => key === "claims/default/web/b");
         if (failing && concerned) throw new TypeError("disk on fire");
         return store.commit(transaction);
       },
-    };
+    });
     await using harness = await startEngine({ store: broken, clock });
     const left = async () => (await store.list("claims/")).entries.map(({ key }) => key.slice(-1)).join();
     await harness.advance(60_000);

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
-import { openMemoryStore, openSqliteStore, type Store } from "@holdfast/store";
+import { openMemoryStore, openSqliteStore } from "@holdfast/store";
+import { storeWith } from "@holdfast/store/testing";
 import { describe, expect, test } from "vitest";
 import { dump } from "./testing/engine-harness.ts";
 import { type ServerHarness, startServer } from "./testing/server-harness.ts";
@@ -91,8 +92,7 @@ describe("stopping", () => {
     const plain = openMemoryStore({ clock });
     const gate = Promise.withResolvers<void>();
     const begun = Promise.withResolvers<void>();
-    const store: Store = {
-      ...methodsOf(plain),
+    const store = storeWith(plain, {
       commit: async (transaction) => {
         if (transaction.operations.some(({ key }) => key === "tenants/red")) {
           begun.resolve();
@@ -100,7 +100,7 @@ describe("stopping", () => {
         }
         return plain.commit(transaction);
       },
-    };
+    });
     const server = await startServer({ store, clock });
     const watch = await fetch(`${server.base}/v1/watch`);
     const created = server.call("POST", "/v1/tenants", { name: "red" });
@@ -126,16 +126,3 @@ describe("stopping", () => {
     });
   });
 });
-
-function methodsOf(store: Store): Store {
-  return {
-    get: (key) => store.get(key),
-    list: (prefix, options) => store.list(prefix, options),
-    commit: (transaction) => store.commit(transaction),
-    watch: (prefix, options) => store.watch(prefix, options),
-    revision: () => store.revision(),
-    compact: (revision) => store.compact(revision),
-    grantLease: (ttl) => store.grantLease(ttl),
-    close: () => store.close(),
-  };
-}

@@ -12,7 +12,8 @@ import {
   type NodeBlockUsage,
   routes,
 } from "@holdfast/model";
-import { type CommitResult, type Operation, openMemoryStore, type Store, type Transaction } from "@holdfast/store";
+import { type Operation, openMemoryStore, type Store } from "@holdfast/store";
+import { storeWith } from "@holdfast/store/testing";
 import { type Agent, type AgentSettings, startAgent } from "../agent.ts";
 import type { Sandboxes } from "../sandboxes.ts";
 import { FakeDriver } from "./fake-driver.ts";
@@ -75,9 +76,12 @@ export class Host {
     this.#closeBook = () => {
       closed = true;
     };
-    return wrapped(this.book, async (commit) => {
-      if (closed) throw new HoldfastError("unavailable", "the store is closed");
-      return await commit();
+    const { book } = this;
+    return storeWith(book, {
+      commit: async (transaction) => {
+        if (closed) throw new HoldfastError("unavailable", "the store is closed");
+        return await book.commit(transaction);
+      },
     });
   }
 
@@ -238,9 +242,11 @@ export function holdable(store: Store): {
   let match: (operation: Operation) => boolean = () => false;
   let gate = Promise.resolve();
   return {
-    store: wrapped(store, async (commit, { operations }) => {
-      if (operations.some((operation) => match(operation))) await gate;
-      return await commit();
+    store: storeWith(store, {
+      commit: async (transaction) => {
+        if (transaction.operations.some((operation) => match(operation))) await gate;
+        return await store.commit(transaction);
+      },
     }),
     hold(wanted) {
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -251,22 +257,5 @@ export function holdable(store: Store): {
         resolve();
       };
     },
-  };
-}
-
-/** A store with something around its commits. */
-function wrapped(
-  store: Store,
-  around: (commit: () => Promise<CommitResult>, transaction: Transaction) => Promise<CommitResult>,
-): Store {
-  return {
-    get: (key) => store.get(key),
-    list: (prefix, options) => store.list(prefix, options),
-    watch: (prefix, options) => store.watch(prefix, options),
-    revision: () => store.revision(),
-    compact: (revision) => store.compact(revision),
-    grantLease: (ttl) => store.grantLease(ttl),
-    close: () => store.close(),
-    commit: (transaction) => around(() => store.commit(transaction), transaction),
   };
 }

@@ -2,6 +2,7 @@ import { HoldfastError, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import { type BulkResults, newClaimsSchema, releasesSchema } from "@holdfast/model";
 import { openMemoryStore, type Store } from "@holdfast/store";
+import { storeWith } from "@holdfast/store/testing";
 import { describe, expect, test } from "vitest";
 import type { Caller } from "../state/change.ts";
 import { claimName, dump, type EngineHarness, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
@@ -220,47 +221,32 @@ describe("many releases in one request", () => {
 
 /** A store on which a commit fails when `breaks` says so. */
 function breaking(store: Store, breaks: () => boolean): Store {
-  return {
-    ...forwarding(store),
+  return storeWith(store, {
     commit(transaction) {
       if (breaks()) return Promise.reject(new HoldfastError("unavailable", "the disk is full"));
       return store.commit(transaction);
     },
-  };
+  });
 }
 
 /** A store whose changes are held back for a while. */
 function lagging(store: Store) {
   let open = Promise.withResolvers<void>();
   open.resolve();
-  const lagged: Store = {
-    ...forwarding(store),
+  const lagged = storeWith(store, {
     async *watch(prefix, options) {
       for await (const batch of store.watch(prefix, options)) {
         await open.promise;
         yield batch;
       }
     },
-  };
+  });
   return {
     store: lagged,
     hold: () => {
       open = Promise.withResolvers<void>();
     },
     goOn: () => open.resolve(),
-  };
-}
-
-function forwarding(store: Store): Store {
-  return {
-    get: (key) => store.get(key),
-    list: (prefix, options) => store.list(prefix, options),
-    commit: (transaction) => store.commit(transaction),
-    watch: (prefix, options) => store.watch(prefix, options),
-    revision: () => store.revision(),
-    compact: (revision) => store.compact(revision),
-    grantLease: (ttl) => store.grantLease(ttl),
-    close: () => store.close(),
   };
 }
 

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Store, Transaction } from "@holdfast/store";
+import type { Store } from "@holdfast/store";
+import { storeWith } from "@holdfast/store/testing";
 
 /**
  * A store on which everything goes wrong that may go wrong: commits are delayed by random turns, so that they overtake each other, some
@@ -9,14 +10,8 @@ export function collidingStore(store: Store, random: () => number): Store {
   async function delay(): Promise<void> {
     for (let turns = Math.floor(random() * 6); turns > 0; turns--) await nextTurn();
   }
-  return {
-    get: (key) => store.get(key),
-    list: (prefix, options) => store.list(prefix, options),
-    revision: () => store.revision(),
-    compact: (revision) => store.compact(revision),
-    grantLease: (ttl) => store.grantLease(ttl),
-    close: () => store.close(),
-    async commit(transaction: Transaction) {
+  return storeWith(store, {
+    async commit(transaction) {
       await delay();
       const [condition] = transaction.conditions;
       if (condition !== undefined && random() < 0.1) return { kind: "conflict", conflicts: [condition] };
@@ -30,5 +25,5 @@ export function collidingStore(store: Store, random: () => number): Store {
         yield batch;
       }
     },
-  };
+  });
 }

@@ -1,4 +1,5 @@
 import type { Store } from "@holdfast/store";
+import { storeWith } from "@holdfast/store/testing";
 
 /** A store that brings no changes while they are held back, and says which revision it is at only when they have come in. */
 export interface HeldBackStore {
@@ -17,13 +18,7 @@ export function heldBackStore(store: Store): HeldBackStore {
       open = resolve;
     },
     letGo: () => open(),
-    store: {
-      get: (key) => store.get(key),
-      list: (prefix, options) => store.list(prefix, options),
-      commit: (transaction) => store.commit(transaction),
-      compact: (revision) => store.compact(revision),
-      grantLease: (ttl) => store.grantLease(ttl),
-      close: () => store.close(),
+    store: storeWith(store, {
       async revision() {
         const revision = await store.revision();
         await gate;
@@ -36,6 +31,6 @@ export function heldBackStore(store: Store): HeldBackStore {
           yield batch;
         }
       },
-    },
+    }),
   };
 }

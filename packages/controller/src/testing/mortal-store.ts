@@ -1,4 +1,5 @@
 import type { Store } from "@holdfast/store";
+import { storeWith } from "@holdfast/store/testing";
 
 /** The way to the store of one life of a controller. It ends at a commit that changes the book, when that is wanted. */
 export interface Life {
@@ -9,14 +10,7 @@ export interface Life {
 
 export function mortal(store: Store, life: Life): Store {
   let dead = false;
-  return {
-    get: (key) => store.get(key),
-    list: (prefix, options) => store.list(prefix, options),
-    watch: (prefix, options) => store.watch(prefix, options),
-    revision: () => store.revision(),
-    compact: (revision) => store.compact(revision),
-    grantLease: (ttl) => store.grantLease(ttl),
-    close: () => store.close(),
+  return storeWith(store, {
     async commit(transaction) {
       const changesBook = transaction.operations.some(({ key }) => /^(claims|endpoints|superseded|heard)\//.test(key));
       if (!dead && (life.endsAt === undefined || !changesBook)) return await store.commit(transaction);
@@ -26,5 +20,5 @@ export function mortal(store: Store, life: Life): Store {
       life.ended.resolve("ended");
       return await new Promise<never>(() => undefined);
     },
-  };
+  });
 }
