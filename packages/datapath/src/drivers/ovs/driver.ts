@@ -252,12 +252,13 @@ class OvsDriver implements DatapathDriver {
       row: { table: "links", key: link.name },
       policed: wiring.policy !== undefined,
     };
-    await this.#police(wiring, link, signal);
+    const isFirstPolicy = await this.#police(wiring, link, signal);
     const touched = plan.setLocal(member);
     const reached = firstOfEachFamily(wiring.addresses);
     const ports = wiring.ports.flatMap((port) => reached.map((address) => ({ ...port, address })));
     const published = ports.length === 0 ? undefined : { network: wiring.network, member, ports };
     await Promise.all([flows.settled(touched, signal), machine.setPorts(wiring.id, published, signal)]);
+    if (isFirstPolicy) await this.#parts.policy.settle(signal);
     // Its frames do not come there any more.
     if (wiring.policy === undefined) await this.#parts.policy.unbind(wiring.id, signal);
   }
@@ -274,16 +275,16 @@ class OvsDriver implements DatapathDriver {
     }
   }
 
-  /** Before its first frame can come. One that is attached already, without a policy until now, may have connections. */
+  /** Before its first frame can come. Whether it is attached already, without a policy until now: then it may have connections. */
   async #police(
     { id, policy: programs, addresses }: EndpointWiring,
     link: LinkRow,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { policy } = this.#parts;
-    if (programs === undefined) return;
+    if (programs === undefined) return false;
     const used = !this.#foundation.pool.isFresh(link);
-    await policy.bind(id, { port: link.number, addresses, programs }, used, signal);
+    return await policy.bind(id, { port: link.number, addresses, programs }, used, signal);
   }
 
   async #takeDown(attachment: Attachment, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-import { Cidr, IpAddress, silentLogger, systemClock } from "@holdfast/core";
+import { Cidr, HoldfastError, IpAddress, silentLogger, systemClock } from "@holdfast/core";
 import type { ConnectionTuple } from "@holdfast/openflow";
 import { FakeSwitch } from "@holdfast/openflow/testing";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -17,7 +17,7 @@ const PORT = { port: 1000, addresses: [IpAddress.parse("10.20.0.5")] };
 describe("policies in a switch", () => {
   let flows: FakeSwitch;
   let tracked: ConnectionTuple[];
-  let settled: PromiseWithResolvers<void>;
+  let settle: () => Promise<void>;
   let side: PolicySide;
   const create = async (): Promise<PolicySide> => {
     const dependencies = {
@@ -28,7 +28,7 @@ describe("policies in a switch", () => {
     };
     const made = new PolicySide({
       ...dependencies,
-      tracking: { list: async () => tracked, settled: () => settled.promise },
+      tracking: { list: async () => tracked, settled: () => settle() },
     });
     await made.start(never);
     return made;
@@ -40,7 +40,7 @@ describe("policies in a switch", () => {
   beforeEach(async () => {
     flows = new FakeSwitch();
     tracked = [];
-    settled = Promise.withResolvers();
+    settle = async () => {};
     side = await create();
     await side.applyPolicy(ALL, never);
     await side.bind("a", { ...PORT, programs: { program: open.id } }, false, never);
@@ -87,13 +87,38 @@ describe("policies in a switch", () => {
     expect(flows.forgotten).toEqual([otherPort, otherRemote, kept]);
   });
 
-  test("one that begins while the switch still treats packets as before is cut when that is over", async () => {
-    await side.applyPolicy({ ...NO_CHANGE, endpoints: [having("a", web.id)] }, never);
+  test("one that begins while the switch still treats packets as before is cut before the change is done", async () => {
     const late = incoming("10.20.0.7", 80);
-    tracked = [late];
-    expect(flows.forgotten).toEqual([]);
-    settled.resolve();
-    await expect.poll(() => flows.forgotten).toEqual([late]);
+    settle = async () => {
+      tracked = [late];
+    };
+    await side.applyPolicy({ ...NO_CHANGE, endpoints: [having("a", web.id)] }, never);
+    expect(flows.forgotten).toEqual([late]);
+  });
+
+  test("a change that nobody could wait for is waited for when it comes again", async () => {
+    let times = 0;
+    settle = async () => {
+      times += 1;
+      if (times === 1) throw new HoldfastError("unavailable", "the switch is busy");
+    };
+    const change = { ...NO_CHANGE, endpoints: [having("a", web.id)] };
+    await expect(side.applyPolicy(change, never)).rejects.toThrow("busy");
+    await side.applyPolicy(change, never);
+    expect(times).toBe(2);
+  });
+
+  test("a change that comes before the endpoints of an earlier run do is waited for, too", async () => {
+    let times = 0;
+    settle = async () => {
+      times += 1;
+    };
+    side = await create();
+    await side.applyPolicy(ALL, never);
+    expect(times).toBe(0);
+    side = await create();
+    await side.applyPolicy({ ...ALL, programs: [program(open.id, { ingress: { end: "deny" } }), web] }, never);
+    expect(times).toBe(1);
   });
 
   test("a change that concerns nobody here asks for no connections", async () => {

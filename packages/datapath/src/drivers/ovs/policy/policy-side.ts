@@ -2,10 +2,10 @@ import { type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/c
 import { flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
 import type { PolicyChange } from "@holdfast/policy";
 import type { PolicyDatapath, RowStatus, RuleCounter } from "../../../driver.ts";
-import type { FlowRow } from "../flow-row.ts";
-import { COUNTER_COOKIES, POLICY_COOKIES } from "../pipeline/layout.ts";
+import { type FlowRow, flowRows } from "../flow-row.ts";
+import { COUNTER_COOKIES, cookieOf, POLICY_COOKIES } from "../pipeline/layout.ts";
 import { concernedZones, deniedConnections } from "./denied-connections.ts";
-import { zoneOf } from "./endpoint-flows.ts";
+import { policyBase, zoneOf } from "./endpoint-flows.ts";
 import { Register } from "./layout.ts";
 import { type PolicedPort, PolicyPlan } from "./policy-plan.ts";
 import type { ConnectionTracking } from "./tracked-connections.ts";
@@ -22,6 +22,9 @@ export interface PolicyDependencies {
 /** Milliseconds after a switch has come back without its connections, in which those that go on are decided as if they began. */
 const PICK_UP = 60_000;
 
+/** Flows that every switch has; to add one again changes nothing. */
+const TOUCHED = flowRows(policyBase().slice(0, 1), cookieOf("policy"));
+
 const NO_CHANGE: PolicyChange = { sets: [], setEdits: [], setsGone: [], programs: [], programsGone: [], endpoints: [] };
 
 /** Enforces programs with the flows of the integration bridge. One change is one bundle; changes go one after the other. */
@@ -34,6 +37,8 @@ export class PolicySide implements PolicyDatapath {
   /** Ports that had a policy in an earlier run. */
   readonly #inherited = new Set<number>();
   #complete = false;
+  /** Packets may still be treated as flows said before the last change. */
+  #unsettled = false;
   #failure: RowStatus | undefined;
 
   constructor(dependencies: PolicyDependencies) {
@@ -62,7 +67,9 @@ export class PolicySide implements PolicyDatapath {
         this.#plan.apply(inverse);
         throw error;
       }
-      if (await this.#cut(change, signal)) this.#cutAgain(change);
+      const isUsed = concernedZones(this.#plan, change).size + this.#inherited.size > 0;
+      if (isUsed && this.#unsettled) await this.settle(signal);
+      await this.#cut(change, signal);
     });
   }
 
@@ -86,18 +93,37 @@ export class PolicySide implements PolicyDatapath {
   /**
    * What the endpoint at the port sends and gets is decided from now on. `used`: it may have had connections before. Those that the switch follows and its
    * policy denies are cut; where the switch follows none, because nothing was decided here, they may be picked up in their middle.
+   *
+   * Gives whether that is so: who leads the endpoint's packets here then has to {@link settle}.
    */
-  async bind(endpoint: string, port: PolicedPort, used: boolean, signal: AbortSignal): Promise<void> {
-    await this.#inTurn(async () => {
+  async bind(endpoint: string, port: PolicedPort, used: boolean, signal: AbortSignal): Promise<boolean> {
+    return await this.#inTurn(async () => {
       const before = this.#plan.ports().get(endpoint);
       const pickUp = before?.pickUp ?? (used && before === undefined && !this.#inherited.has(port.port));
       this.#plan.bind(endpoint, { ...port, pickUp });
-      if (pickUp && before === undefined) this.#endPickUpLater();
+      const isFirst = pickUp && before === undefined;
+      if (isFirst) this.#endPickUpLater();
       await this.#push(signal);
       const { program, staged } = port.programs;
-      if (before?.programs.program === program && before.programs.staged === staged) return;
-      if (used) await this.#cut({ ...NO_CHANGE, endpoints: [{ endpoint, ...port.programs }] }, signal);
+      if (!used || (before?.programs.program === program && before.programs.staged === staged)) return false;
+      if (this.#unsettled) await this.settle(signal);
+      await this.#cut({ ...NO_CHANGE, endpoints: [{ endpoint, ...port.programs }] }, signal);
+      return isFirst;
     });
+  }
+
+  /** Resolves when no packet is treated any more as flows said before this call. */
+  async settle(signal: AbortSignal): Promise<void> {
+    const { connection, tracking } = this.#dependencies;
+    // As it is there already.
+    const touch = () => connection.apply({ add: TOUCHED.map(({ flow }) => flow), remove: [] }, signal);
+    this.#unsettled = false;
+    try {
+      await tracking.settled(touch, signal);
+    } catch (error) {
+      this.#unsettled = true;
+      throw error;
+    }
   }
 
   /** The endpoint is not at a port any more; nor are its connections. */
@@ -122,6 +148,7 @@ export class PolicySide implements PolicyDatapath {
   async complete(signal: AbortSignal): Promise<void> {
     this.#complete = true;
     await this.#inTurn(() => this.#push(signal));
+    this.#inherited.clear();
   }
 
   /** The switch may have lost its flows, and its connections with them. */
@@ -129,7 +156,7 @@ export class PolicySide implements PolicyDatapath {
     this.#observed = false;
     const again = this.#inTurn(async () => {
       const flows = await this.#observe();
-      if (flows.length === 0) this.#pickUp();
+      if (flows.every(({ key }) => TOUCHED.some((each) => each.key === key))) this.#pickUp();
       await this.#push(this.#dependencies.signal);
     });
     again.catch((error: unknown) => {
@@ -180,6 +207,7 @@ export class PolicySide implements PolicyDatapath {
       const difference = this.#plan.flows.difference(this.#complete);
       const [add, remove] = [difference.add, difference.remove].map((rows) => rows.map(({ flow }) => flow));
       if (difference.add.length + difference.remove.length > 0) {
+        this.#unsettled = true;
         await connection.apply({ add: add ?? [], remove: remove ?? [] }, signal);
       }
       this.#plan.flows.done(difference);
@@ -193,27 +221,14 @@ export class PolicySide implements PolicyDatapath {
     }
   }
 
-  /** What was allowed before and is denied now ends. Whether it concerns anybody. */
-  async #cut(change: PolicyChange, signal: AbortSignal): Promise<boolean> {
+  /** What was allowed before and is denied now ends. */
+  async #cut(change: PolicyChange, signal: AbortSignal): Promise<void> {
     const zones = concernedZones(this.#plan, change);
-    if (zones.size === 0) return false;
+    if (zones.size === 0) return;
     const { connection, tracking } = this.#dependencies;
     const [zone] = zones.size === 1 ? zones.keys() : [];
     const denied = deniedConnections(this.#plan, zones, await tracking.list(zone, signal));
     if (denied.length > 0) await connection.forgetConnections(denied);
-    return true;
-  }
-
-  /** What the switch remembers of its flows may have let a connection begin just after it was cut. */
-  #cutAgain(change: PolicyChange): void {
-    const { tracking, signal, logger } = this.#dependencies;
-    const again = async (): Promise<void> => {
-      await tracking.settled(signal);
-      await this.#inTurn(() => this.#cut(change, signal));
-    };
-    again().catch((error: unknown) => {
-      if (!signal.aborted) logger.warn("connections are not looked at again", { error: errorText(error) });
-    });
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -1,3 +1,4 @@
+import { HoldfastError } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
 import { connectionTracking, readConnection } from "./tracked-connections.ts";
 
@@ -42,5 +43,30 @@ describe("a followed connection", () => {
     const signal = new AbortController().signal;
     expect([await tracking.list(undefined, signal), await tracking.list(7, signal)]).toEqual([[], []]);
     expect(asked).toEqual(["dpctl/dump-conntrack netdev@ovs-netdev", "dpctl/dump-conntrack netdev@ovs-netdev zone=7"]);
+  });
+});
+
+describe("what a switch remembers of flows", () => {
+  const signal = new AbortController().signal;
+
+  test("is renewed by a round that begins behind the change", async () => {
+    const steps: string[] = [];
+    const ask = async (method: string): Promise<string> => {
+      steps.push(method);
+      return "";
+    };
+    await connectionTracking({ ask }, "netdev").settled(async () => void steps.push("touch"), signal);
+    expect(steps).toEqual(["touch", "revalidator/wait", "touch", "revalidator/wait"]);
+  });
+
+  test("is thrown away where nobody can wait for that", async () => {
+    const steps: string[] = [];
+    const ask = async (method: string): Promise<string> => {
+      steps.push(method);
+      if (method === "revalidator/wait") throw new HoldfastError("switch_rejected", "can't wait on multiple udpifs.");
+      return "";
+    };
+    await connectionTracking({ ask }, "netdev").settled(async () => {}, signal);
+    expect(steps).toEqual(["revalidator/wait", "revalidator/purge"]);
   });
 });

@@ -1,4 +1,4 @@
-import { IpAddress } from "@holdfast/core";
+import { IpAddress, isHoldfastError } from "@holdfast/core";
 import type { ConnectionTuple } from "@holdfast/openflow";
 import type { SwitchControl } from "@holdfast/ovsdb";
 import type { DatapathType } from "../options.ts";
@@ -7,8 +7,11 @@ import type { DatapathType } from "../options.ts";
 export interface ConnectionTracking {
   /** Those that the switch follows, in a zone or (undefined) in all. */
   list(zone: number | undefined, signal: AbortSignal): Promise<readonly ConnectionTuple[]>;
-  /** Resolves when no packet is treated any more as flows said before. */
-  settled(signal: AbortSignal): Promise<void>;
+  /**
+   * Resolves when no packet is treated any more as flows said before: the switch remembers what became of packets, and goes through that from time to time
+   * (twice a second), or when flows change, as `touch` does.
+   */
+  settled(touch: () => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
 export function connectionTracking(control: SwitchControl, datapath: DatapathType): ConnectionTracking {
@@ -18,9 +21,18 @@ export function connectionTracking(control: SwitchControl, datapath: DatapathTyp
       const text = await control.ask("dpctl/dump-conntrack", [`${datapath}@ovs-${datapath}`, ...where], signal);
       return text.split("\n").flatMap((line) => readConnection(line) ?? []);
     },
-    async settled(signal) {
-      // The first may be the end of a round that has begun before.
-      for (let round = 0; round < 2; round++) await control.ask("revalidator/wait", [], signal);
+    async settled(touch, signal) {
+      try {
+        // What is touched is touched by a switch that has seen what came before. The first may be the end of a round that had begun by then.
+        for (let round = 0; round < 2; round++) {
+          await touch();
+          await control.ask("revalidator/wait", [], signal);
+        }
+      } catch (error) {
+        if (!isHoldfastError(error, "switch_rejected")) throw error;
+        // A switch with datapaths of both types cannot be waited for; it can forget all that it remembers.
+        await control.ask("revalidator/purge", [], signal);
+      }
     },
   };
 }
