@@ -1,6 +1,5 @@
-import { Cidr, errorText, HoldfastError, type IpAddress, type Reached } from "@holdfast/core";
+import { Cidr, HoldfastError, type IpAddress, type Reached } from "@holdfast/core";
 import type { RemoteEndpoint, WiredNetwork } from "@holdfast/model";
-import type { Kernel } from "@holdfast/netlink";
 import type { PolicyChange } from "@holdfast/policy";
 import type {
   AddressConflict,
@@ -14,12 +13,12 @@ import type {
   WiredInterface,
 } from "../../driver.ts";
 import { firstOfEachFamily } from "../../links/first-addresses.ts";
+import { type Attachment, Attachments } from "./attachments.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { LocalMember } from "./flow-plan.ts";
 import { Foundation, type Parts } from "./foundation.ts";
 import { networkNumber, networkParty } from "./network-party.ts";
 import type { OvsSettings } from "./options.ts";
-import { cookieOf } from "./pipeline/layout.ts";
 import type { LinkRow } from "./tables/links.ts";
 
 /**
@@ -43,29 +42,12 @@ export async function createOvsDriver(
   }
 }
 
-interface Attachment {
-  wiring: EndpointWiring;
-  readonly link: Promise<LinkRow>;
-  /** Once the link bears the endpoint's name. */
-  row?: LinkRow;
-  /** Its link has been given back, and may be another's by now. */
-  linkless?: true;
-}
-
-interface Leaving {
-  readonly attachment: Attachment;
-  readonly flows: ReadonlySet<string>;
-}
-
 class OvsDriver implements DatapathDriver {
   readonly #foundation: Foundation;
   readonly #parts: Parts;
-  readonly #kernel: Kernel;
   readonly #reached: Reached | undefined;
   readonly #settings: OvsSettings;
-  readonly #attachments = new Map<string, Attachment>();
-  /** Those whose removal was begun and has not been seen to have happened; with the flows that are to go. */
-  readonly #leaving = new Map<string, Leaving>();
+  readonly #attachments: Attachments;
   readonly #networks = new Map<string, WiredNetwork>();
 
   constructor(
@@ -76,7 +58,7 @@ class OvsDriver implements DatapathDriver {
   ) {
     this.#foundation = foundation;
     this.#parts = parts;
-    this.#kernel = kernel;
+    this.#attachments = new Attachments({ foundation, parts, kernel, reached });
     this.#reached = reached;
     this.#settings = settings;
   }
@@ -128,7 +110,7 @@ class OvsDriver implements DatapathDriver {
       );
     }
     const before = this.#attachments.get(wiring.id);
-    const attachment = before ?? this.#begin(wiring, signal);
+    const attachment = before ?? this.#attachments.begin(wiring, signal);
     attachment.wiring = wiring;
     try {
       const link = await attachment.link;
@@ -141,19 +123,16 @@ class OvsDriver implements DatapathDriver {
       attachment.row = link;
       return { hostInterface: link.name, containerInterface: link.peer, mtu: network.mtu };
     } catch (error) {
-      if (before === undefined && this.#attachments.get(wiring.id) === attachment) await this.#giveUp(attachment);
+      if (before === undefined && this.#attachments.get(wiring.id) === attachment) {
+        await this.#attachments.giveUp(attachment);
+      }
       throw error;
     }
   }
 
   async detach(endpointId: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const attachment = this.#attachments.get(endpointId);
-    if (attachment !== undefined) return await this.#takeDown(attachment, signal);
-    const leaving = this.#leaving.get(endpointId);
-    // A caller before this one has given up waiting: what he did not see has not happened yet.
-    if (leaving !== undefined) return await this.#leave(endpointId, leaving, signal);
-    await this.#detachUnknown(endpointId, signal);
+    await this.#attachments.end(endpointId, signal);
   }
 
   async announce(endpointId: string, signal: AbortSignal): Promise<void> {
@@ -197,15 +176,7 @@ class OvsDriver implements DatapathDriver {
 
   async inventory(signal: AbortSignal): Promise<readonly WiredInterface[]> {
     signal.throwIfAborted();
-    const before = [...this.#attachments];
-    const found = await this.#foundation.pool.inventory();
-    const seen = new Set(found.map(({ endpoint }) => endpoint));
-    const gone = before.flatMap(([endpoint, attachment]): WiredInterface[] => {
-      const { row } = attachment;
-      if (row === undefined || seen.has(endpoint) || this.#attachments.get(endpoint) !== attachment) return [];
-      return [{ endpoint, interface: row.name, state: "gone" }];
-    });
-    return [...found, ...gone];
+    return await this.#attachments.inventory();
   }
 
   status(): readonly RowStatus[] {
@@ -214,24 +185,6 @@ class OvsDriver implements DatapathDriver {
 
   async close(): Promise<void> {
     await this.#foundation.close();
-  }
-
-  #begin(wiring: EndpointWiring, signal: AbortSignal): Attachment {
-    const leaving = this.#leaving.get(wiring.id);
-    this.#leaving.delete(wiring.id);
-    if (leaving !== undefined) this.#abandon(leaving);
-    const attachment: Attachment = { wiring, link: this.#findLink(wiring.id, signal) };
-    this.#attachments.set(wiring.id, attachment);
-    return attachment;
-  }
-
-  /** The link that an earlier run has given to the endpoint, unless it has vanished since; else a new one. */
-  async #findLink(endpoint: string, signal: AbortSignal): Promise<LinkRow> {
-    const adopted = this.#foundation.pool.adopt(endpoint);
-    if (adopted === undefined) return await this.#foundation.pool.take(signal);
-    if ((await this.#kernel.getLink(adopted.name)) !== undefined) return adopted;
-    this.#foundation.pool.discard(adopted);
-    return await this.#foundation.pool.take(signal);
   }
 
   /** Flows and published ports, in parallel: they do not depend on each other. */
@@ -286,77 +239,4 @@ class OvsDriver implements DatapathDriver {
     const used = !this.#foundation.pool.isFresh(link);
     return await policy.bind(id, { port: link.number, addresses, programs }, used, signal);
   }
-
-  async #takeDown(attachment: Attachment, signal: AbortSignal): Promise<void> {
-    const { id } = attachment.wiring;
-    this.#attachments.delete(id);
-    const leaving = { attachment, flows: this.#parts.plan.removeLocal(id) };
-    this.#leaving.set(id, leaving);
-    await this.#leave(id, leaving, signal);
-  }
-
-  async #leave(id: string, leaving: Leaving, signal: AbortSignal): Promise<void> {
-    const { flows, machine } = this.#parts;
-    const [row] = await Promise.all([
-      leaving.attachment.link.catch(() => undefined),
-      flows.settled(leaving.flows, signal),
-      machine.setPorts(id, undefined, signal),
-      this.#parts.policy.unbind(id, signal),
-    ]);
-    this.#reached?.("ovs.detach-stopped");
-    if (this.#leaving.get(id) === leaving) this.#leaving.delete(id);
-    if (row !== undefined) this.#discard(leaving.attachment, row);
-    this.#reached?.("ovs.detach-discarded");
-  }
-
-  /** Nobody waits for it any more. Its link may be somebody else's only when no flow of it is left. */
-  #abandon({ attachment, flows }: Leaving): void {
-    const gone = async (): Promise<void> => {
-      const row = await attachment.link;
-      await this.#parts.flows.settled(flows, this.#foundation.closing);
-      this.#discard(attachment, row);
-    };
-    gone().catch((error: unknown) => {
-      this.#foundation.logger.debug("link stays until the next start", {
-        endpoint: attachment.wiring.id,
-        error: errorText(error),
-      });
-    });
-  }
-
-  #discard(attachment: Attachment, row: LinkRow): void {
-    if (attachment.linkless) return;
-    attachment.linkless = true;
-    this.#foundation.watch.remove(row.name);
-    this.#foundation.pool.discard(row);
-  }
-
-  /** Takes down what a failed attachment has made; the reconciler goes on with what cannot be done now. */
-  async #giveUp(attachment: Attachment): Promise<void> {
-    try {
-      await this.#takeDown(attachment, AbortSignal.timeout(UNDO_LIMIT));
-    } catch (error) {
-      this.#foundation.logger.warn("attachment is taken down later", {
-        endpoint: attachment.wiring.id,
-        error: errorText(error),
-      });
-      const link = await attachment.link.catch(() => undefined);
-      if (link !== undefined) this.#discard(attachment, link);
-    }
-  }
-
-  /** An endpoint that an earlier run has attached and that this one was never told of. */
-  async #detachUnknown(endpointId: string, signal: AbortSignal): Promise<void> {
-    const link = this.#foundation.pool.adopt(endpointId);
-    if (link === undefined) return;
-    const { plan, flows, integration, policy } = this.#parts;
-    await policy.forget(link.number);
-    const touched = plan.disinherit(link.number);
-    await integration.operations.removeCookie(cookieOf("endpoint", link.number), signal);
-    await flows.settled(touched, signal);
-    this.#foundation.pool.discard(link);
-  }
 }
-
-/** Milliseconds that a failed attachment waits for its own removal. */
-const UNDO_LIMIT = 2000;
