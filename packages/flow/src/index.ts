@@ -26,11 +26,27 @@ export {
   type CounterTracker,
   createCounterTracker,
 } from "./numbers/counters.ts";
-export type { Estimate } from "./numbers/estimate.ts";
+export { type Estimate, type EstimateSum, estimateOf } from "./numbers/estimate.ts";
 export type { SequenceCounts } from "./numbers/sequence.ts";
 export type { SourceState } from "./numbers/source-meter.ts";
 export type { TrafficKey } from "./numbers/traffic-key.ts";
 export { type Vantage, vantageOf } from "./numbers/vantage.ts";
+export {
+  type EndField,
+  type EndRole,
+  endFields,
+  fieldName,
+  type PacketField,
+  packetFields,
+  type TrafficField,
+  trafficField,
+  trafficFieldNames,
+  type ValueKind,
+  valueKindOf,
+} from "./query/field.ts";
+export type { FilterValue, TrafficFilter } from "./query/filter.ts";
+export { parseTrafficFilter } from "./query/parse-filter.ts";
+export { protocolName } from "./query/protocol.ts";
 export type { Datagram, FormatSpace } from "./sflow/datagram.ts";
 export { createSflowDecoder, type DecoderTotals, type SflowDecoder } from "./sflow/decoder.ts";
 export { type Refusal, type RefusalReason, refusalReasons } from "./sflow/refusal.ts";
