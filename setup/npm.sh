@@ -17,8 +17,11 @@ npm ci --ignore-scripts --include=dev --include=optional --no-fund --no-audit --
 node="node-linux-$(node -p process.arch)"
 [ -x "node_modules/$node/bin/node" ] || fail "npm left out the package $node; see that the registry has it, then run: make setup"
 ln -sfn "../$node/bin/node" node_modules/.bin/node
-# npm takes an optional package that it cannot download for unimportant; the agent cannot do without koffi's library.
-node_modules/.bin/node -e 'require("koffi")' || fail "koffi does not load; see that the registry has its package for this machine, then run: make setup"
+# npm takes an optional package that it cannot download for unimportant; agent and collector cannot do without their libraries.
+for library in koffi @duckdb/node-bindings; do
+  node_modules/.bin/node -e "require('$library')" ||
+    fail "$library does not load; see that the registry has its package for this machine, then run: make setup"
+done
 # Else the first agent on a machine keeps 30 MiB more than the later ones.
 bin/holdfast load-programs
 touch node_modules/.package-lock.json
