@@ -1,0 +1,7 @@
+import { describe } from "vitest";
+import { createMemoryStore } from "./memory-store.ts";
+import { flowStoreSuite, SUITE_TIERS } from "./store-suite.ts";
+
+describe("the plain store", () => {
+  flowStoreSuite(async () => createMemoryStore(SUITE_TIERS));
+});

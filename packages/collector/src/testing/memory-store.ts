@@ -1,0 +1,48 @@
+import { addUp, type DatedRow } from "../query/add-up.ts";
+import { sampleAnswer } from "../query/sample-values.ts";
+import { DEFAULT_TIERS, type FlowStore, type TierSettings } from "../store/store.ts";
+import type { TrafficSample, TrafficWindow } from "../windows/traffic.ts";
+
+/** Keeps all rows as they come and looks at each of them for every question: plain, slow, right. */
+export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStore {
+  let rows: DatedRow[] = [];
+  let samples: TrafficSample[] = [];
+  let newest: number | undefined;
+  const taken = { windows: 0, rows: 0, samples: 0 };
+
+  function expire(now: number): void {
+    rows = rows.filter(({ start }) => start >= now - tiers.hour.retention);
+    samples = samples.filter(({ at }) => at >= now - tiers.samples);
+  }
+
+  return {
+    async take(window: TrafficWindow) {
+      for (const { packets, bytes, samples: count, exactSamples, ...row } of window.rows) {
+        rows.push({ start: window.start, row, sum: { packets, bytes, samples: count, exact: exactSamples } });
+      }
+      samples.push(...window.samples);
+      newest = window.start + window.seconds * 1000;
+      taken.windows += 1;
+      taken.rows += window.rows.length;
+      taken.samples += window.samples.length;
+      expire(newest);
+    },
+    sums: async (plan) => addUp(plan, rows),
+    samples: async (plan) =>
+      samples
+        .filter(({ at }) => at >= plan.from && at < plan.to)
+        .sort((a, b) => b.at - a.at)
+        .flatMap((sample) => sampleAnswer(plan, sample) ?? [])
+        .slice(0, plan.limit),
+    state: () => ({
+      failing: undefined,
+      taken: { ...taken },
+      lost: { windows: 0, rows: 0, samples: 0 },
+      newest,
+      bytes: 0,
+    }),
+    expire: async (now) => expire(now),
+    close: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
