@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
-import { type CaseReport, caseLine, type ExpectedFailures, standingOf, summaryOf } from "../report.ts";
+import { readExpected, say, sayCases, sayReports } from "../console.ts";
 import { type Json, Plugin } from "./plugin.ts";
 import { CASES, runSuite } from "./suite.ts";
 
@@ -28,7 +28,6 @@ Examples
   node test/conformance/cni/main.ts --here --plugin /opt/cni/bin/holdfast --conf web.json --only gc
 `;
 
-const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<number> {
@@ -39,8 +38,14 @@ async function main(words: readonly string[]): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\nsee --help\n`);
     return 2;
   }
-  if (flags.help) return say(HELP) ? 0 : 0;
-  if (flags.list) return listCases();
+  if (flags.help) {
+    say(HELP);
+    return 0;
+  }
+  if (flags.list) {
+    sayCases(CASES);
+    return 0;
+  }
   if (flags.plugin === undefined || flags.conf === undefined) {
     process.stderr.write("--plugin and --conf are needed; see --help\n");
     return 2;
@@ -66,11 +71,6 @@ function readFlags(words: readonly string[]) {
   return parseArgs({ args: [...words], options }).values;
 }
 
-function listCases(): number {
-  for (const { id, title } of CASES) say(`${id}: ${title}`);
-  return 0;
-}
-
 /** Runs this program again in a network namespace and with a `/run` of its own. */
 async function inOwnMachine(words: readonly string[]): Promise<number> {
   const script = 'mount -t tmpfs cni-test /run && ip link set lo up && exec "$@"';
@@ -91,19 +91,9 @@ async function runHere(flags: {
   readonly failures: boolean;
 }): Promise<number> {
   const template = JSON.parse(await readFile(flags.conf, "utf8")) as Json;
-  const expected =
-    flags.expected === undefined ? {} : (JSON.parse(await readFile(flags.expected, "utf8")) as ExpectedFailures);
+  const expected = await readExpected(flags.expected);
   const cases = CASES.filter(({ id }) => id.includes(flags.only ?? ""));
-  const reports: CaseReport[] = [];
-  for await (const report of runSuite(new Plugin(flags.plugin, template), { cases, freeAddress: flags.address })) {
-    reports.push(report);
-    if (!flags.failures || standingOf(report, expected) !== "passed") say(caseLine(report, expected));
-  }
-  const { line, asExpected } = summaryOf(
-    reports,
-    expected,
-    CASES.map(({ id }) => id),
-  );
-  say(`${flags.plugin}: ${line}`);
-  return asExpected ? 0 : 1;
+  const ended = runSuite(new Plugin(flags.plugin, template), { cases, freeAddress: flags.address });
+  const saying = { subject: flags.plugin, expected, cases: CASES, failures: flags.failures };
+  return (await sayReports(ended, saying)) ? 0 : 1;
 }

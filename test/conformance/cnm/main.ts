@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { CNM_CASES, DIALECTS } from "@holdfast/docker-plugin/testing";
-import { type CaseReport, caseLine, type ExpectedFailures, standingOf, summaryOf } from "../report.ts";
+import { readExpected, say, sayCases, sayReports } from "../console.ts";
 import { type SubjectFlags, subjectOf } from "./subject.ts";
 import { runSuite } from "./suite.ts";
 
@@ -33,14 +32,19 @@ Examples
   CNM_SOCKET=/run/docker/plugins/weave.sock node test/conformance/cnm/main.ts --pool 10.32.0.0/12 --restart 'systemctl kill -s KILL weave; sleep 1'
 `;
 
-const say = (text: string): boolean => process.stdout.write(`${text}\n`);
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<number> {
   try {
     const flags = readFlags(words);
-    if (flags.help) return say(HELP) ? 0 : 0;
-    if (flags.list) return listCases();
+    if (flags.help) {
+      say(HELP);
+      return 0;
+    }
+    if (flags.list) {
+      sayCases(CNM_CASES);
+      return 0;
+    }
     const { socket = process.env.CNM_SOCKET, pool } = flags;
     if (socket === undefined || pool === undefined) throw new Error("--socket and --pool are needed");
     const dialects = DIALECTS.filter(({ name }) => name === (flags.dialect ?? name));
@@ -75,11 +79,6 @@ function readFlags(words: readonly string[]) {
   return parseArgs({ args: [...words], options }).values;
 }
 
-function listCases(): number {
-  for (const { id, title } of CNM_CASES) say(`${id}: ${title}`);
-  return 0;
-}
-
 async function runAll(
   flags: SubjectFlags & {
     readonly expected?: string | undefined;
@@ -88,21 +87,18 @@ async function runAll(
   },
   dialects: typeof DIALECTS,
 ): Promise<number> {
-  const expected =
-    flags.expected === undefined ? {} : (JSON.parse(await readFile(flags.expected, "utf8")) as ExpectedFailures);
+  const expected = await readExpected(flags.expected);
   const cases = CNM_CASES.filter(({ id }) => id.includes(flags.only ?? ""));
-  const known = CNM_CASES.map(({ id }) => id);
   const subject = subjectOf(flags);
   const ends: boolean[] = [];
   for (const dialect of dialects) {
-    const reports: CaseReport[] = [];
-    for await (const report of runSuite(subject, { dialect, cases })) {
-      reports.push(report);
-      if (!flags.failures || standingOf(report, expected) !== "passed") say(caseLine(report, expected));
-    }
-    const { line, asExpected } = summaryOf(reports, expected, known);
-    say(`${flags.socket}, Docker ${dialect.name}: ${line}`);
-    ends.push(asExpected);
+    const saying = {
+      subject: `${flags.socket}, Docker ${dialect.name}`,
+      expected,
+      cases: CNM_CASES,
+      failures: flags.failures,
+    };
+    ends.push(await sayReports(runSuite(subject, { dialect, cases }), saying));
   }
   return ends.every(Boolean) ? 0 : 1;
 }
