@@ -1,6 +1,7 @@
 import type { Name } from "@holdfast/core";
 
-interface Named {
+/** What a tenant has by name. */
+export interface Named {
   readonly tenant: Name;
   readonly name: Name;
 }

@@ -1,7 +1,10 @@
 import type { AddressSet, Group, Policy } from "@holdfast/model";
+import type { Entry } from "@holdfast/store";
 import type { Collections, Parse, TakenIn } from "./collections.ts";
 import { named } from "./keys.ts";
-import type { Tables } from "./tables.ts";
+import type { Named, NamedTable } from "./named-table.ts";
+import type { StateChange } from "./records.ts";
+import type { Tables, Versioned } from "./tables.ts";
 
 /** Groups, address sets and policies. */
 export function ofPolicies(
@@ -9,39 +12,31 @@ export function ofPolicies(
   parse: Parse,
 ): Pick<Collections, "groups" | "address-sets" | "set-entries" | "policies"> {
   return {
-    groups: {
-      put: (entry) => {
-        const after = parse<Group>(entry);
-        return { kind: "group", before: groups.put(after), after };
-      },
-      delete: (key) => {
-        const { tenant, name } = named.ofTenant(key);
-        const before = groups.delete(tenant, name);
-        return before && { kind: "group", before, after: undefined };
-      },
-    },
-    "address-sets": {
-      put: (entry) => {
-        const after = parse<AddressSet>(entry);
-        return { kind: "address-set", before: addressSets.put(after), after };
-      },
-      delete: (key) => {
-        const { tenant, name } = named.ofTenant(key);
-        const before = addressSets.delete(tenant, name);
-        return before && { kind: "address-set", before, after: undefined };
-      },
-    },
+    groups: namedIn(groups, parse<Group>, (before, after) => ({ kind: "group", before, after })),
+    "address-sets": namedIn(addressSets, parse<AddressSet>, (before, after) => ({
+      kind: "address-set",
+      before,
+      after,
+    })),
     "set-entries": entriesOf(setEntries),
-    policies: {
-      put: (entry) => {
-        const after = parse<Policy>(entry);
-        return { kind: "policy", before: policies.put(after), after };
-      },
-      delete: (key) => {
-        const { tenant, name } = named.ofTenant(key);
-        const before = policies.delete(tenant, name);
-        return before && { kind: "policy", before, after: undefined };
-      },
+    policies: namedIn(policies, parse<Policy>, (before, after) => ({ kind: "policy", before, after })),
+  };
+}
+
+function namedIn<T extends Named>(
+  table: NamedTable<T>,
+  parse: (entry: Entry) => Versioned<T>,
+  changed: (before: T | undefined, after: T | undefined) => StateChange,
+): TakenIn {
+  return {
+    put: (entry) => {
+      const after = parse(entry);
+      return changed(table.put(after), after);
+    },
+    delete: (key) => {
+      const { tenant, name } = named.ofTenant(key);
+      const before = table.delete(tenant, name);
+      return before && changed(before, undefined);
     },
   };
 }
