@@ -62,7 +62,7 @@ function endOf(written: string, own: string): Record<keyof ExplainedEnd, string>
 }
 
 /** E.g. `allowed: web-0 (10.20.0.2) to db-0 (10.20.0.3)` and the rules that were asked. */
-export function explanationText(told: Explanation): string {
+function explanationText(told: Explanation): string {
   const head = `${told.verdict === "allow" ? "allowed" : "denied"}: ${who(told.from)} to ${who(told.to)}\n`;
   const why = told.unreachable === undefined ? "" : `\nThere is no way: ${told.unreachable}.\n`;
   const ends = endText("egress of the one that begins", told.egress) + endText("ingress of the other", told.ingress);

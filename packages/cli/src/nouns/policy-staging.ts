@@ -117,7 +117,7 @@ interface Change {
 }
 
 /** Field by field, and rule by rule by their ids. */
-export function changesBetween(enforced: Policy | undefined, staged: Policy): Change[] {
+function changesBetween(enforced: Policy | undefined, staged: Policy): Change[] {
   const fields = (policy: Policy | undefined): [string, string][] => [
     ["tier", policy === undefined ? "" : `${policy.tier}, order ${policy.order}`],
     ["subject", policy === undefined ? "" : subjectText(policy.subject)],

@@ -121,7 +121,7 @@ export function readMpls(cursor: Cursor): Layer {
 }
 
 /** IP without anything before it that says which. */
-export function layerOfNibble(cursor: Cursor): Layer {
+function layerOfNibble(cursor: Cursor): Layer {
   if (cursor.at >= cursor.end) return stop(cursor, TRUNCATED);
   const version = cursor.view.getUint8(cursor.at) >>> 4;
   if (version === 4) return LAYER_IPV4;

@@ -110,6 +110,6 @@ export function refusalsOf({ refusals, refusalCount }: Datagram): Refusal[] {
   }));
 }
 
-export function reasonName(index: number): RefusalReason {
+function reasonName(index: number): RefusalReason {
   return refusalReasons[index] ?? "datagram_length";
 }

@@ -170,7 +170,7 @@ function readRecords(decoding: Decoding, row: number, first: number, end: number
 }
 
 /** Counts it, and the sample is no longer whole. */
-export function refuseRecord(decoding: Decoding, row: number, reason: number, at: number): void {
+function refuseRecord(decoding: Decoding, row: number, reason: number, at: number): void {
   const { samples } = decoding;
   samples[row + SAMPLE_HAS] = (samples[row + SAMPLE_HAS] ?? 0) & ~HAS_ALL_RECORDS;
   refuse(decoding, reason, at);
