@@ -10,7 +10,7 @@ test("docs/configuration.md is what the definitions say; make docs writes it", (
   expect(readFileSync(`${root}/docs/configuration.md`, "utf8")).toBe(page);
 });
 
-test.each(["controller", "agent", "up", "down", "lab"])(
+test.each(["controller", "agent", "collector", "up", "down", "lab"])(
   "holdfast %s --help starts under plain Node and shows options",
   (verb) => {
     const help = execFileSync(`${root}/bin/holdfast`, [verb, "--help"], { encoding: "utf8" });

@@ -43,7 +43,7 @@ test("a wrong command line is told from a right one", () => {
 });
 
 describe("the units of systemd", () => {
-  const units = ["holdfast-controller.service", "holdfast-agent.service"];
+  const units = ["holdfast-controller.service", "holdfast-agent.service", "holdfast-collector.service"];
   const settings = (unit: string): ReadonlyMap<string, string> =>
     new Map([...deploy(`systemd/${unit}`).matchAll(/^(\w+)=(.*)$/gm)].map(([, key = "", value = ""]) => [key, value]));
 

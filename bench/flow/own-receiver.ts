@@ -1,7 +1,16 @@
 import { startReceiver } from "@holdfast/collector";
 import { silentLogger } from "@holdfast/core";
 
-/** Our receiver as a process: `node own-receiver.ts PORT BUFFER_BYTES`. Drains every 10 s, as the collector does, until it is killed. */
+/** Our receiver as a process, as the collector runs it: `node own-receiver.ts PORT BUFFER_BYTES`. */
 const [port = 0, receiveBufferBytes = 0] = process.argv.slice(2).map(Number);
-const receiver = await startReceiver({ logger: silentLogger }, { address: "127.0.0.1", port, receiveBufferBytes });
-setInterval(() => void receiver.drain(), 10_000);
+await startReceiver(
+  { logger: silentLogger, onWindow: () => undefined },
+  {
+    address: "127.0.0.1",
+    port,
+    receiveBufferBytes,
+    windowMs: 10_000,
+    settleMs: 2000,
+    holdBytes: 256 * 1024 * 1024,
+  },
+);

@@ -1,7 +1,9 @@
+export { type Collector, type CollectorDependencies, type CollectorOptions, startCollector } from "./collector.ts";
 export { readKernelDrops } from "./receiver/kernel-drops.ts";
-export type { Drained } from "./receiver/messages.ts";
+export type { ReceiverOptions } from "./receiver/messages.ts";
 export { type Receiver, startReceiver } from "./receiver/receiver.ts";
-export type { UdpSocketOptions } from "./receiver/udp-socket.ts";
+export type { SampledWindow } from "./receiver/windowing.ts";
+export { noStore, type WindowStore } from "./windows/store.ts";
 export {
   type EndpointEnd,
   type OutsideEnd,

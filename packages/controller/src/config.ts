@@ -1,9 +1,9 @@
-import { HoldfastError, type OptionValues, option, parseLogLevel } from "@holdfast/core";
+import { HoldfastError, type OptionValues, option, parseListenAddress, parseLogLevel } from "@holdfast/core";
 import type { SegmentRange } from "./platform.ts";
 
 /** Options of the controller, defined once. */
 export const controllerOptions = {
-  listen: option.value("Address and port of the REST API.", "ADDRESS:PORT", "127.0.0.1:4653", parseListen),
+  listen: option.value("Address and port of the REST API.", "ADDRESS:PORT", "127.0.0.1:4653", parseListenAddress),
   data: option.text("File that keeps everything; created when absent.", "FILE", "/var/lib/holdfast/controller.db"),
   token: option.optional(
     "Bearer token that every request must carry. Absent: none, which is only allowed on a loopback address.",
@@ -70,24 +70,6 @@ export const controllerOptions = {
   ),
 } as const;
 export type ControllerConfig = OptionValues<typeof controllerOptions>;
-
-/** Where to listen. Port 0: any free one. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-function parseListen(text: string): ListenAddress {
-  const match = /^(\[([0-9a-fA-F:.]+)\]|[^:[\]]+):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[3]);
-  if (match === null || port > 65_535) {
-    throw new HoldfastError(
-      "invalid_argument",
-      `${JSON.stringify(text)} is not ADDRESS:PORT, e.g. 127.0.0.1:4653 or [::1]:4653`,
-    );
-  }
-  return { host: match[2] ?? match[1] ?? "", port };
-}
 
 function parseToken(text: string): string {
   if (/^[\x21-\x7e]{8,512}$/.test(text)) return text;

@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
-import { type Clock, errorText, HoldfastError, type Logger } from "@holdfast/core";
+import { type Clock, errorText, HoldfastError, type ListenAddress, type Logger } from "@holdfast/core";
 import type { Store } from "@holdfast/store";
-import type { ControllerConfig, ListenAddress } from "./config.ts";
+import type { ControllerConfig } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { createApp, type Pages } from "./http/app.ts";
 import { checkExposure, createAuthentication } from "./http/auth.ts";

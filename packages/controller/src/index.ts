@@ -1,4 +1,4 @@
-export { type ControllerConfig, controllerOptions, type ListenAddress } from "./config.ts";
+export { type ControllerConfig, controllerOptions } from "./config.ts";
 export {
   type Controller,
   type ControllerDependencies,

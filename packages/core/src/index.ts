@@ -15,6 +15,7 @@ export {
 } from "./errors.ts";
 export { FAULT_POINTS, type FaultPoint, type Reached } from "./fault-points.ts";
 export { type Family, IpAddress } from "./ip-address.ts";
+export { type ListenAddress, parseListenAddress } from "./listen-address.ts";
 export { type LogFields, type Logger, type LogLevel, parseLogLevel, silentLogger } from "./logger.ts";
 export { MacAddress } from "./mac-address.ts";
 export { Identity, Name } from "./names.ts";

@@ -65,6 +65,14 @@ export {
 } from "./explanation.ts";
 export { addressField, cidrField, identityField, labelsField, macField, mtuField, nameField } from "./fields.ts";
 export {
+  type AttributionShare,
+  attributionShareSchema,
+  type FlowExporter,
+  type FlowStatus,
+  flowExporterSchema,
+  flowStatusSchema,
+} from "./flow-status.ts";
+export {
   type Group,
   type GroupPatch,
   groupPatchSchema,
@@ -194,6 +202,7 @@ export {
 } from "./quarantine.ts";
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
 export { type Placement, placementOf, ROUTED_GATEWAYS } from "./routed.ts";
+export { collectorRoutes } from "./routes/collector.ts";
 export { type Routes, routes } from "./routes/index.ts";
 export { type LabelSelector, labelSelectorSchema, type MatchExpression, matchExpressionSchema } from "./selector.ts";
 export { sharedWithField } from "./shared-with.ts";

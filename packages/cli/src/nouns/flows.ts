@@ -1,7 +1,15 @@
 import { type CommandDefinition, text } from "../define-command.ts";
 import { decodeCapture } from "../flows/decode.ts";
+import { DEFAULT_COLLECTOR, showFlowStatus } from "../flows/status.ts";
 
 export const flowCommands: readonly CommandDefinition[] = [
+  {
+    name: "status",
+    summary: "Show how a collector does: what comes in, what is lost, and the share without a name.",
+    options: [["--collector <url>", `A collector. Also HOLDFAST_COLLECTOR. Absent: ${DEFAULT_COLLECTOR}.`]],
+    examples: ["flows status", "flows status --collector http://10.0.0.5:4655 -o json"],
+    run: (context, _, options) => showFlowStatus(context, text(options, "collector")),
+  },
   {
     name: "decode",
     summary:

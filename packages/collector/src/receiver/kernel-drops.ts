@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import type { Clock } from "@holdfast/core";
 
 /** Columns of /proc/net/udp (proc_net(5)): local address with port in hex, …, drops as the last one. */
 const LOCAL = 1;
@@ -31,4 +32,39 @@ export function dropsIn(table: string, port: number): number {
     .map((line) => line.trim().split(/\s+/))
     .filter((columns) => columns[LOCAL]?.endsWith(wanted) === true)
     .reduce((sum, columns) => sum + Number(columns.at(-1)), 0);
+}
+
+/** Milliseconds. */
+const LOOK_AGAIN = 1000;
+
+/** Looks at {@link readKernelDrops} every second: the kernel tells nobody of itself. */
+export function followKernelDrops(clock: Clock): {
+  start(port: number): Promise<void>;
+  /** As of the last look. */
+  readonly count: () => number;
+  stop(): Promise<void>;
+} {
+  const ending = new AbortController();
+  let drops = 0;
+  let following: Promise<void> = Promise.resolve();
+
+  async function follow(port: number): Promise<void> {
+    while (!ending.signal.aborted) {
+      // Nobody asks for more when it ends.
+      await clock.wait(LOOK_AGAIN, ending.signal).catch(() => undefined);
+      drops = await readKernelDrops(port).catch(() => drops);
+    }
+  }
+
+  return {
+    async start(port) {
+      drops = await readKernelDrops(port);
+      following = follow(port);
+    },
+    count: () => drops,
+    async stop() {
+      ending.abort();
+      await following;
+    },
+  };
 }

@@ -1,23 +1,24 @@
 import { once } from "node:events";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { type ErrorCode, errorText, HoldfastError, isErrorCode, type Logger } from "@holdfast/core";
-import { readKernelDrops } from "./kernel-drops.ts";
-import type { Drained, FromThread, ThreadStart, ToThread } from "./messages.ts";
-import type { UdpSocketOptions } from "./udp-socket.ts";
+import type { FromThread, ReceiverOptions, ThreadStart, ToThread } from "./messages.ts";
+import type { SampledWindow } from "./windowing.ts";
 
 /** Takes sFlow in a thread of its own. */
 export interface Receiver extends AsyncDisposable {
   readonly port: number;
   /** What the kernel holds for it at most. */
   readonly receiveBufferBytes: number;
-  /**
-   * What was taken since the last call, and how many datagrams the kernel dropped since the receiver started.
-   *
-   * @throws HoldfastError `unavailable` when the receiver has stopped
-   */
-  drain(): Promise<Drained & { readonly kernelDrops: number }>;
-  /** Takes no more. Stopping twice is no error. */
+  /** Resolves when it has stopped. @throws HoldfastError `unavailable` when it failed, and takes no more. */
+  readonly ended: Promise<void>;
+  /** Takes no more, and hands on what it has before it resolves. Stopping twice is no error. */
   stop(): Promise<void>;
+}
+
+export interface ReceiverDependencies {
+  readonly logger: Logger;
+  /** Is given each window when it is over, in the order of their time. */
+  readonly onWindow: (window: SampledWindow) => void;
 }
 
 /**
@@ -26,55 +27,36 @@ export interface Receiver extends AsyncDisposable {
  * @throws HoldfastError `conflict` when somebody else has the port, `unavailable` when it cannot be opened for another reason
  */
 export async function startReceiver(
-  dependencies: { readonly logger: Logger },
-  options: UdpSocketOptions,
+  { logger, onWindow }: ReceiverDependencies,
+  options: ReceiverOptions,
 ): Promise<Receiver> {
-  const { port1: questions, port2 } = new MessageChannel();
-  const start: ThreadStart = { options, questions: port2 };
+  const { port1: orders, port2 } = new MessageChannel();
+  const start: ThreadStart = { options, orders: port2 };
   const worker = new Worker(new URL("./thread.ts", import.meta.url), { workerData: start, transferList: [port2] });
-  const waiting = new Map<number, PromiseWithResolvers<Drained>>();
-  let lastId = 0;
-  let hasEnded = false;
+  const ended = Promise.withResolvers<void>();
   // What a thread says last and its end may be told in one turn: who listens for the end only then waits for ever.
-  const ended = new Promise<void>((resolve) => {
-    worker.once("exit", () => {
-      hasEnded = true;
-      for (const { reject } of waiting.values()) reject(stopped());
-      waiting.clear();
-      questions.close();
-      resolve();
-    });
+  worker.once("exit", () => {
+    orders.close();
+    ended.resolve();
   });
   const { port, receiveBufferBytes } = await firstMessage(worker);
-  warnOfSmallBuffer(dependencies.logger, options.receiveBufferBytes, receiveBufferBytes);
+  warnOfSmallBuffer(logger, options.receiveBufferBytes, receiveBufferBytes);
   worker.on("message", (message: FromThread) => {
-    if (message.kind !== "drained") return;
-    waiting.get(message.id)?.resolve(message.drained);
-    waiting.delete(message.id);
+    if (message.kind === "window") onWindow(message.window);
   });
-  // Without a listener, an error of the thread would end the process. Whoever drains next is told that the receiver has stopped.
-  worker.on("error", (error) => dependencies.logger.error("sFlow receiver failed", { error: errorText(error) }));
+  // Without a listener, an error of the thread would end the process; who waits for the end is told instead.
+  worker.on("error", (error) => {
+    logger.error("sFlow receiver failed", { error: errorText(error) });
+    ended.reject(failed(error));
+  });
+  // Nobody has to listen.
+  ended.promise.catch(() => undefined);
 
-  const say = (message: ToThread): void => questions.postMessage(message);
   const stop = async (): Promise<void> => {
-    say({ kind: "stop" });
-    await ended;
+    orders.postMessage({ kind: "stop" } satisfies ToThread);
+    await ended.promise.catch(() => undefined);
   };
-  return {
-    port,
-    receiveBufferBytes,
-    async drain() {
-      if (hasEnded) throw stopped();
-      const id = ++lastId;
-      const answer = Promise.withResolvers<Drained>();
-      waiting.set(id, answer);
-      say({ kind: "drain", id });
-      const [drained, kernelDrops] = await Promise.all([answer.promise, readKernelDrops(port)]);
-      return { ...drained, kernelDrops };
-    },
-    stop,
-    [Symbol.asyncDispose]: stop,
-  };
+  return { port, receiveBufferBytes, ended: ended.promise, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function firstMessage(worker: Worker): Promise<Extract<FromThread, { kind: "ready" }>> {
@@ -92,6 +74,6 @@ function warnOfSmallBuffer(logger: Logger, asked: number, given: number): void {
   logger.warn("the kernel gave a smaller receive buffer than asked for; raise net.core.rmem_max", { asked, given });
 }
 
-function stopped(): HoldfastError {
-  return new HoldfastError("unavailable", "the sFlow receiver has stopped; start the collector again");
+function failed(cause: unknown): HoldfastError {
+  return new HoldfastError("unavailable", `the sFlow receiver has failed; start the collector again`, { cause });
 }

@@ -1,21 +1,23 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { assert, isHoldfastError } from "@holdfast/core";
-import { createAggregator, createSflowDecoder } from "@holdfast/flow";
 import { createMessageBatch } from "./message-batch.ts";
 import type { FromThread, ThreadStart, ToThread } from "./messages.ts";
 import { openUdpSocket, type UdpSocket, type UdpSocketOptions } from "./udp-socket.ts";
+import { createWindowing, type SampledWindow, type WindowingOptions } from "./windowing.ts";
 
 /** So many datagrams one call of the kernel gives at most. */
 const BATCH = 32;
+/** Of what is still there when it is told to stop. */
+const LAST_BATCHES = 10_000;
 
 /**
  * The receiving thread: takes datagrams, decodes and adds up, and nothing else, so that no question that people ask keeps it from the next one. It
  * has no event loop: it waits in the kernel, and looks for messages between two batches.
  */
 assert(parentPort !== null, "the receiving thread has a parent");
-const { options, questions } = workerData as ThreadStart;
+const { options, orders } = workerData as ThreadStart;
 const socket = open(parentPort, options);
-if (socket !== undefined) run(parentPort, questions, socket);
+if (socket !== undefined) run(parentPort, orders, { socket, options });
 
 function open(parent: MessagePort, wanted: UdpSocketOptions): UdpSocket | undefined {
   try {
@@ -27,36 +29,35 @@ function open(parent: MessagePort, wanted: UdpSocketOptions): UdpSocket | undefi
   }
 }
 
-function run(parent: MessagePort, asked: MessagePort, from: UdpSocket): void {
-  const decoder = createSflowDecoder();
-  const aggregator = createAggregator();
+function run(
+  parent: MessagePort,
+  asked: MessagePort,
+  from: { readonly socket: UdpSocket; readonly options: WindowingOptions },
+): void {
+  const windowing = createWindowing((window) => hand(parent, window), from.options);
   const batch = createMessageBatch(BATCH);
-  const taken = { datagrams: 0, bytes: 0, samples: 0 };
 
-  function take(start: number, length: number): void {
-    taken.datagrams += 1;
-    taken.bytes += length;
-    if (!decoder.decode(batch.view, start, start + length)) return;
-    taken.samples += decoder.datagram.sampleCount;
-    aggregator.take(decoder.datagram);
+  function takeBatch(): number {
+    const count = from.socket.receive(batch);
+    const now = Date.now();
+    for (let index = 0; index < count; index++)
+      windowing.take(batch.view, batch.startOf(index), batch.lengthOf(index), now);
+    windowing.advance(now);
+    return count;
   }
 
-  function answer(id: number): void {
-    const traffic = aggregator.drain();
-    const drained = { traffic, taken: { ...taken }, decoder: decoder.totals() };
-    tell(parent, { kind: "drained", id, drained }, [traffic.keys.buffer, traffic.sums.buffer]);
-  }
-
-  tell(parent, { kind: "ready", port: from.port, receiveBufferBytes: from.receiveBufferBytes });
-  for (;;) {
-    const count = from.receive(batch);
-    for (let index = 0; index < count; index++) take(batch.startOf(index), batch.lengthOf(index));
-    const message = nextMessage(asked);
-    if (message?.kind === "drain") answer(message.id);
-    if (message?.kind === "stop") break;
-  }
-  from.close();
+  tell(parent, { kind: "ready", port: from.socket.port, receiveBufferBytes: from.socket.receiveBufferBytes });
+  do takeBatch();
+  while (nextMessage(asked)?.kind !== "stop");
+  // What the kernel holds has arrived; senders go on, so that there may be no end of it.
+  for (let batches = 0; batches < LAST_BATCHES && takeBatch() === BATCH; ) batches += 1;
+  from.socket.close();
+  windowing.finish();
   asked.close();
+}
+
+function hand(parent: MessagePort, window: SampledWindow): void {
+  tell(parent, { kind: "window", window }, [window.traffic.keys.buffer, window.traffic.sums.buffer]);
 }
 
 function nextMessage(port: MessagePort): ToThread | undefined {

@@ -55,14 +55,14 @@ describe("traffic", () => {
         inputIfIndex: 7,
         ...macs,
         ip,
-        estimate: { packets: 200, bytes: 200_000, samples: 2, errorPercent: 196 / Math.sqrt(2) },
+        estimate: { packets: 200, bytes: 200_000, samples: 2, exactSamples: 0, errorPercent: 196 / Math.sqrt(2) },
       },
       {
         exporter,
         vantage: "port",
         ...macs,
         ip: { ...ip, source: "10.0.0.2", destination: "10.0.0.1" },
-        estimate: { packets: 100, bytes: 100_000, samples: 1, errorPercent: 196 },
+        estimate: { packets: 100, bytes: 100_000, samples: 1, exactSamples: 0, errorPercent: 196 },
       },
     ]);
     expect(drain(aggregator).rows).toEqual([]);

@@ -22,12 +22,19 @@ describe("an estimate", () => {
       packets: 1234,
       bytes: 617_000,
       samples: 1234,
+      exactSamples: 1234,
       errorPercent: 0,
     });
   });
 
   test("of nothing is nothing", () => {
-    expect(estimateOf(samplesOf(0, 64, 100))).toEqual({ packets: 0, bytes: 0, samples: 0, errorPercent: 0 });
+    expect(estimateOf(samplesOf(0, 64, 100))).toEqual({
+      packets: 0,
+      bytes: 0,
+      samples: 0,
+      exactSamples: 0,
+      errorPercent: 0,
+    });
   });
 
   test("says its error: 196 by the root of its samples", () => {
@@ -35,6 +42,7 @@ describe("an estimate", () => {
       packets: 25_600,
       bytes: 2_560_000,
       samples: 400,
+      exactSamples: 0,
       errorPercent: 9.8,
     });
   });

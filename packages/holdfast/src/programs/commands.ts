@@ -1,5 +1,6 @@
 import { agentOptions } from "@holdfast/agent/config";
 import { addNoun, type CliIo } from "@holdfast/cli";
+import { collectorOptions } from "@holdfast/collector/config";
 import { controllerOptions } from "@holdfast/controller/config";
 import { flagName, type OptionDefinitions } from "@holdfast/core";
 import type { Command } from "commander";
@@ -22,6 +23,12 @@ export function addPrograms(
   ).action(async (flags: Record<string, string>) => (await import("./controller.ts")).runController(flags));
   addOptions(program.command("agent").description("Run this machine's agent in the foreground."), agentOptions).action(
     async (_: unknown, command: Command) => (await import("./agent.ts")).runAgent(command.optsWithGlobals()),
+  );
+  addOptions(
+    program.command("collector").description("Run a collector of sFlow in the foreground."),
+    collectorOptions,
+  ).action(async (_: unknown, command: Command) =>
+    (await import("./collector.ts")).runCollector(command.optsWithGlobals()),
   );
   program
     .command("up")
@@ -58,7 +65,13 @@ export function addPrograms(
       "Fill Node's compile cache: a program that strips its own types keeps 30 MiB more for as long as it runs.",
     )
     .action(async () => {
-      await Promise.all([import("./controller.ts"), import("./agent.ts"), import("./up.ts"), import("./lab.ts")]);
+      await Promise.all([
+        import("./controller.ts"),
+        import("./agent.ts"),
+        import("./collector.ts"),
+        import("./up.ts"),
+        import("./lab.ts"),
+      ]);
     });
   program
     .command("options-page", { hidden: true })

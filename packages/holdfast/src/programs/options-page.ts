@@ -1,4 +1,5 @@
 import { agentOptions } from "@holdfast/agent/config";
+import { collectorOptions } from "@holdfast/collector/config";
 import { controllerOptions } from "@holdfast/controller/config";
 import { environmentName, flagName, type OptionDefinitions } from "@holdfast/core";
 
@@ -20,7 +21,12 @@ This page is generated from the definitions: \`make docs\`.
 
 /** \`docs/configuration.md\`, made from the definitions. */
 export function optionsPage(): string {
-  return [HEAD, sectionOf("controller", controllerOptions), sectionOf("agent", agentOptions)].join("\n");
+  return [
+    HEAD,
+    sectionOf("controller", controllerOptions),
+    sectionOf("agent", agentOptions),
+    sectionOf("collector", collectorOptions),
+  ].join("\n");
 }
 
 function sectionOf(section: string, definitions: OptionDefinitions): string {

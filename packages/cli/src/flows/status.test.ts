@@ -1,0 +1,93 @@
+import { type FlowStatus, flowStatusSchema } from "@holdfast/model";
+import { describe, expect, test } from "vitest";
+import { terminal } from "../testing/terminal.ts";
+
+const share = { bytes: 2000, unattributedBytes: 100, unnamedOutsideBytes: 500, unattributedPercent: 5 };
+const status = flowStatusSchema.parse({
+  startedAt: "2026-11-20T08:00:00.000Z",
+  window: {
+    start: "2026-11-20T10:05:00.000Z",
+    seconds: 10,
+    datagramsPerSecond: 1234.5,
+    samplesPerSecond: 7407,
+    rows: 812,
+    share: { ...share, unattributedBytes: 0, unattributedPercent: 0 },
+  },
+  taken: { datagrams: 1_234_567, bytes: 1_481_480_400, samples: 7_407_402, discards: 0 },
+  lost: { kernel: 3, missing: 12, leftOut: 0, early: 0, store: 0 },
+  refused: { version: 2 },
+  unknownFormats: 0,
+  share,
+  inventory: { state: "in-step", since: "2026-11-20T08:00:01.000Z", endpoints: 10_000, nodes: 4 },
+  store: { kind: "none", description: "Forgotten." },
+  exporters: [
+    {
+      agent: "10.9.0.1",
+      subAgent: 1,
+      node: "h1",
+      received: 600_000,
+      lost: 12,
+      restarts: 0,
+      samplesLost: 72,
+      samplingRates: [64, 400],
+      state: "heard",
+    },
+  ],
+  exporterCount: 1,
+});
+
+const answering = (body: FlowStatus) => terminal({ "GET /v1/flows/status": { body } });
+
+describe("flows status", () => {
+  test("says what comes in, what is lost and what has no name", async () => {
+    const { run, screen } = answering(status);
+    expect(await run("flows status --collector http://c")).toBe(0);
+    expect(screen.out).toMatchInlineSnapshot(`
+      "running for:     2h5m
+      last window:     10:05:00, 10s: 1,235 datagrams/s, 7,407 samples/s, 812 rows
+      taken:           1,234,567 datagrams, 7,407,402 samples
+      lost:            3 datagrams in the kernel, 12 datagrams missing by their exporters' count
+      refused:         2 version
+      without a name:  5.0 % of all bytes, 0.0 % of the last window's
+      inventory:       in step for 2h5m, 10,000 endpoints on 4 nodes
+      store:           none: Forgotten.
+
+      AGENT     SUB  NODE  STATE  RATE        DATAGRAMS  LOST  SAMPLES LOST  RESTARTS
+      10.9.0.1  1    h1    heard  1:64,1:400  600,000    12    72            0
+      "
+    `);
+  });
+
+  test("says that nothing comes, and what to do about it", async () => {
+    const { window: _, ...young } = status;
+    const { run, screen } = answering({
+      ...young,
+      lost: { kernel: 0, missing: 0, leftOut: 0, early: 0, store: 0 },
+      refused: {},
+      share: { bytes: 0, unattributedBytes: 0, unnamedOutsideBytes: 0 },
+      inventory: { state: "off", since: status.startedAt, endpoints: 0, nodes: 0 },
+      exporters: [],
+      exporterCount: 0,
+    });
+    expect(await run("flows status --collector http://c")).toBe(0);
+    expect(screen.out).toMatchInlineSnapshot(`
+      "running for:     2h5m
+      last window:     none is over yet
+      taken:           1,234,567 datagrams, 7,407,402 samples
+      lost:            nothing
+      refused:         nothing
+      without a name:  nothing: there was no traffic
+      inventory:       off: nobody said which controller knows the names
+      store:           none: Forgotten.
+
+      no exporter was heard of; they send sFlow version 5 to the collector's UDP port, 6343 by default
+      "
+    `);
+  });
+
+  test("says where no collector answers", async () => {
+    const { run, screen } = terminal();
+    expect(await run("flows status --collector http://c")).toBe(1);
+    expect(screen.err).toContain("GET /v1/flows/status is not there");
+  });
+});

@@ -1,0 +1,56 @@
+import { Cidr, HoldfastError, option, parseListenAddress, parseLogLevel } from "@holdfast/core";
+import type { NamedPrefix } from "./naming/named-prefixes.ts";
+
+/** Options of the collector; section `collector` of the configuration file. */
+export const collectorOptions = {
+  listen: option.value("Where sFlow is taken, UDP.", "ADDRESS:PORT", "0.0.0.0:6343", parseListenAddress),
+  status: option.value(
+    "Where /healthz, /readyz, /metrics and /v1/flows/status are served.",
+    "ADDRESS:PORT",
+    "127.0.0.1:4655",
+    parseListenAddress,
+  ),
+  receiveBuffer: option.integer(
+    "Bytes of datagrams that the kernel holds when they come faster than they are taken; more than net.core.rmem_max needs CAP_NET_ADMIN.",
+    32 * 1024 * 1024,
+    { min: 4096, max: 1024 * 1024 * 1024 },
+  ),
+  settle: option.duration(
+    "How long samples are held back, so that news of who has an address is there before what it explains.",
+    "2s",
+  ),
+  holdMemory: option.integer(
+    "Bytes of memory for samples that are held back; beyond it the oldest are read early.",
+    128 * 1024 * 1024,
+    { min: 0, max: 16 * 1024 * 1024 * 1024 },
+  ),
+  prefixes: option.value(
+    "Names of prefixes outside, separated by commas; the longest that holds an address names it.",
+    "NAME=PREFIX[,NAME=PREFIX]",
+    "",
+    parseNamedPrefixes,
+  ),
+  logLevel: option.value(
+    "Least severe events that are logged: debug, info, warn or error.",
+    "LEVEL",
+    "info",
+    parseLogLevel,
+  ),
+} as const;
+
+const PREFIX_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+function parseNamedPrefixes(text: string): readonly NamedPrefix[] {
+  return text
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .map((part) => {
+      const [name = "", prefix = "", ...rest] = part.split("=");
+      if (PREFIX_NAME.test(name) && rest.length === 0) return { name, prefix: Cidr.parse(prefix) };
+      throw new HoldfastError(
+        "invalid_argument",
+        `${JSON.stringify(part)} is not NAME=PREFIX, e.g. office=192.0.2.0/24`,
+      );
+    });
+}

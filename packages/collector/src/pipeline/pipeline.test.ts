@@ -1,0 +1,71 @@
+import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
+import { encodeDatagram, encodeHeaderRecord, encodeSample, ethernet, ipv4, tcp } from "@holdfast/flow/testing";
+import { describe, expect, test } from "vitest";
+import { nameWithoutInventory } from "../naming/naming.ts";
+import { createWindowing } from "../receiver/windowing.ts";
+import type { TrafficWindow } from "../windows/traffic.ts";
+import { createPipeline } from "./pipeline.ts";
+
+const header = encodeHeaderRecord(ethernet({}, ipv4({}, tcp())), { frameLength: 1004 });
+
+function start(take: (window: TrafficWindow) => Promise<void>) {
+  const store = { kind: "test", description: "", take };
+  const name = nameWithoutInventory(() => undefined);
+  const clock = new ManualClock();
+  const dependencies = { clock, logger: new RecordingLogger(), store, name, kernelDrops: () => 0 };
+  const pipeline = createPipeline(dependencies, 1);
+  const windowing = createWindowing(pipeline.take, { windowMs: 1000, settleMs: 0, holdBytes: 0 });
+  let sequence = 0;
+  /** One row in the window of this second. */
+  const second = (at: number): void => {
+    const sample = encodeSample({ format: 1, sequence: ++sequence, rate: 1, pool: sequence, records: [header] });
+    const bytes = encodeDatagram({ sequence, uptimeMs: sequence, samples: [sample] });
+    windowing.take(new DataView(bytes.buffer), 0, bytes.length, at * 1000);
+    windowing.advance(at * 1000 + 1000);
+  };
+  return { pipeline, second, clock };
+}
+
+describe("the pipeline", () => {
+  test("gives a store its windows one after another, and waits for all of them when it is asked to", async () => {
+    const given: number[] = [];
+    let atOnce = 0;
+    const { pipeline, second } = start(async ({ start: at }) => {
+      atOnce += 1;
+      expect(atOnce).toBe(1);
+      await Promise.resolve();
+      given.push(at);
+      atOnce -= 1;
+    });
+    for (const at of [1, 2, 3]) second(at);
+    await pipeline.settled();
+    expect(given).toEqual([1000, 2000, 3000]);
+  });
+
+  test("loses windows, counted, to a store that takes none of the last six, and gives it the next when it has", async () => {
+    const hanging = Promise.withResolvers<void>();
+    const given: number[] = [];
+    const { pipeline, second } = start((window) => {
+      given.push(window.start);
+      return hanging.promise;
+    });
+    for (let at = 1; at <= 8; at++) second(at);
+    expect(pipeline.status(() => undefined).lost).toMatchObject({ store: 2 });
+    hanging.resolve();
+    await pipeline.settled();
+    second(9);
+    await pipeline.settled();
+    expect(given).toEqual([1000, 2000, 3000, 4000, 5000, 6000, 9000]);
+    expect(pipeline.status(() => undefined).lost).toMatchObject({ store: 2 });
+  });
+
+  test("tells an exporter that has been silent for a minute", () => {
+    const { pipeline, second, clock } = start(() => Promise.resolve());
+    const states = () => pipeline.status(() => undefined).exporters.map(({ state }) => state);
+    second(clock.now().getTime() / 1000);
+    clock.advance(60_000);
+    expect(states()).toEqual(["heard"]);
+    clock.advance(1000);
+    expect(states()).toEqual(["silent"]);
+  });
+});
