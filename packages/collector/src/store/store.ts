@@ -1,8 +1,8 @@
 import type { SampleAnswer, SamplePlan, SumAnswer, SumPlan } from "../query/plan.ts";
-import type { WindowSink } from "../windows/traffic.ts";
+import type { WindowStore } from "../windows/store.ts";
 
 /** Where traffic is kept, and asked about. Every back end passes one suite (`testing/store-suite.ts`). */
-export interface FlowStore extends WindowSink, AsyncDisposable {
+export interface FlowStore extends WindowStore, AsyncDisposable {
   /**
    * Sums of counted traffic. What is asked about before the first window that is kept is nothing, not an error.
    *

@@ -16,6 +16,8 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
   }
 
   return {
+    kind: "memory",
+    description: "Keeps traffic as long as the process runs.",
     async take(window: TrafficWindow) {
       for (const { packets, bytes, samples: count, exactSamples, ...row } of window.rows) {
         rows.push({ start: window.start, row, sum: { packets, bytes, samples: count, exact: exactSamples } });

@@ -236,6 +236,15 @@ export function flowStoreSuite(open: OpenFlowStore): void {
       expect(answer.groups.map(({ slots: of }) => of.map(({ bytes }) => bytes))).toEqual([[4589, 4758]]);
     });
 
+    test("a window that comes in two parts is whole, also when its minute is over by then", async () => {
+      const store = await opening();
+      for (const second of [50, 50, 60, 70]) {
+        await store.take(windowOf(TEN_O_CLOCK + second * 1000, [traffic(api, redis)]));
+      }
+      const answer = await store.sums(sumPlan({ slots: MINUTES(1) }));
+      expect(answer.totals[0]?.[0]?.bytes).toBe(2000);
+    });
+
     test("what is older than every retention is gone, and what is younger is there", async () => {
       const store = await opening();
       const days = (count: number): number => TEN_O_CLOCK + count * 24 * HOUR;

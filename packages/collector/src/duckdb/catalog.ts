@@ -1,0 +1,147 @@
+import type { TierSettings } from "../store/store.ts";
+import type { TrafficWindow } from "../windows/traffic.ts";
+import type { Cell, Database } from "./database.ts";
+import { createEndNumbers } from "./ends.ts";
+import { floorTo, isExpired, type Partition, partitionNamed, partitionOf, tableName } from "./partitions.ts";
+import { rollUpSql, rollUpsOf } from "./roll-ups.ts";
+import { endColumns, rowColumns, sampleColumns } from "./row-columns.ts";
+import { createTableSql, TABLES } from "./schema.ts";
+import { type Coverage, ROLLED_TIERS, type RolledTier, SUM_TIERS, type SumTier, UNITS } from "./sum-tiers.ts";
+
+/** The tables of an open file, and what they have. */
+export interface Catalog {
+  /** Writes a window, with what can be rolled up by it, in one transaction. Who fails has to roll back. */
+  take(window: TrafficWindow): Promise<void>;
+  /** False: DuckDB cannot go on with this file until it is opened again. */
+  rollBack(): Promise<boolean>;
+  expire(now: number): Promise<void>;
+  query(sql: string): Promise<readonly (readonly Cell[])[]>;
+  coverage(): Coverage;
+  /** Those of the wanted tables that there are. */
+  tables(wanted: readonly Partition[]): readonly string[];
+  close(): void;
+}
+
+/** How far each tier is rolled up, in seconds. Undefined: no window was ever taken. */
+type Progress = ReadonlyMap<RolledTier, number>;
+
+export async function openCatalog(database: Database, tiers: TierSettings): Promise<Catalog> {
+  let known = await readTables(database);
+  let progress = await readProgress(database);
+  const ends = createEndNumbers(await readNextEnd(database, known));
+
+  /** Of a transaction that is under way: they become {@link known} with it. */
+  async function make(partition: Partition, made: Map<string, Partition>): Promise<string> {
+    const name = tableName(partition);
+    if (!made.has(name)) {
+      await database.write(createTableSql(name, partition.kind));
+      made.set(name, partition);
+    }
+    return name;
+  }
+
+  async function write(window: TrafficWindow, made: Map<string, Partition>): Promise<Progress> {
+    const start = Math.floor(window.start / 1000);
+    const rows = await make(partitionOf("fine", start), made);
+    await database.append(rows, TABLES.fine, rowColumns(window, ends));
+    for (const [first, samples] of Map.groupBy(window.samples, ({ at }) => partitionOf("samples", at / 1000).start)) {
+      const table = await make({ kind: "samples", start: first }, made);
+      await database.append(table, TABLES.samples, sampleColumns(samples, window.start, ends));
+    }
+    await database.append(await make(partitionOf("ends", start), made), TABLES.ends, endColumns(ends));
+    const reached = new Map<RolledTier, number>();
+    // More of the same window may come when the collector was stopped in it and started again.
+    let until = start;
+    for (const tier of ROLLED_TIERS) {
+      until = await rollUp(tier, progress.get(tier) ?? start, until, made);
+      reached.set(tier, until);
+    }
+    const values = Array.from(reached, ([tier, value]) => `('${tier}', ${value})`).join(", ");
+    await database.write(`DELETE FROM progress WHERE name <> 'version'; INSERT INTO progress VALUES ${values}`);
+    return reached;
+  }
+
+  /** Up to the last whole unit before `end`. */
+  async function rollUp(into: RolledTier, since: number, end: number, made: Map<string, Partition>): Promise<number> {
+    const [from, until] = [floorTo(since, UNITS[into]), floorTo(end, UNITS[into])];
+    for (const one of rollUpsOf(into, from, until)) {
+      const sql = rollUpSql(one, new Set(made.keys()));
+      if (sql === undefined) continue;
+      await make(one.into, made);
+      await database.write(sql);
+    }
+    return Math.max(from, until);
+  }
+
+  async function expire(now: number): Promise<void> {
+    const old = [...known].filter(([, partition]) => isExpired(partition, tiers, now)).map(([name]) => name);
+    if (old.length === 0) return;
+    await database.write(old.map((name) => `DROP TABLE IF EXISTS ${name}`).join("; "));
+    for (const name of old) known.delete(name);
+  }
+
+  function coverage(): Coverage {
+    const partitions = [...known.values()];
+    const firstOf = (kinds: readonly string[]): number =>
+      partitions.reduce((least, { kind, start }) => (kinds.includes(kind) ? Math.min(least, start) : least), Infinity);
+    const from = SUM_TIERS.map((tier, index) => [tier, firstOf(SUM_TIERS.slice(0, index + 1))] as const);
+    const until = ROLLED_TIERS.map((tier) => [tier, progress.get(tier) ?? 0] as const);
+    return {
+      from: Object.fromEntries(from) as Record<SumTier, number>,
+      until: Object.fromEntries(until) as Record<RolledTier, number>,
+    };
+  }
+
+  return {
+    async take(window) {
+      const made = new Map(known);
+      await database.write("BEGIN");
+      const reached = await write(window, made);
+      await database.write("COMMIT");
+      ends.settle(true);
+      [known, progress] = [made, reached];
+      await expire(window.start + window.seconds * 1000);
+    },
+    async rollBack() {
+      ends.settle(false);
+      try {
+        await database.write("ROLLBACK");
+      } catch {
+        // There is none when it was the beginning, or the end, that failed.
+      }
+      try {
+        await database.query("FROM progress");
+        return true;
+      } catch {
+        return false;
+      }
+    },
+    expire,
+    query: (sql) => database.query(sql),
+    coverage,
+    tables: (wanted) => wanted.map(tableName).filter((name) => known.has(name)),
+    close: () => database.close(),
+  };
+}
+
+async function readTables(database: Database): Promise<Map<string, Partition>> {
+  const rows = await database.query("SELECT table_name FROM duckdb_tables()");
+  return new Map(
+    rows.flatMap(([name]) => {
+      const partition = partitionNamed(String(name));
+      return partition === undefined ? [] : [[String(name), partition] as const];
+    }),
+  );
+}
+
+async function readProgress(database: Database): Promise<Progress> {
+  const rows = await database.query("SELECT name, value FROM progress WHERE name <> 'version'");
+  return new Map(rows.map(([name, value]) => [name as RolledTier, Number(value)]));
+}
+
+async function readNextEnd(database: Database, known: ReadonlyMap<string, Partition>): Promise<number> {
+  const tables = [...known].filter(([, { kind }]) => kind === "ends").map(([name]) => `SELECT id FROM ${name}`);
+  if (tables.length === 0) return 1;
+  const [[highest] = []] = await database.query(`SELECT max(id) FROM (${tables.join(" UNION ALL ")})`);
+  return Number(highest ?? 0) + 1;
+}

@@ -1,0 +1,160 @@
+import { statSync } from "node:fs";
+import { type Clock, createTurns, errorText, HoldfastError, type Logger } from "@holdfast/core";
+import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
+import type { TrafficWindow } from "../windows/traffic.ts";
+import { emptyAnswer, readSamples, readSums } from "./answers.ts";
+import { type Catalog, openCatalog } from "./catalog.ts";
+import { openDatabase } from "./database.ts";
+import { partitionsBetween } from "./roll-ups.ts";
+import { sampleSql } from "./sample-sql.ts";
+import { segmentsOf } from "./segments.ts";
+import { sumSql } from "./sum-sql.ts";
+
+export interface DuckStoreOptions {
+  /** The file; its folder is there. `:memory:` keeps all in memory. */
+  readonly path: string;
+  /** What DuckDB may take. */
+  readonly memoryMib: number;
+  readonly tiers: TierSettings;
+}
+
+/** Seconds. */
+const LONGEST_WINDOW = 3600;
+/** Milliseconds between two tries to open a file that failed. */
+const REOPEN_AFTER = 1000;
+
+/**
+ * Keeps traffic in a DuckDB file of this process alone: each window is one transaction, so that the end of the process loses no more than the one
+ * that is being written. When the disk is full or fails, windows are counted as lost, questions are answered as long as the file can be read, and
+ * the file is opened again until it takes windows once more.
+ *
+ * @throws HoldfastError `unavailable`: the file cannot be opened, or another process has it.
+ */
+export async function openDuckStore(
+  dependencies: { readonly clock: Clock; readonly logger: Logger },
+  options: DuckStoreOptions,
+): Promise<FlowStore> {
+  const { clock, logger } = dependencies;
+  const turns = createTurns();
+  const [taken, lost] = [nothing(), nothing()];
+  let newest: number | undefined;
+  let failing: { readonly reason: string; readonly since: number } | undefined;
+  let triedAt = 0;
+  let isClosed = false;
+  let catalog: Catalog | undefined = await open();
+
+  async function open(): Promise<Catalog> {
+    return openCatalog(await openDatabase(options), options.tiers);
+  }
+
+  /** @throws HoldfastError `unavailable` */
+  async function opened(): Promise<Catalog> {
+    if (isClosed) throw new HoldfastError("unavailable", "the flow store is closed");
+    if (catalog !== undefined) return catalog;
+    if (clock.monotonic() - triedAt < REOPEN_AFTER) throw broken(failing?.reason ?? "it is being opened");
+    triedAt = clock.monotonic();
+    catalog = await open();
+    return catalog;
+  }
+
+  async function take(window: TrafficWindow): Promise<void> {
+    try {
+      const to = await turns.take("open", opened);
+      try {
+        await to.take(window);
+      } catch (error) {
+        if (!(await to.rollBack())) shut();
+        throw error;
+      }
+    } catch (error) {
+      add(lost, window);
+      note(errorText(error));
+      throw broken(errorText(error));
+    }
+    add(taken, window);
+    newest = window.start + window.seconds * 1000;
+    if (failing !== undefined) logger.info("the flow store takes traffic again", { path: options.path });
+    failing = undefined;
+  }
+
+  /** After an error that DuckDB cannot go on from; the file is as of the last window that was taken. */
+  function shut(): void {
+    catalog?.close();
+    catalog = undefined;
+    triedAt = clock.monotonic();
+  }
+
+  function note(reason: string): void {
+    if (failing === undefined) logger.error("the flow store takes no traffic", { path: options.path, error: reason });
+    failing = { reason, since: failing?.since ?? clock.now().getTime() };
+  }
+
+  function broken(reason: string): HoldfastError {
+    return new HoldfastError("unavailable", `the flow store ${options.path} fails: ${reason}`);
+  }
+
+  async function asked<T>(question: (from: Catalog) => Promise<T>): Promise<T> {
+    const from = await turns.take("open", opened);
+    try {
+      return await question(from);
+    } catch (error) {
+      throw broken(errorText(error));
+    }
+  }
+
+  async function close(): Promise<void> {
+    await turns.take("write", async () => {
+      isClosed = true;
+      catalog?.close();
+      catalog = undefined;
+    });
+  }
+
+  return {
+    kind: "duckdb",
+    description: `Keeps traffic in ${options.path}; the end of the process loses the window that is being written.`,
+    take: (window) => turns.take("write", () => take(window)),
+    sums: (plan) =>
+      asked(async ({ query, coverage, tables }) => {
+        const segments = segmentsOf(plan.slots, coverage());
+        const sources = segments.flatMap(({ tier, from, to }) =>
+          tables(partitionsBetween(tier, from, to)).map((table) => ({ table, from, to })),
+        );
+        const [first, last] = [
+          Math.min(...segments.map(({ from }) => from)),
+          Math.max(...segments.map(({ to }) => to)),
+        ];
+        const ends = tables(partitionsBetween("ends", first, last));
+        if (sources.length === 0 || ends.length === 0) return emptyAnswer(plan);
+        return readSums(plan, await query(sumSql(plan, sources, ends)));
+      }),
+    samples: (plan) =>
+      asked(async ({ query, tables }) => {
+        const [from, to] = [Math.floor(plan.from / 1000), Math.ceil(plan.to / 1000)];
+        const rows = tables(partitionsBetween("samples", from, to));
+        // The window of a sample may have begun the day before.
+        const ends = tables(partitionsBetween("ends", from - LONGEST_WINDOW, to));
+        if (rows.length === 0 || ends.length === 0) return [];
+        return readSamples(plan, await query(sampleSql(plan, rows, ends)));
+      }),
+    state: () => ({ failing, taken: { ...taken }, lost: { ...lost }, newest, bytes: sizeOf(options.path) }),
+    expire: (now) => turns.take("write", async () => (await opened()).expire(now)),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function nothing(): Taken {
+  return { windows: 0, rows: 0, samples: 0 };
+}
+
+function add(to: Taken, { rows, samples }: TrafficWindow): void {
+  to.windows += 1;
+  to.rows += rows.length;
+  to.samples += samples.length;
+}
+
+function sizeOf(path: string): number {
+  const files = [path, `${path}.wal`].map((file) => statSync(file, { throwIfNoEntry: false }));
+  return files.reduce((sum, file) => sum + (file?.size ?? 0), 0);
+}
