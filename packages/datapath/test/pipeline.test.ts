@@ -58,6 +58,11 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
     text: "Counts the packets that a rule has decided about.",
   },
   {
+    heading: "Table 19: what was found in its middle",
+    table: 19,
+    text: "A packet of a TCP connection that the switch does not know and that is allowed if the other end has begun it: when the ports say so, it goes on, and is marked; else it must be allowed the other way round as well. Only for a minute, see DESIGN.md, section 13.",
+  },
+  {
     heading: "Table 20: who has an address?",
     table: 20,
     text: "For every address that is known (endpoints here and, in VXLAN networks, everywhere), a question to all is answered over IPv4, and led to whom it is about over IPv6. In a VXLAN network an unknown address is nobody's; in a VLAN it may be a machine of the company's, so the question goes out. Questions to a single neighbour ask whether it is alive and go there. Who publishes ports in a VXLAN network has a gateway, towards the machine.",

@@ -11,21 +11,26 @@ const PATIENCE = Number(process.argv[2] ?? 400);
 
 interface Task {
   readonly id: number;
-  readonly kind: "tcp" | "udp" | "icmp" | "connect" | "speak";
+  readonly kind: "tcp" | "udp" | "icmp" | "connect" | "ask" | "hear" | "speak";
   readonly to: string;
   readonly port?: number;
   readonly sourcePort?: number;
   readonly connection?: number;
 }
 
+/** Those that this one has begun, by the task. */
 const connections = new Map<number, Socket>();
+/** Those that others have begun. */
+const accepted = new Set<Socket>();
 
 for (const port of PORTS) {
   const udp = createSocket({ type: "udp6", reuseAddr: true });
   udp.on("message", (message, from) => udp.send(message, from.port, from.address, () => undefined));
   await new Promise<void>((resolve) => udp.bind(port, "::", resolve));
   const tcp = createServer((socket) => {
+    accepted.add(socket);
     socket.on("error", () => undefined);
+    socket.on("close", () => accepted.delete(socket));
     socket.pipe(socket);
   });
   await new Promise<void>((resolve) => void tcp.listen(port, "::", resolve));
@@ -81,16 +86,29 @@ function open({ id, to, port = 0 }: Task): Promise<boolean> {
   });
 }
 
-function speak({ connection = 0 }: Task): Promise<boolean> {
+function ask({ connection = 0 }: Task): Promise<boolean> {
   const socket = connections.get(connection);
+  socket?.write("?");
+  return heard(socket);
+}
+
+function hear({ connection = 0 }: Task): Promise<boolean> {
+  return heard(connections.get(connection));
+}
+
+function heard(socket: Socket | undefined): Promise<boolean> {
   if (socket === undefined) return Promise.resolve(false);
   return within((done) => {
     socket.once("data", () => done(true));
-    socket.write("?");
   });
 }
 
-const WORK = { tcp, udp, icmp, connect: open, speak };
+async function speak({ port }: Task): Promise<boolean> {
+  for (const socket of accepted) if (socket.localPort === port) socket.write("!");
+  return true;
+}
+
+const WORK = { tcp, udp, icmp, connect: open, ask, hear, speak };
 process.stdout.write("ready\n");
 for await (const line of createInterface({ input: process.stdin })) {
   const task = JSON.parse(line) as Task;

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { Attempt, Party } from "../src/testing/policy-compliance.ts";
+import type { Attempt, Party, StandingConnection } from "../src/testing/policy-compliance.ts";
 
 const PROGRAM = fileURLToPath(new URL("policy-party-program.ts", import.meta.url));
 
@@ -30,10 +30,15 @@ export class SandboxParty implements Party, AsyncDisposable {
     return this.#ask({ kind: protocol, ...attempt }).passed;
   }
 
-  async connect(to: string, port: number): Promise<{ isAnswered(): Promise<boolean> }> {
+  async connect(to: string, port: number): Promise<StandingConnection> {
     const { id, passed } = this.#ask({ kind: "connect", to, port });
     if (!(await passed)) throw new TypeError(`no connection to ${to} port ${port}`);
-    return { isAnswered: () => this.#ask({ kind: "speak", to, connection: id }).passed };
+    const ask = (kind: "ask" | "hear") => this.#ask({ kind, to, connection: id }).passed;
+    return { isAnswered: () => ask("ask"), hears: () => ask("hear") };
+  }
+
+  async speak(port: number): Promise<void> {
+    await this.#ask({ kind: "speak", to: "", port }).passed;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import { HoldfastError } from "@holdfast/core";
-import { COMMIT_IN_ZONE, readConntrack, writeConntrack, writeTranslation } from "./conntrack-codec.ts";
+import { readConntrack, writeCommit, writeConntrack, writeTranslation } from "./conntrack-codec.ts";
 import { FIELDS, fieldMaximum, fieldNameOfHeader, isActionField } from "./fields.ts";
 import type { Action, FieldName } from "./flow.ts";
 import { isRegister } from "./match-fields.ts";
@@ -109,7 +109,7 @@ function writeAction(writer: ByteWriter, action: Action): void {
       writeConntrack(writer, { flags: 0, zoneSource: 0, zone: action.zone, table: action.table });
       return;
     case "commit":
-      writeConntrack(writer, COMMIT_IN_ZONE);
+      writeCommit(writer, action);
       return;
     case "conjunction":
       nicira(writer, 16, NiciraAction.conjunction)

@@ -83,6 +83,7 @@ const anyAction: fc.Arbitrary<Action> = fc.oneof(
         destination === null ? { kind: "translate", zone, table } : { kind: "translate", zone, table, destination },
     ),
   fc.tuple(whole(16), whole(7)).map(([zone, table]): Action => ({ kind: "track", zone, table })),
+  whole(32).map((mark): Action => ({ kind: "commit", mark })),
   whole(32).map((id): Action => ({ kind: "conjunction", id, clause: 2, of: 3 })),
   fc.constantFrom<Action>(
     { kind: "commit" },

@@ -30,7 +30,7 @@ interface Conntrack {
 const ALL_BITS = 15;
 
 /** Remembers a connection in the zone that it was looked up in. */
-export const COMMIT_IN_ZONE: Conntrack = {
+const COMMIT_IN_ZONE: Conntrack = {
   flags: COMMIT,
   zoneSource: FIELDS.ct_zone.header,
   zone: ALL_BITS,
@@ -42,6 +42,16 @@ export function writeConntrack(writer: ByteWriter, { flags, zoneSource, zone, ta
   writer.u16(ActionType.experimenter).u16(CONNTRACK + bytes);
   writer.u32(NICIRA).u16(NiciraAction.conntrack);
   writer.u16(flags).u32(zoneSource).u16(zone).u8(table).zeros(3).u16(0);
+}
+
+/** Bytes of an OFPAT_SET_FIELD of the mark. */
+const SET_MARK = 16;
+
+/** With the mark as one action in it. */
+export function writeCommit(writer: ByteWriter, { mark }: Extract<Action, { kind: "commit" }>): void {
+  writeConntrack(writer, COMMIT_IN_ZONE, mark === undefined ? 0 : SET_MARK);
+  if (mark === undefined) return;
+  writer.u16(ActionType.setField).u16(SET_MARK).u32(FIELDS.ct_mark.header).u32(mark).zeros(4);
 }
 
 /** With one `nx_action_nat` in it. */
@@ -65,13 +75,20 @@ export function readConntrack(reader: ByteReader): Action | undefined {
   // Helpers (ALG).
   if (reader.u16() !== 0) return undefined;
   const read = { flags, zoneSource, zone, table };
+  if (isSame(read, COMMIT_IN_ZONE)) return readCommit(reader);
   if (reader.remaining > 0) return zoneSource === 0 ? readTranslation(read, reader) : undefined;
-  if (isSame(read, COMMIT_IN_ZONE)) return { kind: "commit" };
   return flags === 0 && zoneSource === 0 && table !== NO_TABLE ? { kind: "track", zone, table } : undefined;
 }
 
 function isSame(a: Conntrack, b: Conntrack): boolean {
   return a.flags === b.flags && a.zoneSource === b.zoneSource && a.zone === b.zone && a.table === b.table;
+}
+
+function readCommit(reader: ByteReader): Action | undefined {
+  if (reader.remaining === 0) return { kind: "commit" };
+  if (reader.remaining !== SET_MARK || reader.u16() !== ActionType.setField || reader.u16() !== SET_MARK)
+    return undefined;
+  return reader.u32() === FIELDS.ct_mark.header ? { kind: "commit", mark: reader.u32() } : undefined;
 }
 
 function readTranslation({ flags, zone, table }: Conntrack, reader: ByteReader): Translation | undefined {

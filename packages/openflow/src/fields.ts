@@ -50,6 +50,7 @@ export type MatchFieldName =
   | "tcp_flags"
   | "ct_state"
   | "ct_zone"
+  | "ct_mark"
   | "conj_id"
   | "icmp_type"
   | "icmp_code";
@@ -103,6 +104,7 @@ const ROWS: Readonly<Record<FieldName | MatchFieldName, Row>> = {
   conj_id: { symbol: "NXM_NX_CONJ_ID", bytes: 4, style: "decimal", nxm: [NXM_1, 37] },
   ct_state: { symbol: "NXM_NX_CT_STATE", bytes: 4, style: "decimal", nxm: [NXM_1, 105] },
   ct_zone: { symbol: "NXM_NX_CT_ZONE", bytes: 2, style: "hexadecimal", nxm: [NXM_1, 106] },
+  ct_mark: { symbol: "NXM_NX_CT_MARK", bytes: 4, style: "hexadecimal", nxm: [NXM_1, 107] },
   eth_dst: { symbol: "NXM_OF_ETH_DST", bytes: 6, style: "ethernet", nxm: [NXM_0, 1], oxm: [BASIC, 3] },
   eth_src: { symbol: "NXM_OF_ETH_SRC", bytes: 6, style: "ethernet", nxm: [NXM_0, 2], oxm: [BASIC, 4] },
   eth_type: { symbol: "NXM_OF_ETH_TYPE", bytes: 2, style: "hexadecimal", nxm: [NXM_0, 3], oxm: [BASIC, 5] },
@@ -254,6 +256,7 @@ const MATCH_ONLY: ReadonlySet<string> = new Set<MatchFieldName>([
   "tcp_flags",
   "ct_state",
   "ct_zone",
+  "ct_mark",
   "conj_id",
   "icmp_type",
   "icmp_code",

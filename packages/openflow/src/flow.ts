@@ -125,8 +125,8 @@ export type Action =
   | { readonly kind: "translate"; readonly zone: number; readonly table: number; readonly destination?: IpAddress }
   /** Looks a packet's connection up in a zone (ct, ovs-actions(7)), then goes on in `table` with {@link Match.ctState}. */
   | { readonly kind: "track"; readonly zone: number; readonly table: number }
-  /** Remembers the packet's connection in the zone that it was looked up in. */
-  | { readonly kind: "commit" }
+  /** Remembers the packet's connection in the zone that it was looked up in, with a mark (ct_mark) of 32 bits; absent: 0. */
+  | { readonly kind: "commit"; readonly mark?: number }
   /** The flow is one of those of a clause: `clause` 1 to `of`, which is 2 to 64. Stands alone or with others of its kind. */
   | { readonly kind: "conjunction"; readonly id: number; readonly clause: number; readonly of: number }
   /** An action or instruction of a dumped flow that no other kind can say: its bytes in hexadecimal, encoded again as they were. */

@@ -69,12 +69,16 @@ function formatAction(action: Action): string {
     case "track":
       return `ct(table=${action.table},zone=${action.zone})`;
     case "commit":
-      return `ct(commit,zone=${subfield(FIELDS.ct_zone)})`;
+      return `ct(commit,zone=${subfield(FIELDS.ct_zone)}${formatMark(action.mark)})`;
     case "conjunction":
       return `conjunction(${action.id},${action.clause}/${action.of})`;
     case "opaque":
       return `${action.layer}(0x${action.bytes})`;
   }
+}
+
+function formatMark(mark: number | undefined): string {
+  return mark === undefined ? "" : `,exec(set_field:0x${mark.toString(16)}->${FIELDS.ct_mark.name})`;
 }
 
 function formatOutput(port: number): string {

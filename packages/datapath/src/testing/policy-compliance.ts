@@ -29,7 +29,17 @@ export interface Party {
   /** Whether an answer has come. */
   reaches(attempt: Attempt): Promise<boolean>;
   /** Begins a connection over TCP that stays. */
-  connect(to: string, port: number): Promise<{ isAnswered(): Promise<boolean> }>;
+  connect(to: string, port: number): Promise<StandingConnection>;
+  /** Says something on every connection that others have begun with it at the port, without having been asked. */
+  speak(port: number): Promise<void>;
+}
+
+/** As who began it sees it. */
+export interface StandingConnection {
+  /** Asks, and waits for the answer. */
+  isAnswered(): Promise<boolean>;
+  /** Says nothing; whether the other end is heard, from now on and for so long as an answer would be waited for. */
+  hears(): Promise<boolean>;
 }
 
 /** What each part of the suite is given, of the running test. */

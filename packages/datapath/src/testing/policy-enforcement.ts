@@ -80,6 +80,25 @@ export function policyEnforcement({
       expect(await client.reaches(toWeb)).toBe(true);
     });
 
+    test("may get it while it runs: what that denies is cut, whoever speaks first, and what it allows goes on", async () => {
+      const all = program("default/all", {
+        ingress: { main: [[rule("rule/7080", "allow", { services: [tcp(7080)] })]], ...closed },
+      });
+      const [server, client] = [await place(a), await place(b)];
+      const begin = (port: number) => client.connect("10.20.0.5", port);
+      const kept = [await begin(7080), await begin(7080)] as const;
+      const cut = [await begin(7081), await begin(7082)] as const;
+      expect(await Promise.all([...kept, ...cut].map((each) => each.isAnswered()))).toEqual([true, true, true, true]);
+      await policy().applyPolicy({ ...change, programs: [all], endpoints: [having("a", all.id)] }, signal());
+      await driver().attach({ ...a, policy: { program: all.id } }, signal());
+      const heard = Promise.all([kept[0].hears(), cut[0].hears()]);
+      await Promise.all([server.speak(7080), server.speak(7081)]);
+      expect(await heard).toEqual([true, false]);
+      expect(await Promise.all([...kept, ...cut].map((each) => each.isAnswered()))).toEqual([true, true, false, false]);
+      expect(await client.reaches(toWeb)).toBe(true);
+      expect(await client.reaches({ ...toWeb, port: 7081 })).toBe(false);
+    });
+
     test("counts by rule, also what it would be with a staged policy, which decides nothing", async () => {
       await policy().applyPolicy({ ...change, programs: [web, shut] }, signal());
       const [, client] = [await place({ ...a, policy: { program: web.id, staged: shut.id } }), await place(b)];

@@ -140,6 +140,10 @@ const CASES: readonly (readonly [Match, ...Action[]])[] = [
     { kind: "conjunction", id: 7, clause: 1, of: 2 },
     { kind: "conjunction", id: 8, clause: 3, of: 3 },
   ],
+  [
+    { ...ipv4, ctState: connectionState("+new") },
+    { kind: "commit", mark: 7 },
+  ],
   [{ conjunction: 7, metadata: 1n }, { kind: "normal" }],
 ];
 

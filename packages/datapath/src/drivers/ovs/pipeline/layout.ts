@@ -13,6 +13,7 @@ export const TableId = {
   policyRealms: 16,
   policyRules: 17,
   policyCounters: 18,
+  policyPickedUp: 19,
   neighbourResponder: 20,
   sendBack: 21,
   destination: 30,

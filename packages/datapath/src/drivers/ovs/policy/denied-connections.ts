@@ -1,8 +1,9 @@
 import { Cidr, type IpAddress } from "@holdfast/core";
 import type { ConnectionTuple } from "@holdfast/openflow";
 import { decide, type Packet, type PolicyChange } from "@holdfast/policy";
-import { zoneOf } from "./endpoint-flows.ts";
+import { ANSWERER, zoneOf } from "./endpoint-flows.ts";
 import { type PolicedPort, type PolicyPlan, setsOf } from "./policy-plan.ts";
+import type { TrackedConnection } from "./tracked-connections.ts";
 
 /** Whether a change may have denied connections with a remote address. */
 type Concerns = (remote: IpAddress) => boolean;
@@ -36,7 +37,7 @@ export interface ConcernedPort {
 export function deniedConnections(
   plan: PolicyPlan,
   zones: ReadonlyMap<number, ConcernedPort>,
-  connections: readonly ConnectionTuple[],
+  connections: readonly TrackedConnection[],
 ): readonly ConnectionTuple[] {
   return connections.filter((connection) => {
     const concerned = zones.get(connection.zone);
@@ -50,8 +51,9 @@ export function deniedConnections(
 }
 
 /** As the endpoint saw it. */
-function firstPacket(connection: ConnectionTuple, { addresses }: PolicedPort): Packet {
-  const { source, destination, protocol, sourcePort, destinationPort, icmp } = connection;
+function firstPacket(connection: TrackedConnection, { addresses }: PolicedPort): Packet {
+  const { source, destination, protocol, sourcePort, destinationPort, icmp } =
+    connection.mark === ANSWERER ? turned(connection) : connection;
   const begun = addresses.includes(source);
   return {
     direction: begun ? "egress" : "ingress",
@@ -60,5 +62,16 @@ function firstPacket(connection: ConnectionTuple, { addresses }: PolicedPort): P
     ...(sourcePort === undefined ? {} : { sourcePort }),
     ...(destinationPort === undefined ? {} : { destinationPort }),
     ...(icmp === undefined ? {} : { icmp }),
+  };
+}
+
+/** Begun by the other end. */
+function turned({ source, destination, sourcePort, destinationPort, ...rest }: TrackedConnection): TrackedConnection {
+  return {
+    ...rest,
+    source: destination,
+    destination: source,
+    ...(sourcePort === undefined ? {} : { destinationPort: sourcePort }),
+    ...(destinationPort === undefined ? {} : { sourcePort: destinationPort }),
   };
 }

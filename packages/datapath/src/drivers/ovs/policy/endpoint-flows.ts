@@ -1,13 +1,16 @@
 import { type Action, connectionState, type FieldName, type Match, NOT_SYN, setRegister } from "@holdfast/openflow";
 import type { Direction, EndpointPrograms } from "@holdfast/policy";
 import { DROP, EtherType, goto, ICMPV6, PORT, type Rule, TableId } from "../pipeline/layout.ts";
-import { listNumber, type Mode, onwards, pathNumber, Register, setPair } from "./layout.ts";
+import { ALLOWED, listNumber, type Mode, onwards, pathNumber, Register, setPair } from "./layout.ts";
 import { setList } from "./rule-flows.ts";
 
 /** Connections of an endpoint are in a zone of its own: so tenants with the same addresses cannot meet, nor both ends of one that stays here. */
 export function zoneOf(port: number): number {
   return port ^ 0x8000;
 }
+
+/** The mark of a connection whose first packet here was an answer. */
+export const ANSWERER = 1;
 
 const TCP = 6;
 const FAMILIES = [
@@ -51,7 +54,7 @@ export function policyBase(): readonly Rule[] {
     ...[TableId.policyEgress, TableId.policyIngress, TableId.policyEgressState, TableId.policyIngressState].map(
       (table) => rule(table, 0, {}, DROP),
     ),
-    ...[TableId.policyRules, TableId.policyCounters].map((table) => rule(table, 0, {}, DROP)),
+    ...[TableId.policyRules, TableId.policyCounters, TableId.policyPickedUp].map((table) => rule(table, 0, {}, DROP)),
   ];
 }
 
@@ -91,23 +94,58 @@ function sideFlows(port: number, direction: Direction, programs: EndpointProgram
     const copy: Action = { kind: "move", from: fields[direction] satisfies FieldName, to: remote };
     const begins = { ...match, ctState: connectionState("+new", "+trk") };
     const decided = [copy, ...walks(programs, direction)];
-    const middle = { ...begins, ipProto: TCP, tcpFlags: NOT_SYN };
     return [
       rule(track, 100, match, [{ kind: "track", zone: zoneOf(port), table: state }]),
       rule(state, 100, begins, decided),
-      ...(pickUp ? [rule(state, 115, middle, decided)] : []),
+      ...(pickUp ? pickUpFlows({ state, match, begins, copy, decided }, programs, direction) : []),
     ];
   });
 }
 
+interface Side {
+  readonly state: number;
+  readonly match: Match;
+  readonly begins: Match;
+  readonly copy: Action;
+  readonly decided: readonly Action[];
+}
+
+/** Ports that systems give to who begins a connection are among these (RFC 6056; from 32768 in Linux); the services that have one, seldom. */
+const EPHEMERAL = { value: 0x8000, mask: 0x8000 } as const;
+const SERVICE = { value: 0, mask: 0x8000 } as const;
+
+/**
+ * A packet in the middle of a TCP connection that the switch does not know, from the endpoint (egress) or for it. Who has begun it is seen by the ports; where
+ * they do not say it, both readings must allow it. So what was denied does not come back when the other end is heard first.
+ */
+function pickUpFlows(side: Side, { program }: EndpointPrograms, direction: Direction): readonly Rule[] {
+  const { state, match, begins, copy, decided } = side;
+  const middle = { ...begins, ipProto: TCP, tcpFlags: NOT_SYN };
+  const other = direction === "egress" ? "ingress" : "egress";
+  const allowed = { ...match, ipProto: TCP, registers: { ...match.registers, [Register.list]: ALLOWED } };
+  const answer = { tcpSrc: SERVICE, tcpDst: EPHEMERAL };
+  return [
+    rule(state, 116, { ...middle, tcpSrc: EPHEMERAL, tcpDst: SERVICE }, decided),
+    rule(state, 115, middle, [copy, ...walk(program, other, "reversed"), goto(TableId.policyPickedUp)]),
+    rule(TableId.policyPickedUp, 110, { ...allowed, ...answer }, [
+      { kind: "commit", mark: ANSWERER },
+      onwards(direction),
+    ]),
+    rule(TableId.policyPickedUp, 100, allowed, decided),
+  ];
+}
+
 /** First what staged policies would decide, which is only counted. */
 function walks({ program, staged }: EndpointPrograms, direction: Direction): readonly Action[] {
-  const walk = (id: string, mode: Mode): readonly Action[] => [
+  return [...(staged === undefined ? [] : walk(staged, direction, "staged")), ...walk(program, direction, "enforced")];
+}
+
+function walk(id: string, direction: Direction, mode: Mode): readonly Action[] {
+  return [
     { kind: "set-field", field: "metadata", value: pathNumber(id, direction, mode) },
     setRegister(Register.platform, 0),
     goto(TableId.policyHosts),
   ];
-  return [...(staged === undefined ? [] : walk(staged, "staged")), ...walk(program, "enforced")];
 }
 
 function rule(table: number, priority: number, match: Match, actions: readonly Action[]): Rule {

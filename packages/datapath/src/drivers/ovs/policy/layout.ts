@@ -27,8 +27,14 @@ export const Register = {
 /** High half, low half. */
 type Pair = readonly [RegisterName, RegisterName];
 
-/** How a path is walked: to decide, or only to count what it would be. */
-export type Mode = "enforced" | "staged";
+/**
+ * How a path is walked: to decide; only to count what it would be; or to decide about a packet in the middle of a connection, from the one who did not
+ * begin it.
+ */
+export type Mode = "enforced" | "staged" | "reversed";
+
+/** What {@link Register.list} is where a connection may go on whose packet was found in its middle. */
+export const ALLOWED = 0xffff_ffff;
 
 /** 64 bits of a text, never 0: for so many names as a node has, two alike do not happen. */
 export function fingerprint(...parts: readonly string[]): bigint {

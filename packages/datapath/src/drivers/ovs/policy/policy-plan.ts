@@ -104,11 +104,18 @@ export class PolicyPlan {
   bind(endpoint: string, { port, addresses, programs, pickUp = false }: PolicedPort): void {
     this.check(endpoint, programs);
     if (programs.staged !== undefined) this.#programs.use(programs.staged, "staged");
+    if (pickUp) this.#programs.use(programs.program, "reversed");
     const rows = flowRows(endpointFlows(port, programs, pickUp), cookieOf("policy", port));
     const keys = new Set(rows.map(({ key }) => key));
     for (const key of this.#ports.get(endpoint)?.keys ?? []) if (!keys.has(key)) this.flows.delete(key);
     for (const each of rows) this.flows.put(each);
     this.#ports.set(endpoint, { port, addresses, programs, pickUp, keys: [...keys] });
+  }
+
+  /** From now on no connection is picked up in its middle. */
+  endPickUp(): void {
+    for (const [endpoint, { pickUp, ...port }] of this.#ports) if (pickUp === true) this.bind(endpoint, port);
+    this.#programs.endUse("reversed");
   }
 
   unbind(endpoint: string): void {

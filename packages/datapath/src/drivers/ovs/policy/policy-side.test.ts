@@ -1,9 +1,12 @@
 import { Cidr, HoldfastError, IpAddress, silentLogger, systemClock } from "@holdfast/core";
+import { ManualClock } from "@holdfast/core/testing";
 import type { ConnectionTuple } from "@holdfast/openflow";
 import { FakeSwitch } from "@holdfast/openflow/testing";
 import { beforeEach, describe, expect, test } from "vitest";
 import { from, having, NO_CHANGE, prefixSet, program, REALM_SETS, rule, tcp } from "../../../testing/policy-parties.ts";
+import { ANSWERER } from "./endpoint-flows.ts";
 import { PolicySide } from "./policy-side.ts";
+import type { TrackedConnection } from "./tracked-connections.ts";
 
 const never = new AbortController().signal;
 const CLIENTS = "group/default/clients/v4";
@@ -16,13 +19,14 @@ const PORT = { port: 1000, addresses: [IpAddress.parse("10.20.0.5")] };
 
 describe("policies in a switch", () => {
   let flows: FakeSwitch;
-  let tracked: ConnectionTuple[];
+  let tracked: TrackedConnection[];
   let settle: () => Promise<void>;
   let side: PolicySide;
+  let clock: ManualClock;
   const create = async (): Promise<PolicySide> => {
     const dependencies = {
       connection: flows,
-      clock: systemClock,
+      clock,
       logger: silentLogger,
       signal: AbortSignal.timeout(5000),
     };
@@ -39,6 +43,7 @@ describe("policies in a switch", () => {
   };
   beforeEach(async () => {
     flows = new FakeSwitch();
+    clock = new ManualClock();
     tracked = [];
     settle = async () => {};
     side = await create();
@@ -85,6 +90,16 @@ describe("policies in a switch", () => {
     tracked = [kept, begun];
     await side.applyPolicy({ ...NO_CHANGE, setEdits: [edit] }, never);
     expect(flows.forgotten).toEqual([otherPort, otherRemote, kept]);
+  });
+
+  test("one that was picked up from who answers is the other end's", async () => {
+    const answer = (sourcePort: number): TrackedConnection => {
+      const { source, destination, ...rest } = incoming("10.20.0.6", 40_000);
+      return { ...rest, source: destination, destination: source, sourcePort, mark: ANSWERER };
+    };
+    tracked = [answer(80), answer(81)];
+    await side.applyPolicy({ ...NO_CHANGE, endpoints: [having("a", web.id)] }, never);
+    expect(flows.forgotten).toEqual([answer(81)]);
   });
 
   test("one that begins while the switch still treats packets as before is cut before the change is done", async () => {
@@ -168,16 +183,19 @@ describe("policies in a switch", () => {
   });
 
   test("a switch that has lost everything gets it again, and picks up what goes on", async () => {
-    const before = String(flows).split("\n");
+    const flowsNow = () => String(flows).split("\n").toSorted();
+    const before = flowsNow();
     flows.disconnect();
     flows.reconnect("restarted");
     side.reconnected();
     await side.applyPolicy(NO_CHANGE, never);
-    const after = String(flows).split("\n");
+    const after = flowsNow();
     expect(before.filter((line) => !after.includes(line))).toEqual([]);
-    const more = after.filter((line) => !before.includes(line));
-    expect(more).toHaveLength(4);
-    expect(more.every((line) => line.includes("tcp_flags=-syn") && line.includes("priority=115"))).toBe(true);
+    const inTheMiddle = (line: string) => !before.includes(line) && line.includes("tcp_flags=-syn");
+    // In both families and directions: from who has begun by its ports, and from others.
+    expect(after.filter(inTheMiddle)).toHaveLength(8);
+    clock.advance(60_000);
+    await expect.poll(flowsNow).toEqual(before);
   });
 
   test("an endpoint that leaves takes its connections with it", async () => {

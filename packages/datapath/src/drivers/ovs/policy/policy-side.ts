@@ -179,9 +179,7 @@ export class PolicySide implements PolicyDatapath {
     const end = async (): Promise<void> => {
       await clock.wait(PICK_UP, signal);
       await this.#inTurn(async () => {
-        for (const [endpoint, { pickUp, ...port }] of this.#plan.ports()) {
-          if (pickUp === true) this.#plan.bind(endpoint, port);
-        }
+        this.#plan.endPickUp();
         await this.#push(signal);
       });
     };

@@ -84,6 +84,11 @@ export class ProgramFlows {
     this.#compile(compiled);
   }
 
+  /** No program is walked in this mode any more. */
+  endUse(mode: Mode): void {
+    for (const compiled of this.#programs.values()) if (compiled.modes.delete(mode)) this.#compile(compiled);
+  }
+
   /** Other classes belong to these sets. */
   follow(sets: ReadonlySet<SetId>): void {
     const parts = new Set([...sets].flatMap((set) => [...(this.#users.get(set) ?? [])]));

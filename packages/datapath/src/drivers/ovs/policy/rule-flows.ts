@@ -2,10 +2,10 @@ import type { Family } from "@holdfast/core";
 import type { Action, Match } from "@holdfast/openflow";
 import type { Direction, ProgramId, ProgramRule, SetId } from "@holdfast/policy";
 import { goto, type Rule, TableId } from "../pipeline/layout.ts";
-import { etherTypeOf, type Mode, onwards, pathNumber, Register, ruleNumber, setPair } from "./layout.ts";
+import { ALLOWED, etherTypeOf, type Mode, onwards, pathNumber, Register, ruleNumber, setPair } from "./layout.ts";
 import { AFTER_ALL_RULES } from "./priorities.ts";
 import { remoteIn } from "./remotes.ts";
-import { serviceMatches } from "./service-matches.ts";
+import { reversedMatches, serviceMatches } from "./service-matches.ts";
 
 /** Where in a program a rule stands. */
 export interface RulePlace {
@@ -31,7 +31,7 @@ export function ruleFlows(
   matchSets: MatchSets,
 ): readonly Rule[] {
   const remotes = remoteMatches(rule, matchSets);
-  const services = serviceMatches(rule.services);
+  const services = place.mode === "reversed" ? reversedMatches(rule.services) : serviceMatches(rule.services);
   const flow = (parts: readonly Match[], actions: readonly Action[]): Rule => ({
     table: TableId.policyRules,
     priority,
@@ -39,7 +39,7 @@ export function ruleFlows(
     actions,
   });
   const outcome = outcomeOf(rule, place);
-  if (remotes.length === 0) return [];
+  if (remotes.length === 0 || services.length === 0) return [];
   if (remotes.length * services.length <= remotes.length + services.length + 1) {
     return remotes.flatMap((remote) => services.map((service) => flow([remote, service], outcome)));
   }
@@ -71,6 +71,7 @@ function outcomeOf({ id, verdict }: ProgramRule, place: RulePlace): readonly Act
   const counted = [...setPair(Register.rule, ruleNumber(program, id)), goto(TableId.policyCounters)];
   if (verdict === "pass") return [...counted, ...toNextList(place)];
   if (verdict === "deny" || mode === "staged") return counted;
+  if (mode === "reversed") return [...counted, setList(ALLOWED)];
   return [...counted, { kind: "commit" }, onwards(direction)];
 }
 

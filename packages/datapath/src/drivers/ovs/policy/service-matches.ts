@@ -7,8 +7,18 @@ const UDP = 17;
 const SCTP = 132;
 
 /** A packet has the service when it has one of these; of a whole match they are the part that says so. */
-export function serviceMatches(services: ProgramRule["services"]): readonly Match[] {
+export function serviceMatches(services: "any" | readonly Service[]): readonly Match[] {
   return services === "any" ? [{}] : services.flatMap(matchesOf);
+}
+
+/** The same of what the other end of a TCP connection answers; of no other protocol. */
+export function reversedMatches(services: ProgramRule["services"]): readonly Match[] {
+  if (services === "any") return [{}];
+  return serviceMatches(
+    services.flatMap(({ protocol, sourcePorts, destinationPorts }) =>
+      protocol === TCP ? { protocol, sourcePorts: destinationPorts, destinationPorts: sourcePorts } : [],
+    ),
+  );
 }
 
 function matchesOf({ protocol, destinationPorts, sourcePorts, icmp }: Service): readonly Match[] {

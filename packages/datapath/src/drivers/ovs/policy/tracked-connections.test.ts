@@ -22,7 +22,15 @@ describe("a followed connection", () => {
     ],
     [
       "47,orig=(src=10.0.0.1,dst=10.0.0.2,sport=0,dport=0),reply=(src=10.0.0.2,dst=10.0.0.1,sport=0,dport=0),zone=5,mark=1",
-      { zone: 5, source: "10.0.0.1", destination: "10.0.0.2", protocol: 47, sourcePort: 0, destinationPort: 0 },
+      {
+        zone: 5,
+        source: "10.0.0.1",
+        destination: "10.0.0.2",
+        protocol: 47,
+        mark: 1,
+        sourcePort: 0,
+        destinationPort: 0,
+      },
     ],
     [
       "udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2),reply=(src=10.0.0.2,dst=10.0.0.1,sport=2,dport=1)",

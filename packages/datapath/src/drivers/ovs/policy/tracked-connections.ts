@@ -3,10 +3,16 @@ import type { ConnectionTuple } from "@holdfast/openflow";
 import type { SwitchControl } from "@holdfast/ovsdb";
 import type { DatapathType } from "../options.ts";
 
+/** As the switch knows it, which takes the first packet that it has seen for the first one. */
+export interface TrackedConnection extends ConnectionTuple {
+  /** Absent: 0. */
+  readonly mark?: number;
+}
+
 /** What OpenFlow does not tell of connections: it can forget them, but cannot list them. */
 export interface ConnectionTracking {
   /** Those that the switch follows, in a zone or (undefined) in all. */
-  list(zone: number | undefined, signal: AbortSignal): Promise<readonly ConnectionTuple[]>;
+  list(zone: number | undefined, signal: AbortSignal): Promise<readonly TrackedConnection[]>;
   /**
    * Resolves when no packet is treated any more as flows said before: the switch remembers what became of packets, and goes through that from time to time
    * (twice a second), or when flows change, as `touch` does.
@@ -43,10 +49,10 @@ const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, igmp: 2, tcp: 6, 
  * One line of `ovs-appctl dpctl/dump-conntrack`, e.g. `"udp,orig=(src=10.0.0.1,dst=10.0.0.2,sport=1,dport=2),reply=(…),zone=33768"`; undefined when
  * it is none, or of no zone.
  */
-export function readConnection(line: string): ConnectionTuple | undefined {
-  const parts = /^(\w+),orig=\(([^)]*)\).*\bzone=(\d+)/.exec(line);
+export function readConnection(line: string): TrackedConnection | undefined {
+  const parts = /^(\w+),orig=\(([^)]*)\).*\bzone=(\d+)(?:.*\bmark=(\d+))?/.exec(line);
   if (parts === null) return undefined;
-  const [, name = "", tuple = "", zone] = parts;
+  const [, name = "", tuple = "", zone, mark] = parts;
   const fields = new Map(tuple.split(",").map((each) => each.split("=") as [string, string]));
   const [source, destination] = [fields.get("src"), fields.get("dst")];
   // A protocol without a name is printed as its number.
@@ -57,6 +63,7 @@ export function readConnection(line: string): ConnectionTuple | undefined {
     source: IpAddress.parse(source),
     destination: IpAddress.parse(destination),
     protocol,
+    ...(mark === undefined ? {} : { mark: Number(mark) }),
   };
   const number = (field: string): number => Number(fields.get(field) ?? 0);
   if (fields.has("type")) return { ...ends, icmp: { id: number("id"), type: number("type"), code: number("code") } };
