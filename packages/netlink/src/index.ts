@@ -19,6 +19,7 @@ export type {
   ConnectionFilter,
   Netfilter,
   NetfilterCounter,
+  Removal,
   SetChange,
   TableContents,
 } from "./netfilter/netfilter.ts";

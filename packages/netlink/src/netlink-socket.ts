@@ -16,6 +16,7 @@ const AF_NETLINK = 16;
 /** linux/netlink.h */
 const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
+type Protocol = typeof NETLINK_ROUTE | typeof NETLINK_NETFILTER;
 const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
@@ -47,7 +48,7 @@ export class NetlinkSocket {
   readonly fd: number;
   #sequence = 0;
 
-  constructor(protocol: typeof NETLINK_ROUTE | typeof NETLINK_NETFILTER = NETLINK_ROUTE) {
+  constructor(protocol: Protocol = NETLINK_ROUTE) {
     this.fd = openNetlink(0, 0, protocol);
     if (protocol === NETLINK_NETFILTER) {
       check(
@@ -133,6 +134,13 @@ export class NetlinkSocket {
     return readDump(task, ask, decode);
   }
 
+  /** What the kernel knows it by, and names in events about what it has done. */
+  portId(): number {
+    const address = new Uint8Array(12);
+    check("getsockname", libc.getsockname(this.fd, address, int32(address.length)));
+    return viewOf(address).getUint32(4, true);
+  }
+
   close(): void {
     libc.close(this.fd);
   }
@@ -182,13 +190,18 @@ export function receiveWaiting(fd: number, buffer: Uint8Array): Uint8Array | und
   }
 }
 
-/** A descriptor, beside a socket, that hears what happens in the groups (bits of RTMGRP_…); at most `bytes` wait unread. */
-export function listenerBeside(socket: NetlinkSocket, groups: number, bytes: number): number {
-  return besideSocket(socket, () => openListener(groups, bytes));
+/** A descriptor, beside a socket, that hears what happens in the groups (bits of RTMGRP_…, or of another protocol); at most `bytes` wait unread. */
+export function listenerBeside(
+  socket: NetlinkSocket,
+  groups: number,
+  bytes: number,
+  protocol: Protocol = NETLINK_ROUTE,
+): number {
+  return besideSocket(socket, () => openListener(groups, bytes, protocol));
 }
 
-function openListener(groups: number, bytes: number): number {
-  const fd = openNetlink(groups, SOCK_NONBLOCK);
+function openListener(groups: number, bytes: number, protocol: Protocol): number {
+  const fd = openNetlink(groups, SOCK_NONBLOCK, protocol);
   check("setsockopt SO_RCVBUFFORCE", libc.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(bytes), 4));
   return fd;
 }

@@ -26,8 +26,8 @@ describe("messages", () => {
       "ff000000 length beyond the end", "1000 type", "0000 flags", "07000000 sequence", "00000000 port id",
     );
     expect(decodeMessages(datagram)).toEqual([
-      { type: 3, flags: Flag.dumpInterrupted, sequence: 5, body: bytes("aa") },
-      { type: 16, flags: 0, sequence: 6, body: new Uint8Array() },
+      { type: 3, flags: Flag.dumpInterrupted, sequence: 5, portId: 0, body: bytes("aa") },
+      { type: 16, flags: 0, sequence: 6, portId: 0, body: new Uint8Array() },
     ]);
   });
 

@@ -50,6 +50,8 @@ export interface Message {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
+  /** Of an answer and of an event: the socket that has asked, 0 for the kernel itself. */
+  readonly portId?: number;
   readonly body: Uint8Array;
 }
 
@@ -81,6 +83,7 @@ export function decodeMessages(datagram: Uint8Array): Message[] {
       type: view.getUint16(offset + 4, LITTLE_ENDIAN),
       flags: view.getUint16(offset + 6, LITTLE_ENDIAN),
       sequence: view.getUint32(offset + 8, LITTLE_ENDIAN),
+      portId: view.getUint32(offset + 12, LITTLE_ENDIAN),
       body: datagram.subarray(offset + HEADER_LENGTH, offset + length),
     });
     offset += align(length);

@@ -18,6 +18,7 @@ export const TableMessage = {
 } as const;
 
 export const NFPROTO_INET = 1;
+export const NFPROTO_ARP = 3;
 const ELEMENT_INTERVAL_END = 1;
 const NFT_GOTO = -4;
 

@@ -11,6 +11,15 @@ export interface Netfilter {
    * @throws KernelError; `ENOENT` when a table, a set or an element that is to be deleted is not there.
    */
   change(table: string, changes: readonly SetChange[]): void;
+  /** Whether there is a table, e.g. `"inet holdfast_policy"`. */
+  hasTable(name: string): boolean;
+  /** A chain of a table; undefined when there is none. */
+  readChain(table: string, chain: string): ChainContents | undefined;
+  /**
+   * What others take out of nftables from now on, until the signal is aborted: nft(8) that this process has started among them. `overrun`: more than
+   * could be told.
+   */
+  removals(signal: AbortSignal): AsyncIterable<Removal | "overrun">;
   /** What a table of the family `inet` has; undefined when there is none. */
   readTable(table: string): TableContents | undefined;
   /** Of a set of intervals, joined where they touch no other and are prefixes; `"other"`: it has something that is no prefix. */
@@ -35,6 +44,15 @@ export type SetChange =
   /** In a map from interfaces to chains. */
   | { readonly kind: "lead"; readonly map: string; readonly link: string; readonly chain: string }
   | { readonly kind: "unlead"; readonly map: string; readonly link: string };
+
+/** Something that is no part of a table any more. */
+export interface Removal {
+  /** Without its family, e.g. `"holdfast_policy"`. */
+  readonly table: string;
+  /** `chain`: it, or a rule of it; `set`: it or an element of it; maps are sets. */
+  readonly part: "table" | "chain" | "set" | "counter";
+  readonly name: string;
+}
 
 export interface TableContents {
   /** Rules by chain. */

@@ -5,7 +5,16 @@ import { attempt, KernelError } from "../kernel-error.ts";
 import { Errno } from "../libc.ts";
 import { startThreadPool, withNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink-socket.ts";
-import { type Bound, generic, messageType, NFPROTO_INET, prefixesOf, SUBSYSTEM, TableMessage } from "./codec.ts";
+import {
+  type Bound,
+  generic,
+  messageType,
+  NFPROTO_ARP,
+  NFPROTO_INET,
+  prefixesOf,
+  SUBSYSTEM,
+  TableMessage,
+} from "./codec.ts";
 import { listRequest, markRequest, readConnection } from "./connections.ts";
 import type {
   ChainContents,
@@ -13,9 +22,11 @@ import type {
   ConnectionFilter,
   Netfilter,
   NetfilterCounter,
+  Removal,
   SetChange,
   TableContents,
 } from "./netfilter.ts";
+import { watchRemovals } from "./removals.ts";
 import { changeMessages } from "./set-messages.ts";
 
 /**
@@ -59,6 +70,39 @@ class NfnetlinkNetfilter implements Netfilter {
       task: `${change === undefined ? "change sets" : describe(change)} in table ${table}`,
       ...refusal,
     });
+  }
+
+  hasTable(name: string): boolean {
+    const [family, table] = name.split(" ");
+    const request = {
+      type: messageType(SUBSYSTEM.tables, TableMessage.getTable),
+      flags: Flag.dump,
+      body: [generic(0)],
+    };
+    const tables = this.#socket.dump("list tables", request, (body) => {
+      return body[0] === (family === "arp" ? NFPROTO_ARP : NFPROTO_INET)
+        ? readText(parseAttributes(body, 4), 1)
+        : undefined;
+    });
+    return tables.some((each) => each === table);
+  }
+
+  readChain(table: string, chain: string): ChainContents | undefined {
+    const own = [textAttribute(1, table)];
+    const chains = this.#dump(TableMessage.getChain, own, (attributes) =>
+      readText(attributes, 1) === table && readText(attributes, 3) === chain ? chain : undefined,
+    );
+    if (chains.length === 0) return undefined;
+    const rules = this.#dump(TableMessage.getRule, [...own, textAttribute(2, chain)], (attributes) => {
+      const rule = readRule(attributes);
+      return readText(attributes, 1) === table && rule.chain === chain ? rule : undefined;
+    });
+    const comment = rules.find((rule) => rule.comment !== undefined)?.comment;
+    return { rules: rules.length, ...(comment === undefined ? {} : { comment }) };
+  }
+
+  removals(signal: AbortSignal): AsyncIterable<Removal | "overrun"> {
+    return watchRemovals(this.#socket, signal);
   }
 
   readTable(table: string): TableContents | undefined {

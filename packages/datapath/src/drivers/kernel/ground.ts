@@ -1,5 +1,5 @@
-import { HoldfastError, type Logger, type Reached } from "@holdfast/core";
-import type { InterfaceAddress, Kernel, KernelEvent, Neighbour } from "@holdfast/netlink";
+import { errorText, HoldfastError, type Logger, type Reached } from "@holdfast/core";
+import type { InterfaceAddress, Kernel, KernelEvent, Neighbour, Netfilter, Removal } from "@holdfast/netlink";
 import { readAlias } from "../../links/link-alias.ts";
 import { linksByName } from "../../links/links-by-name.ts";
 import { Numbers } from "../../links/numbers.ts";
@@ -14,11 +14,15 @@ import type { KernelDriverDependencies } from "./driver.ts";
 import { guardRules } from "./guard.ts";
 import type { LinkNames } from "./options.ts";
 import { KernelPolicy } from "./policy/kernel-policy.ts";
+import { POLICY_TABLE } from "./policy/names.ts";
 import { RoutedSide } from "./routed-side.ts";
 import { GATEWAY_ROW, gatewayTable } from "./tables/gateways.ts";
 import { neighbourTable } from "./tables/neighbours.ts";
+import { policyTable } from "./tables/policy.ts";
 import { type RouteRow, routeRow, routeTable } from "./tables/routes.ts";
 import { type VethRow, vethTable } from "./tables/veths.ts";
+
+const TABLES = ["inet holdfast_guard", "arp holdfast_guard", "inet holdfast_routed"];
 
 /** What the driver stands on: its tables with what brings the kernel to them, and what it hears of the kernel. */
 export class Ground {
@@ -43,6 +47,7 @@ export class Ground {
   readonly creatable = new Set<string>();
   readonly routesOfKernel: ObservedTable<RouteRow>;
   readonly #neighboursOfKernel: ObservedTable<Neighbour>;
+  readonly #netfilter: Netfilter | undefined;
   readonly #gatewaysOfKernel: ObservedTable<InterfaceAddress>;
   readonly #gateways: Table<InterfaceAddress>;
   readonly #firewall: Table<RuleSet>;
@@ -53,6 +58,7 @@ export class Ground {
 
   constructor({ kernel, host, netfilter, clock, logger, reached }: KernelDriverDependencies, names: LinkNames) {
     this.kernel = kernel;
+    this.#netfilter = netfilter;
     this.names = names;
     this.reached = reached;
     this.logger = logger.child({ component: "datapath" });
@@ -69,6 +75,7 @@ export class Ground {
     this.#guard = guardRules(names.linkPrefix);
     this.places = new Contributions(this.routes);
     this.policy = netfilter && new KernelPolicy({ netfilter, host, logger: this.logger }, names.linkPrefix);
+    if (this.policy !== undefined) this.reconciler.table(policyTable(this.policy)).set(POLICY_TABLE);
     this.side = new RoutedSide(this.#firewall, names.linkPrefix);
   }
 
@@ -86,6 +93,7 @@ export class Ground {
   async recover(): Promise<void> {
     // First: what happens while it is read is heard, too.
     const events = this.kernel.watch(this.#closing.signal);
+    const removals = this.#netfilter?.removals(this.#closing.signal);
     await this.#observe();
     this.policy?.recover();
     for (const { name, alias } of await this.kernel.listLinks()) {
@@ -96,6 +104,7 @@ export class Ground {
       if (owner?.kind === "endpoint") this.unclaimed.set(owner.endpoint, name);
     }
     this.#jobs.push(this.#follow(events));
+    if (removals !== undefined) this.#jobs.push(this.#followRemovals(removals));
   }
 
   /** What every endpoint's link needs of the machine. Gives what waits for it to be in force. */
@@ -144,6 +153,23 @@ export class Ground {
       await this.#observe();
       this.reconciler.refresh("veths", "gateways", "routes", "neighbours");
     }
+  }
+
+  /** Tables of rules: a service that loads the machine's firewall begins with taking away all that there is. */
+  async #followRemovals(removals: AsyncIterable<Removal | "overrun">): Promise<void> {
+    for await (const removal of removals) {
+      this.policy?.hear(removal).then(
+        (isMissed) => isMissed && this.reconciler.refresh("policy"),
+        (error: unknown) => this.logger.warn("policies were not looked at", { error: errorText(error) }),
+      );
+      if (removal === "overrun" || this.#isMissing(removal)) this.reconciler.refresh("firewall");
+    }
+  }
+
+  /** Not one that is written anew. */
+  #isMissing({ part, name }: Removal): boolean {
+    if (part !== "table") return false;
+    return TABLES.some((table) => table.endsWith(` ${name}`) && this.#netfilter?.hasTable(table) === false);
   }
 
   /** Somebody else has removed something of ours. */

@@ -1,25 +1,27 @@
 import { type Cidr, createTurns, errorText, HoldfastError, type Logger } from "@holdfast/core";
-import type { Netfilter, SetChange } from "@holdfast/netlink";
-import type { EndpointPrograms, PolicyChange, Program, ProgramId, SetEdit } from "@holdfast/policy";
+import type { Netfilter, Removal, SetChange } from "@holdfast/netlink";
+import type { EndpointPrograms, PolicyChange, SetEdit } from "@holdfast/policy";
 import { checkPolicy } from "../../../check-policy.ts";
 import type { EndpointWiring, PolicyDatapath, RuleCounter } from "../../../driver.ts";
 import type { HostTools } from "../../../machine/host-tools.ts";
 import { PolicyMemory } from "../../../policy-memory.ts";
-import type { ProgramChains } from "./chain-book.ts";
 import { reviewConnections } from "./connection-review.ts";
+import { InstalledPrograms } from "./installed-programs.ts";
 import { LEAD_MAPS, LinkLeads } from "./link-leads.ts";
-import { type Mode, POLICY_TABLE } from "./names.ts";
+import { CLOSED_TABLE, POLICY_TABLE } from "./names.ts";
 import { type Placed, Placements } from "./placements.ts";
-import { baseChains, CUT_COUNTER, groundScript, removalScript } from "./policy-script.ts";
+import { baseChains, CUT_COUNTER, closeScript, groundScript, openScript, removalScript } from "./policy-script.ts";
 import { PolicySets } from "./policy-sets.ts";
 import { PolicyStructure } from "./policy-structure.ts";
-import { INVALID_COUNTER, programChains } from "./program-chains.ts";
+import { INVALID_COUNTER } from "./program-chains.ts";
 
 export interface KernelPolicyDependencies {
   readonly netfilter: Netfilter;
   readonly host: HostTools;
   readonly logger: Logger;
 }
+
+const NO_CHANGE: PolicyChange = { sets: [], setEdits: [], setsGone: [], programs: [], programsGone: [], endpoints: [] };
 
 /** Rule programs in nftables. Text for nft(8) where rules change, the kernel's own words where only members and endpoints do. */
 export class KernelPolicy implements PolicyDatapath {
@@ -29,14 +31,17 @@ export class KernelPolicy implements PolicyDatapath {
   readonly #linkPrefix: string;
   readonly #sets: PolicySets;
   readonly #structure: PolicyStructure;
-  readonly #programs = new Map<ProgramId, Program>();
-  readonly #chains: Readonly<Record<Mode, Map<ProgramId, ProgramChains>>> = { enforced: new Map(), staged: new Map() };
+  readonly #programs: InstalledPrograms;
   readonly #placements = new Placements();
   readonly #leads: LinkLeads;
   /** Sets that the kernel has from an earlier run. */
   #setsOfKernel = new Set<string>();
   readonly #turns = createTurns();
   #isThere = false;
+  /** All that there was when somebody had taken some of it away, until it is back. */
+  #owed: PolicyChange | undefined;
+  /** What was taken away and not looked at yet. */
+  readonly #heard: (Removal | "overrun")[] = [];
   /** Until the first endpoint has a policy: rules that follow connections make the kernel follow all of the machine's. */
   #memory: PolicyMemory | undefined = new PolicyMemory();
 
@@ -48,11 +53,13 @@ export class KernelPolicy implements PolicyDatapath {
     this.#sets = new PolicySets(netfilter);
     this.#leads = new LinkLeads(netfilter);
     this.#structure = new PolicyStructure(host, baseChains(linkPrefix), [INVALID_COUNTER, CUT_COUNTER]);
+    this.#programs = new InstalledPrograms(this.#structure);
   }
 
   async applyPolicy(change: PolicyChange, signal: AbortSignal): Promise<void> {
     await this.#turns.take("", async () => {
       signal.throwIfAborted();
+      if (this.#owed !== undefined) await this.#restore(signal);
       if (this.#memory === undefined) await this.#apply(change, signal);
       else {
         this.#memory.check(change);
@@ -60,6 +67,48 @@ export class KernelPolicy implements PolicyDatapath {
       }
       if (this.#isThere) await this.#wake(signal);
     });
+  }
+
+  /**
+   * Others have taken something away. Resolves with whether it has to be there. In turn: what a change takes away itself is not missed when it is done, and
+   * what had been taken away before {@link restore} read the table is back with it.
+   */
+  async hear(removal: Removal | "overrun"): Promise<boolean> {
+    if (removal !== "overrun" && removal.table !== POLICY_TABLE) return false;
+    this.#heard.push(removal);
+    return await this.#turns.take(
+      "",
+      async () => this.#isThere && this.#heard.splice(0).some((each) => this.#misses(each)),
+    );
+  }
+
+  #misses(removal: Removal | "overrun"): boolean {
+    if (removal === "overrun" || !this.#netfilter.hasTable(`inet ${POLICY_TABLE}`)) return true;
+    if (removal.part === "set") return this.#sets.has(removal.name) || LEAD_MAPS.has(removal.name);
+    return this.#structure.misses(removal, (chain) => this.#netfilter.readChain(POLICY_TABLE, chain));
+  }
+
+  /** Brings back what others have taken away. Until it is back nothing new is begun; what had been begun meanwhile and is denied is cut. */
+  async restore(signal: AbortSignal): Promise<void> {
+    await this.#turns.take("", () => this.#restore(signal));
+  }
+
+  async #restore(signal: AbortSignal): Promise<void> {
+    if (!this.#isThere && this.#owed === undefined) return;
+    this.#owed ??= {
+      ...NO_CHANGE,
+      sets: this.#sets.everything(),
+      programs: this.#programs.all(),
+      endpoints: this.#placements.endpoints(),
+    };
+    await this.#host.nft(closeScript(), signal);
+    this.#heard.length = 0;
+    this.#sets.forget();
+    this.recover();
+    await this.#apply(this.#owed, signal);
+    this.#owed = undefined;
+    this.#setsOfKernel.clear();
+    await this.#host.nft(openScript(), signal);
   }
 
   async ruleCounters(signal: AbortSignal): Promise<readonly RuleCounter[]> {
@@ -94,9 +143,7 @@ export class KernelPolicy implements PolicyDatapath {
     }
     this.expect(id, policy);
     if (this.#memory !== undefined) await this.#turns.take("", () => this.#wake(signal));
-    if (policy.staged !== undefined && !this.#chains.staged.has(policy.staged)) {
-      await this.#turns.take("", () => this.#stage([policy], signal));
-    }
+    if (policy.staged !== undefined) await this.#turns.take("", () => this.#programs.stage([policy], signal));
     this.#leads.lead(link, policy);
     const placed = { link, addresses, programs: policy };
     this.#placements.set(id, placed);
@@ -126,6 +173,7 @@ export class KernelPolicy implements PolicyDatapath {
   /** Takes away what an earlier run has left and nobody wants. */
   async prune(signal: AbortSignal): Promise<void> {
     await this.#turns.take("", async () => {
+      if (this.#netfilter.hasTable(`inet ${CLOSED_TABLE}`)) await this.#host.nft(openScript(), signal);
       if (!this.#isThere) return;
       if (this.#programs.size === 0) {
         await this.#lower(signal);
@@ -182,56 +230,14 @@ export class KernelPolicy implements PolicyDatapath {
 
   /** Everything that is new, so that nothing of it is used yet: sets, then programs. */
   async #bring(change: PolicyChange, edits: readonly SetEdit[], signal: AbortSignal): Promise<void> {
-    const before = change.programs.map(({ id }) => [id, this.#programs.get(id)] as const);
     this.#sets.create(change.sets);
     await this.#sets.edit(edits);
-    for (const program of change.programs) this.#programs.set(program.id, program);
     try {
-      await this.#install(change.programs, signal);
-      await this.#stage(change.endpoints, signal);
+      await this.#programs.bring(change.programs, change.endpoints, signal);
     } catch (error) {
-      for (const [id, program] of before) {
-        if (program === undefined) this.#programs.delete(id);
-        else this.#programs.set(id, program);
-      }
       await this.#sets.edit(edits.toReversed().map(({ id, add, remove }) => ({ id, add: remove, remove: add })));
       throw error;
     }
-  }
-
-  /** New versions take the place of the former in one step. */
-  async #install(programs: readonly Program[], signal: AbortSignal): Promise<void> {
-    const versions = programs.flatMap((program) =>
-      (["enforced", "staged"] as const).flatMap((mode) => {
-        const before = this.#chains[mode].get(program.id);
-        if (mode === "staged" && before === undefined) return [];
-        return { id: program.id, mode, before, after: programChains(program, mode) };
-      }),
-    );
-    if (versions.length === 0) return;
-    await this.#structure.replace(
-      versions.map(({ after }) => after),
-      versions.flatMap(({ before }) => before ?? []),
-      signal,
-    );
-    for (const { id, mode, after } of versions) this.#chains[mode].set(id, after);
-  }
-
-  /** Programs that are counted only have chains of their own, from when the first endpoint has them. */
-  async #stage(endpoints: readonly EndpointPrograms[], signal: AbortSignal): Promise<void> {
-    const wanted = new Set(endpoints.flatMap(({ staged }) => staged ?? []));
-    const added = [...wanted].flatMap((id) => {
-      const program = this.#programs.get(id);
-      if (program === undefined || this.#chains.staged.has(id)) return [];
-      return { id, chains: programChains(program, "staged") };
-    });
-    if (added.length === 0) return;
-    await this.#structure.replace(
-      added.map(({ chains }) => chains),
-      [],
-      signal,
-    );
-    for (const { id, chains } of added) this.#chains.staged.set(id, chains);
   }
 
   #leadChanged({ endpoints }: PolicyChange): Placed[] {
@@ -251,13 +257,7 @@ export class KernelPolicy implements PolicyDatapath {
   /** What nobody needs any more. It does no harm: what fails goes with the next start. */
   async #take({ programsGone, setsGone }: PolicyChange, signal: AbortSignal): Promise<void> {
     try {
-      const modes = [this.#chains.enforced, this.#chains.staged];
-      const dropped = programsGone.flatMap((id) => modes.flatMap((chains) => chains.get(id) ?? []));
-      if (dropped.length > 0) await this.#structure.replace([], dropped, signal);
-      for (const id of programsGone) {
-        for (const chains of modes) chains.delete(id);
-        this.#programs.delete(id);
-      }
+      await this.#programs.drop(programsGone, signal);
       this.#sets.delete(setsGone);
       if (this.#programs.size === 0) await this.#lower(signal);
     } catch (error) {

@@ -4,6 +4,9 @@ import type { Direction, ProgramId, RuleId } from "@holdfast/policy";
 /** The table of rule programs; whatever is in it is ours. Its family is `inet`. */
 export const POLICY_TABLE = "holdfast_policy";
 
+/** What keeps endpoints that have a policy from beginning anything while that is brought back. */
+export const CLOSED_TABLE = "holdfast_closed";
+
 /** A connection that was allowed once and is denied now has this bit in its mark, and the kernel drops what belongs to it. */
 export const CUT_MARK = 0x0080_0000;
 

@@ -1,5 +1,5 @@
 import type { IpAddress } from "@holdfast/core";
-import type { EndpointPrograms } from "@holdfast/policy";
+import type { EndpointPolicy, EndpointPrograms } from "@holdfast/policy";
 
 /** An endpoint that is decided about. */
 export interface Placed {
@@ -15,6 +15,11 @@ export class Placements {
 
   get(endpoint: string): Placed | undefined {
     return this.#placed.get(endpoint);
+  }
+
+  /** Who has which programs. */
+  endpoints(): readonly EndpointPolicy[] {
+    return [...this.#placed].map(([endpoint, { programs }]) => ({ endpoint, ...programs }));
   }
 
   values(): IteratorObject<Placed> {

@@ -1,5 +1,14 @@
 import type { ProgramChains } from "./chain-book.ts";
-import { CUT_MARK, contentHash, endpointMap, isNamedByRules, type Mode, POLICY_TABLE } from "./names.ts";
+import {
+  CLOSED_TABLE,
+  CUT_MARK,
+  contentHash,
+  endpointMap,
+  isNamedByRules,
+  type Mode,
+  POLICY_GROUP,
+  POLICY_TABLE,
+} from "./names.ts";
 import { INVALID_COUNTER } from "./program-chains.ts";
 
 /** The counter of packets of connections that were allowed once and are denied now. */
@@ -35,6 +44,25 @@ export function groundScript(linkPrefix: string): string {
     }
   }
   return `${lines.join("\n")}\n`;
+}
+
+const CLOSED = [
+  { chain: "egress", hook: "prerouting", word: "iifgroup" },
+  { chain: "ingress", hook: "postrouting", word: "oifgroup" },
+] as const;
+
+/** Endpoints that have a policy begin nothing, and nobody begins anything with them, until {@link openScript}. */
+export function closeScript(): string {
+  const chains = CLOSED.map(
+    ({ chain, hook, word }) =>
+      `  chain ${chain} {\n    type filter hook ${hook} priority filter - 2; policy accept;\n    ${word} ${POLICY_GROUP} ct state new drop\n  }\n`,
+  );
+  return `${openScript()}table inet ${CLOSED_TABLE} {\n${chains.join("")}}\n`;
+}
+
+/** Their programs decide again. */
+export function openScript(): string {
+  return `table inet ${CLOSED_TABLE}\ndelete table inet ${CLOSED_TABLE}\n`;
 }
 
 /** The table goes with all that is in it; also when it is not there. */

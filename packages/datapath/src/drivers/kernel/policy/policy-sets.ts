@@ -91,6 +91,15 @@ export class PolicySets {
     for (const id of present) this.#members.delete(id);
   }
 
+  /** All of them, to be made again. */
+  everything(): PolicyChange["sets"] {
+    return [...this.#members].map(([id, members]) => ({
+      id,
+      family: members.family,
+      members: [...members.outermost()],
+    }));
+  }
+
   /** The kernel has none any more. */
   forget(): void {
     this.#members.clear();

@@ -1,4 +1,4 @@
-import type { TableContents } from "@holdfast/netlink";
+import type { ChainContents, Removal, TableContents } from "@holdfast/netlink";
 import type { RuleId } from "@holdfast/policy";
 import type { HostTools } from "../../../machine/host-tools.ts";
 import type { ProgramChains, RuleRef } from "./chain-book.ts";
@@ -25,12 +25,21 @@ export class PolicyStructure {
   /** What the kernel has. Gives whether the table's own chains are right. */
   recover(contents: TableContents | undefined): boolean {
     const chains = [...(contents?.chains ?? [])];
-    this.#chains = new Map(chains.map(([name, { rules, comment = "" }]) => [name, `${rules} ${comment}`]));
+    this.#chains = new Map(chains.map(([name, contents]) => [name, markIn(contents)]));
     this.#counters = new Set(contents?.counters);
     return (
       this.#own.entries().every(([name, rules]) => this.#chains.get(name) === markOf(name, rules)) &&
       [...this.#ownCounters].every((name) => this.#counters.has(name))
     );
+  }
+
+  /** Whether the kernel should have it, and has it otherwise or not at all. */
+  misses({ part, name }: Removal, chainNow: (name: string) => ChainContents | undefined): boolean {
+    if (part === "counter") return this.#counters.has(name);
+    const mark = this.#chains.get(name);
+    if (part !== "chain" || mark === undefined) return false;
+    const present = chainNow(name);
+    return present === undefined || markIn(present) !== mark;
   }
 
   ruleOf(counter: string): { readonly program: string; readonly rule: RuleId } | undefined {
@@ -108,6 +117,10 @@ export class PolicyStructure {
 
 function namesOf({ chains, counters }: ProgramChains): string[] {
   return [...chains.keys(), ...counters.keys()];
+}
+
+function markIn({ rules, comment = "" }: ChainContents): string {
+  return `${rules} ${comment}`;
 }
 
 /** How many rules a chain has, and which they are where its name does not say it. */
