@@ -1,36 +1,20 @@
-import { Cidr, IpAddress, systemClock } from "@holdfast/core";
+import { Cidr, type IpAddress, systemClock } from "@holdfast/core";
 import { createSwitchControl } from "@holdfast/ovsdb";
-import { type Direction, decide, type Packet, type Program, type ProgramRule, type Service } from "@holdfast/policy";
-import { type Chance, createChance } from "@holdfast/policy/testing";
+import { decide, type Packet } from "@holdfast/policy";
+import { type Chance, countedRules, createChance } from "@holdfast/policy/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DatapathDriver, PolicyDatapath } from "../src/driver.ts";
 import { ruleNumber } from "../src/drivers/ovs/policy/layout.ts";
 import { TENANTS_NETWORKS, wiring } from "../src/testing/parties.ts";
-import { from, NO_CHANGE, prefixSet, program, REALM_SETS, rule } from "../src/testing/policy-parties.ts";
+import { NO_CHANGE, program, REALM_SETS } from "../src/testing/policy-parties.ts";
+import { familyOf, MEMBERS, randomPacket, randomProgram, randomSets, SETS } from "../src/testing/random-program.ts";
 import { Host } from "./fabric.ts";
 
 const SEED = Number(process.env.HOLDFAST_SEED ?? 5);
 const WORLDS = Number(process.env.HOLDFAST_WORLDS ?? 12);
 const PACKETS = 60;
 
-const SETS = ["group/default/web/v4", "group/default/db/v4", "set/default/far/v4", "group/default/web/v6"];
-const MEMBERS = {
-  v4: [
-    "10.20.0.6/32",
-    "10.20.0.7/32",
-    "10.20.0.0/28",
-    "10.30.0.9/32",
-    "192.0.2.0/24",
-    "192.0.2.128/25",
-    "192.0.2.7/32",
-  ],
-  v6: ["fd00:20::6/128", "fd00:20::/112", "2001:db8::/32", "2001:db8::7/128"],
-};
-const REMOTES = ["10.20.0.6", "10.20.0.7", "10.20.0.9", "10.30.0.9", "192.0.2.7", "192.0.2.200", "198.51.100.1"];
-const REMOTES_V6 = ["fd00:20::6", "fd00:20::9", "fd00:30::1", "2001:db8::7", "2001:db8::8"];
-const PORTS = [1, 79, 80, 81, 443, 1023, 8080, 65_535];
-
-/** By chance, and by what the switch makes of it: it must decide as `decide` does, by the same rule. */
+/** By chance, and by what the switch makes of it: it must decide as `decide` does, and count the same rules. */
 describe("the switch and the meaning of a program", () => {
   let host: Host;
   let driver: DatapathDriver;
@@ -59,7 +43,7 @@ describe("the switch and the meaning of a program", () => {
 
   test.each(Array.from({ length: WORLDS }, (_, index) => SEED + index))("agree, seed %i", async (seed) => {
     const chance = createChance(seed);
-    const sets = SETS.map((id) => prefixSet(id, apart(chance.some(MEMBERS[familyOf(id)], 4))));
+    const sets = randomSets(chance);
     const made = randomProgram(chance);
     await policy().applyPolicy({ ...NO_CHANGE, sets, programs: [made] }, signal);
     const all = new Map([...REALM_SETS, ...sets].map(({ id, members }) => [id, [...members]]));
@@ -72,7 +56,7 @@ describe("the switch and the meaning of a program", () => {
       const decided = await trace(packet);
       expect({ packet, ...decided }).toEqual({
         packet,
-        rule: ruleNumber(made.id, wanted.rule.id),
+        rules: countedRules(made, packet, contains).map((id) => ruleNumber(made.id, id)),
         passes: wanted.verdict === "allow",
       });
     }
@@ -89,14 +73,14 @@ describe("the switch and the meaning of a program", () => {
     await policy().applyPolicy({ ...NO_CHANGE, setEdits: [{ id, remove, add }] }, signal);
   }
 
-  /** Which rule has decided last, and whether the packet goes anywhere. */
-  async function trace(packet: Packet): Promise<{ readonly rule: bigint; readonly passes: boolean }> {
+  /** Which rules have counted it, and whether the packet goes anywhere. */
+  async function trace(packet: Packet): Promise<{ readonly rules: readonly bigint[]; readonly passes: boolean }> {
     const control = createSwitchControl({ clock: systemClock }, host.ovs.rundir);
     const text = await control.ask("ofproto/trace", ["hf-int", flowOf(packet), "--ct-next", "trk,new"], signal);
     const rules = [...text.matchAll(/^\s*18\. reg14=0x(\w+),reg15=0x(\w+), /gm)];
-    const [, high = "0", low = "0"] = rules.at(-1) ?? [];
     const last = [...text.matchAll(/Datapath actions: (.*)/g)].at(-1)?.[1] ?? "";
-    return { rule: (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`), passes: last !== "drop" };
+    const counted = rules.map(([, high = "0", low = "0"]) => (BigInt(`0x${high}`) << 32n) | BigInt(`0x${low}`));
+    return { rules: counted, passes: last !== "drop" };
   }
 
   function flowOf({ direction, remote, protocol, sourcePort, destinationPort, icmp }: Packet): string {
@@ -116,72 +100,3 @@ describe("the switch and the meaning of a program", () => {
     return `${place},${v6 ? "ipv6" : "ip"},nw_proto=${protocol},nw_ttl=64,${addresses}${ports}${flags}${what}`;
   }
 });
-
-function familyOf(set: string): "v4" | "v6" {
-  return set.endsWith("v6") ? "v6" : "v4";
-}
-
-/** No member contains another. */
-function apart(members: readonly string[]): readonly string[] {
-  const parsed = members.map((member) => Cidr.parse(member));
-  return parsed.filter((one, index) => !parsed.slice(0, index).some((other) => Cidr.overlap(one, other)));
-}
-
-function randomProgram(chance: Chance): Program {
-  const side = (direction: Direction) => {
-    const section = (realm: string, number: number): readonly ProgramRule[] =>
-      Array.from({ length: chance.number(5) }, (_, index) =>
-        randomRule(chance, `${direction}/${realm}/${number}/${index}`),
-      );
-    const list = (realm: string) => Array.from({ length: chance.number(4) }, (_, number) => section(realm, number));
-    return { main: list("main"), foreign: list("foreign"), end: chance.pick(["allow", "deny"] as const) };
-  };
-  return program("default/p", { ingress: side("ingress"), egress: side("egress") });
-}
-
-function randomRule(chance: Chance, id: string): ProgramRule {
-  const remotes = [...chance.some(SETS, 3), ...apart(chance.some([...MEMBERS.v4, ...MEMBERS.v6], 3))];
-  const [first, ...rest] = Array.from({ length: chance.number(3) }, (_, index) => randomService(chance, index));
-  return rule(id, chance.pick(["allow", "deny", "pass"] as const), {
-    remote: chance.oneIn(4) || remotes.length === 0 ? "any" : from(...remotes),
-    services: first === undefined ? "any" : [first, ...rest],
-  });
-}
-
-const PROTOCOLS = [
-  [6, 47],
-  [17, 58],
-  [132, 1],
-] as const;
-
-/** Of different protocols, so that no packet has two. */
-function randomService(chance: Chance, index: number): Service {
-  const protocol = chance.pick(PROTOCOLS[index] ?? [6]);
-  if (protocol === 47) return { protocol };
-  if (protocol === 1 || protocol === 58) {
-    const type = protocol === 1 ? 8 : 128;
-    return { protocol, icmp: chance.oneIn(2) ? { type } : { type, code: chance.number(2) } };
-  }
-  const range = () => {
-    const [one, other] = [chance.pick(PORTS), chance.pick(PORTS)];
-    return { first: Math.min(one, other), last: Math.max(one, other) };
-  };
-  return {
-    protocol,
-    ...(chance.oneIn(3) ? {} : { destinationPorts: [range()] }),
-    ...(chance.oneIn(3) ? { sourcePorts: [range()] } : {}),
-  };
-}
-
-function randomPacket(chance: Chance): Packet {
-  const v6 = chance.oneIn(3);
-  const remote = IpAddress.parse(chance.pick(v6 ? REMOTES_V6 : REMOTES));
-  const protocol = chance.pick(v6 ? [6, 17, 132, 58, 47] : [6, 17, 132, 1, 47]);
-  const what =
-    protocol === 47
-      ? {}
-      : protocol === 1 || protocol === 58
-        ? { icmp: { type: protocol === 1 ? 8 : 128, code: chance.number(2) } }
-        : { sourcePort: chance.pick(PORTS), destinationPort: chance.pick(PORTS) };
-  return { direction: chance.pick(["ingress", "egress"] as const), remote, protocol, ...what };
-}

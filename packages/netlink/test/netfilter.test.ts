@@ -35,8 +35,8 @@ describe("netfilter of a namespace", () => {
   ] as const)("has sets of prefixes that nft prints and that come back: $members", async ({ family, members }) => {
     const prefixes = members.map((each) => Cidr.parse(each));
     netfilter.change("t", [
-      { kind: "create", set: "group/x", family },
-      { kind: "create", set: "group/x", family },
+      { kind: "create", set: "group/x", family, of: "prefixes" },
+      { kind: "create", set: "group/x", family, of: "prefixes" },
       { kind: "add", set: "group/x", prefixes },
       { kind: "add", set: "group/x", prefixes },
     ]);
@@ -50,12 +50,33 @@ describe("netfilter of a namespace", () => {
     expect(netfilter.readTable("t")?.sets).toEqual(new Set(["m"]));
   });
 
+  test.each([
+    { family: "v4", members: ["10.0.0.1", "255.255.255.255"] },
+    { family: "v6", members: ["::1", "fd00:20::6"] },
+  ] as const)(
+    "has sets of single addresses that nft prints and that come back: $members",
+    async ({ family, members }) => {
+      const addresses = members.map(IpAddress.parse);
+      netfilter.change("t", [
+        { kind: "create", set: "group/x", family, of: "addresses" },
+        { kind: "add", set: "group/x", addresses },
+        { kind: "add", set: "group/x", addresses },
+      ]);
+      expect(netfilter.readAddresses("t", "group/x").toSorted()).toEqual(addresses.toSorted());
+      for (const member of members) expect(await nft("list set inet t group/x")).toContain(member);
+      netfilter.change("t", [{ kind: "remove", set: "group/x", addresses: addresses.slice(1) }]);
+      expect(netfilter.readAddresses("t", "group/x")).toEqual(addresses.slice(0, 1));
+      netfilter.change("t", [{ kind: "clear", set: "group/x" }]);
+      expect(netfilter.readAddresses("t", "group/x")).toEqual([]);
+    },
+  );
+
   test("takes 100,000 members, and one more, in transactions that are all or nothing", () => {
     const prefixes = Array.from({ length: 100_000 }, (_, index) =>
       Cidr.of(IpAddress.fromV4Number(0x0a00_0000 + 2 * index), 32),
     );
     netfilter.change("t", [
-      { kind: "create", set: "big", family: "v4" },
+      { kind: "create", set: "big", family: "v4", of: "prefixes" },
       { kind: "add", set: "big", prefixes },
     ]);
     expect(netfilter.readPrefixes("t", "big", "v4")).toHaveLength(100_000);

@@ -24,6 +24,8 @@ export interface Netfilter {
   readTable(table: string): TableContents | undefined;
   /** Of a set of intervals, joined where they touch no other and are prefixes; `"other"`: it has something that is no prefix. */
   readPrefixes(table: string, set: string, family: Family): readonly Cidr[] | "other";
+  /** Of a set of single addresses. */
+  readAddresses(table: string, set: string): readonly IpAddress[];
   /** Of a map from interfaces to chains: the chain by the interface's name. */
   readTargets(table: string, map: string): ReadonlyMap<string, string>;
   readCounters(table: string): readonly NetfilterCounter[];
@@ -36,10 +38,14 @@ export interface Netfilter {
 
 /** Table names are of the family `inet`, without it, e.g. `"holdfast_policy"`. */
 export type SetChange =
-  /** A set of prefixes. One that is there already is success. */
-  | { readonly kind: "create"; readonly set: string; readonly family: Family }
+  /**
+   * A set of prefixes, which are intervals, or of single addresses, whose changes cost the same however many there are. One that is there already is
+   * success.
+   */
+  | { readonly kind: "create"; readonly set: string; readonly family: Family; readonly of: "prefixes" | "addresses" }
   | { readonly kind: "delete"; readonly set: string }
   | { readonly kind: "add" | "remove"; readonly set: string; readonly prefixes: readonly Cidr[] }
+  | { readonly kind: "add" | "remove"; readonly set: string; readonly addresses: readonly IpAddress[] }
   | { readonly kind: "clear"; readonly set: string }
   /** In a map from interfaces to chains. */
   | { readonly kind: "lead"; readonly map: string; readonly link: string; readonly chain: string }

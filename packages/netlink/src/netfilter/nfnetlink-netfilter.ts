@@ -1,4 +1,4 @@
-import type { Cidr, Family } from "@holdfast/core";
+import { type Cidr, type Family, IpAddress } from "@holdfast/core";
 import { type Attributes, parseAttributes, readNested, readText, textAttribute, viewOf } from "../codec/attributes.ts";
 import { Flag, type Request } from "../codec/message.ts";
 import { attempt, KernelError } from "../kernel-error.ts";
@@ -136,6 +136,13 @@ class NfnetlinkNetfilter implements Netfilter {
       bounds.push({ address: address.slice(), end: flags !== undefined && viewOf(flags).getUint32(0, false) === 1 });
     }
     return prefixesOf(family, bounds);
+  }
+
+  readAddresses(table: string, set: string): readonly IpAddress[] {
+    return this.#elements(table, set).flatMap((element) => {
+      const address = readNested(element, 1).get(1);
+      return address === undefined ? [] : IpAddress.fromBytes(address);
+    });
   }
 
   readTargets(table: string, map: string): ReadonlyMap<string, string> {

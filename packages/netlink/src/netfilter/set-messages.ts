@@ -1,7 +1,8 @@
-import type { Cidr, Family } from "@holdfast/core";
+import { IpAddress } from "@holdfast/core";
 import { attribute, nestedAttribute, textAttribute } from "../codec/attributes.ts";
 import { Flag, type Request } from "../codec/message.ts";
 import {
+  type Bound,
   be32,
   boundElement,
   boundsOf,
@@ -25,15 +26,18 @@ const KEY_IN_NETWORK_ORDER = Uint8Array.of(0, 4, 2, 0, 0, 0);
 export function changeMessages(table: string, change: SetChange): Request[] {
   switch (change.kind) {
     case "create":
-      return [createSet(table, change.set, change.family)];
+      return [createSet(table, change)];
     case "delete":
       return [request(TableMessage.deleteSet, 0, [textAttribute(1, table), textAttribute(2, change.set)])];
     case "clear":
       return [request(TableMessage.deleteElement, 0, [textAttribute(1, table), textAttribute(2, change.set)])];
     case "add":
-      return prefixMessages(TableMessage.newElement, table, change.set, change.prefixes);
     case "remove":
-      return prefixMessages(TableMessage.deleteElement, table, change.set, change.prefixes);
+      return memberMessages(
+        change.kind === "add" ? TableMessage.newElement : TableMessage.deleteElement,
+        table,
+        change,
+      );
     case "lead":
       return [elements(TableMessage.newElement, table, change.map, [linkElement(change.link, change.chain)])];
     case "unlead":
@@ -41,12 +45,12 @@ export function changeMessages(table: string, change: SetChange): Request[] {
   }
 }
 
-function createSet(table: string, set: string, family: Family): Request {
+function createSet(table: string, { set, family, of }: Extract<SetChange, { kind: "create" }>): Request {
   const { type, bytes } = KEY[family];
   return request(TableMessage.newSet, Flag.create, [
     textAttribute(1, table),
     textAttribute(2, set),
-    be32(3, SET_IS_INTERVALS),
+    be32(3, of === "prefixes" ? SET_IS_INTERVALS : 0),
     be32(4, type),
     be32(5, bytes),
     // Unique in the transaction; names are what counts.
@@ -55,21 +59,26 @@ function createSet(table: string, set: string, family: Family): Request {
   ]);
 }
 
-function* portions(prefixes: readonly Cidr[]): Generator<readonly Cidr[], void> {
-  for (let from = 0; from < prefixes.length; from += ELEMENTS_IN_MESSAGE / 2) {
-    yield prefixes.slice(from, from + ELEMENTS_IN_MESSAGE / 2);
+function* portions<T>(members: readonly T[]): Generator<readonly T[], void> {
+  for (let from = 0; from < members.length; from += ELEMENTS_IN_MESSAGE / 2) {
+    yield members.slice(from, from + ELEMENTS_IN_MESSAGE / 2);
   }
 }
 
-function prefixMessages(message: number, table: string, set: string, prefixes: readonly Cidr[]): Request[] {
-  return [...portions(prefixes)].map((some) =>
-    elements(
-      message,
-      table,
-      set,
-      some.flatMap((prefix) => boundsOf(prefix).map(boundElement)),
-    ),
-  );
+function memberMessages(
+  message: number,
+  table: string,
+  change: Extract<SetChange, { kind: "add" | "remove" }>,
+): Request[] {
+  const bounds =
+    "prefixes" in change
+      ? [...portions(change.prefixes)].map((some) => some.flatMap(boundsOf))
+      : [...portions(change.addresses)].map((some) => some.map(addressBound));
+  return bounds.map((some) => elements(message, table, change.set, some.map(boundElement)));
+}
+
+function addressBound(address: IpAddress): Bound {
+  return { address: IpAddress.toBytes(address), end: false };
 }
 
 function elements(message: number, table: string, set: string, parts: readonly Uint8Array[]): Request {

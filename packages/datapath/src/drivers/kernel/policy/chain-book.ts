@@ -1,6 +1,6 @@
 import type { Family } from "@holdfast/core";
 import type { Direction, ProgramId, ProgramRule, RuleId, SetId } from "@holdfast/policy";
-import { contentHash, counterName, type Mode } from "./names.ts";
+import { contentHash, counterName, kernelSets, type Mode } from "./names.ts";
 
 /** A rule of a program. */
 export interface RuleRef {
@@ -56,9 +56,11 @@ export class ChainBook implements ProgramChains {
     return name;
   }
 
-  set(id: SetId): string {
+  /** What a set is looked up in, one after the other. */
+  lookups(id: SetId): readonly string[] {
     this.sets.add(id);
-    return `@${id}`;
+    const { addresses, prefixes } = kernelSets(id);
+    return [`@${addresses}`, `@${prefixes}`];
   }
 
   /** What becomes of packets that a rule has decided about. `next` is the section that packets pass to. */

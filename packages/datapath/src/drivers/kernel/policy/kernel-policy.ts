@@ -84,7 +84,7 @@ export class KernelPolicy implements PolicyDatapath {
 
   #misses(removal: Removal | "overrun"): boolean {
     if (removal === "overrun" || !this.#netfilter.hasTable(`inet ${POLICY_TABLE}`)) return true;
-    if (removal.part === "set") return this.#sets.has(removal.name) || LEAD_MAPS.has(removal.name);
+    if (removal.part === "set") return this.#sets.owns(removal.name) || LEAD_MAPS.has(removal.name);
     return this.#structure.misses(removal, (chain) => this.#netfilter.readChain(POLICY_TABLE, chain));
   }
 
@@ -183,7 +183,7 @@ export class KernelPolicy implements PolicyDatapath {
       for (const link of this.#leads.links()) if (!links.has(link)) this.#leads.lead(link, undefined);
       await this.#structure.prune(signal);
       const gone = [...this.#setsOfKernel].filter(
-        (id) => !LEAD_MAPS.has(id) && !id.startsWith("__") && !this.#sets.has(id),
+        (id) => !LEAD_MAPS.has(id) && !id.startsWith("__") && !this.#sets.owns(id),
       );
       this.#netfilter.change(
         POLICY_TABLE,

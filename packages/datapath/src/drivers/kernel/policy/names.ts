@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Direction, ProgramId, RuleId } from "@holdfast/policy";
+import type { Direction, ProgramId, RuleId, SetId } from "@holdfast/policy";
 
 /** The table of rule programs; whatever is in it is ours. Its family is `inet`. */
 export const POLICY_TABLE = "holdfast_policy";
@@ -29,6 +29,19 @@ export function entryName(mode: Mode, program: ProgramId, direction: Direction):
 /** Other chains keep their names when their rules change: entries, and the table's own. */
 export function isNamedByRules(chain: string): boolean {
   return /^(?:section|stage|remotes|rule)\//.test(chain);
+}
+
+/**
+ * A set is two in the kernel. Single addresses are in a hash, where one more costs the same however many there are; prefixes are intervals, of which the
+ * kernel keeps an order that a change of one makes it go through.
+ */
+export function kernelSets(id: SetId): { readonly addresses: string; readonly prefixes: string } {
+  return { addresses: `${id}/addresses`, prefixes: `${id}/prefixes` };
+}
+
+/** Of which set it is a part; undefined: of none. */
+export function setOfKernel(name: string): SetId | undefined {
+  return /^(.+)\/(?:addresses|prefixes)$/.exec(name)?.[1];
 }
 
 /** The kernel takes 255 bytes. */

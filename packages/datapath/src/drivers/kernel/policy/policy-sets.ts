@@ -1,7 +1,7 @@
-import type { Cidr, Family, IpAddress } from "@holdfast/core";
+import { Cidr, type Family, type IpAddress } from "@holdfast/core";
 import type { Netfilter, SetChange } from "@holdfast/netlink";
 import { type PolicyChange, PrefixSet, type SetEdit, type SetId } from "@holdfast/policy";
-import { POLICY_TABLE } from "./names.ts";
+import { kernelSets, POLICY_TABLE, setOfKernel } from "./names.ts";
 
 /** Members that one transaction changes: a larger one would keep everybody else waiting. */
 const AT_ONCE = 5000;
@@ -23,17 +23,28 @@ export class PolicySets {
     return this.#members.get(id)?.has(address) ?? false;
   }
 
+  /** Whether the kernel's set of this name is a part of one of these. */
+  owns(name: string): boolean {
+    const id = setOfKernel(name);
+    return id !== undefined && this.#members.has(id);
+  }
+
   /** Takes over what the kernel has under these ids, so that only what differs is written. */
   recover(sets: PolicyChange["sets"], present: ReadonlySet<string>): void {
     for (const { id, family } of sets) {
-      if (this.#members.has(id) || !present.has(id)) continue;
-      let found = this.#netfilter.readPrefixes(POLICY_TABLE, id, family);
-      if (found === "other") {
-        this.#netfilter.change(POLICY_TABLE, [{ kind: "clear", set: id }]);
-        found = [];
-      }
-      this.#members.set(id, setOf(family, found));
+      const { addresses, prefixes } = kernelSets(id);
+      if (this.#members.has(id) || !(present.has(addresses) || present.has(prefixes))) continue;
+      this.#netfilter.change(POLICY_TABLE, createChanges(id, family));
+      const hosts = this.#netfilter.readAddresses(POLICY_TABLE, addresses).map(hostOf);
+      this.#members.set(id, setOf(family, [...hosts, ...this.#prefixesOf(prefixes, family)]));
     }
+  }
+
+  #prefixesOf(set: string, family: Family): readonly Cidr[] {
+    const found = this.#netfilter.readPrefixes(POLICY_TABLE, set, family);
+    if (found !== "other" && !found.some(isHost)) return found;
+    this.#netfilter.change(POLICY_TABLE, [{ kind: "clear", set }]);
+    return [];
   }
 
   /** What a change is, beyond what is there. */
@@ -58,8 +69,10 @@ export class PolicySets {
   /** Makes those that are not there. */
   create(sets: PolicyChange["sets"]): void {
     const missing = sets.filter(({ id }) => !this.#members.has(id));
-    const changes = missing.map(({ id, family }): SetChange => ({ kind: "create", set: id, family }));
-    this.#netfilter.change(POLICY_TABLE, changes);
+    this.#netfilter.change(
+      POLICY_TABLE,
+      missing.flatMap(({ id, family }) => createChanges(id, family)),
+    );
     for (const { id, family } of missing) this.#members.set(id, new PrefixSet(family));
   }
 
@@ -86,7 +99,7 @@ export class PolicySets {
     const present = ids.filter((id) => this.#members.has(id));
     this.#netfilter.change(
       POLICY_TABLE,
-      present.map((set): SetChange => ({ kind: "delete", set })),
+      present.flatMap((id) => Object.values(kernelSets(id))).map((set): SetChange => ({ kind: "delete", set })),
     );
     for (const id of present) this.#members.delete(id);
   }
@@ -108,9 +121,9 @@ export class PolicySets {
   #commit(edits: readonly SetEdit[]): void {
     this.#netfilter.change(
       POLICY_TABLE,
-      edits.flatMap(({ id: set, remove, add }): SetChange[] => [
-        ...(remove.length === 0 ? [] : [{ kind: "remove" as const, set, prefixes: remove }]),
-        ...(add.length === 0 ? [] : [{ kind: "add" as const, set, prefixes: add }]),
+      edits.flatMap(({ id, remove, add }) => [
+        ...memberChanges("remove", id, remove),
+        ...memberChanges("add", id, add),
       ]),
     );
     for (const { id, remove, add } of edits) {
@@ -119,6 +132,32 @@ export class PolicySets {
       for (const member of add) members?.add(member);
     }
   }
+}
+
+function createChanges(id: SetId, family: Family): readonly SetChange[] {
+  const { addresses, prefixes } = kernelSets(id);
+  return [
+    { kind: "create", set: addresses, family, of: "addresses" },
+    { kind: "create", set: prefixes, family, of: "prefixes" },
+  ];
+}
+
+function memberChanges(kind: "add" | "remove", id: SetId, members: readonly Cidr[]): readonly SetChange[] {
+  const { addresses, prefixes } = kernelSets(id);
+  const hosts = members.filter(isHost).map(Cidr.first);
+  const others = members.filter((member) => !isHost(member));
+  return [
+    ...(hosts.length === 0 ? [] : [{ kind, set: addresses, addresses: hosts }]),
+    ...(others.length === 0 ? [] : [{ kind, set: prefixes, prefixes: others }]),
+  ];
+}
+
+function isHost(prefix: Cidr): boolean {
+  return Cidr.length(prefix) === (Cidr.family(prefix) === "v4" ? 32 : 128);
+}
+
+function hostOf(address: IpAddress): Cidr {
+  return Cidr.of(address, address.includes(":") ? 128 : 32);
 }
 
 function setOf(family: Family, prefixes: readonly Cidr[]): PrefixSet {

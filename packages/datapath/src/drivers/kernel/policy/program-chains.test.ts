@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { from, program, rule, tcp, udp } from "../../../testing/policy-parties.ts";
-import type { Mode } from "./names.ts";
+import { kernelSets, type Mode } from "./names.ts";
 import { groundScript, programScript } from "./policy-script.ts";
 import { programChains } from "./program-chains.ts";
 
@@ -37,8 +37,9 @@ describe("a program as nft's text", () => {
   test.each<Mode>(["enforced", "staged"])("%s", async (mode) => {
     const chains = programChains(web, mode);
     const sets = [...chains.sets].map((id) => {
-      const type = id.endsWith("v6") ? "ipv6_addr" : "ipv4_addr";
-      return `add set inet holdfast_policy ${id} { type ${type}; flags interval; }\n`;
+      const [type, { addresses, prefixes }] = [id.endsWith("v6") ? "ipv6_addr" : "ipv4_addr", kernelSets(id)];
+      const set = (name: string, flags: string) => `add set inet holdfast_policy ${name} { type ${type}; ${flags}}\n`;
+      return set(addresses, "") + set(prefixes, "flags interval; ");
     });
     const text = `${groundScript("hfr")}${sets.join("")}${programScript(chains)}`;
     await expect(text).toMatchFileSnapshot(`testdata/${mode}.nft`);

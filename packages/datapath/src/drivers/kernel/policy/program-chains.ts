@@ -30,9 +30,10 @@ function entryRules(rules: readonly string[], mode: Mode): readonly string[] {
 function pathRules(book: ChainBook, way: Way, { realms, main, foreign }: Path): readonly string[] {
   const word = remoteWord(way);
   const list = sectionsChain(book, way, main);
+  const other = sectionsChain(book, way, foreign);
   return [
-    `${word} ${book.set(realms.own)} goto ${list}`,
-    `${word} ${book.set(realms.platform)} goto ${sectionsChain(book, way, foreign)}`,
+    ...book.lookups(realms.own).map((each) => `${word} ${each} goto ${list}`),
+    ...book.lookups(realms.platform).map((each) => `${word} ${each} goto ${other}`),
     `meta nfproto ${way.family === "v4" ? "ipv4" : "ipv6"} goto ${list}`,
   ];
 }

@@ -46,7 +46,8 @@ export function remoteRules(book: ChainBook, way: Way, candidates: readonly Cand
       continue;
     }
     flush();
-    for (const set of remote.sets) lines.push(`${rest}${word} ${book.set(set)} goto ${target}`);
+    for (const each of remote.sets.flatMap((set) => book.lookups(set)))
+      lines.push(`${rest}${word} ${each} goto ${target}`);
     if (prefixes.length > FEW) lines.push(`${rest}${word} { ${prefixes.join(", ")} } goto ${target}`);
     else lines.push(...prefixes.map((prefix) => `${rest}${word} ${prefix} goto ${target}`));
   }
