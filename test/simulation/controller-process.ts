@@ -1,9 +1,8 @@
 import { HoldfastError, silentLogger } from "@holdfast/core";
-import { type Route, routes } from "@holdfast/model";
+import { problemOf, type Route, routes } from "@holdfast/model";
 import { createEngine, type Engine, type EngineOptions } from "../../packages/controller/src/engine.ts";
 import { createHandlers } from "../../packages/controller/src/http/handlers.ts";
 import { callerOf, parseRequest } from "../../packages/controller/src/http/request.ts";
-import { problemOf } from "../../packages/controller/src/problems.ts";
 import { ENGINE_OPTIONS } from "../../packages/controller/src/testing/engine-harness.ts";
 import { FeedPipe } from "./feed-pipe.ts";
 import { SimulatedProcess, type WallClock } from "./process.ts";

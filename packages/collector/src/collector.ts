@@ -1,12 +1,17 @@
 import type { Clock, ListenAddress, Logger } from "@holdfast/core";
 import type { FlowStatus } from "@holdfast/model";
+import { createFlowApi } from "./api/flow-api.ts";
+import { createTail } from "./api/tail.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
 import { nameByPrefixes } from "./naming/named-prefixes.ts";
 import { nameWithoutInventory } from "./naming/naming.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { followKernelDrops } from "./receiver/kernel-drops.ts";
 import { startReceiver } from "./receiver/receiver.ts";
+import { createEndpointTraffic } from "./status/endpoint-traffic.ts";
 import { startStatusServer } from "./status/status-server.ts";
+import { storeFamilies } from "./status/store-metrics.ts";
+import { DEFAULT_TIERS, type FlowStore, type TierSettings } from "./store/store.ts";
 import type { WindowStore } from "./windows/store.ts";
 
 /** Takes sFlow, turns it into windows of traffic with names, hands them to a store, and says how it does. */
@@ -25,6 +30,8 @@ export interface CollectorDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly store: WindowStore;
+  /** The same store, if it is one that can be asked. Absent: nobody can ask about flows. */
+  readonly flows?: FlowStore | undefined;
 }
 
 export interface CollectorOptions {
@@ -37,22 +44,38 @@ export interface CollectorOptions {
   /** Bytes. */
   readonly holdMemory: number;
   readonly prefixes: readonly NamedPrefix[];
+  /** Bearer token that questions about flows must carry. Absent: only this machine may ask. */
+  readonly token?: string | undefined;
+  /** Identities that have counters of their own in the metrics. Absent: none. */
+  readonly endpointMetrics?: number;
+  /** Of the store that can be asked. Absent: the usual ones. */
+  readonly tiers?: TierSettings;
   /** Seconds of a window. Absent: 10. */
   readonly windowSeconds?: number;
 }
 
 /** @throws HoldfastError `conflict` or `unavailable` when it cannot listen. */
 export async function startCollector(
-  { clock, logger, store }: CollectorDependencies,
+  { clock, logger, store, flows }: CollectorDependencies,
   options: CollectorOptions,
 ): Promise<Collector> {
-  const { listen, windowSeconds = 10 } = options;
+  const { listen, windowSeconds = 10, endpointMetrics = 0, tiers = DEFAULT_TIERS } = options;
+  const tail = createTail();
+  const endpoints = createEndpointTraffic(endpointMetrics);
   const startedAt = clock.now().toISOString();
   const name = nameWithoutInventory(nameByPrefixes(options.prefixes));
+  const told: WindowStore = {
+    ...store,
+    take(window) {
+      tail.take(window);
+      endpoints.take(window);
+      return store.take(window);
+    },
+  };
   await using undo = new AsyncDisposableStack();
   const drops = followKernelDrops(clock);
   undo.defer(() => drops.stop());
-  const pipeline = createPipeline({ clock, logger, store, name, kernelDrops: drops.count }, windowSeconds);
+  const pipeline = createPipeline({ clock, logger, store: told, name, kernelDrops: drops.count }, windowSeconds);
   const receiver = await startReceiver(
     { logger, onWindow: pipeline.take },
     {
@@ -74,8 +97,13 @@ export async function startCollector(
     ...pipeline.status(() => undefined),
     inventory: { state: "off", since: startedAt, endpoints: 0, nodes: 0 },
   });
-  const server = await startStatusServer(status, options.status);
-  undo.defer(() => server.stop());
+  const families = () => [...endpoints.families(), ...(flows === undefined ? [] : storeFamilies(flows.state()))];
+  const api = createFlowApi({ store: flows, tail, clock, logger }, { tiers, token: options.token });
+  const server = await startStatusServer({ status, families, flows: api }, options.status);
+  undo.defer(async () => {
+    tail.close();
+    await server.stop();
+  });
   const running = undo.move();
   return {
     port: receiver.port,

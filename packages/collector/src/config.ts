@@ -1,11 +1,11 @@
-import { Cidr, HoldfastError, option, parseListenAddress, parseLogLevel } from "@holdfast/core";
+import { Cidr, HoldfastError, option, parseBearerToken, parseListenAddress, parseLogLevel } from "@holdfast/core";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
 
 /** Options of the collector; section `collector` of the configuration file. */
 export const collectorOptions = {
   listen: option.value("Where sFlow is taken, UDP.", "ADDRESS:PORT", "0.0.0.0:6343", parseListenAddress),
   status: option.value(
-    "Where /healthz, /readyz, /metrics and /v1/flows/status are served.",
+    "Where /healthz, /readyz, /metrics and questions about flows are served.",
     "ADDRESS:PORT",
     "127.0.0.1:4655",
     parseListenAddress,
@@ -29,6 +29,26 @@ export const collectorOptions = {
     "NAME=PREFIX[,NAME=PREFIX]",
     "",
     parseNamedPrefixes,
+  ),
+  store: option.text(
+    "File that keeps traffic, created when absent; none: nothing is kept.",
+    "FILE",
+    "/var/lib/holdfast/flows.db",
+  ),
+  storeMemory: option.integer("MiB of memory that the store may take.", 512, { min: 64, max: 1024 * 1024 }),
+  keepWindows: option.duration("How long windows are kept as they come.", "6h"),
+  keepMinutes: option.duration("How long sums of minutes are kept.", "7d"),
+  keepHours: option.duration("How long sums of hours are kept.", "400d"),
+  keepSamples: option.duration("How long single samples are kept.", "30m"),
+  token: option.optional(
+    "Bearer token that questions about flows must carry. Absent: only who comes from this machine may ask.",
+    "TOKEN",
+    parseBearerToken,
+  ),
+  endpointMetrics: option.integer(
+    "Identities that have counters of their own in /metrics; those that come later are counted together. 0: none have.",
+    500,
+    { min: 0, max: 100_000 },
   ),
   logLevel: option.value(
     "Least severe events that are logged: debug, info, warn or error.",

@@ -1,8 +1,10 @@
 export { type Collector, type CollectorDependencies, type CollectorOptions, startCollector } from "./collector.ts";
+export { openDuckStore } from "./duckdb/duck-store.ts";
 export { readKernelDrops } from "./receiver/kernel-drops.ts";
 export type { ReceiverOptions } from "./receiver/messages.ts";
 export { type Receiver, startReceiver } from "./receiver/receiver.ts";
 export type { SampledWindow } from "./receiver/windowing.ts";
+export type { FlowStore, TierSettings } from "./store/store.ts";
 export { noStore, type WindowStore } from "./windows/store.ts";
 export {
   type EndpointEnd,

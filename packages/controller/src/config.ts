@@ -1,4 +1,11 @@
-import { HoldfastError, type OptionValues, option, parseListenAddress, parseLogLevel } from "@holdfast/core";
+import {
+  HoldfastError,
+  type OptionValues,
+  option,
+  parseBearerToken,
+  parseListenAddress,
+  parseLogLevel,
+} from "@holdfast/core";
 import type { SegmentRange } from "./platform.ts";
 
 /** Options of the controller, defined once. */
@@ -8,8 +15,14 @@ export const controllerOptions = {
   token: option.optional(
     "Bearer token that every request must carry. Absent: none, which is only allowed on a loopback address.",
     "TOKEN",
-    parseToken,
+    parseBearerToken,
   ),
+  collector: option.optional(
+    "Base address of the collector that answers questions about flows, e.g. http://127.0.0.1:4655. Absent: there is none.",
+    "URL",
+    parseHttpUrl,
+  ),
+  collectorToken: option.optional("Bearer token that the collector asks for. Absent: none.", "TOKEN", parseBearerToken),
   insecure: option.flag("Listen on an address that others can reach without a token."),
   nodeTimeout: option.duration(
     "A node that was not heard of for this long is silent: its claims may be bound elsewhere.",
@@ -71,11 +84,6 @@ export const controllerOptions = {
 } as const;
 export type ControllerConfig = OptionValues<typeof controllerOptions>;
 
-function parseToken(text: string): string {
-  if (/^[\x21-\x7e]{8,512}$/.test(text)) return text;
-  throw new HoldfastError("invalid_argument", "a token has 8 to 512 visible ASCII characters");
-}
-
 function parseRange(text: string, highest: number): SegmentRange {
   const match = /^(\d{1,8})-(\d{1,8})$/.exec(text);
   const [first, last] = [Number(match?.[1]), Number(match?.[2])];
@@ -83,4 +91,10 @@ function parseRange(text: string, highest: number): SegmentRange {
     throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is not FIRST-LAST within 1-${highest}`);
   }
   return { first, last };
+}
+
+function parseHttpUrl(text: string): string {
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "") return text;
+  throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is no address like http://127.0.0.1:4655`);
 }

@@ -1,10 +1,11 @@
 import type { AddressInfo } from "node:net";
 import { type Clock, errorText, HoldfastError, type ListenAddress, type Logger } from "@holdfast/core";
+import { createAuthentication } from "@holdfast/http";
 import type { Store } from "@holdfast/store";
 import type { ControllerConfig } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
 import { createApp, type Pages } from "./http/app.ts";
-import { checkExposure, createAuthentication } from "./http/auth.ts";
+import { checkExposure } from "./http/auth.ts";
 import { docsPage } from "./http/docs-page.ts";
 import { createFairQueue, type FairQueue } from "./http/fair-queue.ts";
 import { createHandlers } from "./http/handlers.ts";
@@ -59,6 +60,10 @@ export function createController(dependencies: ControllerDependencies, options: 
     },
     streams: createStreams(platform, nouns, { beat: options.beat, metrics, signal: stopping.signal }),
     pages: createPages(engine, queue),
+    programs: {
+      collector:
+        options.collector === undefined ? undefined : { url: options.collector, token: options.collectorToken },
+    },
     authenticate: createAuthentication(options.token),
     admission: {
       queue,

@@ -1,7 +1,9 @@
 export { type BackoffOptions, backoff } from "./backoff.ts";
+export { parseBearerToken } from "./bearer-token.ts";
 export type { Brand } from "./brand.ts";
 export { Cidr, parseInterfaceAddress } from "./cidr.ts";
 export { type Clock, systemClock } from "./clock.ts";
+export { type CsvCell, csvLine } from "./csv.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export {
   assert,

@@ -65,6 +65,22 @@ export {
 } from "./explanation.ts";
 export { addressField, cidrField, identityField, labelsField, macField, mtuField, nameField } from "./fields.ts";
 export {
+  type FlowEstimate,
+  type FlowGroup,
+  type FlowKey,
+  type FlowSample,
+  type FlowSeries,
+  flowEstimateSchema,
+  flowGroupSchema,
+  flowKeySchema,
+  flowSampleSchema,
+  flowSamplesSchema,
+  flowSeriesSchema,
+  type TopFlows,
+  topFlowsSchema,
+} from "./flow-answer.ts";
+export { samplesCsv, seriesCsv, topCsv } from "./flow-csv.ts";
+export {
   type AttributionShare,
   attributionShareSchema,
   type FlowExporter,
@@ -163,6 +179,7 @@ export {
   type Progress,
   progressSchema,
 } from "./operation.ts";
+export { parsePart } from "./parse-part.ts";
 export { checkPhaseChange, isOnWire, type Phase, phaseMayFollow, phaseSchema } from "./phase.ts";
 export {
   directionSchema,
@@ -191,7 +208,7 @@ export {
   portsSchema,
   serviceSchema,
 } from "./policy-rule.ts";
-export { type Problem, problemSchema, problemToError } from "./problem.ts";
+export { type Problem, problemOf, problemSchema, problemToError } from "./problem.ts";
 export {
   type ConflictProbe,
   conflictProbeSchema,
@@ -203,6 +220,7 @@ export {
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
 export { type Placement, placementOf, ROUTED_GATEWAYS } from "./routed.ts";
 export { collectorRoutes } from "./routes/collector.ts";
+export { flowRoutes } from "./routes/flows.ts";
 export { type Routes, routes } from "./routes/index.ts";
 export { type LabelSelector, labelSelectorSchema, type MatchExpression, matchExpressionSchema } from "./selector.ts";
 export { sharedWithField } from "./shared-with.ts";

@@ -1,4 +1,4 @@
-import { HoldfastError, isErrorCode } from "@holdfast/core";
+import { HoldfastError, httpStatus, isErrorCode } from "@holdfast/core";
 import { z } from "zod";
 
 /** An error on the wire (RFC 9457), with our stable `code`. */
@@ -31,4 +31,22 @@ export function problemToError(problem: Problem): HoldfastError {
       ...(problem.requestId === undefined ? {} : { requestId: problem.requestId }),
     },
   });
+}
+
+const TYPE_BASE = "https://holdfast.example/problems/";
+
+/** An error as a problem document (RFC 9457). `status` is that of the code unless HTTP knows a closer one. */
+export function problemOf(error: HoldfastError, status = httpStatus(error.code), requestId?: string): Problem {
+  const { field, requestId: _, ...details } = error.details;
+  return {
+    type: `${TYPE_BASE}${error.code}`,
+    title: error.code.replaceAll("_", " "),
+    status,
+    detail: error.message,
+    code: error.code,
+    retryable: error.retryable,
+    ...(field === undefined ? {} : { field: String(field) }),
+    ...(requestId === undefined ? {} : { requestId }),
+    ...(Object.keys(details).length === 0 ? {} : { details }),
+  };
 }

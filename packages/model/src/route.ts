@@ -19,6 +19,8 @@ export interface Route {
   readonly status: 200 | 201 | 204;
   /** `stream`: newline-delimited JSON of `reply` objects without end. */
   readonly stream?: true;
+  /** Another program answers: who was asked passes the request on to it, when the caller may ask and its parameters are right. */
+  readonly passedTo?: "collector";
   /** A request may wait for something to happen, and works no more than a moment. */
   readonly waits?: true;
   /** Takes the `Idempotency-Key` header: the same key and body give the same answer for 24 hours. */

@@ -1,8 +1,86 @@
 import { type CommandDefinition, text } from "../define-command.ts";
+import { byOption, filterArgument, measureOption, rangeOptions } from "../flows/ask.ts";
 import { decodeCapture } from "../flows/decode.ts";
+import { showSamples, tailFlows } from "../flows/samples.ts";
+import { showSeries } from "../flows/series.ts";
 import { DEFAULT_COLLECTOR, showFlowStatus } from "../flows/status.ts";
+import { showMatrix, showTop } from "../flows/top.ts";
+
+const TABLE_FORMATS = ["table", "json", "yaml", "csv"] as const;
+const END_FIELDS = ["identity", "group", "tenant", "network", "node", "prefix", "address", "endpoint"] as const;
 
 export const flowCommands: readonly CommandDefinition[] = [
+  {
+    name: "top",
+    summary: "Who has the most traffic, by any fields; estimates, with their error and the share that has no name.",
+    args: [filterArgument],
+    options: [
+      byOption("identity"),
+      ...rangeOptions,
+      ["--limit <number>", "How many; all others are one. Absent: 10."],
+      ["--compare", "Each with what it had in the time before."],
+      measureOption,
+    ],
+    examples: [
+      "flows top --by identity --last 15m",
+      "flows top --by peer.prefix,direction identity=redis-0",
+      "flows top --by service 'network=web not peer.group=monitoring' --compare",
+      "flows top --by source.address,destination.address attributed=false",
+      "flows top --by identity --last 24h -o csv > top.csv",
+    ],
+    formats: TABLE_FORMATS,
+    run: showTop,
+  },
+  {
+    name: "series",
+    summary: "Rates over time, in total or by any fields.",
+    args: [filterArgument],
+    options: [
+      byOption("nothing: the total"),
+      ...rangeOptions,
+      ["--step <duration>", "Time between two points, e.g. 10s or 5m. Absent: some 60 points."],
+      ["--limit <number>", "How many lines; all others are one. Absent: 5."],
+      measureOption,
+    ],
+    examples: [
+      "flows series identity=redis-0 --last 1h",
+      "flows series --by direction network=web --last 24h",
+      "flows series --by group --step 5m --last 6h -o csv",
+    ],
+    formats: TABLE_FORMATS,
+    run: showSeries,
+  },
+  {
+    name: "matrix",
+    summary: "Who talks to whom: traffic by source and destination.",
+    args: [filterArgument],
+    options: [
+      byOption("identity", END_FIELDS),
+      ...rangeOptions,
+      ["--limit <number>", "How many pairs; all others are one. Absent: 100."],
+      measureOption,
+    ],
+    examples: ["flows matrix --by group", "flows matrix --by node --last 1h", "flows matrix tenant=shop -o json"],
+    formats: TABLE_FORMATS,
+    run: showMatrix,
+  },
+  {
+    name: "samples",
+    summary: "Single sampled packets, the newest first; they are kept for minutes.",
+    args: [filterArgument],
+    options: [...rangeOptions, ["--limit <number>", "How many. Absent: 100."]],
+    examples: ["flows samples identity=redis-0", "flows samples verdict=denied --last 5m -o json"],
+    formats: TABLE_FORMATS,
+    run: showSamples,
+  },
+  {
+    name: "tail",
+    summary: "Sampled packets as they come, until interrupted; of very many, some are left out.",
+    args: [filterArgument],
+    examples: ["flows tail", "flows tail identity=redis-0 direction=ingress", "flows tail -o json | jq .source"],
+    formats: ["table", "json"],
+    run: tailFlows,
+  },
   {
     name: "status",
     summary: "Show how a collector does: what comes in, what is lost, and the share without a name.",

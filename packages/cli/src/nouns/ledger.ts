@@ -1,10 +1,9 @@
 import { listAll } from "@holdfast/client";
-import { HoldfastError } from "@holdfast/core";
+import { csvLine, HoldfastError } from "@holdfast/core";
 import { type LedgerEntry, ledgerEventSchema, routes } from "@holdfast/model";
 import type { Context } from "../context.ts";
 import { type CommandDefinition, type CommandOptions, text } from "../define-command.ts";
 import { momentText, parseMoment } from "../moment.ts";
-import { csvLine } from "../output/csv.ts";
 import { exportFormats, printList } from "../output/print.ts";
 import { ownersText } from "../output/words.ts";
 import { exportEntries } from "./ledger-export.ts";

@@ -1,7 +1,7 @@
 import type { FlowStatus } from "@holdfast/model";
 
 /** A family of figures with the values of its labels, e.g. `['reason="version"', 3]`. */
-interface Family {
+export interface Family {
   readonly name: string;
   readonly help: string;
   readonly type: "counter" | "gauge";
@@ -9,8 +9,8 @@ interface Family {
 }
 
 /** The status in Prometheus' text format. Exporters are told together: there may be thousands. */
-export function metricsText(status: FlowStatus): string {
-  return families(status)
+export function metricsText(status: FlowStatus, more: readonly Family[]): string {
+  return [...families(status), ...more]
     .map(({ name, help, type, values }) => {
       const lines = values.map(([labels, value]) => `${name}${labels === "" ? "" : `{${labels}}`} ${value}\n`);
       return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;

@@ -2,7 +2,8 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { errorText, HoldfastError, type ListenAddress } from "@holdfast/core";
 import { collectorRoutes, type FlowStatus } from "@holdfast/model";
-import { metricsText } from "./metrics.ts";
+import type { FlowApi } from "../api/flow-api.ts";
+import { type Family, metricsText } from "./metrics.ts";
 
 /** Serves how the collector does to people and Prometheus. */
 export interface StatusServer {
@@ -10,18 +11,29 @@ export interface StatusServer {
   stop(): Promise<void>;
 }
 
+export interface StatusServerDependencies {
+  /** Asked for each request. */
+  readonly status: () => FlowStatus;
+  /** What is told to Prometheus beside the status. */
+  readonly families: () => readonly Family[];
+  readonly flows: FlowApi;
+}
+
 /**
- * @param status asked for each request
  * @throws HoldfastError `unavailable` when it cannot listen
  */
-export async function startStatusServer(status: () => FlowStatus, listen: ListenAddress): Promise<StatusServer> {
+export async function startStatusServer(
+  { status, families, flows }: StatusServerDependencies,
+  listen: ListenAddress,
+): Promise<StatusServer> {
   const server = createServer((request, response) => {
     const path = (request.url ?? "").split("?")[0];
     if (path === "/healthz") return sendJson(response, 200, { status: "ok" });
     if (path === "/readyz") return sendReadiness(response, status());
     if (path === "/metrics")
-      return send(response, { status: 200, type: "text/plain; version=0.0.4" }, metricsText(status()));
+      return send(response, { status: 200, type: "text/plain; version=0.0.4" }, metricsText(status(), families()));
     if (path === collectorRoutes.flowStatus.path) return sendJson(response, 200, status());
+    if (flows(request, response)) return;
     sendJson(response, 404, { code: "not_found", detail: `nothing is at ${path}` });
   });
   await new Promise<void>((resolve, reject) => {

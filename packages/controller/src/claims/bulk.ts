@@ -1,8 +1,14 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type HoldfastError, type Identity, isHoldfastError, type Name } from "@holdfast/core";
-import type { BulkResult, BulkResults, Claim, NewClaims, Releases } from "@holdfast/model";
+import {
+  type BulkResult,
+  type BulkResults,
+  type Claim,
+  type NewClaims,
+  problemOf,
+  type Releases,
+} from "@holdfast/model";
 import type { Platform } from "../platform.ts";
-import { problemOf } from "../problems.ts";
 import { requireClaim, requireNetwork } from "../refusals.ts";
 import { type Caller, Draft } from "../state/change.ts";
 import { checkGivenBack, checkWanted } from "./bulk-size.ts";

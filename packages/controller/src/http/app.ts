@@ -1,15 +1,15 @@
 import { STATUS_CODES } from "node:http";
 import { errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
-import { type Operation, type Route, routes } from "@holdfast/model";
+import type { Authenticate } from "@holdfast/http";
+import { type Operation, problemOf, type Route, routes } from "@holdfast/model";
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from "fastify";
 import type { Metrics } from "../metrics.ts";
-import { problemOf } from "../problems.ts";
 import type { Caller } from "../state/change.ts";
 import { type AdmissionDependencies, createAdmission } from "./admission.ts";
-import type { Authenticate } from "./auth.ts";
 import { BODY_LIMIT_BYTES, httpError } from "./errors.ts";
 import type { HandledRoute, Handlers } from "./handlers.ts";
 import { type AcceptLater, isForLater, sendAccepted } from "./later.ts";
+import { type PassedTo, passOn } from "./pass-on.ts";
 import { callerOf, type ParsedRequest, parseRequest } from "./request.ts";
 import { checkRequestId, createRequestIds, REQUEST_ID } from "./request-id.ts";
 
@@ -20,6 +20,8 @@ export interface AppDependencies {
   readonly authenticate: Authenticate;
   readonly admission: AdmissionDependencies;
   readonly acceptLater: AcceptLater;
+  /** Programs that answer some operations; undefined: nobody said where. */
+  readonly programs: Readonly<Record<NonNullable<Route["passedTo"]>, PassedTo | undefined>>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Aborted when no more requests are to come. */
@@ -56,7 +58,7 @@ const REQUEST_MILLISECONDS = 30_000;
 const MAX_PARAM_LENGTH = 2000;
 
 export function createApp(dependencies: AppDependencies): FastifyInstance {
-  const { logger, authenticate, handlers, streams, pages } = dependencies;
+  const { logger, authenticate, pages } = dependencies;
   const app = fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     exposeHeadRoutes: false,
@@ -80,11 +82,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
   app.setErrorHandler((error, request, reply) => sendError(reply, error, logger, request.routeOptions.url ?? ""));
   app.setNotFoundHandler((request, reply) => sendUnknown(request, reply));
   for (const [id, route] of Object.entries(routes) as [keyof typeof routes, Route][]) {
-    const stream = route.stream === true ? streams[id as keyof Streams] : undefined;
-    const handle =
-      stream === undefined
-        ? answer(route, handlers[id as HandledRoute] as Handler, dependencies)
-        : follow(route, stream);
+    const handle = handlerOf(id, route, dependencies);
     const admit = admissionOf(route);
     app.route({
       method: route.method,
@@ -102,6 +100,24 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
   }
   addPages(app, pages, authenticate);
   return app;
+}
+
+function handlerOf(id: keyof typeof routes, route: Route, dependencies: AppDependencies) {
+  if (route.passedTo !== undefined) return pass(route, route.passedTo, dependencies);
+  if (route.stream === true) return follow(route, dependencies.streams[id as keyof Streams]);
+  return answer(route, dependencies.handlers[id as HandledRoute] as Handler, dependencies);
+}
+
+/** A stream leaves its place at once: it waits without working. */
+function pass(
+  route: Route,
+  program: NonNullable<Route["passedTo"]>,
+  { programs, admission, stopping }: AppDependencies,
+) {
+  const to = { to: programs[program], program, clock: admission.clock, stopping };
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    await handled(route, () => passOn(request, reply, to), request);
+  };
 }
 
 function answer(route: Route, handler: Handler, { stopping, acceptLater }: AppDependencies) {

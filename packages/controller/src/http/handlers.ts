@@ -27,7 +27,9 @@ import { createPolicyHandlers } from "./policy-handlers.ts";
 import { kept, labelled, objectOf } from "./reading-entries.ts";
 
 type Streaming = "followNode" | "watch" | "exportLedger" | "verifyAddresses";
-export type HandledRoute = Exclude<keyof Routes, Streaming>;
+/** What another program answers. */
+type Passed = { [K in keyof Routes]: Routes[K] extends { readonly passedTo: string } ? K : never }[keyof Routes];
+export type HandledRoute = Exclude<keyof Routes, Streaming | Passed>;
 
 /** What answers each operation that is not a stream. Replies may be readonly views of what the schemas describe. */
 export type Handlers = {

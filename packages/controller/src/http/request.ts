@@ -1,7 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
-import type { Route } from "@holdfast/model";
+import { parsePart, type Route } from "@holdfast/model";
 import type { FastifyRequest } from "fastify";
-import type { z } from "zod";
 import type { Caller } from "../state/change.ts";
 import { fingerprintOf } from "../state/idempotency.ts";
 
@@ -32,18 +31,6 @@ export function callerOf(route: Route, request: FastifyRequest): Caller {
     ifMatch: route.conditional === true ? revisionOf(request.headers["if-match"]) : undefined,
     idempotency: route.idempotent === true ? idempotencyOf(route, request) : undefined,
   };
-}
-
-function parsePart(schema: z.ZodType | undefined, value: unknown, part: string): unknown {
-  if (schema === undefined) return undefined;
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
-  const path = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])].map(String);
-  const field = path.join(".") || part;
-  const message = unknown === undefined ? (issue?.message ?? "not valid") : "there is no such field";
-  throw new HoldfastError("invalid_argument", `${field}: ${message}`, { details: { field } });
 }
 
 /** `"123"`, with or without quotes; `*` and absence: any. */

@@ -1,14 +1,13 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { type Clock, errorText, HoldfastError, isHoldfastError, type Name } from "@holdfast/core";
-import type { RouteRequest, Routes, VerificationMessage } from "@holdfast/model";
+import { problemOf, type RouteRequest, type Routes, type VerificationMessage } from "@holdfast/model";
 import type { FastifyReply } from "fastify";
 import { exportInto } from "../ledger/export.ts";
 import { checkPosition } from "../ledger/reading.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nouns } from "../nouns.ts";
 import type { Platform } from "../platform.ts";
-import { problemOf } from "../problems.ts";
 import { watchInto } from "../reading/watching.ts";
 import { notFound } from "../refusals.ts";
 import type { Streams } from "./app.ts";

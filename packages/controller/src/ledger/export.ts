@@ -1,8 +1,7 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { errorText, HoldfastError, isHoldfastError } from "@holdfast/core";
-import type { LedgerExportLine } from "@holdfast/model";
-import { problemOf } from "../problems.ts";
+import { type LedgerExportLine, problemOf } from "@holdfast/model";
 import type { LedgerFilter, LedgerReader } from "./reading.ts";
 
 /**

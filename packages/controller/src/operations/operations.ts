@@ -1,7 +1,6 @@
 import { type Clock, errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
-import type { Operation } from "@holdfast/model";
+import { type Operation, problemOf } from "@holdfast/model";
 import { type Platform, timestamp } from "../platform.ts";
-import { problemOf } from "../problems.ts";
 import type { Caller, NoteProgress } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
 import { createOperationRecords, type StoredRequest, tenantOf } from "./operation-records.ts";

@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { type Clock, errorText, HoldfastError, isHoldfastError, type Name } from "@holdfast/core";
-import type { ResourceKind } from "@holdfast/model";
+import { problemOf, type ResourceKind } from "@holdfast/model";
 import type { Change, Store } from "@holdfast/store";
 import type { Nodes } from "../nodes/nodes.ts";
-import { problemOf } from "../problems.ts";
 import { collectionOf, splitKey } from "../state/keys.ts";
 import { publicNetwork, type StoredNetwork, type StoredNode } from "../state/records.ts";
 

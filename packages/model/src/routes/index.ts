@@ -2,6 +2,7 @@ import type { Route } from "../route.ts";
 import { blockRoutes } from "./blocks.ts";
 import { bulkRoutes } from "./bulk.ts";
 import { claimRoutes } from "./claims.ts";
+import { flowRoutes } from "./flows.ts";
 import { groupRoutes } from "./groups.ts";
 import { ledgerRoutes } from "./ledger.ts";
 import { networkRoutes } from "./networks.ts";
@@ -26,5 +27,6 @@ export const routes = {
   ...policyRoutes,
   ...operationRoutes,
   ...watchRoutes,
+  ...flowRoutes,
 } as const satisfies Record<string, Route>;
 export type Routes = typeof routes;

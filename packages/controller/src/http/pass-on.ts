@@ -1,0 +1,79 @@
+import { type Clock, errorText, HoldfastError } from "@holdfast/core";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { REQUEST_ID } from "./request-id.ts";
+
+/** Where questions go that another program answers. */
+export interface PassedTo {
+  /** Base address, e.g. `"http://127.0.0.1:4655"`. */
+  readonly url: string;
+  /** Bearer token that the program asks for. Undefined: none. */
+  readonly token: string | undefined;
+}
+
+export interface Passing {
+  /** Undefined: nobody said where. */
+  readonly to: PassedTo | undefined;
+  /** What it is called, as the option that names it. */
+  readonly program: string;
+  readonly clock: Clock;
+  /** Aborted when no more is to be said. */
+  readonly stopping: AbortSignal;
+}
+
+/** What of a reply is for the client. */
+const REPLY_HEADERS = ["content-type", "cache-control"] as const;
+/** Longer is not waited for an answer to begin. */
+const PATIENCE_MILLISECONDS = 30_000;
+
+/**
+ * Passes a request on whose caller may ask and whose parameters are right, and gives what comes back as it is, also while it is still being said.
+ *
+ * @throws HoldfastError `precondition_failed` when nobody said where to; `unavailable` when nobody answers there
+ */
+export async function passOn(
+  { url, raw, id }: Pick<FastifyRequest, "url" | "raw" | "id">,
+  reply: FastifyReply,
+  { to, program, clock, stopping }: Passing,
+): Promise<void> {
+  if (to === undefined) {
+    throw new HoldfastError(
+      "precondition_failed",
+      `this controller knows no ${program}; start it with --${program} URL`,
+    );
+  }
+  const gone = new AbortController();
+  reply.raw.once("close", () => gone.abort());
+  const [answered, late] = [new AbortController(), new AbortController()];
+  clock.wait(PATIENCE_MILLISECONDS, answered.signal).then(
+    () => late.abort(new Error("no answer in time")),
+    () => undefined,
+  );
+  const signal = AbortSignal.any([stopping, gone.signal, late.signal]);
+  const headers: Record<string, string> = { accept: raw.headers.accept ?? "*/*", "x-request-id": id };
+  if (to.token !== undefined) headers.authorization = `Bearer ${to.token}`;
+  let response: Response;
+  try {
+    response = await fetch(to.url.replace(/\/+$/, "") + url, { headers, signal, redirect: "error" });
+  } catch (error) {
+    throw new HoldfastError("unavailable", `the ${program} does not answer at ${to.url}: ${errorText(error)}`, {
+      cause: error,
+    });
+  } finally {
+    answered.abort();
+  }
+  reply.hijack();
+  const kept = REPLY_HEADERS.flatMap((name) => {
+    const value = response.headers.get(name);
+    return value === null ? [] : [[name, value] as const];
+  });
+  reply.raw.writeHead(response.status, { ...Object.fromEntries(kept), [REQUEST_ID]: id });
+  reply.raw.flushHeaders();
+  reply.raw.on("error", () => gone.abort());
+  try {
+    for await (const chunk of response.body ?? []) reply.raw.write(chunk);
+    reply.raw.end();
+  } catch {
+    // Half an answer must not look like a whole one.
+    reply.raw.destroy();
+  }
+}

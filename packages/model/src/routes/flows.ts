@@ -1,0 +1,126 @@
+import { z } from "zod";
+import { momentField, nameField } from "../fields.ts";
+import { flowSampleSchema, flowSamplesSchema, flowSeriesSchema, topFlowsSchema } from "../flow-answer.ts";
+import { route } from "../route.ts";
+
+/** Texts to filter by, e.g. `identity=redis-0 service=6379`; docs/flows.md has the language. */
+const scope = {
+  /** Only this tenant's traffic, as he may see it. Absent: everybody's. */
+  tenant: nameField.optional(),
+  filter: z
+    .string()
+    .max(4000)
+    .optional()
+    .meta({ examples: ["identity=redis-0 service=6379"] }),
+};
+
+const durationField = z.string().regex(/^(\d{1,6}(s|m|h|d))+$/, "not a duration; write for example 30s, 15m or 1h30m");
+
+const range = {
+  /** How far to look back from `to`. Absent, without `from`: 15m. */
+  last: durationField.optional().meta({ examples: ["15m"] }),
+  from: momentField.optional(),
+  /** Not included. Absent: as far as there is traffic. */
+  to: momentField.optional(),
+};
+
+const ranking = {
+  measure: z.enum(["bytes", "packets"]).default("bytes"),
+  /** `csv`: text/csv instead of JSON. */
+  format: z.enum(["json", "csv"]).default("json"),
+};
+
+/** Fields with commas between them. */
+const fieldsField = z
+  .string()
+  .max(300)
+  .meta({ examples: ["identity", "network,direction"] });
+
+const limitTo = (fallback: number) => z.coerce.number().int().min(1).max(1000).default(fallback);
+
+/** Questions about sampled traffic. A collector answers them; a controller passes them on to its own. */
+export const flowRoutes = {
+  topFlows: route({
+    id: "topFlows",
+    method: "GET",
+    path: "/v1/flows/top",
+    summary: "Who has the most traffic, by any fields, with everybody else as one.",
+    tag: "flows",
+    query: z.strictObject({
+      ...scope,
+      ...range,
+      ...ranking,
+      by: fieldsField.default("identity"),
+      limit: limitTo(10),
+      /** `true`: each with what it had in the time before. */
+      compare: z.enum(["true", "false"]).default("false"),
+    }),
+    reply: topFlowsSchema,
+    status: 200,
+    passedTo: "collector",
+    errors: [],
+  }),
+  flowSeries: route({
+    id: "flowSeries",
+    method: "GET",
+    path: "/v1/flows/series",
+    summary: "Rates over time, by any fields, of those who have the most.",
+    tag: "flows",
+    query: z.strictObject({
+      ...scope,
+      ...range,
+      ...ranking,
+      by: fieldsField.default(""),
+      limit: limitTo(5),
+      /** Time between two points. Absent: some 60 points. */
+      step: durationField.optional(),
+    }),
+    reply: flowSeriesSchema,
+    status: 200,
+    passedTo: "collector",
+    errors: [],
+  }),
+  flowMatrix: route({
+    id: "flowMatrix",
+    method: "GET",
+    path: "/v1/flows/matrix",
+    summary: "Who talks to whom: traffic by a field of its source and the same of its destination.",
+    tag: "flows",
+    query: z.strictObject({
+      ...scope,
+      ...range,
+      ...ranking,
+      by: fieldsField.default("identity"),
+      limit: limitTo(100),
+    }),
+    reply: topFlowsSchema,
+    status: 200,
+    passedTo: "collector",
+    errors: [],
+  }),
+  flowSamples: route({
+    id: "flowSamples",
+    method: "GET",
+    path: "/v1/flows/samples",
+    summary: "Single sampled packets, the newest first; they are kept for minutes.",
+    tag: "flows",
+    query: z.strictObject({ ...scope, ...range, format: ranking.format, limit: limitTo(100) }),
+    reply: flowSamplesSchema,
+    status: 200,
+    passedTo: "collector",
+    errors: [],
+  }),
+  tailFlows: route({
+    id: "tailFlows",
+    method: "GET",
+    path: "/v1/flows/tail",
+    summary: "Sampled packets as they come; when there are too many to tell, some are left out.",
+    tag: "flows",
+    query: z.strictObject(scope),
+    reply: flowSampleSchema,
+    status: 200,
+    stream: true,
+    passedTo: "collector",
+    errors: [],
+  }),
+} as const;
