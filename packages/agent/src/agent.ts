@@ -32,6 +32,7 @@ import { createRecovery } from "./recovery.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { expireReservations } from "./reservation-expiry.ts";
 import { createReservations, type Reservations } from "./reservations.ts";
+import { createRuleCounts } from "./rule-counts.ts";
 import { createRuntimeSightings, type RuntimeSightings } from "./runtime-sightings.ts";
 import { type Sandboxes, UNSEEN_SANDBOXES } from "./sandboxes.ts";
 import { startStatusServer } from "./status-server.ts";
@@ -65,6 +66,8 @@ export interface AgentSettings {
   readonly feedSilenceMilliseconds?: number;
   /** For how long a spare block of addresses has to be empty before it is given back. Default 10 minutes. */
   readonly spareBlockMilliseconds?: number;
+  /** Pause between two looks at what rules and guards have counted. Default 10 s. */
+  readonly countMilliseconds?: number;
   /** `HOST:PORT` of the status server; absent: none. */
   readonly status?: string;
 }
@@ -74,6 +77,9 @@ const FEED_SILENCE = 30_000;
 
 /** Milliseconds. */
 const SPARE_BLOCK = 600_000;
+
+/** Milliseconds. */
+const COUNT_INTERVAL = 10_000;
 
 /** One machine's part of the platform. */
 export interface Agent {
@@ -115,6 +121,10 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
   jobs.push(["inventories", parts.inventories.run(stop.signal)]);
   jobs.push(["blocks", parts.blocks.run(stop.signal)]);
   jobs.push(["policies", parts.policies.run(stop.signal)]);
+  const counting = { node: settings.node, interval: settings.countMilliseconds ?? COUNT_INTERVAL };
+  const isOnlyStaged = (program: string) => told.policies.isOnlyStaged(program);
+  const counts = createRuleCounts({ ...dependencies, nonce: dependencies.nonce ?? freshNonce, isOnlyStaged }, counting);
+  jobs.push(["counts", counts.run(stop.signal)]);
   jobs.push(["takedowns", parts.takedownRetry.run(stop.signal)]);
   const timeout = settings.reservationTimeoutMilliseconds;
   jobs.push(["reservations", expireReservations({ ...dependencies, ...parts }, timeout, stop.signal)]);

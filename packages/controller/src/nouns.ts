@@ -31,6 +31,7 @@ import { createReservations, type Reservations } from "./nodes/reservations.ts";
 import { createOperations, type Operations } from "./operations/operations.ts";
 import type { Platform } from "./platform.ts";
 import { type AddressSets, createAddressSets } from "./policy/address-sets.ts";
+import { createPolicyCounts, type PolicyCounts } from "./policy/counters.ts";
 import { createPolicyExplainer, type ExplainPolicy } from "./policy/explain.ts";
 import { createFollowedPolicies } from "./policy/followed-policies.ts";
 import { createGroups, type Groups } from "./policy/groups.ts";
@@ -57,6 +58,7 @@ export interface Nouns {
   readonly addressSets: AddressSets;
   readonly policies: Policies;
   readonly explainPolicy: ExplainPolicy;
+  readonly policyCounts: PolicyCounts;
   readonly endpoints: Endpoints;
   readonly reservations: Reservations;
   readonly reports: Reports;
@@ -133,6 +135,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     addressSets: createAddressSets(platform),
     policies: createPolicies(platform),
     explainPolicy: createPolicyExplainer(state),
+    policyCounts: createPolicyCounts(platform),
     endpoints: createEndpoints(platform, drafts),
     reservations: createReservations(platform, drafts, ledger),
     reports: createReports(platform, { drafts, ledger, quarantine }),

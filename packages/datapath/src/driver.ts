@@ -1,5 +1,5 @@
 import type { Cidr, IpAddress, MacAddress } from "@holdfast/core";
-import type { PublishedPort, RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { Guard, PublishedPort, RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { EndpointPrograms, PolicyChange, ProgramId, RuleId } from "@holdfast/policy";
 
 /**
@@ -94,6 +94,16 @@ export interface PolicyDatapath {
 
   /** What rules have decided since the data path has them. Counts of a rule survive changes of others, and a restart of the agent. */
   ruleCounters(signal: AbortSignal): Promise<readonly RuleCounter[]>;
+
+  /** What the guards against spoofing have dropped, of all endpoints. A count may begin anew when an endpoint goes. */
+  guardCounters(signal: AbortSignal): Promise<readonly GuardCounter[]>;
+}
+
+/** At most one of each guard. */
+export interface GuardCounter {
+  readonly guard: Guard;
+  readonly packets: number;
+  readonly bytes: number;
 }
 
 /** Of packets that a rule has decided about: of an allowed connection at least the first, of a denied one each. */

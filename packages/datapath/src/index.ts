@@ -4,6 +4,7 @@ export type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  GuardCounter,
   OwnBlock,
   PolicyDatapath,
   PortEvent,

@@ -33,7 +33,7 @@ describe("what an endpoint may send, and who gets it", () => {
   const dropped = async (member: Member): Promise<number> => {
     const line = (await world.hosts[0].flows())
       .split("\n")
-      .find((text) => text.includes(`priority=10,in_port=${portOf(member)} `));
+      .find((text) => text.includes(`priority=20,arp,in_port=${portOf(member)},`));
     return Number(/n_packets=(\d+)/.exec(line ?? "")?.[1]);
   };
 
@@ -133,6 +133,37 @@ describe("what an endpoint may send, and who gets it", () => {
       const verdict = await trace(`in_port=${portOf(a)},${flow()}`);
       if (passes) expect(verdict).not.toBe("drop");
       else expect(verdict).toBe("drop");
+    });
+
+    test.each([
+      ["mac", (): string => `ip,dl_src=02:01:0a:14:00:06,dl_dst=02:01:0a:14:00:06,nw_src=10.20.0.5,nw_dst=10.20.0.6`],
+      ["ip", (): string => `ip,${mac},dl_dst=02:01:0a:14:00:06,nw_src=10.20.0.6,nw_dst=10.20.0.6`],
+      ["ip", (): string => `ipv6,${mac},dl_dst=02:01:0a:14:00:06,ipv6_src=fd00:20::6,ipv6_dst=fd00:20::6`],
+      ["arp", (): string => `${arp},arp_sha=02:01:0a:14:00:05,arp_spa=10.20.0.6,arp_op=2`],
+      ["nd", (): string => `${advertisement},${mac},ipv6_src=fd00:20::5,nd_target=fd00:20::6`],
+      ["ra", (): string => `icmp6,icmpv6_type=134,icmpv6_code=0,dl_dst=33:33:00:00:00:01,${mac},ipv6_src=${own6()}`],
+      [
+        "dhcp",
+        (): string => `udp,${mac},dl_dst=02:01:0a:14:00:06,nw_src=10.20.0.5,nw_dst=10.20.0.6,udp_src=67,udp_dst=68`,
+      ],
+    ] as const)("what is spoofed is counted by its guard: %s", async (guard, flow) => {
+      const { ovs } = world.hosts[0];
+      const counted = async (): Promise<ReadonlyMap<string, number>> => {
+        const counters = (await world.driver(0).policy?.guardCounters(AbortSignal.timeout(5000))) ?? [];
+        return new Map(counters.map((each) => [each.guard, each.packets]));
+      };
+      const before = await counted();
+      const dump = (await ovs.exec("ovs-ofctl", "compose-packet", flow())).split("\n");
+      // A dump has the offset in front, and 16 bytes a line.
+      const frame = dump.map((line) => line.slice(10, 57).replaceAll(/[ -]/g, "")).join("");
+      const packet = `in_port=${portOf(a)},packet=${frame},actions=table`;
+      for (let times = 0; times < 3; times++) {
+        await ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "packet-out", ovs.managementSocket("hf-int"), packet);
+      }
+      // The sandbox's own kernel may try something, too.
+      const more = async () => ((await counted()).get(guard) ?? 0) - (before.get(guard) ?? 0);
+      await expect.poll(more).toBeGreaterThanOrEqual(3);
+      expect(await more()).toBeLessThan(6);
     });
 
     test("real spoofed packets are dropped and counted", async () => {

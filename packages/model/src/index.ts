@@ -196,6 +196,17 @@ export {
   type Tier,
   tierSchema,
 } from "./policy.ts";
+export {
+  type CountsReport,
+  countsReportSchema,
+  type Guard,
+  type GuardCounters,
+  guardCountersSchema,
+  guardSchema,
+  MOST_COUNTED_RULES,
+  type PolicyCounters,
+  policyCountersSchema,
+} from "./policy-counters.ts";
 export { type PolicyDefaults, policyDefaultsSchema } from "./policy-defaults.ts";
 export {
   actionSchema,

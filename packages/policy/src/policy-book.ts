@@ -86,6 +86,12 @@ export class PolicyBook {
     return this.#endpoints.get(endpoint);
   }
 
+  /** Whether some endpoint has the program staged, and none has it enforced. */
+  isOnlyStaged(id: ProgramId): boolean {
+    const endpoints = [...this.#endpoints.values()];
+    return endpoints.some(({ staged }) => staged === id) && !endpoints.some(({ program }) => program === id);
+  }
+
   program(id: ProgramId): Program | undefined {
     return this.#programs.get(id);
   }

@@ -5,6 +5,7 @@ import type {
   AttachedPort,
   DatapathDriver,
   EndpointWiring,
+  GuardCounter,
   OwnBlock,
   PolicyDatapath,
   PortEvent,
@@ -218,8 +219,15 @@ export class FakePolicyPath implements PolicyDatapath {
     return Promise.resolve();
   }
 
+  /** What is counted by now. */
+  counters: { rules: readonly RuleCounter[]; guards: readonly GuardCounter[] } = { rules: [], guards: [] };
+
   ruleCounters(): Promise<readonly RuleCounter[]> {
-    return Promise.resolve([]);
+    return Promise.resolve(this.counters.rules);
+  }
+
+  guardCounters(): Promise<readonly GuardCounter[]> {
+    return Promise.resolve(this.counters.guards);
   }
 
   /** The rule that decides about a TCP connection to port 443 of the endpoint. */

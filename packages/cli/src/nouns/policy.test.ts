@@ -46,6 +46,40 @@ describe("holdfast policy", () => {
     );
   });
 
+  test("shows what rules have counted, or would have", async () => {
+    const row = { direction: "ingress", packets: 3, bytes: 180 };
+    const counted = {
+      tenant: "default",
+      policy: "db",
+      mode: "staged",
+      since: "2026-11-20T10:00:00.000Z",
+      rules: [
+        { ...row, rule: "web", action: "allow" },
+        { ...row, action: "deny", packets: 12, bytes: 720 },
+      ],
+    };
+    const { run, screen } = terminal({ [`GET ${POLICY}/db/counters`]: { body: counted } });
+    expect(await run("policy counters db")).toBe(0);
+    expect(screen.out).toBe(
+      "policy default/db, staged, counted for 5m12s\n" +
+        "\n" +
+        "DIRECTION  RULE                      ACTION       PACKETS  BYTES\n" +
+        "ingress    web                       would allow  3        180\n" +
+        "ingress    (nothing else: isolates)  would deny   12       720\n",
+    );
+  });
+
+  test("shows what guards have dropped", async () => {
+    const since = "2026-11-20T10:00:00.000Z";
+    const guards = [{ node: "h1", guard: "arp", packets: 3, bytes: 126 }];
+    const { run, screen } = terminal({ "GET /v1/policy/guards": { body: { since, guards } } });
+    expect(await run("policy counters")).toBe(0);
+    expect(screen.out).toBe("NODE  GUARD  PACKETS  BYTES\nh1    arp    3        126\n");
+    const none = terminal({ "GET /v1/policy/guards": { body: { since, guards: [] } } });
+    expect(await none.run("policy counters")).toBe(0);
+    expect(none.screen.out).toBe("no guard has dropped anything\n");
+  });
+
   test("sets a rule in words", async () => {
     const { run, seen } = terminal({ [`PUT ${POLICY}/db/ingress/web`]: { body: policy } });
     const line =

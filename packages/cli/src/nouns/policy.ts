@@ -7,6 +7,7 @@ import { printList, printObject } from "../output/print.ts";
 import { formatDetails, formatTable } from "../output/table.ts";
 import { ageText, labelText } from "../output/words.ts";
 import { parseLabels } from "./labels.ts";
+import { countersCommand } from "./policy-counters.ts";
 import { explainCommand } from "./policy-explain.ts";
 import { stagingCommands } from "./policy-staging.ts";
 import { parsePeer, parseSelector, parseService, ruleText, subjectText } from "./policy-words.ts";
@@ -169,6 +170,7 @@ export const policyCommands: readonly CommandDefinition[] = [
     },
   },
   ...stagingCommands,
+  countersCommand,
   explainCommand,
   {
     name: "delete",

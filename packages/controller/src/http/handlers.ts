@@ -231,6 +231,10 @@ export function createHandlers(platform: Platform, nouns: Nouns): Handlers {
       return pageOfPrefix(store, `quarantine/${within}`, query, kept(read, wanted));
     },
     releaseQuarantine: ({ params, body }, caller) => nouns.quarantine.release(params, body.reason, caller),
+    tellCounts: async ({ params, body }) => {
+      await heardOf(params.node);
+      nouns.policyCounts.take(params.node, body);
+    },
     tellInventory: async ({ params, body }) => {
       await heardOf(params.node);
       nouns.inventories.take(params.node, body);

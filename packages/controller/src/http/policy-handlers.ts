@@ -11,13 +11,17 @@ import { kept, labelled, objectOf } from "./reading-entries.ts";
 
 type PolicyRoute = Extract<
   keyof Handlers,
-  `${string}Group${string}` | `${string}AddressSet${string}` | `${string}Polic${string}`
+  | `${string}Group${string}`
+  | `${string}AddressSet${string}`
+  | `${string}Polic${string}`
+  | "policyCounters"
+  | "guardCounters"
 >;
 
 /** What answers about groups, address sets and policies. */
 export function createPolicyHandlers(
   { store }: Platform,
-  { groups, addressSets, policies, explainPolicy }: Nouns,
+  { groups, addressSets, policies, explainPolicy, policyCounts }: Nouns,
 ): Pick<Handlers, Exclude<PolicyRoute, "setGroupRanges" | "removeGroupRanges"> | "listSetEntries"> {
   const ofTenant = (collection: string, tenant: string | undefined) =>
     tenant === undefined ? `${collection}/` : `${collection}/${tenant}/`;
@@ -66,6 +70,8 @@ export function createPolicyHandlers(
       const wanted = (policy: Policy | undefined) => query.mode === undefined || policy?.mode === query.mode;
       return pageOfPrefix(store, ofTenant("policies", query.tenant), query, kept(read, wanted));
     },
+    policyCounters: ({ params }) => policyCounts.of(params.tenant, params.policy),
+    guardCounters: () => policyCounts.guards(),
     explainPolicy: ({ body }) => explainPolicy(body),
   };
 }

@@ -7,6 +7,7 @@ import { nodeRecordSchema, nodeReportSchema } from "../node-record.ts";
 import { reportBatchSchema, reportResultsSchema, reservationRequestSchema, reservationSchema } from "../node-work.ts";
 import { pageOf, pageQuery, selectorField } from "../page.ts";
 import { phaseSchema } from "../phase.ts";
+import { countsReportSchema } from "../policy-counters.ts";
 import { route } from "../route.ts";
 import { resourceKindSchema, watchEventSchema } from "../watch.ts";
 
@@ -113,6 +114,17 @@ export const nodeRoutes = {
     body: reportBatchSchema,
     reply: reportResultsSchema,
     status: 200,
+    errors: ["not_found"],
+  }),
+  tellCounts: route({
+    id: "tellCounts",
+    method: "POST",
+    path: "/v1/nodes/{node}/counts",
+    summary: "A node says what its rules and guards have counted since it said so before.",
+    tag: "node",
+    params: nodeParams,
+    body: countsReportSchema,
+    status: 204,
     errors: ["not_found"],
   }),
   tellInventory: route({

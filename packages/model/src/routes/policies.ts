@@ -3,6 +3,7 @@ import { explainRequestSchema, explanationSchema } from "../explanation.ts";
 import { nameField } from "../fields.ts";
 import { pageOf, pageQuery, selectorField, tenantParams } from "../page.ts";
 import { directionSchema, newPolicySchema, policyModeSchema, policyPatchSchema, policySchema } from "../policy.ts";
+import { guardCountersSchema, policyCountersSchema } from "../policy-counters.ts";
 import { policyRuleSchema, ruleIdField } from "../policy-rule.ts";
 import { route } from "../route.ts";
 
@@ -124,6 +125,27 @@ export const policyRoutes = {
     status: 204,
     conditional: true,
     errors: ["not_found", "precondition_failed"],
+  }),
+  policyCounters: route({
+    id: "policyCounters",
+    method: "GET",
+    path: "/v1/tenants/{tenant}/policies/{policy}/counters",
+    summary: "What the rules of a policy have decided, or, while it is staged, would have.",
+    tag: "policy",
+    params: policyParams,
+    reply: policyCountersSchema,
+    status: 200,
+    errors: ["not_found"],
+  }),
+  guardCounters: route({
+    id: "guardCounters",
+    method: "GET",
+    path: "/v1/policy/guards",
+    summary: "What nodes' guards against spoofing have dropped.",
+    tag: "policy",
+    reply: guardCountersSchema,
+    status: 200,
+    errors: [],
   }),
   explainPolicy: route({
     id: "explainPolicy",

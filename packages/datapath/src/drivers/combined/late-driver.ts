@@ -50,6 +50,7 @@ export class LateDriver implements DatapathDriver {
         await driver?.policy?.applyPolicy(change, signal);
       },
       ruleCounters: async () => [],
+      guardCounters: async () => [],
     };
   }
 

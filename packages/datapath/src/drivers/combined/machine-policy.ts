@@ -1,6 +1,7 @@
 import { HoldfastError } from "@holdfast/core";
 import type { PolicyChange } from "@holdfast/policy";
-import type { DatapathDriver, PolicyDatapath, RuleCounter } from "../../driver.ts";
+import type { DatapathDriver, GuardCounter, PolicyDatapath, RuleCounter } from "../../driver.ts";
+import { sumOfGuards } from "../../guard-counters.ts";
 
 export interface MachinePolicyDependencies {
   readonly drivers: readonly DatapathDriver[];
@@ -36,6 +37,11 @@ export class MachinePolicy implements PolicyDatapath {
   async ruleCounters(signal: AbortSignal): Promise<readonly RuleCounter[]> {
     const counted = await Promise.all(this.#paths().map((path) => path.ruleCounters(signal)));
     return counted.flat();
+  }
+
+  async guardCounters(signal: AbortSignal): Promise<readonly GuardCounter[]> {
+    const counted = await Promise.all(this.#paths().map((path) => path.guardCounters(signal)));
+    return sumOfGuards(counted.flat());
   }
 
   #paths(): PolicyDatapath[] {

@@ -24,6 +24,7 @@ function plain(enforces: boolean) {
   const policy = {
     applyPolicy: async (change: PolicyChange) => path.apply(change),
     ruleCounters: async () => [{ program: "t/1", rule: "end", packets: 1, bytes: 60 }],
+    guardCounters: async () => [{ guard: "mac" as const, packets: 2, bytes: 90 }],
   };
   const attached: EndpointWiring[] = [];
   const driver = {
@@ -51,6 +52,7 @@ describe("policies on a machine with several drivers", () => {
     await machine.policy.applyPolicy(told, signal);
     expect([...a.path.programs.keys(), ...b.path.programs.keys()]).toEqual(["t/1", "t/1"]);
     expect(await machine.policy.ruleCounters(signal)).toHaveLength(2);
+    expect(await machine.policy.guardCounters(signal)).toEqual([{ guard: "mac", packets: 4, bytes: 180 }]);
   });
 
   test("name an endpoint that gets one where none is enforced, and still hold elsewhere", async () => {

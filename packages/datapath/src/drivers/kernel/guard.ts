@@ -1,6 +1,11 @@
 import type { RuleSet } from "../../machine/rule-set.ts";
 import { GATEWAY } from "./gateway.ts";
 
+/** The table of guards with its counters; its family is `inet`. */
+export const GUARD_TABLE = "holdfast_guard";
+/** Counters by guard. Of MACs, ARP and neighbour discovery the machine believes nothing: it has its neighbours from this driver. */
+export const KERNEL_GUARDS = { ip: "guard_ip", ra: "guard_ra", dhcp: "guard_dhcp" } as const;
+
 /**
  * What holds for every endpoint's link, whatever networks there are: nobody sends from an address that is not his. An address is his when the
  * machine's route to it leads to his link, so this needs no rule per endpoint.
@@ -8,14 +13,18 @@ import { GATEWAY } from "./gateway.ts";
 export function guardRules(linkPrefix: string): RuleSet {
   const links = `"${linkPrefix}*"`;
   const inet = [
+    ...Object.values(KERNEL_GUARDS).map((name) => `counter ${name} { }`),
     "chain incoming {",
     // After fragments were put together (-400), before connections are followed (-200).
     "  type filter hook prerouting priority raw; policy accept;",
     `  iifname != ${links} accept`,
     "  ip daddr 127.0.0.0/8 drop",
+    // An endpoint is no router and no DHCP server (RFC 4861 sections 4.2 and 4.5, RFC 2131 section 4.1, RFC 8415 section 7.2).
+    `  icmpv6 type { nd-router-advert, nd-redirect } counter name ${KERNEL_GUARDS.ra} drop`,
+    `  udp sport . udp dport { 67 . 68, 547 . 546 } counter name ${KERNEL_GUARDS.dhcp} drop`,
     // Neighbour discovery, and the check of an address before its first use (RFC 4861, RFC 4862).
     "  ip6 saddr { ::, fe80::/10 } ip6 daddr { fe80::/10, ff02::/16 } accept",
-    "  fib saddr . iif oif missing drop",
+    `  fib saddr . iif oif missing counter name ${KERNEL_GUARDS.ip} drop`,
     "}",
   ];
   const arp = [

@@ -17,6 +17,7 @@ import { type Attachment, Attachments } from "./attachments.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { LocalMember } from "./flow-plan.ts";
 import { Foundation, type Parts } from "./foundation.ts";
+import { guardCounters } from "./guard-counters.ts";
 import { networkNumber, networkParty } from "./network-party.ts";
 import type { OvsSettings } from "./options.ts";
 import type { LinkRow } from "./tables/links.ts";
@@ -66,6 +67,7 @@ class OvsDriver implements DatapathDriver {
   readonly policy: PolicyDatapath = {
     applyPolicy: (change, signal) => this.#applyPolicy(change, signal),
     ruleCounters: (signal) => this.#parts.policy.ruleCounters(signal),
+    guardCounters: () => guardCounters(this.#parts.integration.connection),
   };
 
   setNetwork(network: WiredNetwork): void {

@@ -2,9 +2,10 @@ import { type Cidr, createTurns, errorText, HoldfastError, type Logger } from "@
 import type { Netfilter, Removal, SetChange } from "@holdfast/netlink";
 import type { EndpointPrograms, PolicyChange, SetEdit } from "@holdfast/policy";
 import { checkPolicy } from "../../../check-policy.ts";
-import type { EndpointWiring, PolicyDatapath, RuleCounter } from "../../../driver.ts";
+import type { EndpointWiring, GuardCounter, PolicyDatapath, RuleCounter } from "../../../driver.ts";
 import type { HostTools } from "../../../machine/host-tools.ts";
 import { PolicyMemory } from "../../../policy-memory.ts";
+import { GUARD_TABLE, KERNEL_GUARDS } from "../guard.ts";
 import { reviewConnections } from "./connection-review.ts";
 import { InstalledPrograms } from "./installed-programs.ts";
 import { LEAD_MAPS, LinkLeads } from "./link-leads.ts";
@@ -117,6 +118,15 @@ export class KernelPolicy implements PolicyDatapath {
     return this.#netfilter.readCounters(POLICY_TABLE).flatMap(({ name, packets, bytes }) => {
       const ref = this.#structure.ruleOf(name);
       return ref === undefined ? [] : { ...ref, packets, bytes };
+    });
+  }
+
+  async guardCounters(signal: AbortSignal): Promise<readonly GuardCounter[]> {
+    signal.throwIfAborted();
+    const counted = new Map(this.#netfilter.readCounters(GUARD_TABLE).map((each) => [each.name, each]));
+    return (["ip", "ra", "dhcp"] as const).flatMap((guard) => {
+      const found = counted.get(KERNEL_GUARDS[guard]);
+      return found === undefined ? [] : { guard, packets: found.packets, bytes: found.bytes };
     });
   }
 

@@ -38,7 +38,12 @@ export function sourceGuardEndpoint(party: PortParty): readonly Rule[] {
     actions: [goto(table)],
   });
   return [
+    // Dropped, and counted apart: from another MAC, from its own about addresses that are not, and of kinds that it may not send.
     { table: TableId.sourceGuard, priority: 10, match: { inPort: port }, actions: DROP },
+    { table: TableId.sourceGuard, priority: 15, match: from, actions: DROP },
+    ...[EtherType.arp, EtherType.ipv4, EtherType.ipv6].map((ethType) => {
+      return { table: TableId.sourceGuard, priority: 20, match: { ...from, ethType }, actions: DROP };
+    }),
     // A probe (RFC 5227) has no sender address yet.
     ...[...v4, ...(v4.length > 0 ? [UNSPECIFIED_V4] : [])].map((arpSpa) =>
       allow({ ethType: EtherType.arp, arpSha: mac, arpSpa }, TableId.neighbourResponder),

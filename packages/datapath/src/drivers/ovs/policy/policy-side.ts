@@ -28,7 +28,7 @@ const TOUCHED = flowRows(policyBase().slice(0, 1), cookieOf("policy"));
 const NO_CHANGE: PolicyChange = { sets: [], setEdits: [], setsGone: [], programs: [], programsGone: [], endpoints: [] };
 
 /** Enforces programs with the flows of the integration bridge. One change is one bundle; changes go one after the other. */
-export class PolicySide implements PolicyDatapath {
+export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
   readonly #dependencies: PolicyDependencies;
   readonly #plan = new PolicyPlan();
   #turn: Promise<unknown> = Promise.resolve();

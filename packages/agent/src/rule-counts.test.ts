@@ -1,0 +1,97 @@
+import type { Client } from "@holdfast/client";
+import { HoldfastError, Name, silentLogger } from "@holdfast/core";
+import { ManualClock } from "@holdfast/core/testing";
+import type { CountsReport } from "@holdfast/model";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createRuleCounts } from "./rule-counts.ts";
+import { FakeDriver, FakePolicyPath } from "./testing/fake-driver.ts";
+
+const RULE = "rule/default/p/ingress/web";
+
+describe("what a node counts", () => {
+  let clock: ManualClock;
+  let path: FakePolicyPath;
+  let told: CountsReport[];
+  /** Of the next calls, in order; what is told arrives all the same. */
+  let failures: Error[];
+  let stop: AbortController;
+  let done: Promise<void>;
+
+  beforeEach(() => {
+    clock = new ManualClock();
+    path = new FakePolicyPath();
+    told = [];
+    failures = [];
+    stop = new AbortController();
+    const driver = new FakeDriver();
+    driver.policy = path;
+    const client = {
+      call: async (_: unknown, { body }: { body: CountsReport }) => {
+        told.push(body);
+        const failure = failures.shift();
+        if (failure !== undefined) throw failure;
+      },
+    } as unknown as Client;
+    const isOnlyStaged = (program: string) => program === "default/staged";
+    const dependencies = { driver, client, clock, logger: silentLogger, nonce: () => "life", isOnlyStaged };
+    done = createRuleCounts(dependencies, { node: Name.parse("h1"), interval: 1000 }).run(stop.signal);
+  });
+  afterEach(async () => {
+    stop.abort();
+    await done;
+  });
+
+  const settle = () => new Promise<void>((resolve) => void setImmediate(resolve));
+  const count = async (...counts: readonly (readonly [program: string, packets: number])[]): Promise<void> => {
+    const rules = counts.map(([program, packets]) => ({ program, rule: RULE, packets, bytes: packets * 60 }));
+    path.counters = { ...path.counters, rules };
+    await settle();
+    clock.advance(1000);
+    await settle();
+  };
+
+  test("is told as what is more than before, by rule, apart for what is only staged", async () => {
+    await count(["default/a", 10], ["default/staged", 5]);
+    await count(["default/a", 12], ["default/b", 3], ["default/staged", 5]);
+    await count(["default/a", 12], ["default/b", 3], ["default/staged", 9]);
+    const rule = { rule: RULE };
+    expect(told).toEqual([
+      {
+        run: "life",
+        sequence: 1,
+        rules: [
+          { ...rule, mode: "enforced", packets: 10, bytes: 600 },
+          { ...rule, mode: "staged", packets: 5, bytes: 300 },
+        ],
+        guards: [],
+      },
+      { run: "life", sequence: 2, rules: [{ ...rule, mode: "enforced", packets: 5, bytes: 300 }], guards: [] },
+      { run: "life", sequence: 3, rules: [{ ...rule, mode: "staged", packets: 4, bytes: 240 }], guards: [] },
+    ]);
+  });
+
+  test("is not told when nothing has changed, and begins anew with a count that is less", async () => {
+    await count(["default/a", 10]);
+    await count(["default/a", 10]);
+    expect(told).toHaveLength(1);
+    await count(["default/a", 4]);
+    expect(told.at(-1)?.rules).toMatchObject([{ packets: 4 }]);
+  });
+
+  test("is told again under the same number when nobody knows whether it arrived", async () => {
+    failures = [new HoldfastError("unavailable", "no answer")];
+    await count(["default/a", 10]);
+    await count(["default/a", 13]);
+    expect(told.map(({ sequence, rules }) => [sequence, rules[0]?.packets])).toEqual([
+      [1, 10],
+      [1, 10],
+      [2, 3],
+    ]);
+  });
+
+  test("has guards in it", async () => {
+    path.counters = { rules: [], guards: [{ guard: "arp", packets: 2, bytes: 84 }] };
+    await count();
+    expect(told.at(-1)?.guards).toEqual([{ guard: "arp", packets: 2, bytes: 84 }]);
+  });
+});

@@ -1,0 +1,79 @@
+import { Name } from "@holdfast/core";
+import { newPolicySchema } from "@holdfast/model";
+import { describe, expect, test } from "vitest";
+import { OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
+
+const [NODE, P] = [Name.parse("h1"), Name.parse("p")];
+const RULE = "rule/default/p/ingress/web";
+
+async function start() {
+  const harness = await startEngine({ options: { enforcePolicies: true } });
+  await harness.node("h1");
+  const { nouns } = harness.engine;
+  const counts = (life: string, mode: "enforced" | "staged", packets: number, rule = RULE) =>
+    nouns.policyCounts.take(NODE, {
+      run: life.slice(0, 1),
+      sequence: Number(life.slice(1)),
+      rules: [{ rule, mode, packets, bytes: packets * 60 }],
+      guards: [{ guard: "mac", packets, bytes: 0 }],
+    });
+  const create = (body: object) =>
+    nouns.policies.create(TENANT, newPolicySchema.parse({ name: "p", ...body }), OPERATOR);
+  const packets = () => nouns.policyCounts.of(TENANT, P).rules.map((row) => row.packets);
+  return { ...harness, nouns, counts, create, packets };
+}
+
+const WEB = {
+  isolates: ["ingress"],
+  ingress: [
+    { id: "web", action: "allow" },
+    { id: "rest", action: "deny" },
+  ],
+};
+
+describe("counters of a policy", () => {
+  test("are what nodes report of its rules and of what it isolates, added up", async () => {
+    await using engine = await start();
+    await engine.create(WEB);
+    expect(engine.packets()).toEqual([0, 0, 0]);
+    engine.counts("a1", "enforced", 3);
+    engine.counts("a2", "enforced", 4);
+    engine.counts("a3", "enforced", 7, "isolates/default/p/ingress");
+    expect(engine.nouns.policyCounts.of(TENANT, P)).toMatchObject({
+      mode: "enforced",
+      rules: [
+        { direction: "ingress", rule: "web", action: "allow", packets: 7, bytes: 420 },
+        { rule: "rest", packets: 0 },
+        { direction: "ingress", action: "deny", packets: 7 },
+      ],
+    });
+  });
+
+  test("do not grow by a report that comes again, and go on with another life of the agent", async () => {
+    await using engine = await start();
+    await engine.create(WEB);
+    engine.counts("a1", "enforced", 3);
+    engine.counts("a1", "enforced", 3);
+    expect(engine.packets()[0]).toBe(3);
+    engine.counts("b1", "enforced", 2);
+    expect(engine.packets()[0]).toBe(5);
+    expect(engine.nouns.policyCounts.guards().guards).toEqual([{ node: "h1", guard: "mac", packets: 5, bytes: 0 }]);
+  });
+
+  test("of a staged policy are what it would be, and begin anew when it is enforced, or when another takes its name", async () => {
+    await using engine = await start();
+    await engine.create({ ...WEB, mode: "staged" });
+    engine.counts("a1", "enforced", 9);
+    engine.counts("a2", "staged", 4);
+    expect(engine.packets()[0]).toBe(4);
+    await engine.nouns.policies.enforce(TENANT, P, OPERATOR);
+    expect(engine.packets()[0]).toBe(0);
+    engine.counts("a3", "enforced", 1);
+    await engine.nouns.policies.delete(TENANT, P, OPERATOR);
+    expect(() => engine.packets()).toThrow("policy p");
+    engine.counts("a4", "enforced", 1);
+    await engine.advance(1000);
+    await engine.create(WEB);
+    expect(engine.packets()[0]).toBe(0);
+  });
+});

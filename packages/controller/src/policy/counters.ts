@@ -1,0 +1,112 @@
+import type { Clock, Name } from "@holdfast/core";
+import {
+  type CountsReport,
+  type Guard,
+  type GuardCounters,
+  nameField,
+  type Policy,
+  type PolicyCounters,
+} from "@holdfast/model";
+import { formatRuleId, parseRuleId } from "@holdfast/policy";
+import { timestamp } from "../platform.ts";
+import { notFound } from "../refusals.ts";
+import type { State } from "../state/state.ts";
+
+/**
+ * What rules and guards have counted on all nodes, added up as nodes report it. Kept in memory: in proportion to the rules that have decided anything, and
+ * to nodes.
+ */
+export interface PolicyCounts {
+  /** A node reports what is new. The same report again is no news. */
+  take(node: Name, report: CountsReport): void;
+  of(tenant: Name, policy: Name): PolicyCounters;
+  guards(): GuardCounters;
+}
+
+interface Sum {
+  packets: number;
+  bytes: number;
+}
+
+interface Counted {
+  /** As it was when the first count of it came: another one of its name begins anew. */
+  readonly policy: Pick<Policy, "tenant" | "name" | "createdAt" | "mode">;
+  readonly rules: Map<string, Sum>;
+}
+
+export function createPolicyCounts({ state, clock }: { readonly state: State; readonly clock: Clock }): PolicyCounts {
+  const began = timestamp(clock);
+  const counted = new Map<string, Counted>();
+  const nodes = new Map<Name, { run: string; sequence: number; readonly guards: Map<Guard, Sum> }>();
+
+  function rulesOf(policy: Policy): Map<string, Sum> {
+    const { tenant, name, createdAt, mode } = policy;
+    const known = counted.get(`${tenant}/${name}`);
+    if (known?.policy.createdAt === createdAt && known.policy.mode === mode) return known.rules;
+    const rules = new Map<string, Sum>();
+    counted.set(`${tenant}/${name}`, { policy: { tenant, name, createdAt, mode }, rules });
+    return rules;
+  }
+
+  /** What is gone counts nothing any more. */
+  function forgetGone(): void {
+    for (const [key, { policy }] of counted) {
+      if (state.policies.get(policy.tenant, policy.name) === undefined) counted.delete(key);
+    }
+    for (const node of nodes.keys()) if (state.nodes.get(node) === undefined) nodes.delete(node);
+  }
+
+  function takeRule({ rule, mode, packets, bytes }: CountsReport["rules"][number]): void {
+    const origin = parseRuleId(rule);
+    if (origin?.kind !== "rule" && origin?.kind !== "isolates") return;
+    const [tenant, name] = [nameField.safeParse(origin.tenant), nameField.safeParse(origin.policy)];
+    const policy = tenant.success && name.success ? state.policies.get(tenant.data, name.data) : undefined;
+    // In a staged program are enforced policies as well, which count where they are enforced.
+    if (policy?.mode === mode) add(rulesOf(policy), rule, { packets, bytes });
+  }
+
+  return {
+    take(node, { run, sequence, rules, guards }) {
+      const known = nodes.get(node) ?? { run, sequence: 0, guards: new Map() };
+      if (known.run === run && sequence <= known.sequence) return;
+      Object.assign(known, { run, sequence });
+      nodes.set(node, known);
+      for (const each of rules) takeRule(each);
+      for (const { guard, packets, bytes } of guards) add(known.guards, guard, { packets, bytes });
+    },
+
+    of(tenant, name) {
+      forgetGone();
+      const policy = state.policies.get(tenant, name);
+      if (policy === undefined) throw notFound(`policy ${name} in tenant ${tenant}`);
+      const sums = rulesOf(policy);
+      const count = (origin: Parameters<typeof formatRuleId>[0]): Sum => sums.get(formatRuleId(origin)) ?? NOTHING;
+      const rows = (["ingress", "egress"] as const).flatMap((direction) => [
+        ...policy[direction].map(({ id, action }) => {
+          return { direction, rule: id, action, ...count({ kind: "rule", tenant, policy: name, direction, rule: id }) };
+        }),
+        ...(policy.isolates.includes(direction)
+          ? [{ direction, action: "deny" as const, ...count({ kind: "isolates", tenant, policy: name, direction }) }]
+          : []),
+      ]);
+      const since = new Date(Math.max(Date.parse(policy.createdAt), Date.parse(began))).toISOString();
+      return { tenant, policy: name, mode: policy.mode, since, rules: rows };
+    },
+
+    guards() {
+      forgetGone();
+      const rows = [...nodes].flatMap(([node, { guards }]) =>
+        [...guards].map(([guard, sum]) => ({ node, guard, ...sum })),
+      );
+      const order = (a: string, b: string) => (a < b ? -1 : Number(a > b));
+      return { since: began, guards: rows.toSorted((a, b) => order(a.node, b.node) || order(a.guard, b.guard)) };
+    },
+  };
+}
+
+const NOTHING: Sum = { packets: 0, bytes: 0 };
+
+function add<K>(sums: Map<K, Sum>, key: K, { packets, bytes }: Sum): void {
+  const before = sums.get(key) ?? NOTHING;
+  sums.set(key, { packets: before.packets + packets, bytes: before.bytes + bytes });
+}
