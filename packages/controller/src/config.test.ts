@@ -19,7 +19,7 @@ describe("the controller's options", () => {
       requestsWaiting: 512,
       tenantRate: 0,
       beat: 5000,
-      enforcePolicies: false,
+      enforcePolicies: true,
       gc: true,
       gcInterval: 300_000,
       gcGrace: 60_000,

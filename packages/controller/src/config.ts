@@ -42,8 +42,8 @@ export const controllerOptions = {
     (text) => parseRange(text, 0xffffff),
   ),
   enforcePolicies: option.flag(
-    "Take policies that are to be enforced, not only staged ones. A node whose data path cannot enforce them attaches no container that has one.",
-    false,
+    "Take policies that are to be enforced. With false only staged ones are taken, and no default that denies; what is enforced already stays so.",
+    true,
   ),
   gc: option.flag("Look for leaks unasked, and repair what two observations have proven.", true),
   gcInterval: option.duration("Time between two looks for leaks.", "5m"),

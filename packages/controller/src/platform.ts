@@ -14,7 +14,7 @@ export interface Rules {
   readonly vxlanRange: SegmentRange;
   /** Milliseconds for which an endpoint may stay `reserved`. */
   readonly reservationTimeout: number;
-  /** Whether policies may be enforced: data paths must keep what is promised. Absent: only staged ones are taken. */
+  /** Whether policies are taken that are to be enforced. Absent: only staged ones. */
   readonly enforcePolicies?: boolean;
 }
 

@@ -40,12 +40,12 @@ export function createPolicies({ state, changer, clock, rules }: Platform): Poli
     return policy;
   }
 
-  /** A promise that no data path keeps would be a hole. */
+  /** Somebody may want to see first what policies would do. */
   function checkEnforceable(mode: Policy["mode"]): void {
     if (mode === "staged" || rules.enforcePolicies === true) return;
     throw invalidField(
       "mode",
-      "not every data path enforces policies yet; stage the policy (mode: staged) and ask `policy explain`, or start controllers with --enforce-policies",
+      "this controller takes staged policies alone; stage it (mode: staged), or start controllers without enforcePolicies: false",
     );
   }
 

@@ -38,13 +38,13 @@ export function refuseWithPolicies(state: State, tenant: Name): void {
   );
 }
 
-/** A promise that no data path keeps would be a hole. @throws HoldfastError `invalid_argument` with the field. */
+/** A default that denies is enforced like a policy. @throws HoldfastError `invalid_argument` with the field. */
 export function checkDefaults(rules: Rules, defaults: PolicyDefaults | null | undefined): void {
   if (rules.enforcePolicies === true || defaults == null) return;
   const denied = (["ingress", "egress"] as const).find((direction) => defaults[direction] === "deny");
   if (denied !== undefined)
     throw invalidField(
       `policyDefaults.${denied}`,
-      "not every data path enforces policies yet; start controllers with --enforce-policies",
+      "this controller enforces no policies; start controllers without enforcePolicies: false",
     );
 }
