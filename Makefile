@@ -98,6 +98,6 @@ bench-policy: setup ## Rules and address sets on the kernel data path, change to
 	@setup/debian.sh iperf3 qperf
 	@node bench/policy.ts
 
-bench-flow: setup ## sFlow: decoding, receiving; sfcapd and sfacctd in the same run
+bench-flow: setup ## sFlow: decoding, the collector's pipeline; sfcapd and sfacctd in the same run
 	@setup/debian.sh nfdump-sflow pmacct
 	@node bench/flow.ts

@@ -12,7 +12,10 @@ export interface ReceiverProgram {
 
 export function ownReceiver(port: number): ReceiverProgram {
   const program = join(import.meta.dirname, "own-receiver.ts");
-  return { name: "receive, decode, add up", argv: [process.execPath, program, String(port), String(BUFFER_BYTES)] };
+  return {
+    name: "receive, decode, attribute, add up",
+    argv: [process.execPath, program, String(port), String(BUFFER_BYTES)],
+  };
 }
 
 /** nfdump's collector; it writes its files to memory. */

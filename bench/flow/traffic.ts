@@ -15,7 +15,10 @@ import {
 const SAMPLES_PER_DATAGRAM = 6;
 /** Bytes of a packet that are sampled. */
 const HEADER_BYTES = 128;
-const ENDPOINTS = 10_000;
+export const ENDPOINTS = 10_000;
+/** Nodes; an endpoint is on the node of its number modulo this. */
+export const AGENTS = 4;
+const NETWORKS = 20;
 
 /**
  * Datagrams as Open vSwitch sends them, of many containers' traffic: always the same ones.
@@ -25,7 +28,7 @@ const ENDPOINTS = 10_000;
 export function makeTraffic(count: number, overlay: boolean): readonly Uint8Array[] {
   return Array.from({ length: count }, (_, index) =>
     encodeDatagram({
-      agent: `10.9.${index % 4}.1`,
+      agent: `10.9.${index % AGENTS}.1`,
       sequence: index,
       uptimeMs: index * 10,
       // Counters are some of a hundred datagrams' samples: all 30 s, each port.
@@ -45,7 +48,7 @@ function flowSamples(datagram: number, overlay: boolean): Uint8Array[] {
         destinationVlan: 0,
         destinationPriority: 0,
       }),
-      encodeHeaderRecord(packetOf(number), { frameLength: 64 + ((number * 7919) % 1450) }),
+      encodeHeaderRecord(packetOf(datagram, number), { frameLength: 64 + ((number * 7919) % 1450) }),
     ];
     return encodeSample({
       format: 1,
@@ -77,11 +80,12 @@ function overlayRecords(number: number): Uint8Array[] {
   ];
 }
 
-/** Three quarters TCP, one IPv6 of eight, between endpoints that differ. */
-function packetOf(number: number): Uint8Array {
-  const [from, to] = [(number * 7) % ENDPOINTS, (number * 13 + 1) % ENDPOINTS];
-  const mac = (endpoint: number): string => `02:00:00:00:${hex(endpoint >> 8)}:${hex(endpoint & 255)}`;
-  const macs = { source: mac(from), destination: mac(to) };
+/** Three quarters TCP, one IPv6 of eight, one of four to addresses outside behind a router, the others between endpoints of one network. */
+function packetOf(datagram: number, number: number): Uint8Array {
+  const from = ((number * 7) % (ENDPOINTS / AGENTS)) * AGENTS + (datagram % AGENTS);
+  const to = neighbourOf(from, number);
+  const isOutside = number % 4 === 2;
+  const macs = { source: macOf(from), destination: isOutside ? "02:ff:00:00:00:01" : macOf(to) };
   const ports = { source: 32_768 + (number % 28_000), destination: [80, 443, 6379, 3306][number % 4] ?? 80 };
   const rest = new Uint8Array(HEADER_BYTES);
   const [protocol, transport] = number % 4 === 3 ? [17, udp(ports, rest)] : [6, Buffer.concat([tcp(ports), rest])];
@@ -91,11 +95,36 @@ function packetOf(number: number): Uint8Array {
           { ...macs, type: 0x86dd },
           ipv6({ source: `fd00::${hex(from)}`, destination: `fd00::${hex(to)}`, next: protocol }, transport),
         )
-      : ethernet(macs, ipv4({ source: addressOf(from), destination: addressOf(to), protocol }, transport));
+      : ethernet(
+          macs,
+          ipv4(
+            {
+              source: addressOf(from),
+              destination: isOutside ? `198.51.100.${number % 250}` : addressOf(to),
+              protocol,
+            },
+            transport,
+          ),
+        );
   return packet.subarray(0, HEADER_BYTES);
 }
 
-function addressOf(endpoint: number): string {
+/** On another node more often than not. */
+function neighbourOf(endpoint: number, number: number): number {
+  const first = endpoint - (endpoint % AGENTS) + NETWORKS * AGENTS * ((number * 13) % 100);
+  return (first + (number % AGENTS)) % ENDPOINTS;
+}
+
+/** The network of an endpoint. */
+export function networkOf(endpoint: number): number {
+  return Math.floor(endpoint / AGENTS) % NETWORKS;
+}
+
+export function macOf(endpoint: number): string {
+  return `02:00:00:00:${hex(endpoint >> 8)}:${hex(endpoint & 255)}`;
+}
+
+export function addressOf(endpoint: number): string {
   return `10.20.${endpoint >> 8}.${endpoint & 255}`;
 }
 

@@ -1,5 +1,14 @@
 import type { Client } from "@holdfast/client";
-import { backoff, type Clock, errorText, isHoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
+import {
+  backoff,
+  type Clock,
+  createWatchdog,
+  errorText,
+  isHoldfastError,
+  type Logger,
+  type Name,
+  timeLimit,
+} from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
 import { type Endpoint, isOnWire, type NodeFeedMessage, type Phase, routes } from "@holdfast/model";
 import type { BlockKeeper } from "./block-keeper.ts";
@@ -7,7 +16,6 @@ import type { Book } from "./book.ts";
 import type { Policies } from "./policies.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
-import { createWatchdog } from "./watchdog.ts";
 
 /** Keeps the book and the data path as the controller wants them, by following the node's feed. */
 export interface NodeSync {

@@ -1,13 +1,15 @@
+import type { Client } from "@holdfast/client";
 import type { Clock, ListenAddress, Logger } from "@holdfast/core";
 import type { FlowStatus } from "@holdfast/model";
 import { createFlowApi } from "./api/flow-api.ts";
 import { createTail } from "./api/tail.ts";
+import { createInventory } from "./inventory/inventory.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
 import { nameByPrefixes } from "./naming/named-prefixes.ts";
-import { nameWithoutInventory } from "./naming/naming.ts";
+import { createNaming, nobodyInside } from "./naming/naming.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { followKernelDrops } from "./receiver/kernel-drops.ts";
-import { startReceiver } from "./receiver/receiver.ts";
+import { type Receiver, startReceiver } from "./receiver/receiver.ts";
 import { createEndpointTraffic } from "./status/endpoint-traffic.ts";
 import { startStatusServer } from "./status/status-server.ts";
 import { storeFamilies } from "./status/store-metrics.ts";
@@ -32,6 +34,8 @@ export interface CollectorDependencies {
   readonly store: WindowStore;
   /** The same store, if it is one that can be asked. Absent: nobody can ask about flows. */
   readonly flows?: FlowStore | undefined;
+  /** Of the controller that knows the names. Absent: nobody inside has one. */
+  readonly client?: Client;
 }
 
 export interface CollectorOptions {
@@ -56,14 +60,13 @@ export interface CollectorOptions {
 
 /** @throws HoldfastError `conflict` or `unavailable` when it cannot listen. */
 export async function startCollector(
-  { clock, logger, store, flows }: CollectorDependencies,
+  { clock, logger, store, flows, client }: CollectorDependencies,
   options: CollectorOptions,
 ): Promise<Collector> {
   const { listen, windowSeconds = 10, endpointMetrics = 0, tiers = DEFAULT_TIERS } = options;
   const tail = createTail();
   const endpoints = createEndpointTraffic(endpointMetrics);
   const startedAt = clock.now().toISOString();
-  const name = nameWithoutInventory(nameByPrefixes(options.prefixes));
   const told: WindowStore = {
     ...store,
     take(window) {
@@ -72,6 +75,10 @@ export async function startCollector(
       return store.take(window);
     },
   };
+  let learn: Receiver["learn"] = () => undefined;
+  const inventory = client && createInventory({ client, clock, logger, tell: (changes) => learn(changes) });
+  const inside = inventory ?? nobodyInside;
+  const name = createNaming(inside, nameByPrefixes(options.prefixes));
   await using undo = new AsyncDisposableStack();
   const drops = followKernelDrops(clock);
   undo.defer(() => drops.stop());
@@ -92,10 +99,12 @@ export async function startCollector(
     await pipeline.settled();
   });
   await drops.start(receiver.port);
+  learn = receiver.learn;
+  if (inventory !== undefined) undo.use(runInBackground((signal) => inventory.run(signal)));
   const status = (): FlowStatus => ({
     startedAt,
-    ...pipeline.status(() => undefined),
-    inventory: { state: "off", since: startedAt, endpoints: 0, nodes: 0 },
+    ...pipeline.status(inside.nodeOf),
+    inventory: inventory?.status() ?? { state: "off", since: startedAt, endpoints: 0, nodes: 0 },
   });
   const families = () => [...endpoints.families(), ...(flows === undefined ? [] : storeFamilies(flows.state()))];
   const api = createFlowApi({ store: flows, tail, clock, logger }, { tiers, token: options.token });
@@ -111,5 +120,17 @@ export async function startCollector(
     status,
     ended: receiver.ended,
     stop: () => running.disposeAsync(),
+  };
+}
+
+/** Work that ends when it is disposed of. */
+function runInBackground(work: (signal: AbortSignal) => Promise<void>): AsyncDisposable {
+  const ending = new AbortController();
+  const ended = work(ending.signal);
+  return {
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await ended;
+    },
   };
 }

@@ -3,6 +3,9 @@ import type { NamedPrefix } from "./naming/named-prefixes.ts";
 
 /** Options of the collector; section `collector` of the configuration file. */
 export const collectorOptions = {
+  server: option.text("Base address of the controller that knows whose addresses are.", "URL", "http://127.0.0.1:4653"),
+  controllerToken: option.optional("Bearer token for the controller. Absent: none is sent.", "TEXT", (text) => text),
+  names: option.flag("Follow the controller; without it, only named prefixes have names.", true),
   listen: option.value("Where sFlow is taken, UDP.", "ADDRESS:PORT", "0.0.0.0:6343", parseListenAddress),
   status: option.value(
     "Where /healthz, /readyz, /metrics and questions about flows are served.",

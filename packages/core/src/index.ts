@@ -35,3 +35,4 @@ export {
 export { VlanId, Vni } from "./segment.ts";
 export { timeLimit } from "./time-limit.ts";
 export { createTurns, type Turns } from "./turns.ts";
+export { createWatchdog, type Watchdog } from "./watchdog.ts";

@@ -1,3 +1,12 @@
+export { type Attribution, createAttribution } from "./attribution/attribution.ts";
+export {
+  type AddressWords,
+  addressWords,
+  type InventoryChange,
+  macWords,
+  type PlacedEndpoint,
+  type Segment,
+} from "./attribution/change.ts";
 export type { CapturedPacket } from "./capture/packet.ts";
 export { readCapture } from "./capture/read-capture.ts";
 export { createUdpFinder, type Found } from "./capture/udp.ts";

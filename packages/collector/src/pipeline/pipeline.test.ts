@@ -1,7 +1,7 @@
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { encodeDatagram, encodeHeaderRecord, encodeSample, ethernet, ipv4, tcp } from "@holdfast/flow/testing";
 import { describe, expect, test } from "vitest";
-import { nameWithoutInventory } from "../naming/naming.ts";
+import { createNaming, nobodyInside } from "../naming/naming.ts";
 import { createWindowing } from "../receiver/windowing.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { createPipeline } from "./pipeline.ts";
@@ -10,7 +10,7 @@ const header = encodeHeaderRecord(ethernet({}, ipv4({}, tcp())), { frameLength: 
 
 function start(take: (window: TrafficWindow) => Promise<void>) {
   const store = { kind: "test", description: "", take };
-  const name = nameWithoutInventory(() => undefined);
+  const name = createNaming(nobodyInside, () => undefined);
   const clock = new ManualClock();
   const dependencies = { clock, logger: new RecordingLogger(), store, name, kernelDrops: () => 0 };
   const pipeline = createPipeline(dependencies, 1);

@@ -1,4 +1,5 @@
 import type { MessagePort } from "node:worker_threads";
+import type { InventoryChange } from "@holdfast/flow";
 import type { UdpSocketOptions } from "./udp-socket.ts";
 import type { SampledWindow, WindowingOptions } from "./windowing.ts";
 
@@ -12,7 +13,9 @@ export interface ThreadStart {
 }
 
 /** What the receiving thread is told. */
-export type ToThread = { readonly kind: "stop" };
+export type ToThread =
+  | { readonly kind: "stop" }
+  | { readonly kind: "inventory"; readonly changes: readonly InventoryChange[] };
 
 /** What it says. */
 export type FromThread =

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { type ErrorCode, errorText, HoldfastError, isErrorCode, type Logger } from "@holdfast/core";
+import type { InventoryChange } from "@holdfast/flow";
 import type { FromThread, ReceiverOptions, ThreadStart, ToThread } from "./messages.ts";
 import type { SampledWindow } from "./windowing.ts";
 
@@ -11,6 +12,8 @@ export interface Receiver extends AsyncDisposable {
   readonly receiveBufferBytes: number;
   /** Resolves when it has stopped. @throws HoldfastError `unavailable` when it failed, and takes no more. */
   readonly ended: Promise<void>;
+  /** News of who has what, since when, for what is attributed from then on. */
+  learn(changes: readonly InventoryChange[]): void;
   /** Takes no more, and hands on what it has before it resolves. Stopping twice is no error. */
   stop(): Promise<void>;
 }
@@ -52,11 +55,13 @@ export async function startReceiver(
   // Nobody has to listen.
   ended.promise.catch(() => undefined);
 
+  const say = (message: ToThread): void => orders.postMessage(message);
+  const learn = (changes: readonly InventoryChange[]): void => say({ kind: "inventory", changes });
   const stop = async (): Promise<void> => {
-    orders.postMessage({ kind: "stop" } satisfies ToThread);
+    say({ kind: "stop" });
     await ended.promise.catch(() => undefined);
   };
-  return { port, receiveBufferBytes, ended: ended.promise, stop, [Symbol.asyncDispose]: stop };
+  return { port, receiveBufferBytes, ended: ended.promise, learn, stop, [Symbol.asyncDispose]: stop };
 }
 
 async function firstMessage(worker: Worker): Promise<Extract<FromThread, { kind: "ready" }>> {

@@ -7,6 +7,8 @@ import { createWindowing, type SampledWindow, type WindowingOptions } from "./wi
 
 /** So many datagrams one call of the kernel gives at most. */
 const BATCH = 32;
+/** So many messages are looked at between two batches: the buffer of the socket fills meanwhile. */
+const MOST_MESSAGES = 8;
 /** Of what is still there when it is told to stop. */
 const LAST_BATCHES = 10_000;
 
@@ -47,8 +49,19 @@ function run(
   }
 
   tell(parent, { kind: "ready", port: from.socket.port, receiveBufferBytes: from.socket.receiveBufferBytes });
+  /** False: it is to stop. */
+  function takeMessages(): boolean {
+    for (let count = 0; count < MOST_MESSAGES; count++) {
+      const message = nextMessage(asked);
+      if (message?.kind === "stop") return false;
+      if (message === undefined) return true;
+      windowing.learn(message.changes);
+    }
+    return true;
+  }
+
   do takeBatch();
-  while (nextMessage(asked)?.kind !== "stop");
+  while (takeMessages());
   // What the kernel holds has arrived; senders go on, so that there may be no end of it.
   for (let batches = 0; batches < LAST_BATCHES && takeBatch() === BATCH; ) batches += 1;
   from.socket.close();

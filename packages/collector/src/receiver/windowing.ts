@@ -1,4 +1,11 @@
-import { createAggregator, createSflowDecoder, type DecoderTotals, type TrafficSums } from "@holdfast/flow";
+import {
+  createAggregator,
+  createAttribution,
+  createSflowDecoder,
+  type DecoderTotals,
+  type InventoryChange,
+  type TrafficSums,
+} from "@holdfast/flow";
 import { createHeldDatagrams } from "./held-datagrams.ts";
 
 export interface WindowingOptions {
@@ -29,10 +36,12 @@ export interface Taken {
   readonly early: number;
 }
 
-/** Decodes and adds up datagrams, window by window. */
+/** Decodes and adds up datagrams, window by window, by whose they were when they came. */
 export interface Windowing {
   /** Takes a datagram that was received at a time, in milliseconds since 1970. */
   take(view: DataView, start: number, length: number, at: number): void;
+  /** News of who has what, since when. */
+  learn(changes: readonly InventoryChange[]): void;
   /** Says what time it is, which ends windows in which nothing comes any more. */
   advance(now: number): void;
   /** Reads everything that is held back, and ends the window. */
@@ -43,7 +52,8 @@ export interface Windowing {
 export function createWindowing(emit: (window: SampledWindow) => void, options: WindowingOptions): Windowing {
   const { windowMs, settleMs } = options;
   const decoder = createSflowDecoder();
-  const aggregator = createAggregator();
+  const attribution = createAttribution();
+  const aggregator = createAggregator({}, attribution);
   const held = createHeldDatagrams(options.holdBytes);
   const taken = { datagrams: 0, bytes: 0, samples: 0, early: 0 };
   let lastAt = 0;
@@ -66,7 +76,7 @@ export function createWindowing(emit: (window: SampledWindow) => void, options: 
     taken.bytes += length;
     if (!decoder.decode(view, start, start + length)) return;
     taken.samples += decoder.datagram.sampleCount;
-    aggregator.take(decoder.datagram);
+    aggregator.take(decoder.datagram, at);
   }
 
   return {
@@ -78,6 +88,9 @@ export function createWindowing(emit: (window: SampledWindow) => void, options: 
         if (!held.shift(read)) return read(view, start, length, lastAt);
         taken.early += 1;
       }
+    },
+    learn(changes) {
+      for (const change of changes) attribution.apply(change);
     },
     advance(now) {
       lastAt = Math.max(lastAt, now);

@@ -55,7 +55,7 @@ export interface TrafficDimensions {
    * more on its way. Sums over rows that are not counted tell the same packets twice.
    */
   readonly isCounted: boolean;
-  /** Whether there is a name for both ends: an endpoint, or a named prefix or group address for one of them. The share of what has not is always shown. */
+  /** Whether it is known whose it is: one end is an endpoint, and the other one, too, or outside, or a group address. The share of what is not is always shown. */
   readonly isAttributed: boolean;
   readonly source: TrafficEnd;
   readonly destination: TrafficEnd;

@@ -19,7 +19,7 @@ const decoder = createSflowDecoder();
 
 function take(aggregator: Aggregator, bytes: Uint8Array): DatagramDescription {
   decoder.decode(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length);
-  aggregator.take(decoder.datagram);
+  aggregator.take(decoder.datagram, 0);
   return decoder.describe();
 }
 
@@ -51,6 +51,7 @@ describe("traffic", () => {
     expect(rows).toEqual([
       {
         exporter,
+        isCounted: true,
         vantage: "port",
         inputIfIndex: 7,
         ...macs,
@@ -59,6 +60,7 @@ describe("traffic", () => {
       },
       {
         exporter,
+        isCounted: true,
         vantage: "port",
         ...macs,
         ip: { ...ip, source: "10.0.0.2", destination: "10.0.0.1" },

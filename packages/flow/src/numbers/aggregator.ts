@@ -1,4 +1,5 @@
 import type { IpAddress } from "@holdfast/core";
+import type { Attribution } from "../attribution/attribution.ts";
 import { addressOf } from "../describe/packet.ts";
 import type { Datagram } from "../sflow/datagram.ts";
 import {
@@ -28,8 +29,8 @@ import { exporterOf, readTrafficKey, TRAFFIC_KEY_WORDS, type TrafficKey, writeTr
 
 /** Adds up the flow samples of many exporters. */
 export interface Aggregator {
-  /** Takes the samples of a datagram as a decoder read it. */
-  take(datagram: Datagram): void;
+  /** Takes the samples of a datagram as a decoder read it, which was received at a time, in milliseconds since 1970. */
+  take(datagram: Datagram, at: number): void;
   /** Gives what was added up since the last call, and begins anew; exporters and sources are followed on. */
   drain(): TrafficSums;
 }
@@ -84,7 +85,10 @@ const SOURCE_WORDS = 3;
 /** Packets, bytes, samples, samples that stand for one packet. */
 const SUMS = 4;
 
-export function createAggregator(options: AggregatorOptions = {}): Aggregator {
+/**
+ * @param attribution says whose each packet is, before it is added up. Absent: nobody does.
+ */
+export function createAggregator(options: AggregatorOptions = {}, attribution?: Attribution): Aggregator {
   const { mostRows = 1_000_000, mostExporters = 10_000, mostSources = 200_000 } = options;
   const exporters = createKeyIndex(EXPORTER_WORDS, mostExporters);
   const trackers: SequenceTracker[] = [];
@@ -122,6 +126,7 @@ export function createAggregator(options: AggregatorOptions = {}): Aggregator {
     const weight = weigh(samples, row, exporter);
     if (weight === 0) return;
     writeTrafficKey(samples, row, exporter, rowKey);
+    attribution?.attribute(rowKey);
     const number = weight < 0 ? -1 : rows.find(rowKey, 0);
     if (number < 0) {
       leftOut += 1;
@@ -153,8 +158,9 @@ export function createAggregator(options: AggregatorOptions = {}): Aggregator {
   }
 
   return {
-    take({ head, samples, sampleCount }) {
+    take({ head, samples, sampleCount }, at) {
       const exporter = findExporter(head);
+      attribution?.hear(head, at);
       const arrival = trackers[exporter]?.observe(head[HEAD_SEQUENCE] ?? 0, head[HEAD_UPTIME] ?? 0);
       if (arrival === "again") return;
       for (let index = 0, row = 0; index < sampleCount; index++, row += SAMPLE_WORDS) {

@@ -2,6 +2,8 @@
 export interface KeyIndex {
   /** The number of the key that begins at `at`; a new one when it is new. -1: it is new, and there are as many as there may be. */
   find(words: Uint32Array, at: number): number;
+  /** The same, but a key that is not there is not added: -1. */
+  get(words: Uint32Array, at: number): number;
   readonly size: number;
   /** The words of all keys, one behind another, in the order of their numbers. */
   readonly keys: Uint32Array;
@@ -68,6 +70,14 @@ export function createKeyIndex(wordsPerKey: number, most: number): KeyIndex {
         const number = slots[slot] ?? -1;
         if (number < 0) return add(words, at, slot);
         if (isAt(number, words, at)) return number;
+        slot = (slot + 1) & mask;
+      }
+    },
+    get(words, at) {
+      let slot = hash(words, at, wordsPerKey) & mask;
+      for (;;) {
+        const number = slots[slot] ?? -1;
+        if (number < 0 || isAt(number, words, at)) return number;
         slot = (slot + 1) & mask;
       }
     },

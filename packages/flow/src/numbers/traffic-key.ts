@@ -37,8 +37,14 @@ import { type Vantage, vantageOf } from "./vantage.ts";
 /** What traffic is added up by, until it is known whose it is. */
 export interface TrafficKey {
   readonly vantage: Vantage;
-  /** Interface that the packets came by. Absent: unknown. */
+  /** Whether it is where these packets are counted, and not where they were sampled once more on their way. */
+  readonly isCounted: boolean;
+  /** Numbers of the endpoints, as an inventory gave them. Absent: nobody's. `ambiguous`: of several whom nothing tells apart. */
+  readonly sourceOwner?: number | "ambiguous";
+  readonly destinationOwner?: number | "ambiguous";
+  /** Interface that the packets came by. Absent: unknown, or known whose the packets are. */
   readonly inputIfIndex?: number;
+  /** MACs are absent also where it is known whose the packets are, or where an address says more. */
   readonly sourceMac?: MacAddress;
   readonly destinationMac?: MacAddress;
   /** Absent: unknown. */
@@ -56,26 +62,41 @@ export interface TrafficKey {
 }
 
 const EXPORTER = 0;
-const FLAGS = 1;
-const INPUT = 2;
-const MACS = 3;
+export const TRAFFIC_FLAGS = 1;
+export const TRAFFIC_INPUT = 2;
+/** Two words each, like those of a packet's key. */
+export const TRAFFIC_SOURCE_MAC = 3;
+export const TRAFFIC_DESTINATION_MAC = 5;
 const ETHER_TYPE = 7;
-const SEGMENT = 8;
-const ADDRESSES = 9;
+export const TRAFFIC_SEGMENT = 8;
+/** Four words each. */
+export const TRAFFIC_SOURCE = 9;
+export const TRAFFIC_DESTINATION = 13;
 const PROTOCOL = 17;
 const SERVICE_PORT = 18;
+/** Whose the ends are: 0 nobody's, 1 of several whom nothing tells apart, else the owner's number and 2. */
+export const TRAFFIC_SOURCE_OWNER = 19;
+export const TRAFFIC_DESTINATION_OWNER = 20;
 /** Words of a key, the exporter's number included. */
-export const TRAFFIC_KEY_WORDS = 19;
+export const TRAFFIC_KEY_WORDS = 21;
 
-/** Bits of the word {@link FLAGS}: vantage in the lowest two. */
-const HAS_INPUT = 4;
-const HAS_MACS = 8;
-const IS_V4 = 16;
-const IS_V6 = 32;
-const SEGMENT_VNI = 64;
-const SEGMENT_VLAN = 128;
+/** Bits of the word {@link TRAFFIC_FLAGS}: vantage in the lowest two. */
+export const VANTAGE_BITS = 3;
+export const HAS_INPUT = 4;
+const HAS_ETHERNET = 8;
+export const IS_V4 = 16;
+export const IS_V6 = 32;
+export const SEGMENT_VNI = 64;
+export const SEGMENT_VLAN = 128;
+export const HAS_SOURCE_MAC = 256;
+export const HAS_DESTINATION_MAC = 512;
+/** Sums have it; see {@link TrafficKey.isCounted}. */
+export const IS_COUNTED = 1024;
 
 const VANTAGES: readonly Vantage[] = ["port", "tunnel", "underlay"];
+/** Values of {@link VANTAGE_BITS}. */
+export const AT_PORT = 0;
+export const AT_UNDERLAY = 2;
 
 /** Writes the key of a sample's row into `key`. */
 export function writeTrafficKey(samples: Uint32Array, row: number, exporter: number, key: Uint32Array): void {
@@ -84,28 +105,29 @@ export function writeTrafficKey(samples: Uint32Array, row: number, exporter: num
   key.fill(0);
   key[EXPORTER] = exporter;
   let flags = VANTAGES.indexOf(vantageOf(samples, row));
+  if (flags === AT_PORT) flags |= IS_COUNTED;
   if (samples[row + SAMPLE_INPUT_FORMAT] === 0 && samples[row + SAMPLE_INPUT] !== 0) {
-    key[INPUT] = samples[row + SAMPLE_INPUT] ?? 0;
+    key[TRAFFIC_INPUT] = samples[row + SAMPLE_INPUT] ?? 0;
     flags |= HAS_INPUT;
   }
   if ((has & ETHERNET) !== 0) {
     for (let word = 0; word < 2; word++) {
-      key[MACS + word] = samples[packet + KEY_SOURCE_MAC + word] ?? 0;
-      key[MACS + 2 + word] = samples[packet + KEY_DESTINATION_MAC + word] ?? 0;
+      key[TRAFFIC_SOURCE_MAC + word] = samples[packet + KEY_SOURCE_MAC + word] ?? 0;
+      key[TRAFFIC_DESTINATION_MAC + word] = samples[packet + KEY_DESTINATION_MAC + word] ?? 0;
     }
     key[ETHER_TYPE] = samples[packet + KEY_ETHER_TYPE] ?? 0;
-    flags |= HAS_MACS;
+    flags |= HAS_ETHERNET | HAS_SOURCE_MAC | HAS_DESTINATION_MAC;
   }
   if ((has & (IPV4 | IPV6)) !== 0) {
     for (let word = 0; word < 4; word++) {
-      key[ADDRESSES + word] = samples[packet + KEY_SOURCE + word] ?? 0;
-      key[ADDRESSES + 4 + word] = samples[packet + KEY_DESTINATION + word] ?? 0;
+      key[TRAFFIC_SOURCE + word] = samples[packet + KEY_SOURCE + word] ?? 0;
+      key[TRAFFIC_DESTINATION + word] = samples[packet + KEY_DESTINATION + word] ?? 0;
     }
     key[PROTOCOL] = samples[packet + KEY_PROTOCOL] ?? 0;
     if ((has & PORTS) !== 0) key[SERVICE_PORT] = servicePortOf(samples, packet);
     flags |= (has & IPV4) !== 0 ? IS_V4 : IS_V6;
   }
-  key[FLAGS] = flags | writeSegment(samples, row, key);
+  key[TRAFFIC_FLAGS] = flags | writeSegment(samples, row, key);
 }
 
 /** VNI that the exporter tells, else of the packet's own tunnel; VLAN of the packet's own tag, else that the exporter tells. */
@@ -114,16 +136,16 @@ function writeSegment(samples: Uint32Array, row: number, key: Uint32Array): numb
   const packet = row + SAMPLE_KEY;
   const flags = samples[packet + KEY_FLAGS] ?? 0;
   if ((has & (HAS_VNI_IN | HAS_VNI_OUT)) !== 0) {
-    key[SEGMENT] = samples[row + ((has & HAS_VNI_IN) !== 0 ? SAMPLE_VNI_IN : SAMPLE_VNI_OUT)] ?? 0;
+    key[TRAFFIC_SEGMENT] = samples[row + ((has & HAS_VNI_IN) !== 0 ? SAMPLE_VNI_IN : SAMPLE_VNI_OUT)] ?? 0;
     return SEGMENT_VNI;
   }
   if ((flags & TUNNEL_ID) !== 0) {
-    key[SEGMENT] = samples[packet + KEY_TUNNEL_ID] ?? 0;
+    key[TRAFFIC_SEGMENT] = samples[packet + KEY_TUNNEL_ID] ?? 0;
     return SEGMENT_VNI;
   }
   const vlan = (flags & VLAN) !== 0 ? (samples[packet + KEY_VLAN] ?? 0) & 0xfff : 0;
-  key[SEGMENT] = vlan === 0 && (has & HAS_SWITCH) !== 0 ? (samples[row + SAMPLE_VLAN_IN] ?? 0) : vlan;
-  return key[SEGMENT] === 0 ? 0 : SEGMENT_VLAN;
+  key[TRAFFIC_SEGMENT] = vlan === 0 && (has & HAS_SWITCH) !== 0 ? (samples[row + SAMPLE_VLAN_IN] ?? 0) : vlan;
+  return key[TRAFFIC_SEGMENT] === 0 ? 0 : SEGMENT_VLAN;
 }
 
 const SYN = 0x02;
@@ -145,28 +167,32 @@ export function exporterOf(keys: Uint32Array, at: number): number {
 
 /** Says a key in words. */
 export function readTrafficKey(keys: Uint32Array, at: number): TrafficKey {
-  const flags = keys[at + FLAGS] ?? 0;
-  const segment = keys[at + SEGMENT] ?? 0;
+  const flags = keys[at + TRAFFIC_FLAGS] ?? 0;
+  const segment = keys[at + TRAFFIC_SEGMENT] ?? 0;
   return {
-    vantage: VANTAGES[flags & 3] ?? "port",
-    ...(flags & HAS_INPUT ? { inputIfIndex: keys[at + INPUT] ?? 0 } : {}),
-    ...(flags & HAS_MACS
-      ? {
-          sourceMac: macOf(keys, at + MACS),
-          destinationMac: macOf(keys, at + MACS + 2),
-          etherType: keys[at + ETHER_TYPE] ?? 0,
-        }
-      : {}),
+    vantage: VANTAGES[flags & VANTAGE_BITS] ?? "port",
+    isCounted: (flags & IS_COUNTED) !== 0,
+    ...ownerOf("sourceOwner", keys[at + TRAFFIC_SOURCE_OWNER] ?? 0),
+    ...ownerOf("destinationOwner", keys[at + TRAFFIC_DESTINATION_OWNER] ?? 0),
+    ...(flags & HAS_INPUT ? { inputIfIndex: keys[at + TRAFFIC_INPUT] ?? 0 } : {}),
+    ...(flags & HAS_SOURCE_MAC ? { sourceMac: macOf(keys, at + TRAFFIC_SOURCE_MAC) } : {}),
+    ...(flags & HAS_DESTINATION_MAC ? { destinationMac: macOf(keys, at + TRAFFIC_DESTINATION_MAC) } : {}),
+    ...(flags & HAS_ETHERNET ? { etherType: keys[at + ETHER_TYPE] ?? 0 } : {}),
     ...(flags & SEGMENT_VNI ? { vni: segment } : {}),
     ...(flags & SEGMENT_VLAN ? { vlan: segment } : {}),
     ...(flags & (IS_V4 | IS_V6) ? { ip: ipOf(keys, at, flags & IS_V4 ? 4 : 6) } : {}),
   };
 }
 
+function ownerOf(name: "sourceOwner" | "destinationOwner", word: number) {
+  if (word === 0) return {};
+  return { [name]: word === 1 ? ("ambiguous" as const) : word - 2 };
+}
+
 function ipOf(keys: Uint32Array, at: number, family: 4 | 6): NonNullable<TrafficKey["ip"]> {
   return {
-    source: addressOf(keys, at + ADDRESSES, family),
-    destination: addressOf(keys, at + ADDRESSES + 4, family),
+    source: addressOf(keys, at + TRAFFIC_SOURCE, family),
+    destination: addressOf(keys, at + TRAFFIC_DESTINATION, family),
     protocol: keys[at + PROTOCOL] ?? 0,
     servicePort: keys[at + SERVICE_PORT] ?? 0,
   };

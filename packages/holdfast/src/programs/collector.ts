@@ -1,8 +1,10 @@
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
+import { createClient } from "@holdfast/client";
 import { type FlowStore, noStore, openDuckStore, startCollector } from "@holdfast/collector";
 import { collectorOptions } from "@holdfast/collector/config";
 import { systemClock } from "@holdfast/core";
+import { createNodeFetch } from "@holdfast/http";
 import { createPinoLogger } from "../pino-logger.ts";
 import { announceReady, stopRequested } from "../processes/ready.ts";
 import { readSettings } from "../settings.ts";
@@ -27,8 +29,10 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
     mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
     flows = stack.use(await openDuckStore({ clock: systemClock, logger }, { path, memoryMib: storeMemory, tiers }));
   }
+  const { server, controllerToken: token, names } = settings;
+  const client = names ? createClient({ fetch: createNodeFetch() }, { server, token }) : undefined;
   const collector = await startCollector(
-    { clock: systemClock, logger, store: flows ?? noStore, flows },
+    { clock: systemClock, logger, store: flows ?? noStore, flows, ...(client === undefined ? {} : { client }) },
     { ...settings, tiers, windowSeconds: WINDOW_SECONDS },
   );
   logger.info("collector is ready", { port: collector.port, status: collector.statusAddress });

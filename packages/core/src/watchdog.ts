@@ -1,4 +1,6 @@
-import { type Clock, HoldfastError, WOKEN } from "@holdfast/core";
+import type { Clock } from "./clock.ts";
+import { HoldfastError } from "./errors.ts";
+import { WOKEN } from "./nap.ts";
 
 /** Aborts its signal when nothing was heard for too long, and when the outer signal is aborted. */
 export interface Watchdog {

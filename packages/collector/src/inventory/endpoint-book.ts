@@ -1,0 +1,90 @@
+import { addressWords, type InventoryChange, macWords, type PlacedEndpoint } from "@holdfast/flow";
+import type { Endpoint } from "@holdfast/model";
+import type { EndpointEnd } from "../windows/traffic.ts";
+import { isRoutable, type NetworkMap } from "./network-map.ts";
+import { createNumbers, type Numbers } from "./numbers.ts";
+
+/** Names of endpoints by the numbers that an attribution knows them by, those that have ended included for a time. */
+export interface EndpointBook {
+  /** Gives what is new, if anything: phases are not. */
+  put(endpoint: Endpoint, networks: NetworkMap): InventoryChange | undefined;
+  /** Gives that it has ended; of one that is not there: nothing. */
+  end(id: string, at: number): InventoryChange | undefined;
+  /** Ends those whose ids are not among these. */
+  keep(ids: ReadonlySet<string>, at: number): InventoryChange[];
+  /** Who has a number, with the address left to be said. */
+  name(number: number): Omit<EndpointEnd, "address"> | undefined;
+  /** Forgets those that ended before; their numbers may be given anew. */
+  forget(before: number): void;
+  /** Those that have not ended. */
+  readonly size: number;
+}
+
+interface Entry {
+  readonly placed: PlacedEndpoint;
+  readonly name: Omit<EndpointEnd, "address">;
+  endedAt?: number;
+}
+
+/** @param nodes numbers of nodes, which others give as well */
+export function createEndpointBook(nodes: Numbers): EndpointBook {
+  const [networkNumbers, tenants, numbers] = [createNumbers(), createNumbers(), createNumbers()];
+  const byId = new Map<string, Entry>();
+  const byNumber: (Entry | undefined)[] = [];
+  const ended = new Map<string, Entry>();
+
+  function place(endpoint: Endpoint, networks: NetworkMap): PlacedEndpoint {
+    const { id, tenant, network, node, mac, addresses } = endpoint;
+    const record = networks.get(tenant, network);
+    return {
+      number: numbers.of(id),
+      node: nodes.of(node),
+      network: networkNumbers.of(`${tenant}/${network}`),
+      tenant: tenants.of(tenant),
+      isSampled: record?.kind !== "routed",
+      isRoutable: isRoutable(record),
+      mac: macWords(mac),
+      addresses: addresses.map(addressWords),
+    };
+  }
+
+  function end(id: string, at: number): InventoryChange | undefined {
+    const entry = byId.get(id);
+    if (entry === undefined) return undefined;
+    byId.delete(id);
+    entry.endedAt = at;
+    ended.set(id, entry);
+    return { kind: "end", endpoint: entry.placed, to: at };
+  }
+
+  return {
+    put(endpoint, networks) {
+      const { id, tenant, network, identity, node } = endpoint;
+      if (byId.has(id)) return undefined;
+      const placed = place(endpoint, networks);
+      const name = { kind: "endpoint", endpoint: id, tenant, network, identity, groups: [], node } as const;
+      const entry: Entry = { placed, name };
+      byId.set(id, entry);
+      ended.delete(id);
+      byNumber[placed.number] = entry;
+      return { kind: "begin", endpoint: placed, from: Date.parse(endpoint.createdAt) };
+    },
+    end,
+    keep(ids, at) {
+      return [...byId.keys()].filter((id) => !ids.has(id)).flatMap((id) => end(id, at) ?? []);
+    },
+    name: (number) => byNumber[number]?.name,
+    forget(before) {
+      for (const [id, { endedAt = 0, placed }] of ended) {
+        // In the order in which they ended.
+        if (endedAt >= before) break;
+        ended.delete(id);
+        numbers.free(id);
+        byNumber[placed.number] = undefined;
+      }
+    },
+    get size() {
+      return byId.size;
+    },
+  };
+}

@@ -1,0 +1,314 @@
+import { IpAddress, MacAddress } from "@holdfast/core";
+import { beforeEach, describe, expect, test } from "vitest";
+import { createAggregator, type TrafficRow, trafficRows } from "../numbers/aggregator.ts";
+import { createSflowDecoder } from "../sflow/decoder.ts";
+import { encodeDatagram, encodeFields, encodeHeaderRecord, encodeSample, layoutNamed } from "../testing/encoder.ts";
+import { exampleFields } from "../testing/example-fields.ts";
+import { ethernet, ipv4, tcp } from "../testing/packets.ts";
+import { PlainInventory } from "../testing/plain-inventory.ts";
+import { type Attribution, createAttribution } from "./attribution.ts";
+import { addressWords, macWords, type PlacedEndpoint } from "./change.ts";
+
+const decoder = createSflowDecoder();
+const OUTSIDE_MAC = "02:ff:ff:ff:ff:01";
+const tunnelIn = encodeFields(
+  layoutNamed("extended_ipv4_tunnel_ingress"),
+  exampleFields(layoutNamed("extended_ipv4_tunnel_ingress")),
+);
+
+interface Packet {
+  /** Whose exporter sampled it; 9 is nobody's. */
+  readonly node: number;
+  readonly at: number;
+  readonly source: string;
+  readonly destination: string;
+  readonly sourceMac?: string;
+  readonly destinationMac?: string;
+  readonly ifIndex?: number;
+  readonly vlan?: number;
+  readonly isTunnel?: boolean;
+}
+
+const agentOf = (node: number): string => `10.9.0.${node + 1}`;
+
+function sample(packet: Packet): Uint8Array {
+  const { sourceMac = OUTSIDE_MAC, destinationMac = OUTSIDE_MAC, ifIndex = 0, vlan = 0 } = packet;
+  const { source, destination } = packet;
+  const tags = vlan === 0 ? [] : [{ control: vlan }];
+  const frame = ethernet(
+    { source: sourceMac, destination: destinationMac, tags },
+    ipv4({ source, destination }, tcp()),
+  );
+  const records = [encodeHeaderRecord(frame), ...(packet.isTunnel === true ? [tunnelIn] : [])];
+  return encodeSample({ format: 1, input: { format: 0, value: ifIndex }, records });
+}
+
+/** How one packet is attributed. */
+function attributed(attribution: Attribution, packet: Packet): TrafficRow {
+  const bytes = encodeDatagram({ agent: agentOf(packet.node), samples: [sample(packet)] });
+  const aggregator = createAggregator({}, attribution);
+  decoder.decode(new DataView(bytes.buffer), 0, bytes.length);
+  aggregator.take(decoder.datagram, packet.at);
+  const [row] = trafficRows(aggregator.drain());
+  if (row === undefined) throw new TypeError("no row");
+  return row;
+}
+
+const address = (text: string) => addressWords(IpAddress.parse(text));
+const mac = (text: string) => macWords(MacAddress.parse(text));
+
+function endpoint(number: number, plan: Partial<PlacedEndpoint> & { readonly ip: string }): PlacedEndpoint {
+  const { ip, ...rest } = plan;
+  return {
+    number,
+    node: 0,
+    network: 0,
+    tenant: 0,
+    isSampled: true,
+    isRoutable: true,
+    mac: mac(`02:00:00:00:00:${((number % 200) + 16).toString(16)}`),
+    addresses: [address(ip)],
+    ...rest,
+  };
+}
+
+const macOf = (number: number): string => `02:00:00:00:00:${((number % 200) + 16).toString(16)}`;
+const told = ({ sourceOwner, destinationOwner, isCounted }: TrafficRow) => [sourceOwner, destinationOwner, isCounted];
+
+let attribution: Attribution;
+beforeEach(() => {
+  attribution = createAttribution();
+  for (const node of [0, 1]) attribution.apply({ kind: "node", node, agents: [address(agentOf(node))], from: 0 });
+});
+
+const begin = (placed: PlacedEndpoint, from = 0): void => attribution.apply({ kind: "begin", endpoint: placed, from });
+const end = (placed: PlacedEndpoint, to: number): void => attribution.apply({ kind: "end", endpoint: placed, to });
+
+describe("an address that moved", () => {
+  const packet = { node: 9, source: "192.0.2.1", destination: "10.0.0.5" };
+
+  test("is its former owner's before, nobody's between, and the next one's after", () => {
+    const former = endpoint(0, { ip: "10.0.0.5" });
+    const next = endpoint(1, { ip: "10.0.0.5" });
+    begin(former, 1000);
+    end(former, 2000);
+    begin(next, 3000);
+    const owners = [999, 1000, 1999, 2000, 2999, 3000].map(
+      (at) => attributed(attribution, { ...packet, at }).destinationOwner,
+    );
+    expect(owners).toEqual([undefined, 0, 0, undefined, undefined, 1]);
+  });
+
+  test("is the next one's as soon as that has it, also while the end of the former one is not known", () => {
+    begin(endpoint(0, { ip: "10.0.0.5" }), 1000);
+    begin(endpoint(1, { ip: "10.0.0.5", node: 1 }), 2000);
+    const owners = [1999, 2000].map((at) => attributed(attribution, { ...packet, at }).destinationOwner);
+    expect(owners).toEqual([0, 1]);
+  });
+
+  test("is forgotten when nobody asks about that time any more", () => {
+    const former = endpoint(0, { ip: "10.0.0.5" });
+    begin(former, 1000);
+    end(former, 2000);
+    attribution.apply({ kind: "forget", before: 2000 });
+    expect(attributed(attribution, { ...packet, at: 1500 }).destinationOwner).toBe(0);
+    attribution.apply({ kind: "forget", before: 2001 });
+    expect(attributed(attribution, { ...packet, at: 1500 }).destinationOwner).toBeUndefined();
+  });
+});
+
+describe("a packet between containers is counted once: at its source's own port", () => {
+  beforeEach(() => {
+    begin(endpoint(0, { ip: "10.0.0.5", node: 0 }));
+    begin(endpoint(1, { ip: "10.0.0.6", node: 1 }));
+  });
+  const packet = { at: 10, source: "10.0.0.5", destination: "10.0.0.6" };
+  const macs = { sourceMac: macOf(0), destinationMac: macOf(1) };
+
+  test.each([
+    { name: "at its source's node", seen: { ...packet, ...macs, node: 0 }, is: [0, 1, true] },
+    { name: "again where it comes in", seen: { ...packet, ...macs, node: 1 }, is: [0, 1, false] },
+    {
+      name: "again as it comes out of a tunnel",
+      seen: { ...packet, ...macs, node: 1, isTunnel: true },
+      is: [0, 1, false],
+    },
+    { name: "again behind a router", seen: { ...packet, destinationMac: macOf(1), node: 1 }, is: [0, 1, false] },
+    {
+      name: "again behind a router that it came back from",
+      seen: { ...packet, destinationMac: macOf(1), node: 0 },
+      is: [0, 1, false],
+    },
+    { name: "on its way to a router", seen: { ...packet, sourceMac: macOf(0), node: 0 }, is: [0, 1, true] },
+    { name: "by a switch between the nodes", seen: { ...packet, ...macs, node: 9 }, is: [0, 1, false] },
+  ])("$name", ({ seen, is }) => {
+    expect(told(attributed(attribution, seen))).toEqual(is);
+  });
+
+  test("and at the destination's when the source's node does not sample", () => {
+    begin(endpoint(2, { ip: "10.0.0.7", node: 0, isSampled: false }));
+    const seen = { ...packet, source: "10.0.0.7", destinationMac: macOf(1) };
+    expect(told(attributed(attribution, { ...seen, node: 1 }))).toEqual([2, 1, true]);
+    expect(told(attributed(attribution, { ...seen, node: 0 }))).toEqual([2, 1, false]);
+  });
+
+  test("and at the destination's when the source's node has been silent for two minutes", () => {
+    const seen = { ...packet, ...macs, node: 1 };
+    expect(attributed(attribution, { ...seen, at: 119_000 }).isCounted).toBe(false);
+    expect(attributed(attribution, { ...seen, at: 121_000 }).isCounted).toBe(true);
+    expect(attributed(attribution, { ...seen, node: 0, at: 122_000 }).isCounted).toBe(true);
+    expect(attributed(attribution, { ...seen, at: 123_000 }).isCounted).toBe(false);
+  });
+});
+
+describe("a packet from outside is counted at its destination's node", () => {
+  test.each([
+    { node: 1, is: [undefined, 1, true] },
+    { node: 0, is: [undefined, 1, false] },
+  ])("seen by $node", ({ node, is }) => {
+    begin(endpoint(1, { ip: "10.0.0.6", node: 1 }));
+    const seen = { at: 10, source: "192.0.2.1", destination: "10.0.0.6", destinationMac: macOf(1), node };
+    expect(told(attributed(attribution, seen))).toEqual(is);
+  });
+
+  test("and past everybody, wherever it is seen", () => {
+    const seen = { at: 10, source: "192.0.2.1", destination: "192.0.2.2", node: 0 };
+    expect(told(attributed(attribution, seen))).toEqual([undefined, undefined, true]);
+  });
+});
+
+describe("two tenants with the same addresses", () => {
+  const same = { mac: mac("02:00:00:00:00:77"), isRoutable: false };
+  const packet = { at: 10, source: "10.0.0.5", destination: "10.0.0.6", sourceMac: "02:00:00:00:00:77" };
+  beforeEach(() => {
+    begin(endpoint(0, { ip: "10.0.0.5", ...same, network: 0, tenant: 0, ifIndex: 7 }));
+    begin(endpoint(1, { ip: "10.0.0.5", ...same, network: 1, tenant: 1, ifIndex: 8 }));
+    begin(endpoint(2, { ip: "10.0.0.6", network: 0, tenant: 0, isRoutable: false, mac: mac("02:00:00:00:00:78") }));
+    begin(endpoint(3, { ip: "10.0.0.6", network: 1, tenant: 1, isRoutable: false, mac: mac("02:00:00:00:00:78") }));
+  });
+
+  test("are told apart by the port that it came by, and the other end with them", () => {
+    const seen = { ...packet, node: 0, destinationMac: "02:00:00:00:00:78" };
+    expect(told(attributed(attribution, { ...seen, ifIndex: 7 }))).toEqual([0, 2, true]);
+    expect(told(attributed(attribution, { ...seen, ifIndex: 8 }))).toEqual([1, 3, true]);
+    expect(told(attributed(attribution, { ...seen, ifIndex: 7, destinationMac: OUTSIDE_MAC }))).toEqual([0, 2, true]);
+  });
+
+  test("are not guessed at without that", () => {
+    const seen = { ...packet, node: 9, destinationMac: "02:00:00:00:00:78" };
+    expect(told(attributed(attribution, seen))).toEqual(["ambiguous", "ambiguous", true]);
+  });
+
+  test("are told apart by the segment", () => {
+    attribution.apply({ kind: "segment", segment: { kind: "vlan", id: 100 }, network: 1 });
+    const seen = { ...packet, node: 9, destinationMac: "02:00:00:00:00:78", vlan: 100 };
+    expect(told(attributed(attribution, seen)).slice(0, 2)).toEqual([1, 3]);
+  });
+
+  test("do not have what only one of them has", () => {
+    begin(endpoint(4, { ip: "10.0.0.9", network: 1, tenant: 1, isRoutable: false }));
+    const seen = { ...packet, node: 0, ifIndex: 7, destination: "10.0.0.9" };
+    expect(attributed(attribution, seen).destinationOwner).toBeUndefined();
+    expect(attributed(attribution, { ...seen, ifIndex: 8 }).destinationOwner).toBe(4);
+  });
+});
+
+test("what says no more is left out, so that one kind of traffic is one row", () => {
+  begin(endpoint(0, { ip: "10.0.0.5" }));
+  const row = attributed(attribution, {
+    node: 0,
+    at: 10,
+    source: "10.0.0.5",
+    destination: "192.0.2.1",
+    sourceMac: macOf(0),
+    ifIndex: 12,
+  });
+  expect(row).not.toHaveProperty("inputIfIndex");
+  expect(row).not.toHaveProperty("sourceMac");
+  expect(row).not.toHaveProperty("destinationMac");
+  expect(row.etherType).toBe(0x0800);
+});
+
+describe("random histories", () => {
+  const random = (seed: number) => {
+    let state = seed;
+    return (below: number): number => {
+      state = (state * 48_271) % 2_147_483_647;
+      return state % below;
+    };
+  };
+
+  /** What a plain list says, in the order in which an attribution looks. */
+  function plainly(
+    inventory: PlainInventory,
+    packet: Packet & { readonly sourceMac: string; readonly destinationMac: string },
+  ) {
+    const { at, node } = packet;
+    const find = (fits: (one: PlacedEndpoint) => boolean) => inventory.find(at, fits);
+    const hasMac = (text: string) => (one: PlacedEndpoint) => one.mac.join() === mac(text).join();
+    const hasAddress = (text: string) => (one: PlacedEndpoint) =>
+      one.addresses.some((own) => own.join() === address(text).join());
+    const known = (found: ReturnType<typeof find>) => (found === "ambiguous" ? undefined : found);
+    const byMac = (text: string) => known(find((one) => one.node === node && hasMac(text)(one))) ?? find(hasMac(text));
+    const byAddress = (text: string, other: PlacedEndpoint | undefined) =>
+      (other && find((one) => one.network === other.network && hasAddress(text)(one))) ??
+      (other && find((one) => one.tenant === other.tenant && hasAddress(text)(one))) ??
+      find((one) => one.isRoutable && hasAddress(text)(one));
+    const byPort = node === 9 ? undefined : find((one) => one.node === node && one.ifIndex === packet.ifIndex);
+    const sender = byPort ?? byMac(packet.sourceMac);
+    const from = known(sender);
+    const receiver = from
+      ? find((one) => one.network === from.network && hasMac(packet.destinationMac)(one))
+      : byMac(packet.destinationMac);
+    const source = known(sender) ?? byAddress(packet.source, known(receiver)) ?? sender;
+    const destination = known(receiver) ?? byAddress(packet.destination, known(source)) ?? receiver;
+    const wordOf = (found: ReturnType<typeof find>) => (typeof found === "object" ? found.number : found);
+    return [wordOf(source), wordOf(destination)];
+  }
+
+  test.each([1, 2, 3, 4, 5])("seed %i are attributed as a plain list has it, at every time", (seed) => {
+    const next = random(seed * 7919);
+    const inventory = new PlainInventory();
+    const placed: PlacedEndpoint[] = [];
+    const seen = { owners: 0, ambiguous: 0 };
+    const ip = (): string => `10.0.0.${next(8)}`;
+    const anyMac = (): string => `02:00:00:00:00:0${next(8)}`;
+    for (let step = 1; step < 1500; step++) {
+      const started = placed[next(placed.length || 1)];
+      if (next(3) === 0 || started === undefined) {
+        const network = next(4);
+        const one = endpoint(placed.length, {
+          ip: ip(),
+          mac: mac(anyMac()),
+          node: next(2),
+          network,
+          tenant: network >> 1,
+          isRoutable: network !== 3,
+          ...(next(2) === 0 ? { ifIndex: 1 + next(6) } : {}),
+        });
+        placed.push(one);
+        begin(one, step);
+        inventory.begin(one, step);
+      } else if (next(3) > 0) {
+        end(started, step);
+        inventory.end(started.number, step);
+      }
+      const packet = {
+        node: [0, 1, 9][next(3)] ?? 0,
+        at: Math.max(1, step - next(60)),
+        source: ip(),
+        destination: ip(),
+        sourceMac: anyMac(),
+        destinationMac: anyMac(),
+        ifIndex: next(7),
+      };
+      const { sourceOwner, destinationOwner } = attributed(attribution, packet);
+      expect([sourceOwner, destinationOwner], JSON.stringify({ step, packet })).toEqual(plainly(inventory, packet));
+      if (typeof sourceOwner === "number") seen.owners += 1;
+      if (sourceOwner === "ambiguous") seen.ambiguous += 1;
+      if (step % 200 === 0) attribution.apply({ kind: "forget", before: step - 60 });
+    }
+    expect(seen.owners).toBeGreaterThan(200);
+    expect(seen.ambiguous).toBeGreaterThan(20);
+  });
+});

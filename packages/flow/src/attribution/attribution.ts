@@ -1,0 +1,177 @@
+import {
+  AT_PORT,
+  AT_UNDERLAY,
+  HAS_DESTINATION_MAC,
+  HAS_INPUT,
+  HAS_SOURCE_MAC,
+  IS_COUNTED,
+  IS_V4,
+  IS_V6,
+  SEGMENT_VLAN,
+  SEGMENT_VNI,
+  TRAFFIC_DESTINATION,
+  TRAFFIC_DESTINATION_MAC,
+  TRAFFIC_DESTINATION_OWNER,
+  TRAFFIC_FLAGS,
+  TRAFFIC_INPUT,
+  TRAFFIC_SEGMENT,
+  TRAFFIC_SOURCE,
+  TRAFFIC_SOURCE_MAC,
+  TRAFFIC_SOURCE_OWNER,
+  VANTAGE_BITS,
+} from "../numbers/traffic-key.ts";
+import type { InventoryChange } from "./change.ts";
+import { createExportingNodes } from "./exporting-nodes.ts";
+import { createPlaces, EVERYWHERE, inNetwork, inTenant } from "./places.ts";
+import { AMBIGUOUS, ANY, NOBODY } from "./tenures.ts";
+
+/** Says whose packets are, as it was when they were sampled. */
+export interface Attribution {
+  apply(change: InventoryChange): void;
+  /** The samples that follow are of this datagram, see `HEAD_`, that came at a time. */
+  hear(head: Uint32Array, time: number): void;
+  /**
+   * Writes into a traffic key whose its ends are, and whether it is where these packets are counted. What then says no more is taken out of the key: the
+   * interface, and MACs of who is known by name or address.
+   */
+  attribute(key: Uint32Array): void;
+}
+
+/**
+ * Source and destination are looked up one after the other, each by what says most: the port that it came by; its MAC, at the exporter's own node, in
+ * the network of the other end, anywhere; its address, in that network, in its tenant, anywhere.
+ *
+ * Packets are counted where their source's own node samples them as they come from it. Of a source whose node does not sample, or that is outside, they are
+ * counted at the destination's node; and where neither has one that samples, wherever they are seen.
+ */
+export function createAttribution(): Attribution {
+  const places = createPlaces();
+  const { owners } = places;
+  const exporting = createExportingNodes();
+  let node = NOBODY;
+  let time = 0;
+
+  function apply(change: InventoryChange): void {
+    switch (change.kind) {
+      case "begin":
+        places.begin(change.endpoint, change.from);
+        break;
+      case "end":
+        places.end(change.endpoint, change.to);
+        break;
+      case "node":
+        exporting.set(change.node, change.agents, change.from);
+        break;
+      case "segment":
+        places.setSegment(change.segment, change.network);
+        break;
+      case "forget":
+        places.forget(change.before);
+        break;
+    }
+  }
+
+  /** Who sent it by its own port or MAC: not what a router has passed on. */
+  function senderOf(key: Uint32Array, flags: number): number {
+    const isPort = (flags & VANTAGE_BITS) === AT_PORT && node !== NOBODY;
+    if (isPort && places.hasPorts && (flags & HAS_INPUT) !== 0) {
+      const found = places.byPort(node, key[TRAFFIC_INPUT] ?? 0, time);
+      if (found !== NOBODY) return found;
+    }
+    if ((flags & HAS_SOURCE_MAC) === 0) return NOBODY;
+    return places.byMac(isPort ? node : ANY, key, TRAFFIC_SOURCE_MAC, time);
+  }
+
+  /** Who takes it by its own MAC. Frames stay in their network, so that of a known sender only that one is looked at. */
+  function receiverOf(key: Uint32Array, flags: number, sender: number): number {
+    if ((flags & HAS_DESTINATION_MAC) === 0) return NOBODY;
+    if (sender >= 0) return places.byMacInNetwork(owners.networkOf(sender), key, TRAFFIC_DESTINATION_MAC, time);
+    return places.byMac(node, key, TRAFFIC_DESTINATION_MAC, time);
+  }
+
+  /** By the address at a place of the key, seen from the other end. */
+  function byAddress(key: Uint32Array, at: number, other: number): number {
+    const flags = key[TRAFFIC_FLAGS] ?? 0;
+    if ((flags & (IS_V4 | IS_V6)) === 0) return NOBODY;
+    const network = other >= 0 ? owners.networkOf(other) : networkBySegment(key, flags);
+    if (network !== NOBODY) {
+      const found = places.byAddress(inNetwork(network), key, at, time);
+      if (found !== NOBODY) return found;
+    }
+    if (other >= 0) {
+      const found = places.byAddress(inTenant(owners.tenantOf(other)), key, at, time);
+      if (found !== NOBODY) return found;
+    }
+    return places.byAddress(EVERYWHERE, key, at, time);
+  }
+
+  function networkBySegment(key: Uint32Array, flags: number): number {
+    const id = key[TRAFFIC_SEGMENT] ?? 0;
+    if ((flags & SEGMENT_VNI) !== 0) return places.networkOf("vni", id);
+    return (flags & SEGMENT_VLAN) !== 0 ? places.networkOf("vlan", id) : NOBODY;
+  }
+
+  function samples(owner: number): boolean {
+    return owner >= 0 && owners.isSampled(owner) && exporting.exports(owners.nodeOf(owner), time);
+  }
+
+  function isCounted(vantage: number, source: number, isSender: boolean, destination: number): boolean {
+    if (vantage === AT_UNDERLAY) return false;
+    if (samples(source)) return isSender && vantage === AT_PORT && owners.nodeOf(source) === node;
+    if (samples(destination)) return owners.nodeOf(destination) === node;
+    return vantage === AT_PORT;
+  }
+
+  return {
+    apply,
+    hear(head, at) {
+      time = at;
+      node = exporting.hear(head, at);
+    },
+    attribute(key) {
+      const flags = key[TRAFFIC_FLAGS] ?? 0;
+      const sender = senderOf(key, flags);
+      const receiver = receiverOf(key, flags, sender);
+      const source = sender >= 0 ? sender : clearer(byAddress(key, TRAFFIC_SOURCE, receiver), sender);
+      const destination = receiver >= 0 ? receiver : clearer(byAddress(key, TRAFFIC_DESTINATION, source), receiver);
+      key[TRAFFIC_SOURCE_OWNER] = wordOf(source);
+      key[TRAFFIC_DESTINATION_OWNER] = wordOf(destination);
+      const counted = isCounted(flags & VANTAGE_BITS, source, sender >= 0, destination) ? IS_COUNTED : 0;
+      key[TRAFFIC_FLAGS] = (flags & ~IS_COUNTED) | counted;
+      thin(key, source, destination);
+    },
+  };
+}
+
+/** Of what two ways of looking found, neither of them an owner for sure: one that is, else that there are several. */
+function clearer(found: number, before: number): number {
+  return found === NOBODY ? before : found;
+}
+
+function wordOf(owner: number): number {
+  if (owner === NOBODY) return 0;
+  return owner === AMBIGUOUS ? 1 : owner + 2;
+}
+
+/** Takes out what says no more, so that one kind of traffic is one row whatever it came by. */
+function thin(key: Uint32Array, source: number, destination: number): void {
+  const flags = key[TRAFFIC_FLAGS] ?? 0;
+  const hasIp = (flags & (IS_V4 | IS_V6)) !== 0;
+  let left = flags & ~HAS_INPUT;
+  key[TRAFFIC_INPUT] = 0;
+  if (source >= 0 || hasIp) left = withoutMac(key, TRAFFIC_SOURCE_MAC, left & ~HAS_SOURCE_MAC);
+  if (destination >= 0 || (hasIp && !isGroup(key)))
+    left = withoutMac(key, TRAFFIC_DESTINATION_MAC, left & ~HAS_DESTINATION_MAC);
+  key[TRAFFIC_FLAGS] = left;
+}
+
+function withoutMac(key: Uint32Array, at: number, flags: number): number {
+  key[at] = 0;
+  key[at + 1] = 0;
+  return flags;
+}
+
+/** The lowest bit of the first byte (IEEE 802 section 8.2). */
+function isGroup(key: Uint32Array): boolean {
+  return ((key[TRAFFIC_DESTINATION_MAC] ?? 0) & 0x0100) !== 0;
+}
