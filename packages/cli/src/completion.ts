@@ -134,6 +134,8 @@ async function namesOf(
       return pick(listAll(client, routes.listAddressSets, { query: { tenant } }, call), (item) => item.name);
     case "policy":
       return pick(listAll(client, routes.listPolicies, { query: { tenant } }, call), (item) => item.name);
+    case "qos":
+      return pick(listAll(client, routes.listQosProfiles, { query: { tenant } }, call), (item) => item.name);
     case "node":
       return pick(listAll(client, routes.listNodes, {}, call), (item) => item.name);
     case "file":

@@ -17,6 +17,7 @@ export type Completes =
   | "group"
   | "address-set"
   | "policy"
+  | "qos"
   | "block"
   | "file"
   | "none";

@@ -15,6 +15,7 @@ import { networkCommands } from "./nouns/network.ts";
 import { nodeCommands } from "./nouns/node.ts";
 import { operationCommands } from "./nouns/operation.ts";
 import { policyCommands } from "./nouns/policy.ts";
+import { qosCommands } from "./nouns/qos.ts";
 import { subnetCommands } from "./nouns/subnet.ts";
 import { tenantCommands } from "./nouns/tenant.ts";
 import { exportFormats, outputFormats } from "./output/print.ts";
@@ -89,6 +90,7 @@ const NOUNS = [
   ["group", "Claims that rules speak of together.", groupCommands],
   ["address-set", "Named prefixes and addresses, for rules.", addressSetCommands],
   ["policy", "Who may talk to whom.", policyCommands],
+  ["qos", "Limits, marks and guarantees for endpoints.", qosCommands],
   ["node", "Machines that run an agent.", nodeCommands],
   ["operation", "What is done later.", operationCommands],
   ["ip", "What is known of an address.", ipCommands],

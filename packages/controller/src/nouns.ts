@@ -36,6 +36,8 @@ import { createPolicyExplainer, type ExplainPolicy } from "./policy/explain.ts";
 import { createFollowedPolicies } from "./policy/followed-policies.ts";
 import { createGroups, type Groups } from "./policy/groups.ts";
 import { createPolicies, type Policies } from "./policy/policies.ts";
+import { createQosChoice, type QosChoice } from "./qos/choice.ts";
+import { createQosProfiles, type QosProfiles } from "./qos/profiles.ts";
 import { type Adoption, createAdoption } from "./verifying/adoption.ts";
 import { createRepairs } from "./verifying/repairs.ts";
 import { createVerifier, type Verifier } from "./verifying/verifier.ts";
@@ -59,6 +61,8 @@ export interface Nouns {
   readonly policies: Policies;
   readonly explainPolicy: ExplainPolicy;
   readonly policyCounts: PolicyCounts;
+  readonly qosProfiles: QosProfiles;
+  readonly qosChoice: QosChoice;
   readonly endpoints: Endpoints;
   readonly reservations: Reservations;
   readonly reports: Reports;
@@ -103,8 +107,9 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
   const order = createLedgerOrder({ ...platform, moments });
   const drafts = createClaimDrafts(platform, ledger);
   const quarantine = createQuarantine(platform, ledger);
+  const qosChoice = createQosChoice(state);
   const feeds = createNodeFeeds(
-    { state, clock, policies: createFollowedPolicies(state) },
+    { state, clock, policies: createFollowedPolicies(state), qos: qosChoice },
     { beat: options.beat, mostWaiting: MOST_WAITING, dropped: options.feedDropped },
   );
   const repairs = createRepairs({ platform, drafts, ledger, tellGone: feeds.tellGone });
@@ -136,6 +141,8 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     policies: createPolicies(platform),
     explainPolicy: createPolicyExplainer(state),
     policyCounts: createPolicyCounts(platform),
+    qosProfiles: createQosProfiles(platform),
+    qosChoice,
     endpoints: createEndpoints(platform, drafts),
     reservations: createReservations(platform, drafts, ledger),
     reports: createReports(platform, { drafts, ledger, quarantine }),

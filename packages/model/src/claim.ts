@@ -79,6 +79,8 @@ export const claimSchema = z
     probeDue: z.literal(true).optional(),
     /** Only this node may bind it, after a move that named one. */
     heldFor: nameField.optional(),
+    /** Its QoS profile, whatever its groups say. Absent: theirs. */
+    qos: nameField.optional(),
     /** When a claim that no endpoint has goes: a sticky one after its detach, an ephemeral one that nobody has bound. */
     expiresAt: timeField.optional(),
     labels: labelsField,
@@ -102,13 +104,20 @@ export const newClaimSchema = z
     /** Take them from this subnet of the network, and none of the other family. */
     subnet: cidrField.optional(),
     retention: retentionSchema.default({ kind: "reserved" }),
+    /** Its QoS profile. Absent: that of its groups, if any. */
+    qos: nameField.optional(),
     labels: labelsField.default({}),
   })
   .meta({ id: "NewClaim" });
 export type NewClaim = z.output<typeof newClaimSchema>;
 
 export const claimPatchSchema = z
-  .strictObject({ retention: retentionSchema.optional(), labels: labelsField.optional() })
+  .strictObject({
+    retention: retentionSchema.optional(),
+    labels: labelsField.optional(),
+    /** Null: that of its groups, if any. */
+    qos: nameField.nullable().optional(),
+  })
   .meta({ id: "ClaimPatch" });
 export type ClaimPatch = z.output<typeof claimPatchSchema>;
 

@@ -8,6 +8,7 @@ import { nodeBlocksSchema } from "./node-block.ts";
 import { selectorField } from "./page.ts";
 import { newPolicySchema } from "./policy.ts";
 import { policyDefaultsSchema } from "./policy-defaults.ts";
+import { newQosProfileSchema } from "./qos-profile.ts";
 import { conflictProbeSchema } from "./quarantine.ts";
 import { sharedWithField } from "./shared-with.ts";
 import { newSubnetSchema, subnetDrainSchema } from "./subnet.ts";
@@ -77,6 +78,13 @@ export const documentSchema = z
         /** Labels of the network, when none is named: the first of these networks that has room. */
         .extend({ selector: selectorField })
         .prefault({}),
+    }),
+    z.strictObject({
+      apiVersion,
+      kind: z.literal("QosProfile"),
+      metadata: tenantMetadata,
+      /** The whole profile: what is left out goes. */
+      spec: newQosProfileSchema.omit({ name: true, labels: true }).prefault({}),
     }),
     z.strictObject({
       apiVersion,

@@ -13,6 +13,9 @@ const membership = {
   networks: z.array(nameField).min(1).max(64).optional(),
 };
 
+/** The QoS profile of members that name none themselves; of several groups that name one, the first by name counts. Absent: none. */
+const qosField = nameField.optional();
+
 /**
  * Claims that rules speak of together: those that the selector matches, those that are named, and those whose addresses come from ranges that a subnet
  * sets aside for the group.
@@ -23,6 +26,7 @@ export const groupSchema = z
     name: nameField,
     ...membership,
     sharedWith: sharedWithField,
+    qos: qosField,
     labels: labelsField,
     createdAt: timeField,
     revision: revisionField,
@@ -35,6 +39,7 @@ export const newGroupSchema = z
     name: nameField,
     ...membership,
     sharedWith: sharedWithField.default([]),
+    qos: qosField,
     labels: labelsField.default({}),
   })
   .meta({ id: "NewGroup" });
@@ -47,6 +52,7 @@ export const groupPatchSchema = z
     identities: membership.identities.nullable(),
     networks: membership.networks.nullable(),
     sharedWith: sharedWithField.optional(),
+    qos: qosField.nullable(),
     labels: labelsField.optional(),
   })
   .meta({ id: "GroupPatch" });

@@ -221,6 +221,25 @@ export {
 } from "./policy-rule.ts";
 export { type Problem, problemOf, problemSchema, problemToError } from "./problem.ts";
 export {
+  type DirectionQos,
+  DSCP_NAMES,
+  directionQosSchema,
+  type EndpointQos,
+  endpointQos,
+  endpointQosSchema,
+  type NewQosProfile,
+  narrower,
+  newQosProfileSchema,
+  type QosExplanation,
+  type QosLimit,
+  type QosProfile,
+  type QosProfilePatch,
+  type QosQuestion,
+  qosExplanationSchema,
+  qosProfilePatchSchema,
+  qosProfileSchema,
+} from "./qos-profile.ts";
+export {
   type ConflictProbe,
   conflictProbeSchema,
   type FoundConflict,
@@ -228,6 +247,7 @@ export {
   type QuarantinedAddress,
   quarantinedAddressSchema,
 } from "./quarantine.ts";
+export { burstText, defaultBurst, parseBurst, parseRate, rateText } from "./rate.ts";
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
 export { type Placement, placementOf, ROUTED_GATEWAYS } from "./routed.ts";
 export { collectorRoutes } from "./routes/collector.ts";

@@ -13,6 +13,7 @@ import {
 import { networkKindSchema } from "./network.ts";
 import { leaseField, nodeBlockSchema } from "./node-block.ts";
 import { nodePolicyChangeSchema } from "./node-policy.ts";
+import { endpointQosSchema } from "./qos-profile.ts";
 
 /** A subnet as a node needs it. */
 export const wiredSubnetSchema = z.strictObject({ prefix: cidrField, gateway: addressField.optional() });
@@ -51,6 +52,8 @@ export const boundEndpointSchema = z.strictObject({
   epoch: z.int(),
   addresses: z.array(addressField),
   mac: macField,
+  /** Absent: none, or the agent has not asked to be told. */
+  qos: endpointQosSchema.optional(),
 });
 export type BoundEndpoint = z.output<typeof boundEndpointSchema>;
 

@@ -5,6 +5,7 @@ import { addressField, endpointIdField, identityField, nameField, timeField } fr
 import { wiredNetworkSchema } from "./node-feed.ts";
 import { programIdField } from "./node-policy.ts";
 import { phaseSchema } from "./phase.ts";
+import { endpointQosSchema } from "./qos-profile.ts";
 import { foundConflictSchema } from "./quarantine.ts";
 import { rangeSchema } from "./subnet.ts";
 
@@ -36,6 +37,8 @@ export const reservationRequestSchema = z
     /** Where an address is chosen from, and the only one of its claim; lies in one subnet. What has an address already must have one in it. */
     range: rangeSchema.optional(),
     workload: workloadSchema,
+    /** The QoS profile of a claim that names none itself; it names this one from then on. */
+    qos: nameField.optional(),
   })
   .meta({ id: "ReservationRequest" });
 export type ReservationRequest = z.output<typeof reservationRequestSchema>;
@@ -50,6 +53,8 @@ export const reservationSchema = z
      * controller tells no policies.
      */
     policy: z.strictObject({ program: programIdField.optional(), staged: programIdField.optional() }).optional(),
+    /** Absent: none, or the agent has not asked to be told. */
+    qos: endpointQosSchema.optional(),
   })
   .meta({ id: "Reservation" });
 export type Reservation = z.output<typeof reservationSchema>;

@@ -86,8 +86,11 @@ describe("holdfast apply", () => {
   });
 
   test.for([
-    ["kind: Netwrok", 'kind: "Netwrok" is unknown; there are Tenant, Network, Claim, Group, AddressSet, Policy'],
-    ["metadata: {}", "kind: is not there; there are Tenant, Network, Claim, Group, AddressSet, Policy"],
+    [
+      "kind: Netwrok",
+      'kind: "Netwrok" is unknown; there are Tenant, Network, QosProfile, Claim, Group, AddressSet, Policy',
+    ],
+    ["metadata: {}", "kind: is not there; there are Tenant, Network, QosProfile, Claim, Group, AddressSet, Policy"],
     [
       "{ apiVersion: holdfast/v1, kind: Network, metadata: { name: web }, spec: { kind: vlan, cooldown: 5 } }",
       "spec.cooldown: there is no such field in a Network",

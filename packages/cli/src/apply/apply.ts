@@ -6,6 +6,7 @@ import { inOrder, parseDocuments, type Written } from "./documents.ts";
 import { applyGroup } from "./group.ts";
 import { applyNetwork } from "./network.ts";
 import { applyPolicy } from "./policy.ts";
+import { applyQosProfile } from "./qos-profile.ts";
 import type { Applied, Target } from "./target.ts";
 import { applyTenant } from "./tenant.ts";
 
@@ -43,6 +44,8 @@ async function applyDocument(target: Target, written: Written): Promise<Applied>
       return applyNetwork(target, written as Written<"Network">);
     case "Claim":
       return applyClaim(target, written as Written<"Claim">);
+    case "QosProfile":
+      return applyQosProfile(target, written as Written<"QosProfile">);
     case "Group":
       return applyGroup(target, written as Written<"Group">);
     case "AddressSet":

@@ -15,10 +15,12 @@ export async function applyClaim(target: Target, written: Written<"Claim">): Pro
   const patch = {
     ...(written.says("metadata", "labels") ? { labels: metadata.labels } : {}),
     ...(written.says("spec", "retention") ? { retention: spec.retention } : {}),
+    ...(written.says("spec", "qos") ? { qos: spec.qos } : {}),
   };
   const changes = [
     ...differences("labels", existing.labels, patch.labels ?? existing.labels),
     ...differences("retention", existing.retention, patch.retention ?? existing.retention),
+    ...differences("qos", existing.qos, patch.qos ?? existing.qos),
   ];
   if (changes.length === 0) return { document, outcome: "unchanged", changes };
   const request = { params: { tenant, network: existing.network, identity: name }, body: patch };

@@ -30,6 +30,7 @@ export function parseDocuments(file: string, text: string): Written[] {
 const KINDS = [
   "Tenant",
   "Network",
+  "QosProfile",
   "Claim",
   "Group",
   "AddressSet",

@@ -19,16 +19,18 @@ export async function applyGroup(
   }
   const labels = says("metadata", "labels") ? metadata.labels : existing.labels;
   const sharedWith = says("spec", "sharedWith") ? spec.sharedWith : existing.sharedWith;
-  const wanted = { selector: spec.selector, identities: spec.identities, networks: spec.networks, sharedWith, labels };
+  const { selector, identities, networks, qos } = spec;
+  const wanted = { selector, identities, networks, qos, sharedWith, labels };
   const changes = Object.entries(wanted).flatMap(([field, value]) =>
     differences(field, existing[field as keyof typeof wanted], value),
   );
   if (changes.length === 0) return { document: named, outcome: "unchanged", changes };
   const body = {
     ...wanted,
-    selector: spec.selector ?? null,
-    identities: spec.identities ?? null,
-    networks: spec.networks ?? null,
+    selector: selector ?? null,
+    identities: identities ?? null,
+    networks: networks ?? null,
+    qos: qos ?? null,
   };
   if (!dryRun) await client.call(routes.updateGroup, { params, body }, { ...call, ifMatch: existing.revision });
   return { document: named, outcome: "changed", changes };

@@ -8,6 +8,7 @@ import { type Column, formatDetails } from "../output/table.ts";
 import { ageText, boundText, labelText, retentionText } from "../output/words.ts";
 import { bulkOptions, isSingle, namedItems, replicasOf, runBulk } from "./claim-bulk.ts";
 import { labelChange, parseLabels } from "./labels.ts";
+import { qosChange, qosOf } from "./qos-words.ts";
 import { RETENTION_HELP, RETENTIONS, retentionOf } from "./retention.ts";
 import { parseRange } from "./subnet-text.ts";
 
@@ -32,6 +33,7 @@ function details({ io }: Context, claim: Claim): string {
     ["MAC", claim.mac],
     ...(claim.group === undefined ? [] : [["group", claim.group] as const]),
     ["retention", retentionText(claim.retention)],
+    ...(claim.qos === undefined ? [] : [["qos", claim.qos] as const]),
     ["bound to", boundText(claim)],
     ["epoch", String(claim.epoch)],
     ...(claim.expiresAt === undefined ? [] : [["expires", claim.expiresAt] as const]),
@@ -65,6 +67,7 @@ export const claimCommands: readonly CommandDefinition[] = [
       ["--subnet <cidr>", "Take the addresses from this subnet.", "subnet"],
       ["--group <name>", "Take the addresses from the ranges that are set aside for this group."],
       ["--retention <retention>", RETENTION_HELP, RETENTIONS],
+      ["--qos <profile>", "QoS profile, whatever its groups say.", "qos"],
       ["-l, --label <key=value...>", "Labels."],
       ["--replicas <number>", "As many claims for each identity, named IDENTITY-0, IDENTITY-1 and so on."],
       ...bulkOptions,
@@ -93,6 +96,7 @@ export const claimCommands: readonly CommandDefinition[] = [
         ...(subnet === undefined ? {} : { subnet }),
         ...(group === undefined ? {} : { group }),
         retention: retentionOf(text(options, "retention") ?? "reserved"),
+        ...qosOf(options),
         labels: parseLabels(texts(options, "label")),
       };
       const { client, tenant, call, io, output } = context;
@@ -158,19 +162,24 @@ export const claimCommands: readonly CommandDefinition[] = [
   },
   {
     name: "update",
-    summary: "Change a claim's retention or labels.",
+    summary: "Change a claim's retention, QoS profile or labels.",
     args: [byIdentity],
     options: [
       ofNetwork,
       ["--retention <retention>", RETENTION_HELP, RETENTIONS],
+      ["--qos <profile>", "QoS profile; none: that of its groups.", "qos"],
       ["-l, --label <key=value...>", "Labels; they replace the former ones."],
     ],
-    examples: ["claim update redis-0 --network web --retention sticky:10m"],
+    examples: [
+      "claim update redis-0 --network web --retention sticky:10m",
+      "claim update redis-0 --network web --qos gold",
+    ],
     async run(context, [identity = ""], options) {
       const { client, tenant, call, io, output } = context;
       const retention = text(options, "retention");
       const body = {
         ...(retention === undefined ? {} : { retention: retentionOf(retention) }),
+        ...qosChange(options),
         ...labelChange(texts(options, "label")),
       };
       const params = { tenant, network: text(options, "network") ?? "", identity };

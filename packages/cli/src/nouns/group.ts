@@ -7,6 +7,7 @@ import { formatDetails } from "../output/table.ts";
 import { ageText, labelText } from "../output/words.ts";
 import { labelChange, parseLabels } from "./labels.ts";
 import { parseSelector, selectorText } from "./policy-words.ts";
+import { qosChange, qosOf } from "./qos-words.ts";
 
 const details = ({ io }: Context, group: Group): string =>
   formatDetails([
@@ -16,6 +17,7 @@ const details = ({ io }: Context, group: Group): string =>
     ["identities", group.identities?.join(", ") ?? ""],
     ["networks", group.networks?.join(", ") ?? "all"],
     ["shared with", group.sharedWith.join(", ")],
+    ...(group.qos === undefined ? [] : [["qos", group.qos] as const]),
     ["labels", labelText(group.labels)],
     ["age", ageText(group.createdAt, io.now())],
   ]);
@@ -25,6 +27,7 @@ const MEMBERSHIP = [
   ["--identity <name...>", "Claims by name.", "claim"],
   ["-n, --network <name...>", "Only of these networks.", "network"],
   ["--share-with <tenant...>", "Tenants whose rules may name the group.", "tenant"],
+  ["--qos <profile>", "QoS profile of members that name none themselves; none takes it away.", "qos"],
   ["-l, --label <key=value...>", "Labels of the group itself."],
 ] as const satisfies CommandDefinition["options"];
 
@@ -49,6 +52,7 @@ export const groupCommands: readonly CommandDefinition[] = [
         identities,
         networks,
         sharedWith: [...sharedWith],
+        ...qosOf(options),
         labels: parseLabels(texts(options, "label")),
       };
       const made = await context.client.call(
@@ -114,10 +118,19 @@ export const groupCommands: readonly CommandDefinition[] = [
     summary: "Change who is in a group, or with whom it is shared; what is not named stays.",
     args: [NAME],
     options: MEMBERSHIP,
-    examples: ["group update web --selector app=web,env=prod", "group update db --share-with billing audit"],
+    examples: [
+      "group update web --selector app=web,env=prod",
+      "group update db --share-with billing audit",
+      "group update batch --qos bulk",
+    ],
     async run(context, [group = ""], options) {
       const shared = options.shareWith === undefined ? {} : { sharedWith: [...texts(options, "shareWith")] };
-      const body = { ...membership(options), ...shared, ...labelChange(texts(options, "label")) };
+      const body = {
+        ...membership(options),
+        ...shared,
+        ...qosChange(options),
+        ...labelChange(texts(options, "label")),
+      };
       const params = { tenant: context.tenant, group };
       const changed = await context.client.call(routes.updateGroup, { params, body }, context.call);
       printObject(context.io, context.output, changed, details(context, changed));

@@ -3,6 +3,7 @@ import type { Claim, Endpoint, Retention } from "@holdfast/model";
 import { expectBlockUnchanged, withholdFromNodes } from "../blocks/block-drafts.ts";
 import type { Ledger, LedgerEvent } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
+import { nameQos } from "../qos/naming.ts";
 import { boundError, checkIfMatch, checkOpen, invalidField } from "../refusals.ts";
 import type { Caller, Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
@@ -15,6 +16,8 @@ import { expectNoQuarantine, recordQuarantined } from "./quarantine.ts";
 export interface ClaimRequest extends AddressWish {
   readonly retention: Retention;
   readonly labels: Claim["labels"];
+  /** Its QoS profile, which must be there. Absent: that of its groups. */
+  readonly qos?: Claim["qos"];
   readonly actor: string;
   readonly requestId?: string | undefined;
   /** The address book that it was in before. Absent: it is new. */
@@ -110,12 +113,14 @@ export function createClaimDrafts(platform: Platform, ledger: Ledger): ClaimDraf
         mac: MacAddress.ofAddress(first, record.segment),
         ...(request.group === undefined ? {} : { group: request.group }),
         retention: request.retention,
+        ...(request.qos === undefined ? {} : { qos: request.qos }),
         epoch: 0,
         labels: request.labels,
         ...endOf(request),
         createdAt: timestamp(clock),
         revision: 0,
       };
+      nameQos(platform.state, draft, tenant, request.qos);
       draft.expect(keys.network(tenant, name), record.revision);
       draft.expect(keys.claim(tenant, name, identity), 0);
       for (const address of addresses) {

@@ -1,6 +1,7 @@
 import type { Name } from "@holdfast/core";
 import type { Claim, ClaimMove, ClaimPatch, NewClaim } from "@holdfast/model";
 import type { Platform } from "../platform.ts";
+import { nameQos } from "../qos/naming.ts";
 import { boundError, type ClaimName, checkIfMatch, notFound, requireClaim, requireNetwork } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
@@ -41,7 +42,8 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
         const claim = get(name);
         checkIfMatch(caller, `claim ${name.identity}`, claim.revision);
         draft.expect(keyOf(claim), claim.revision);
-        const relabelled = { ...claim, labels: patch.labels ?? claim.labels };
+        if (patch.qos !== claim.qos) nameQos(state, draft, name.tenant, patch.qos ?? undefined);
+        const relabelled = withQos({ ...claim, labels: patch.labels ?? claim.labels }, patch.qos);
         const changed = withRetention(relabelled, patch.retention, {
           now: clock.now(),
           grace: rules.reservationTimeout,
@@ -94,6 +96,13 @@ export function createClaims(platform: Platform, drafts: ClaimDrafts): Claims {
   function keyOf(claim: Claim): string {
     return keys.claim(claim.tenant, claim.network, claim.identity);
   }
+}
+
+/** Undefined: it stays; null: that of its groups. */
+function withQos(claim: Claim, qos: Name | null | undefined): Claim {
+  if (qos === undefined) return claim;
+  const { qos: _, ...rest } = claim;
+  return qos === null ? rest : { ...rest, qos };
 }
 
 function holdFor(claim: Claim, node: Name | undefined): Claim {

@@ -24,6 +24,7 @@ import type { Caller } from "../state/change.ts";
 import { keys, named } from "../state/keys.ts";
 import { publicNetwork, type Quarantined, type StoredNetwork, type StoredNode } from "../state/records.ts";
 import { createPolicyHandlers } from "./policy-handlers.ts";
+import { createQosHandlers } from "./qos-handlers.ts";
 import { kept, labelled, objectOf } from "./reading-entries.ts";
 
 type Streaming = "followNode" | "watch" | "exportLedger" | "verifyAddresses";
@@ -70,6 +71,7 @@ export function createHandlers(platform: Platform, nouns: Nouns): Handlers {
 
   return {
     ...createPolicyHandlers(platform, nouns),
+    ...createQosHandlers(platform, nouns),
 
     createTenant: ({ body }, caller) => tenants.create(body, caller),
     getTenant: ({ params }) => tenants.get(params.tenant),
@@ -252,10 +254,11 @@ export function createHandlers(platform: Platform, nouns: Nouns): Handlers {
       const { node } = params;
       await heardOf(node);
       const made = nouns.reservations.reserve(node, body, requestId);
-      const told =
-        query.policies === "true"
-          ? made.then((answer) => ({ ...answer, policy: nouns.feeds.policyOf(answer.endpoint) }))
-          : made;
+      const told = made.then((answer) => ({
+        ...answer,
+        ...(query.policies === "true" ? { policy: nouns.feeds.policyOf(answer.endpoint) } : {}),
+        ...(query.qos === "true" ? nouns.qosChoice.termsOf(answer.endpoint) : {}),
+      }));
       const { tenant, network, address, endpoint, identity = ephemeralIdentity(endpoint) } = body;
       if (address === undefined) return told;
       return noted(told, { tenant, network, addresses: [address], identity, actor, requestId, node });

@@ -37,7 +37,7 @@ export function createStreams(platform: Platform, nouns: Nouns, options: StreamO
       if (!state.nodes.has(node)) throw notFound(`node ${node}`, "its agent has to register it first");
       liveness.seen(node);
       nouns.inventories.reset(node);
-      nouns.feeds.open(node, begin(reply, false), { policies: query.policies === "true" });
+      nouns.feeds.open(node, begin(reply, false), { policies: query.policies === "true", qos: query.qos === "true" });
     },
 
     watch(request, reply, events) {

@@ -3,6 +3,7 @@ import type { Clock, Name } from "@holdfast/core";
 import type { Endpoint, NodeBlock, NodeFeedMessage, Reservation } from "@holdfast/model";
 import type { NodePolicyChange } from "@holdfast/policy";
 import type { FollowedPolicies } from "../policy/followed-policies.ts";
+import type { QosChoice } from "../qos/choice.ts";
 import type { StateChange, StoredNetwork, StoredNode } from "../state/records.ts";
 import type { State } from "../state/state.ts";
 import { createFeedConnections, type FeedConnectionsOptions } from "./feed-connections.ts";
@@ -15,8 +16,8 @@ import { boundEndpoint, wiredNetwork } from "./wired.ts";
 
 /** Tells every node what it needs, and no more. The work for a change is proportional to the nodes that it concerns. */
 export interface NodeFeeds {
-  /** Tells the node everything, then each change, until the output is closed; of policies only when it asks for them: agents may be older. */
-  open(node: Name, output: Writable, wishes?: { readonly policies: boolean }): void;
+  /** Tells the node everything, then each change, until the output is closed; of policies and QoS only when it asks for them: agents may be older. */
+  open(node: Name, output: Writable, wishes?: { readonly policies: boolean; readonly qos?: boolean }): void;
   /** Counts which nodes have endpoints in which networks. */
   load(): void;
   follow(changes: readonly StateChange[]): void;
@@ -34,13 +35,20 @@ export interface NodeFeeds {
   close(): void;
 }
 
+export interface NodeFeedDependencies {
+  readonly state: State;
+  readonly clock: Clock;
+  readonly policies: FollowedPolicies;
+  readonly qos: QosChoice;
+}
+
 export interface NodeFeedOptions extends FeedConnectionsOptions {
   /** Milliseconds between signs of life. */
   readonly beat: number;
 }
 
 export function createNodeFeeds(
-  { state, clock, policies }: { readonly state: State; readonly clock: Clock; readonly policies: FollowedPolicies },
+  { state, clock, policies, qos }: NodeFeedDependencies,
   { beat, ...options }: NodeFeedOptions,
 ): NodeFeeds {
   const connections = createFeedConnections(options);
@@ -54,8 +62,21 @@ export function createNodeFeeds(
     send: (node, change) => connections.send(node, policyMessage(change, false)),
   });
 
+  /** Nodes that want to hear of QoS. */
+  const qosNodes = new Set<Name>();
+  const asTold = (endpoint: Endpoint, terms: boolean) => ({
+    ...boundEndpoint(endpoint),
+    ...(terms ? qos.termsOf(endpoint) : {}),
+  });
+
+  function tellOwn(endpoint: Endpoint): void {
+    const { node } = endpoint;
+    if (connections.has(node))
+      connections.send(node, { kind: "endpoint", endpoint: asTold(endpoint, qosNodes.has(node)) });
+  }
+
   function arrive(endpoint: Endpoint): void {
-    connections.send(endpoint.node, { kind: "endpoint", endpoint: boundEndpoint(endpoint) });
+    tellOwn(endpoint);
     peers.arrive(endpoint, [places.ofEndpoint(endpoint)]);
   }
 
@@ -111,7 +132,9 @@ export function createNodeFeeds(
     },
 
     open(node, output, wishes) {
-      const snapshot = feedSnapshot(state, places, node);
+      if (wishes?.qos === true) qosNodes.add(node);
+      else qosNodes.delete(node);
+      const snapshot = feedSnapshot(state, places, node, (endpoint) => asTold(endpoint, wishes?.qos === true));
       if (wishes?.policies !== true) return connections.add(node, output, snapshot);
       // First: from then on an endpoint that has no policy is one that was not told yet.
       const told = policyMessage(nodePolicies.open(node), true);
@@ -142,6 +165,9 @@ export function createNodeFeeds(
           if (name !== undefined) followNode(change.before, change.after, name);
         }
       }
+      for (const endpoint of qos.concerned(changes)) {
+        if (qosNodes.has(endpoint.node)) tellOwn(endpoint);
+      }
       for (const change of changes) {
         if (change.kind !== "endpoint" || change.before === undefined || change.after !== undefined) continue;
         leave(change.before, reasonOf(changes, change.before));
@@ -160,7 +186,7 @@ export function createNodeFeeds(
       return connections.has(node);
     },
 
-    remind: (endpoint) => connections.send(endpoint.node, { kind: "endpoint", endpoint: boundEndpoint(endpoint) }),
+    remind: tellOwn,
 
     async run(signal) {
       while (!signal.aborted) {

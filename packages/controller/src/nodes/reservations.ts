@@ -4,6 +4,7 @@ import type { ClaimDrafts } from "../claims/claim-drafts.ts";
 import { refuseQuarantined } from "../claims/quarantine.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Platform, timestamp } from "../platform.ts";
+import { nameQos } from "../qos/naming.ts";
 import { boundError, checkOpen, notFound, ownerOf, requireNetwork } from "../refusals.ts";
 import type { Draft } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
@@ -64,6 +65,7 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
         ? { range: request.range }
         : { addresses: [request.address, ...(request.also ?? [])] }),
       labels: {},
+      ...(request.qos === undefined ? {} : { qos: request.qos }),
       actor: `node/${node}`,
       requestId: request.requestId,
       node,
@@ -92,6 +94,13 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
       keep: true,
     });
     return unbound ?? claim;
+  }
+
+  /** What its runtime names counts where nobody else has named one. */
+  function withQosOf(draft: Draft, { qos }: Request, claim: Claim): Claim {
+    if (qos === undefined || claim.qos !== undefined) return claim;
+    nameQos(state, draft, claim.tenant, qos);
+    return { ...claim, qos };
   }
 
   function reasonToTakeOver(draft: Draft, endpoint: Endpoint | undefined, from: Name, to: Name): string | undefined {
@@ -159,8 +168,9 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
         checkInRange(claim, request);
         refuseQuarantined(requireNetwork(state, request.tenant, request.network).network, claim.addresses);
         if (!made) draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
+        const free = made ? claim : withQosOf(draft, request, vacate(draft, node, claim, request));
         return {
-          ...bind(draft, node, made ? claim : vacate(draft, node, claim, request), request),
+          ...bind(draft, node, free, request),
           network,
           again: false,
         };

@@ -46,6 +46,7 @@ export function createFollowedPolicies(state: State): FollowedPolicies {
           compiler.changeMember(asMember(change.before), asMember(change.after));
         }
         return;
+      case "qos-profile":
       case "set-entry":
       case "address-set":
       case "endpoint":

@@ -1,6 +1,7 @@
 import type { Name } from "@holdfast/core";
 import type { Group, GroupPatch, NewGroup } from "@holdfast/model";
 import { type Platform, timestamp } from "../platform.ts";
+import { checkQos } from "../qos/naming.ts";
 import { checkIfMatch, notFound } from "../refusals.ts";
 import type { Caller } from "../state/change.ts";
 import { keys } from "../state/keys.ts";
@@ -27,6 +28,7 @@ export function createGroups({ state, changer, clock }: Platform): Groups {
         expectTenant(state, draft, tenant);
         if (state.groups.get(tenant, body.name) !== undefined) throw alreadyThere(`group ${tenant}/${body.name}`);
         inTurn(state, draft, tenant);
+        checkQos(state, tenant, body.qos);
         draft.expect(keys.group(tenant, body.name), 0);
         const group: Group = { tenant, ...body, createdAt: timestamp(clock), revision: 0 };
         draft.put(keys.group(tenant, body.name), group);
@@ -43,6 +45,10 @@ export function createGroups({ state, changer, clock }: Platform): Groups {
         checkIfMatch(caller, `group ${tenant}/${name}`, group.revision);
         draft.expect(keys.group(tenant, name), group.revision);
         const changed = patched(group, patch);
+        if (changed.qos !== group.qos && changed.qos !== undefined) {
+          inTurn(state, draft, tenant);
+          checkQos(state, tenant, changed.qos);
+        }
         draft.put(keys.group(tenant, name), changed);
         return changed;
       });
@@ -63,11 +69,12 @@ export function createGroups({ state, changer, clock }: Platform): Groups {
   };
 }
 
-function patched({ selector, identities, networks, ...rest }: Group, patch: GroupPatch): Group {
+function patched({ selector, identities, networks, qos, ...rest }: Group, patch: GroupPatch): Group {
   const choice = {
     selector: patch.selector === undefined ? selector : (patch.selector ?? undefined),
     identities: patch.identities === undefined ? identities : (patch.identities ?? undefined),
     networks: patch.networks === undefined ? networks : (patch.networks ?? undefined),
+    qos: patch.qos === undefined ? qos : (patch.qos ?? undefined),
   };
   return {
     ...rest,

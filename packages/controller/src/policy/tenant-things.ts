@@ -23,12 +23,13 @@ export function alreadyThere(what: string): HoldfastError {
   return new HoldfastError("already_exists", `${what} exists already`);
 }
 
-/** @throws HoldfastError `in_use` while a tenant has groups, address sets or policies. */
+/** @throws HoldfastError `in_use` while a tenant has groups, address sets, policies or QoS profiles. */
 export function refuseWithPolicies(state: State, tenant: Name): void {
   const things = [
     ...[...state.policies.values(tenant)].map(({ name }) => `policy ${name}`),
     ...[...state.groups.values(tenant)].map(({ name }) => `group ${name}`),
     ...[...state.addressSets.values(tenant)].map(({ name }) => `address set ${name}`),
+    ...[...state.qosProfiles.values(tenant)].map(({ name }) => `QoS profile ${name}`),
   ];
   if (things.length === 0) return;
   const examples = things.slice(0, 3).join(", ");

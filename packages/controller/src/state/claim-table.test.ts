@@ -29,6 +29,7 @@ const claim = fc
       epoch: fc.nat(),
       binding: fc.record({ node: fc.constantFrom("h1", "h2").map(Name.parse), endpoint: fc.uuid(), since: at }),
       heldFor: fc.constant(Name.parse("h1")),
+      qos: fc.constant(Name.parse("gold")),
       expiresAt: at,
       labels: label,
       createdAt: at,

@@ -4,6 +4,7 @@ import type { Entry } from "@holdfast/store";
 import { CACHED, type Collection, named } from "./keys.ts";
 import { ensureNetwork, forgetWhenEmpty, type NetworkState } from "./network-state.ts";
 import { ofPolicies } from "./policy-collections.ts";
+import { countQosClaims, ofQos } from "./qos-collection.ts";
 import type {
   Cooling,
   Counters,
@@ -133,6 +134,7 @@ export function createCollections(tables: Tables, parse: Parse): Collections {
     },
     ...ofNetworks(tables, parse),
     ...ofPolicies(tables, parse),
+    ...ofQos(tables, parse),
   };
 }
 
@@ -168,11 +170,14 @@ function ofNetworks(
     claims: {
       put: (entry) => {
         const after = parse<Claim>(entry);
-        return { kind: "claim", before: ensure(after.tenant, after.network).claims.set(after), after };
+        const before = ensure(after.tenant, after.network).claims.set(after);
+        countQosClaims(tables, before, after);
+        return { kind: "claim", before, after };
       },
       delete: (key) => {
         const { tenant, network, identity } = named.claim(key);
         const before = find(tenant, network)?.claims.delete(identity);
+        countQosClaims(tables, before, undefined);
         return before && { kind: "claim", before, after: undefined };
       },
     },

@@ -43,6 +43,8 @@ export const keys = {
   setEntry: (tenant: Name, set: Name, prefix: Cidr) => `set-entries/${tenant}/${set}/${prefix}`,
   /** {@link Policy} */
   policy: (tenant: Name, policy: Name) => `policies/${tenant}/${policy}`,
+  /** {@link QosProfile} */
+  qosProfile: (tenant: Name, profile: Name) => `qos-profiles/${tenant}/${profile}`,
   /** {@link StoredNode} */
   node: (node: Name) => `nodes/${node}`,
   /** {@link Heard}: moves while controllers hear of the node; whoever decides that it is silent expects its revision. */
@@ -103,6 +105,7 @@ export const CACHED = [
   "address-sets",
   "set-entries",
   "policies",
+  "qos-profiles",
   "claims",
   "cooling",
   "quarantine",
@@ -155,7 +158,7 @@ export const named = {
     const [, tenant = "", network = "", prefix = ""] = splitKey(key, 3);
     return { tenant: Name.parse(tenant), network: Name.parse(network), prefix: Cidr.parse(prefix) };
   },
-  /** Of `groups/…`, `address-sets/…` and `policies/…`. */
+  /** Of `groups/…`, `address-sets/…`, `policies/…` and `qos-profiles/…`. */
   ofTenant(key: string) {
     const [, tenant = "", name = ""] = splitKey(key, 2);
     return { tenant: Name.parse(tenant), name: Name.parse(name) };

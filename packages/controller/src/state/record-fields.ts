@@ -28,6 +28,7 @@ export function createRecordFields(): RecordFields {
       binding: record({ node: word, endpoint: text, since: time }),
       heldFor: word,
       group: word,
+      qos: word,
       expiresAt: time,
       labels: word,
       createdAt: time,

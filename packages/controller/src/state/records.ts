@@ -8,6 +8,7 @@ import type {
   NodeBlock,
   NodeRecord,
   Policy,
+  QosProfile,
   QuarantinedAddress,
   Tenant,
 } from "@holdfast/model";
@@ -81,6 +82,7 @@ export type StateChange =
   | Changed<"group", Group>
   | Changed<"address-set", AddressSet>
   | Changed<"policy", Policy>
+  | Changed<"qos-profile", QosProfile>
   | Changed<"set-entry", SetEntry>
   | (Changed<"cooling", Cooling> & { readonly tenant: Name; readonly network: Name; readonly address: IpAddress })
   | (Changed<"quarantine", Quarantined> & {

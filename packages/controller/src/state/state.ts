@@ -31,6 +31,8 @@ export class State {
   readonly addressSets = this.#tables.addressSets;
   readonly setEntries = this.#tables.setEntries;
   readonly policies = this.#tables.policies;
+  readonly qosProfiles = this.#tables.qosProfiles;
+  readonly qosClaims = this.#tables.qosClaims;
   readonly routed = this.#tables.routed;
   readonly segments = this.#tables.segments;
   readonly superseded = this.#tables.superseded;

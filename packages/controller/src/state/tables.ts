@@ -1,5 +1,5 @@
 import type { Name } from "@holdfast/core";
-import type { AddressSet, Group, NodeBlock, Policy, Tenant } from "@holdfast/model";
+import type { AddressSet, Group, NodeBlock, Policy, QosProfile, Tenant } from "@holdfast/model";
 import { createRows } from "../rows/rows.ts";
 import { createEndpointTable, type EndpointTable } from "./endpoint-table.ts";
 import { NamedTable } from "./named-table.ts";
@@ -32,6 +32,9 @@ export interface Tables {
   readonly addressSets: NamedTable<AddressSet>;
   readonly setEntries: SetEntryTable;
   readonly policies: NamedTable<Policy>;
+  readonly qosProfiles: NamedTable<QosProfile>;
+  /** How many claims name a profile themselves, by `tenant/profile`. */
+  readonly qosClaims: Map<string, number>;
   /** Prefixes of routed networks. */
   readonly routed: RoutedTable;
   /** Revision of {@link keys.routing}. */
@@ -60,6 +63,8 @@ export function createTables(): Tables {
     addressSets: new NamedTable(),
     setEntries: new SetEntryTable(),
     policies: new NamedTable(),
+    qosProfiles: new NamedTable(),
+    qosClaims: new Map(),
     routed: new RoutedTable(),
     routing: 0,
     segments: new Map(),

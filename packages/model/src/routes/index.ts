@@ -9,6 +9,7 @@ import { networkRoutes } from "./networks.ts";
 import { endpointRoutes, nodeRoutes, watchRoutes } from "./nodes.ts";
 import { operationRoutes } from "./operations.ts";
 import { policyRoutes } from "./policies.ts";
+import { qosRoutes } from "./qos.ts";
 import { quarantineRoutes } from "./quarantine.ts";
 import { tenantRoutes } from "./tenants.ts";
 
@@ -25,6 +26,7 @@ export const routes = {
   ...quarantineRoutes,
   ...groupRoutes,
   ...policyRoutes,
+  ...qosRoutes,
   ...operationRoutes,
   ...watchRoutes,
   ...flowRoutes,

@@ -19,9 +19,11 @@ export const endpointPageSchema = pageOf(endpointSchema, "EndpointPage");
 /** Bytes; half a KiB for each of the endpoints that an inventory may have. */
 const LARGEST_INVENTORY = 8 * 1024 * 1024;
 
-const policyWish = z.strictObject({
+const agentWishes = z.strictObject({
   /** Tell policies as well: the agent knows what to do with them. */
   policies: z.enum(["true", "false"]).default("false"),
+  /** Tell QoS of endpoints as well. */
+  qos: z.enum(["true", "false"]).default("false"),
 });
 
 export const nodeRoutes = {
@@ -77,7 +79,7 @@ export const nodeRoutes = {
     summary: "All that a node needs, then every change as it happens.",
     tag: "node",
     params: nodeParams,
-    query: policyWish,
+    query: agentWishes,
     reply: nodeFeedMessageSchema,
     status: 200,
     stream: true,
@@ -90,7 +92,7 @@ export const nodeRoutes = {
     summary: "A node asks for the addresses of an endpoint that it is about to make.",
     tag: "node",
     params: nodeParams,
-    query: policyWish,
+    query: agentWishes,
     body: reservationRequestSchema,
     reply: reservationSchema,
     status: 200,
