@@ -25,3 +25,5 @@ export type {
 } from "./netfilter/netfilter.ts";
 export { createNetfilter } from "./netfilter/nfnetlink-netfilter.ts";
 export { createKernel, type KernelOptions } from "./rtnetlink-kernel.ts";
+export { createTrafficControl } from "./traffic/rtnetlink-traffic.ts";
+export type { ClassId, IfbOptions, Qdisc, TrafficClass, TrafficControl } from "./traffic/traffic-control.ts";

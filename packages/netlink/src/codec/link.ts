@@ -121,6 +121,20 @@ export function createVethRequest(veth: VethRequest): Request {
   };
 }
 
+/** Down, without an alias. */
+export function createIfbRequest(name: string): Request {
+  return {
+    type: MessageType.newLink,
+    flags: Flag.create | Flag.exclusive | Flag.ack,
+    body: [
+      ifinfo(0),
+      textAttribute(Attribute.name, name),
+      ...QUEUES,
+      nestedAttribute(Attribute.info, [textAttribute(InfoAttribute.kind, "ifb")]),
+    ],
+  };
+}
+
 export interface SetLinkRequest {
   /** 0: the link is found by `name`. */
   readonly index: number;

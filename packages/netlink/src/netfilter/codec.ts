@@ -19,6 +19,7 @@ export const TableMessage = {
 
 export const NFPROTO_INET = 1;
 export const NFPROTO_ARP = 3;
+export const NFPROTO_NETDEV = 5;
 const ELEMENT_INTERVAL_END = 1;
 const NFT_GOTO = -4;
 

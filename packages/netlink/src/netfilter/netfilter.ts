@@ -20,8 +20,8 @@ export interface Netfilter {
    * could be told.
    */
   removals(signal: AbortSignal): AsyncIterable<Removal | "overrun">;
-  /** What a table of the family `inet` has; undefined when there is none. */
-  readTable(table: string): TableContents | undefined;
+  /** What a table has, of the family `inet` unless another is named; undefined when there is none. */
+  readTable(table: string, family?: "inet" | "netdev"): TableContents | undefined;
   /** Of a set of intervals, joined where they touch no other and are prefixes; `"other"`: it has something that is no prefix. */
   readPrefixes(table: string, set: string, family: Family): readonly Cidr[] | "other";
   /** Of a set of single addresses. */

@@ -11,6 +11,7 @@ import {
   messageType,
   NFPROTO_ARP,
   NFPROTO_INET,
+  NFPROTO_NETDEV,
   prefixesOf,
   SUBSYSTEM,
   TableMessage,
@@ -105,12 +106,16 @@ class NfnetlinkNetfilter implements Netfilter {
     return watchRemovals(this.#socket, signal);
   }
 
-  readTable(table: string): TableContents | undefined {
-    const names = this.#dump(TableMessage.getTable, [], (attributes) => readText(attributes, 1));
+  readTable(table: string, family: "inet" | "netdev" = "inet"): TableContents | undefined {
+    const protocol = family === "inet" ? NFPROTO_INET : NFPROTO_NETDEV;
+    const names = this.#dump(TableMessage.getTable, [], (attributes) => readText(attributes, 1), protocol);
     if (!names.includes(table)) return undefined;
     const own = <T>(message: number, read: (attributes: Attributes) => T): T[] =>
-      this.#dump(message, [textAttribute(1, table)], (attributes) =>
-        readText(attributes, 1) === table ? read(attributes) : undefined,
+      this.#dump(
+        message,
+        [textAttribute(1, table)],
+        (attributes) => (readText(attributes, 1) === table ? read(attributes) : undefined),
+        protocol,
       );
     const chains = new Map<string, ChainContents>();
     for (const name of own(TableMessage.getChain, (attributes) => readText(attributes, 3) ?? "")) {
@@ -189,9 +194,14 @@ class NfnetlinkNetfilter implements Netfilter {
     return lists.flat();
   }
 
-  #dump<T>(message: number, filter: readonly Uint8Array[], read: (attributes: Attributes) => T | undefined): T[] {
+  #dump<T>(
+    message: number,
+    filter: readonly Uint8Array[],
+    read: (attributes: Attributes) => T | undefined,
+    protocol = NFPROTO_INET,
+  ): T[] {
     const type = messageType(SUBSYSTEM.tables, message);
-    const request = { type, flags: Flag.dump, body: [generic(NFPROTO_INET), ...filter] };
+    const request = { type, flags: Flag.dump, body: [generic(protocol), ...filter] };
     return this.#socket.dump("read nftables", request, (body) => read(parseAttributes(body, 4)));
   }
 }

@@ -77,6 +77,12 @@ export class FakeKernel implements Kernel {
     this.#here.tellLink(link);
   }
 
+  /** Undefined: there is no such link; `""`: hardware. */
+  kindOf(link: string): string | undefined {
+    const found = this.#here.link(link);
+    return found && (found.kind ?? "");
+  }
+
   /** Tells every watch of this namespace that events were lost. */
   overrun(): void {
     this.#here.tell({ kind: "overrun" });

@@ -1,4 +1,5 @@
 export { FakeKernel, type KernelOperation } from "./fake-kernel.ts";
+export { FakeTraffic } from "./fake-traffic.ts";
 export { type KernelEnvironment, kernelCompliance } from "./kernel-compliance.ts";
 export {
   createTestNamespace,
@@ -6,3 +7,4 @@ export {
   type TestNamespace,
   withTestNamespaces,
 } from "./test-namespaces.ts";
+export { type TrafficEnvironment, trafficCompliance } from "./traffic-compliance.ts";
