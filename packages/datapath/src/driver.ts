@@ -1,5 +1,5 @@
 import type { Cidr, IpAddress, MacAddress } from "@holdfast/core";
-import type { Guard, PublishedPort, RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
+import type { EndpointQos, Guard, PublishedPort, RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
 import type { EndpointPrograms, PolicyChange, ProgramId, RuleId } from "@holdfast/policy";
 
 /**
@@ -135,6 +135,11 @@ export interface EndpointWiring {
    * with `not_found`. Absent: it has no policy, and only the driver's own isolation of tenants holds.
    */
   readonly policy?: EndpointPrograms;
+  /**
+   * Its limits, marks and guarantee, in force before its first packet. To change them on a running endpoint, attach it again: no packet is lost on the way.
+   * Absent: none.
+   */
+  readonly qos?: EndpointQos;
 }
 
 /** Where a container's interface is to be. */

@@ -182,10 +182,11 @@ export class Attachments {
 
   /** The link goes in the background. If this run dies before, the next one finds it with the alias of an endpoint that nobody attaches. */
   #discard(row: VethRow): void {
-    const { veths, watch, numbers, names, creatable, policy, logger } = this.#ground;
+    const { veths, watch, numbers, names, creatable, policy, qos, logger } = this.#ground;
     watch.remove(row.name);
     creatable.delete(row.name);
     this.#discarded.add(row.name);
+    qos?.delete(row.name);
     veths.set(row);
     veths.delete(row.name);
     veths.settled([row.name], this.#ground.closing).then(

@@ -1,6 +1,6 @@
 import { type Clock, HoldfastError, type Logger, type Reached } from "@holdfast/core";
 import type { RemoteBlock, RemoteEndpoint, WiredNetwork } from "@holdfast/model";
-import type { Kernel, Netfilter } from "@holdfast/netlink";
+import type { Kernel, Netfilter, TrafficControl } from "@holdfast/netlink";
 import type {
   AddressConflict,
   AddressQuestion,
@@ -27,6 +27,8 @@ export interface KernelDriverDependencies {
   readonly host: HostTools;
   /** Absent: it enforces no policy. */
   readonly netfilter?: Netfilter | undefined;
+  /** Absent, or without netfilter: no QoS. */
+  readonly traffic?: TrafficControl | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly reached?: Reached | undefined;
@@ -217,6 +219,7 @@ class KernelDriver implements DatapathDriver {
     const raised = this.#ground.raise();
     this.#ground.reached?.("kernel.attach-begun");
     veths.set(row);
+    const limited = this.#ground.setQos(wiring, row.name);
     // Of two nodes that both claim an endpoint of the same epoch, this one has it before its eyes.
     const touched = places.replace(wiring.id, localRoutes(wiring, row.name), 2 * wiring.epoch + 1);
     const known = this.#attachments.setNeighbours(attachment, row.name);
@@ -225,6 +228,7 @@ class KernelDriver implements DatapathDriver {
       veths.settled([row.name], signal),
       routes.settled(touched, signal),
       known(signal),
+      limited(signal),
       // Before anything is forwarded for it: who may reach whom.
       side.inForce(signal),
       side.setPorts(wiring.id, publishedPorts(wiring), signal),

@@ -1,11 +1,15 @@
 import { errorText, HoldfastError, type Logger, type Reached } from "@holdfast/core";
 import type { InterfaceAddress, Kernel, KernelEvent, Neighbour, Netfilter, Removal } from "@holdfast/netlink";
+import type { EndpointWiring } from "../../driver.ts";
 import { readAlias } from "../../links/link-alias.ts";
 import { linksByName } from "../../links/links-by-name.ts";
 import { Numbers } from "../../links/numbers.ts";
 import { PortWatch } from "../../links/port-watch.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
+import { setEndpointQos } from "../../qos/endpoint-qos.ts";
+import { DIRECTIONS, linkOfIfb, type QosRow } from "../../qos/qos-row.ts";
+import { qosTable } from "../../qos/qos-table.ts";
 import { Contributions } from "../../reconcile/contributions.ts";
 import type { ObservedTable } from "../../reconcile/observed-table.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
@@ -41,6 +45,8 @@ export class Ground {
   readonly side: RoutedSide;
   /** Absent: none is enforced. */
   readonly policy: KernelPolicy | undefined;
+  /** Absent: there is none. */
+  readonly qos: Table<QosRow> | undefined;
   /** Names of links by endpoint that an earlier run has attached and nobody has attached again yet. */
   readonly unclaimed = new Map<string, string>();
   /** Names of links that may be made. */
@@ -56,7 +62,10 @@ export class Ground {
   readonly #jobs: Promise<void>[] = [];
   #complete = false;
 
-  constructor({ kernel, host, netfilter, clock, logger, reached }: KernelDriverDependencies, names: LinkNames) {
+  constructor(
+    { kernel, host, netfilter, traffic, clock, logger, reached }: KernelDriverDependencies,
+    names: LinkNames,
+  ) {
     this.kernel = kernel;
     this.#netfilter = netfilter;
     this.names = names;
@@ -72,6 +81,15 @@ export class Ground {
     this.routes = this.reconciler.table(this.routesOfKernel.definition);
     this.neighbours = this.reconciler.table(this.#neighboursOfKernel.definition);
     this.#firewall = this.reconciler.table(firewallTable(host));
+    this.qos =
+      netfilter &&
+      traffic &&
+      this.reconciler.table(
+        qosTable(
+          { kernel, traffic, netfilter, host },
+          { linkPrefix: names.linkPrefix, linkRow: (link) => ({ table: "veths", key: link }), shapes: DIRECTIONS },
+        ),
+      );
     this.#guard = guardRules(names.linkPrefix);
     this.places = new Contributions(this.routes);
     this.policy = netfilter && new KernelPolicy({ netfilter, host, logger: this.logger }, names.linkPrefix);
@@ -119,6 +137,11 @@ export class Ground {
     };
   }
 
+  /** Gives what waits for it to be in force. */
+  setQos(wiring: EndpointWiring, link: string): (signal: AbortSignal) => Promise<void> {
+    return setEndpointQos(this.qos, wiring, link);
+  }
+
   /** No network is left: the machine keeps nothing for endpoints. */
   lower(): void {
     this.#firewall.delete(this.#guard.name);
@@ -151,7 +174,7 @@ export class Ground {
       this.#repair(event);
       if (event.kind !== "overrun") continue;
       await this.#observe();
-      this.reconciler.refresh("veths", "gateways", "routes", "neighbours");
+      this.reconciler.refresh("veths", "gateways", "routes", "neighbours", ...(this.qos === undefined ? [] : ["qos"]));
     }
   }
 
@@ -177,6 +200,9 @@ export class Ground {
     if (event.kind === "route" && event.gone) {
       const row = routeRow(event.route, this.names);
       if (row !== undefined && this.routesOfKernel.lost(row)) this.reconciler.refresh("routes");
+    }
+    if (event.kind === "link-gone" && this.qos?.get(linkOfIfb(event.name) ?? "") !== undefined) {
+      this.reconciler.refresh("qos");
     }
     if (event.kind === "neighbour" && event.gone && this.#neighboursOfKernel.lost(event.neighbour)) {
       this.reconciler.refresh("neighbours");

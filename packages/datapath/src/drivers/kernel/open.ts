@@ -1,5 +1,5 @@
 import { type Clock, type Logger, type Reached, systemClock } from "@holdfast/core";
-import { createNetfilter } from "@holdfast/netlink";
+import { createNetfilter, createTrafficControl } from "@holdfast/netlink";
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
 import { type MachineKernelOptions, machineKernel } from "../../machine/machine-kernel.ts";
@@ -22,7 +22,9 @@ export async function openKernelDriver(options: OpenKernelOptions): Promise<Data
   const host = createHostTools(namespace);
   const netfilter = await createNetfilter(namespace);
   undo.defer(async () => netfilter.close());
-  const dependencies = { kernel, host, netfilter, clock, logger, reached: options.reached };
+  const traffic = await createTrafficControl(namespace);
+  undo.defer(async () => traffic.close());
+  const dependencies = { kernel, host, netfilter, traffic, clock, logger, reached: options.reached };
   const driver = await createKernelDriver(dependencies, options, signal);
   const opened = undo.move();
   return withCleanup(driver, () => opened.disposeAsync());

@@ -3,6 +3,7 @@ import { createKernel, type Kernel } from "@holdfast/netlink";
 import { readAlias } from "../../links/link-alias.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
 import { createHostTools, type HostTools } from "../../machine/host-tools.ts";
+import { removeQos } from "../../qos/removal.ts";
 import { guardRules } from "./guard.ts";
 import { createLinkNames, type KernelDriverOptions } from "./options.ts";
 import { removalScript } from "./policy/policy-script.ts";
@@ -34,6 +35,7 @@ export async function removeKernelDatapath(options: KernelRemovalOptions): Promi
     const links = (await kernel.listLinks())
       .filter(({ name, alias }) => names.linkNumber(name) !== undefined && readAlias(alias) !== undefined)
       .map(({ name }) => name);
+    await removeQos({ kernel, host: createHostTools(namespace) }, names.linkPrefix, signal);
     for (const name of links) await kernel.deleteLink(name);
     const gateways = gatewayTable(kernel);
     await gateways.observe();

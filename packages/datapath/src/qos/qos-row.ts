@@ -1,0 +1,27 @@
+import type { EndpointQos } from "@holdfast/model";
+
+/** What is to be kept to on one endpoint's link. */
+export interface QosRow {
+  /** The end that stays with the machine, e.g. `"hfr7"`. */
+  readonly link: string;
+  readonly endpoint: string;
+  readonly qos: EndpointQos;
+}
+
+/** What comes in at the link's own end has been sent by the endpoint: its egress. */
+export type Direction = "ingress" | "egress";
+export const DIRECTIONS = ["ingress", "egress"] as const;
+
+/** Of a link: the ifb in which packets of a direction wait. A number of a link has at most nine digits, so the name fits (IFNAMSIZ). */
+export function ifbName(link: string, direction: Direction): string {
+  return `${link}${direction === "ingress" ? "i" : "o"}`;
+}
+
+/** Of an ifb: its link. Undefined when it is no name of one. */
+export function linkOfIfb(name: string): string | undefined {
+  return /^(.*\d)[io]$/.exec(name)?.[1];
+}
+
+export function sameRow(a: QosRow, b: QosRow): boolean {
+  return a.link === b.link && a.endpoint === b.endpoint && JSON.stringify(a.qos) === JSON.stringify(b.qos);
+}

@@ -1,0 +1,22 @@
+import { isHoldfastError } from "@holdfast/core";
+import type { Kernel } from "@holdfast/netlink";
+import type { HostTools } from "../machine/host-tools.ts";
+import { DIRECTIONS, ifbName } from "./qos-row.ts";
+import { ifbLinks, qosTableName } from "./qos-table.ts";
+
+/** Removes the rules and queues of all links of a driver, for the end of the platform on a machine. */
+export async function removeQos(
+  { kernel, host }: { readonly kernel: Kernel; readonly host: HostTools },
+  linkPrefix: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const table = qosTableName(linkPrefix);
+  const script = ["netdev", "inet"].map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`);
+  // Where nobody can set rules there are none.
+  await host.nft(script.join(""), signal).catch((error: unknown) => {
+    if (!isHoldfastError(error, "unavailable")) throw error;
+  });
+  for (const link of new Set(await ifbLinks(kernel, linkPrefix))) {
+    for (const direction of DIRECTIONS) await kernel.deleteLink(ifbName(link, direction));
+  }
+}

@@ -1,0 +1,175 @@
+import type { EndpointQos } from "@holdfast/model";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { DatapathDriver, EndpointWiring } from "../src/driver.ts";
+import { wiring } from "../src/testing/parties.ts";
+import type { Sandbox } from "./fabric.ts";
+import { Probe, type ProbeReport, tcpTransfer } from "./traffic.ts";
+
+/** A machine with a driver that knows the network `n7`, 10.20.0.0/24. */
+export interface QosEnvironment extends AsyncDisposable {
+  readonly driver: DatapathDriver;
+  /** As a restarted agent does; ends when the new one is in step. */
+  restart(endpoints: readonly EndpointWiring[]): Promise<void>;
+  /** Puts an attached endpoint's interface into a sandbox, as a runtime does. */
+  plug(endpoint: EndpointWiring): Promise<Sandbox>;
+  /** In the machine's namespace. */
+  exec(program: string, ...args: string[]): Promise<string>;
+}
+
+export interface QosTraits {
+  /** Whether the data path lets wait what an endpoint sends; else it drops it. */
+  readonly shapesEgress: boolean;
+  readonly countsConnections: boolean;
+}
+
+const FAST = 40e6;
+const SLOW = 10e6;
+const limit = (rate: number) => ({ rate, burst: 65_536 });
+/** Frames are longer than what they carry. */
+const FRAME = 1514 / 1448;
+
+/** What every data path does with QoS of endpoints. */
+export function qosSuite(name: string, traits: QosTraits, start: () => Promise<QosEnvironment>): void {
+  describe(`${name}: QoS`, () => {
+    let machine: QosEnvironment;
+    let [a, b]: [EndpointWiring, EndpointWiring] = [wiring("a", "n7", ["10.20.0.5"]), wiring("b", "n7", ["10.20.0.6"])];
+    let sandboxes: { readonly a: Sandbox; readonly b: Sandbox };
+    const signal = () => AbortSignal.timeout(10_000);
+
+    const place = async (qos: EndpointQos | undefined): Promise<void> => {
+      a = wiring("a", "n7", ["10.20.0.5"], qos === undefined ? {} : { qos });
+      b = wiring("b", "n7", ["10.20.0.6"]);
+      sandboxes = { a: await machine.plug(a), b: await machine.plug(b) };
+    };
+    const change = async (qos: EndpointQos | undefined): Promise<void> => {
+      a = wiring("a", "n7", ["10.20.0.5"], qos === undefined ? {} : { qos });
+      await machine.driver.attach(a, signal());
+    };
+    /** Bits per second, of frames. */
+    const speed = async (from: "a" | "b", bytes: number): Promise<number> => {
+      const to = from === "a" ? "b" : "a";
+      const begun = performance.now();
+      const target = { path: sandboxes[to].path, address: to === "a" ? "10.20.0.5" : "10.20.0.6" };
+      expect((await tcpTransfer(sandboxes[from].path, target, bytes)).right).toBe(true);
+      return (bytes * 8 * FRAME) / ((performance.now() - begun) / 1000);
+    };
+    const probed = async (during: () => Promise<void>): Promise<ProbeReport> => {
+      await using probe = await Probe.start(sandboxes.b.path, { path: sandboxes.a.path, address: "10.20.0.5" });
+      await during();
+      return await probe.finish();
+    };
+    /** Rules and queues of QoS, as an operator sees them. */
+    const traces = async (): Promise<string> => {
+      const rules = await machine.exec("nft", "-s", "list", "ruleset");
+      const tables = rules.match(/^table \S+ holdfast_qos_[\s\S]*?^}/gm) ?? [];
+      return [...tables, await machine.exec("tc", "qdisc", "show")].join("\n").replaceAll(/refcnt \d+ /g, "");
+    };
+
+    beforeEach(async () => {
+      machine = await start();
+    });
+    afterEach(async () => {
+      for (const sandbox of Object.values(sandboxes)) await sandbox[Symbol.asyncDispose]();
+      await machine[Symbol.asyncDispose]();
+    });
+
+    test("keeps what an endpoint sends to its rate, and nothing else", async () => {
+      await place({ egress: limit(FAST) });
+      const sent = await speed("a", 5_000_000);
+      expect(sent).toBeLessThan(FAST * 1.1);
+      if (traits.shapesEgress) expect(sent).toBeGreaterThan(FAST * 0.7);
+      expect(await speed("b", 20_000_000)).toBeGreaterThan(FAST * 2);
+    }, 60_000);
+
+    test("keeps what reaches an endpoint to its rate, and nothing else", async () => {
+      await place({ ingress: limit(FAST) });
+      const received = await speed("b", 5_000_000);
+      expect(received).toBeLessThan(FAST * 1.1);
+      expect(received).toBeGreaterThan(FAST * 0.7);
+      expect(await speed("a", 20_000_000)).toBeGreaterThan(FAST * 2);
+    }, 60_000);
+
+    test("loses no packet while limits come, change and go", async () => {
+      await place(undefined);
+      const both = (rate: number) => ({ ingress: limit(rate), egress: limit(rate) });
+      const report = await probed(async () => {
+        for (const qos of [both(FAST), both(SLOW), both(FAST), { egress: limit(SLOW) }, { dscp: 46 }, undefined]) {
+          await change(qos);
+        }
+      });
+      expect(report.lost).toBe(0);
+      expect(await traces()).not.toContain("holdfast_qos");
+    }, 60_000);
+
+    test("has the new rate at once on a running endpoint", async () => {
+      await place({ ingress: limit(FAST) });
+      await change({ ingress: limit(SLOW) });
+      expect(await speed("b", 2_000_000)).toBeLessThan(SLOW * 1.2);
+      await change(undefined);
+      expect(await speed("b", 20_000_000)).toBeGreaterThan(FAST * 2);
+    }, 60_000);
+
+    test("touches nothing that is right when its agent is restarted, and loses nothing", async () => {
+      await place({ ingress: limit(FAST), egress: limit(FAST), dscp: 10 });
+      const before = await traces();
+      const report = await probed(() => machine.restart([a, b]));
+      expect(report.lost).toBe(0);
+      expect(await traces()).toBe(before);
+    }, 60_000);
+
+    test("goes with its endpoint, also with one that was detached while no agent ran", async () => {
+      await place({ ingress: limit(FAST), egress: limit(FAST), packets: 1 } as EndpointQos);
+      await machine.restart([b]);
+      expect(await traces()).not.toMatch(/holdfast_qos|tbf/);
+      await machine.driver.attach({ ...b, qos: { ingress: limit(FAST) } }, signal());
+      expect(await traces()).toMatch(/tbf/);
+      await machine.driver.detach("b", signal());
+      await expect.poll(traces, { timeout: 5000 }).not.toMatch(/holdfast_qos|tbf/);
+    }, 60_000);
+
+    test("is refused by nothing twice, and comes back when somebody takes its queue away", async () => {
+      await place({ ingress: limit(FAST) });
+      await change({ ingress: limit(FAST) });
+      const queue = /dev (\S+i) /.exec((await traces()).match(/^qdisc tbf.*$/m)?.[0] ?? "")?.[1] ?? "";
+      await machine.exec("ip", "link", "delete", queue);
+      await expect.poll(() => sandboxes.b.ping("10.20.0.5"), { timeout: 5000 }).toBe(2);
+      expect(await traces()).toMatch(new RegExp(`^qdisc tbf 4846: dev ${queue} root`, "m"));
+    }, 60_000);
+
+    test("marks what an endpoint sends, of both families' headers", async () => {
+      await place({ dscp: 46 });
+      const count = (text: string) => Number(/packets (\d+)/.exec(text)?.[1] ?? -1);
+      await sandboxes.b.exec(
+        "nft",
+        "add table inet seen; add chain inet seen in { type filter hook input priority 0; }",
+      );
+      await sandboxes.b.exec("nft", "add rule inet seen in ip dscp ef counter");
+      expect(await sandboxes.a.ping("10.20.0.6", 3)).toBe(3);
+      expect(count(await sandboxes.b.exec("nft", "list table inet seen"))).toBe(3);
+    }, 60_000);
+
+    test("drops packets above their rate, in each direction", async () => {
+      await place({ egress: { packets: 100 }, ingress: { packets: 100 } });
+      const report = await probed(() => new Promise((resolve) => setTimeout(resolve, 1000)));
+      expect(report.lost / report.sent).toBeGreaterThan(0.5);
+      expect(report.lost).toBeLessThan(report.sent);
+    }, 60_000);
+
+    test.runIf(traits.countsConnections)(
+      "lets an endpoint have as many connections as it may",
+      async () => {
+        await place({ connections: 2 });
+        await sandboxes.a.exec("ping", "-n", "-q", "-c", "1", "-W", "1", "10.20.0.6");
+        await sandboxes.a.exec("ping", "-n", "-q", "-c", "1", "-W", "1", "10.20.0.6");
+        expect(await sandboxes.a.ping("10.20.0.6", 1)).toBe(0);
+        expect(await sandboxes.b.ping("10.20.0.5", 1)).toBe(0);
+        await change({ connections: 10 });
+        expect(await sandboxes.a.ping("10.20.0.6", 1)).toBe(1);
+        expect(await sandboxes.b.ping("10.20.0.5", 1)).toBe(1);
+        await change(undefined);
+        expect(await traces()).not.toContain("holdfast_qos");
+      },
+      60_000,
+    );
+  });
+}
