@@ -28,6 +28,7 @@ import { createOwnAddresses } from "./own-addresses.ts";
 import { createPolicies, type Policies } from "./policies.ts";
 import { openPolicyRecords, type PolicyRecords } from "./policy-records.ts";
 import { watchPorts } from "./port-watch.ts";
+import { createQosFollower } from "./qos.ts";
 import { createRecovery } from "./recovery.ts";
 import { createReporter, type Reporter } from "./reporter.ts";
 import { expireReservations } from "./reservation-expiry.ts";
@@ -216,6 +217,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, o
     {
       ...common,
       policies,
+      qos: createQosFollower({ ...common, rewire, arrived: (endpoint) => reservations.arrived(endpoint) }),
       blocks,
       takeBack: recovery.takeBack,
       tellInventory: (revision) => inventories.tell(revision),

@@ -164,13 +164,19 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
         `endpoint ${id} of ${endpoint.identity} is ${endpoint.phase} and cannot be attached`,
       );
     }
-    const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [], sandbox } = request;
+    const { runtime, runtimeEndpoint, container = endpoint.workload.container, ports = [], sandbox, qos } = request;
     // In one stretch with the step: of two that want one port at once, the second is refused.
     refuseTakenPorts(book.endpoints.values(), { id, node, ports });
     const workload = { runtime, endpoint: runtimeEndpoint, ...(container === undefined ? {} : { container }) };
     const kept = changes.step(endpoint.id, "binding", {
       ...(remark === undefined ? {} : { reason: remark }),
-      fields: { workload, ports: [...ports], probeDue: false, ...(sandbox === undefined ? {} : { sandbox }) },
+      fields: {
+        workload,
+        ports: [...ports],
+        probeDue: false,
+        ...(sandbox === undefined ? {} : { sandbox }),
+        runtimeQos: qos,
+      },
     });
     return { binding: book.endpoints.get(endpoint.id) ?? endpoint, kept };
   }

@@ -3,6 +3,7 @@ import {
   type AttachmentInfo,
   addressField,
   checkPhaseChange,
+  endpointQosSchema,
   foundConflictSchema,
   identityField,
   macField,
@@ -43,6 +44,10 @@ export const localEndpointSchema = z.strictObject({
     }),
   ),
   sandbox: z.string().optional(),
+  /** As the controller says. Absent: none. */
+  qos: endpointQosSchema.optional(),
+  /** What its runtime has asked for: a limit counts beside the controller's when it is the narrower one. Absent: nothing. */
+  runtimeQos: endpointQosSchema.optional(),
   /** Its addresses have not been on the wire as its own yet: they are looked for outside before they are. */
   probeDue: z.boolean().optional(),
   /** Machines outside that answered for its addresses: it never goes on the wire, and the controller is told. */

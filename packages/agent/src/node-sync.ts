@@ -14,6 +14,7 @@ import { type Endpoint, isOnWire, type NodeFeedMessage, type Phase, routes } fro
 import type { BlockKeeper } from "./block-keeper.ts";
 import type { Book } from "./book.ts";
 import type { Policies } from "./policies.ts";
+import type { QosFollower } from "./qos.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Takedown } from "./takedown.ts";
 
@@ -32,6 +33,7 @@ export interface NodeSyncDependencies {
   readonly takedown: Takedown;
   readonly reporter: Reporter;
   readonly policies: Pick<Policies, "take">;
+  readonly qos: Pick<QosFollower, "take">;
   readonly blocks: Pick<BlockKeeper, "take" | "drop" | "look">;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -65,7 +67,7 @@ interface Seen {
 export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): NodeSync {
   const { book, blocks, client, driver, takedown, reporter, clock, logger, networksChanged, register, arrived } =
     dependencies;
-  const { silence, random, policies } = dependencies;
+  const { silence, random, policies, qos } = dependencies;
   let inStep = false;
   let everInStep = false;
 
@@ -93,6 +95,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
         break;
       case "endpoint":
         seen.endpoints.add(message.endpoint.id);
+        await qos.take(message.endpoint);
         if (inStep) await releaseStrangers([message.endpoint.id], { everWired: false }, signal);
         break;
       case "endpoint-gone":
@@ -227,7 +230,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
       remoteBlocks: new Set(),
       blocks: new Set(),
     };
-    const followed = { params: { node }, query: { policies: "true" } } as const;
+    const followed = { params: { node }, query: { policies: "true", qos: "true" } } as const;
     const watchdog = createWatchdog(clock, silence, signal);
     try {
       for await (const message of client.stream(routes.followNode, followed, watchdog)) {

@@ -162,6 +162,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       identityIsHint = false,
       retention,
       range,
+      qos,
       runtime,
       container,
       also = [],
@@ -177,9 +178,14 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       identityIsHint,
       ...(retention === undefined ? {} : { retention }),
       ...(range === undefined ? {} : { range }),
+      ...(qos === undefined ? {} : { qos }),
       workload: { runtime, ...(container === undefined ? {} : { container }) },
     };
-    const answered = client.call(routes.reserve, { params: { node }, query: { policies: "true" }, body }, { signal });
+    const answered = client.call(
+      routes.reserve,
+      { params: { node }, query: { policies: "true", qos: "true" }, body },
+      { signal },
+    );
     const kept = answered.then(async (reservation) => {
       const endpoint = { ...fromReservation(reservation, request), grants: 1 + owed };
       policies.given(endpoint.id, reservation.policy);
@@ -202,7 +208,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     await book.putNetwork(network);
   }
 
-  function fromReservation({ endpoint, claim, network }: Reservation, request: ReserveRequest): LocalEndpoint {
+  function fromReservation({ endpoint, claim, network, qos }: Reservation, request: ReserveRequest): LocalEndpoint {
     return {
       id: endpoint.id,
       tenant: endpoint.tenant,
@@ -222,6 +228,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       ports: [],
       unreported: [],
       known: true,
+      ...(qos === undefined ? {} : { qos }),
       ...(claim.probeDue === true ? { probeDue: true } : {}),
     };
   }

@@ -1,10 +1,11 @@
 import type { AttachedPort, EndpointWiring } from "@holdfast/datapath";
-import { type AttachedInterface, placementOf, type WiredNetwork } from "@holdfast/model";
+import { type AttachedInterface, type EndpointQos, narrower, placementOf, type WiredNetwork } from "@holdfast/model";
 import type { LocalEndpoint } from "./local-endpoint.ts";
 
 /** What the data path has to know of an endpoint. */
 export function wiringOf(endpoint: LocalEndpoint): EndpointWiring {
   const { id, networkId, addresses, mac, epoch, ports } = endpoint;
+  const qos = qosOf(endpoint);
   return {
     id,
     network: networkId,
@@ -12,7 +13,13 @@ export function wiringOf(endpoint: LocalEndpoint): EndpointWiring {
     mac,
     epoch,
     ports: ports.map(({ hostAddress, ...port }) => (hostAddress === undefined ? port : { ...port, hostAddress })),
+    ...(qos === undefined ? {} : { qos }),
   };
+}
+
+/** Neither the controller nor the runtime can take away what the other has limited. */
+export function qosOf({ qos, runtimeQos }: LocalEndpoint): EndpointQos | undefined {
+  return qos === undefined || runtimeQos === undefined ? (qos ?? runtimeQos) : narrower(qos, runtimeQos);
 }
 
 /** What its runtime has to know of its interface. */

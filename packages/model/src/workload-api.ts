@@ -2,6 +2,7 @@ import type { Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
 import type { Retention } from "./claim.ts";
 import type { WiredNetwork } from "./node-feed.ts";
 import type { Phase } from "./phase.ts";
+import type { EndpointQos } from "./qos-profile.ts";
 import type { Range } from "./subnet.ts";
 
 /**
@@ -73,6 +74,8 @@ export interface ReserveRequest {
   readonly retention?: Retention;
   /** Where an address is chosen from. What has an address already must have one in it. */
   readonly range?: Range;
+  /** The QoS profile of a claim that names none itself. */
+  readonly qos?: Name;
   readonly container?: string;
 }
 
@@ -109,6 +112,8 @@ export interface AttachRequest {
   readonly sandbox?: string;
   /** What the interface is to be called in the sandbox, where that is there already. */
   readonly ifName?: string;
+  /** Limits that the runtime asks for. They count beside those of its profile: of each the narrower one. */
+  readonly qos?: EndpointQos;
 }
 
 /** A port of the machine that leads to a port of the container. */
