@@ -94,7 +94,7 @@ bench-cni: setup ## CNI calls on both data paths, storm, memory, traffic; Debian
 	@setup/debian.sh containernetworking-plugins iperf3 qperf
 	@node bench/cni.ts
 
-bench-policy: setup ## Rules and address sets on the kernel data path, change to enforcement; iptables in the same run
+bench-policy: setup ## Rules, address sets, limits and guarantees on the kernel data path; iptables in the same run
 	@setup/debian.sh iperf3 qperf
 	@node bench/policy.ts
 

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { having, NO_CHANGE, network, REALM_SETS, routed, wiring } from "@holdfast/datapath/testing";
 import { scratchFolder } from "./ipam/scratch.ts";
 import { measureEnforcement } from "./policy/enforcement.ts";
+import { LIMIT, measureLimits } from "./policy/limits.ts";
+import { measureNeighbour, type NeighbourRound } from "./policy/neighbour.ts";
 import { createPlace, openDriver, plug } from "./policy/place.ts";
 import { iptablesText, largeSet, withRules, withSet } from "./policy/programs.ts";
 import { answer, type Sample, sample } from "./policy/traffic.ts";
@@ -56,6 +58,15 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 const enforcement = await measureEnforcement(driver, { endpoints: ENDPOINTS, rules: 1000, signal });
 
+const held = await measureLimits(
+  driver,
+  { endpoint: wiring("client", "n7", ["10.20.0.6"]), client, server: SERVER },
+  signal,
+);
+const neighbours = await measureNeighbour(ROUNDS, signal);
+const offBy = (rate: number): number => Math.abs(rate / LIMIT - 1) * 100;
+const middle = (of: (round: NeighbourRound) => number): number => percentile(neighbours.map(of), 0.5);
+
 const ratio = (name: string, figure: keyof Sample): number => {
   const base = samples.get("none") ?? [];
   const ratios = (samples.get(name) ?? []).map((each, round) => each[figure] / (base[round]?.[figure] ?? Number.NaN));
@@ -71,6 +82,15 @@ const figures = {
   iptables_bw_ratio_10k: ratio("iptables", "bandwidth"),
   enforce_ms_p50: rounded(percentile(changes, 0.5), 2),
   enforce_ms_p99: rounded(percentile(changes, 0.99), 2),
+  qos_error_percent: rounded(Math.max(...held.map(({ rate }) => offBy(rate))), 2),
+  neighbour_p99_ratio: rounded(
+    middle(({ idle, guaranteed }) => guaranteed / idle),
+    2,
+  ),
+  neighbour_p99_ratio_without: rounded(
+    middle(({ idle, starved }) => starved / idle),
+    1,
+  ),
 };
 
 const row = (what: string, measured: readonly (number | string)[], mark = ""): boolean =>
@@ -97,5 +117,26 @@ for (const [what, taken] of [
   [`  one of ${MEMBERS} addresses`, enforcement.members],
 ] as const) {
   row(what, [rounded(percentile(taken, 0.5), 2), rounded(percentile(taken, 0.99), 2)], "p99 ≤ 100");
+}
+row(`a limit of ${LIMIT / 1e6} Mbit/s`, ["Mbit/s", "off by %"], "");
+for (const { what, rate } of held) row(`  ${what}`, [rounded(rate / 1e6, 2), rounded(offBy(rate), 2)], "≤ 3 %");
+row("p99 of a neighbour's answers over an uplink", ["ms", "ratio"], "");
+for (const [what, of] of [
+  ["  idle", ({ idle }: NeighbourRound) => idle],
+  ["  full, no guarantee", ({ starved }: NeighbourRound) => starved],
+  ["  full, with a guarantee", ({ guaranteed }: NeighbourRound) => guaranteed],
+] as const) {
+  const mark = what.includes("with a") ? "≤ 3" : "";
+  row(
+    what,
+    [
+      rounded(middle(of), 3),
+      rounded(
+        middle((round) => of(round) / round.idle),
+        2,
+      ),
+    ],
+    mark,
+  );
 }
 say(JSON.stringify(figures));

@@ -1,4 +1,5 @@
-import { IpAddress, Name, option, parseLogLevel } from "@holdfast/core";
+import { HoldfastError, IpAddress, Name, option, parseLogLevel } from "@holdfast/core";
+import { parseRate } from "@holdfast/model";
 
 /** Options of the agent; section `agent` of the configuration file. */
 export const agentOptions = {
@@ -14,6 +15,12 @@ export const agentOptions = {
     "Address with length that other nodes send VXLAN packets to, e.g. 192.168.50.11/24. Absent: no overlay across nodes.",
     "ADDRESS/LENGTH",
     (text) => text,
+  ),
+  uplinkRate: option.optional(
+    "The interface by which packets leave this machine, and what it carries, e.g. eth0=10Gbit: for guarantees of QoS profiles. 5 % of it are held " +
+      "back, so that nothing waits where it cannot be put into order. Absent: no guarantee is kept.",
+    "INTERFACE=RATE",
+    uplinkRate,
   ),
   nodeAddress: option.optional(
     "Addresses that other nodes route packets of routed networks to, one of each family, separated by a comma, e.g. 192.168.50.11,fd00:50::11. " +
@@ -56,6 +63,15 @@ export const agentOptions = {
     parseLogLevel,
   ),
 } as const;
+
+/** Of what an uplink carries: what is given out. */
+const USABLE = 0.95;
+
+function uplinkRate(text: string): { readonly link: string; readonly rate: number } {
+  const [, link = "", rate = ""] = /^([^=/\s]{1,15})=(.+)$/.exec(text) ?? [];
+  if (link !== "") return { link, rate: parseRate(rate) * USABLE };
+  throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is no INTERFACE=RATE; write e.g. eth0=10Gbit`);
+}
 
 /** What carries a node's packets. */
 export type Datapath = "auto" | "ovs" | "kernel" | "both";

@@ -22,6 +22,7 @@ export { type OpenOvsOptions, openOvsDriver } from "./drivers/ovs/open.ts";
 export { type DatapathType, type OvsDriverOptions, type OvsSettings, readSettings } from "./drivers/ovs/options.ts";
 export { type RemovalOptions, type Removed, removeOvsDatapath } from "./drivers/ovs/removal.ts";
 export { createHostTools, type HostTools } from "./machine/host-tools.ts";
+export type { Uplink } from "./qos/guarantee-table.ts";
 export type { Operations, RowRef, TableDefinition } from "./reconcile/operations.ts";
 export { Reconciler } from "./reconcile/reconciler.ts";
 export { Table } from "./reconcile/table.ts";

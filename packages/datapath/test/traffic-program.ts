@@ -95,7 +95,32 @@ function tcpSend(slowly: boolean): void {
   socket.setTimeout(10_000, () => process.exit(3));
 }
 
+/** Takes all that comes, and forgets it. */
+function tcpSink(): void {
+  const server = createServer((socket) => socket.on("error", () => undefined).resume());
+  server.listen(Number(port), host, () => say({ ready: true }));
+}
+
+/** Sends as fast as it goes over `amount` connections, until it is ended. */
+function tcpFlood(): void {
+  const payload = Buffer.alloc(262_144);
+  for (let flow = 0; flow < Number(amount); flow++) {
+    const socket = connect(Number(port), host, () => send());
+    const send = (): void => {
+      while (socket.write(payload));
+    };
+    socket.on("drain", send);
+  }
+  setTimeout(() => say({ ready: true }), 500);
+}
+
 switch (mode) {
+  case "tcp-sink":
+    tcpSink();
+    break;
+  case "tcp-flood":
+    tcpFlood();
+    break;
   case "udp-echo":
     udpEcho();
     break;

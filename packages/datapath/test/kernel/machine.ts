@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { type IpAddress, silentLogger } from "@holdfast/core";
 import type { Kernel } from "@holdfast/netlink";
+import type { KernelDriverOptions } from "../../src/drivers/kernel/options.ts";
 import { type AttachedPort, type DatapathDriver, openKernelDriver } from "../../src/index.ts";
 import { createSandbox, type Sandbox } from "../fabric.ts";
 
@@ -28,11 +29,12 @@ export class Machine implements AsyncDisposable {
     return this.sandbox.path;
   }
 
-  open(): Promise<DatapathDriver> {
+  open(options: Pick<KernelDriverOptions, "guaranteesOn"> = {}): Promise<DatapathDriver> {
     return openKernelDriver({
       logger: silentLogger,
       namespace: this.path,
       signal: AbortSignal.timeout(20_000),
+      ...options,
     });
   }
 

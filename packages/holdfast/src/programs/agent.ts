@@ -87,7 +87,7 @@ async function openDriver(
   { node, switchInUse }: { readonly node: Name; readonly switchInUse: boolean },
   { logger, reached }: Observers,
 ) {
-  const { datapath, uplink, tunnelAddress, datapathType, switchDirectory } = settings;
+  const { datapath, uplink, uplinkRate, tunnelAddress, datapathType, switchDirectory } = settings;
   if (datapath === "kernel" && uplink !== undefined) {
     const text =
       "an uplink is for Open vSwitch, which --datapath kernel does without; leave out --uplink, or use --datapath both";
@@ -103,6 +103,7 @@ async function openDriver(
     reached,
     signal: AbortSignal.timeout(30_000),
     ...(uplink === undefined ? {} : { uplink }),
+    ...(uplinkRate === undefined ? {} : { guaranteesOn: uplinkRate }),
     ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
   });
 }

@@ -3,6 +3,7 @@ import { HoldfastError } from "@holdfast/core";
 import type { DatapathDriver } from "../../driver.ts";
 import { machineKernel } from "../../machine/machine-kernel.ts";
 import { withCleanup } from "../../machine/with-cleanup.ts";
+import type { Uplink } from "../../qos/guarantee-table.ts";
 import { openKernelDriver } from "../kernel/open.ts";
 import { type OpenOvsOptions, openOvsDriver } from "../ovs/open.ts";
 import { LateDriver } from "./late-driver.ts";
@@ -15,6 +16,8 @@ export interface OpenMachineOptions extends OpenOvsOptions {
   readonly datapath: Datapath;
   /** Whether an earlier run has left endpoints on the switch: then it has to be there. */
   readonly switchInUse: boolean;
+  /** Where packets leave the machine, and what that carries. Absent: no guarantee can be kept. */
+  readonly guaranteesOn?: Uplink | undefined;
 }
 
 /** Milliseconds in which an Open vSwitch that listens must answer. */

@@ -186,7 +186,7 @@ export class Attachments {
     watch.remove(row.name);
     creatable.delete(row.name);
     this.#discarded.add(row.name);
-    qos?.delete(row.name);
+    qos?.remove(row.name);
     veths.set(row);
     veths.delete(row.name);
     veths.settled([row.name], this.#ground.closing).then(

@@ -47,8 +47,8 @@ export async function createKernelDriver(
   signal: AbortSignal,
 ): Promise<DatapathDriver> {
   signal.throwIfAborted();
-  const { localNetworks = false } = options;
-  const ground = new Ground(dependencies, createLinkNames(options));
+  const { localNetworks = false, guaranteesOn } = options;
+  const ground = new Ground(dependencies, createLinkNames(options), guaranteesOn);
   try {
     await ground.recover();
   } catch (error) {

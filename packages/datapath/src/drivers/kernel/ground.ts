@@ -7,9 +7,9 @@ import { Numbers } from "../../links/numbers.ts";
 import { PortWatch } from "../../links/port-watch.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
-import { setEndpointQos } from "../../qos/endpoint-qos.ts";
-import { DIRECTIONS, linkOfIfb, type QosRow } from "../../qos/qos-row.ts";
-import { qosTable } from "../../qos/qos-table.ts";
+import type { Uplink } from "../../qos/guarantee-table.ts";
+import { DIRECTIONS } from "../../qos/qos-row.ts";
+import { QosSide, refuseQos } from "../../qos/qos-side.ts";
 import { Contributions } from "../../reconcile/contributions.ts";
 import type { ObservedTable } from "../../reconcile/observed-table.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
@@ -46,7 +46,7 @@ export class Ground {
   /** Absent: none is enforced. */
   readonly policy: KernelPolicy | undefined;
   /** Absent: there is none. */
-  readonly qos: Table<QosRow> | undefined;
+  readonly qos: QosSide | undefined;
   /** Names of links by endpoint that an earlier run has attached and nobody has attached again yet. */
   readonly unclaimed = new Map<string, string>();
   /** Names of links that may be made. */
@@ -65,6 +65,7 @@ export class Ground {
   constructor(
     { kernel, host, netfilter, traffic, clock, logger, reached }: KernelDriverDependencies,
     names: LinkNames,
+    uplink?: Uplink,
   ) {
     this.kernel = kernel;
     this.#netfilter = netfilter;
@@ -81,14 +82,14 @@ export class Ground {
     this.routes = this.reconciler.table(this.routesOfKernel.definition);
     this.neighbours = this.reconciler.table(this.#neighboursOfKernel.definition);
     this.#firewall = this.reconciler.table(firewallTable(host));
+    const linkRow = (link: string) => ({ table: "veths", key: link });
     this.qos =
       netfilter &&
       traffic &&
-      this.reconciler.table(
-        qosTable(
-          { kernel, traffic, netfilter, host },
-          { linkPrefix: names.linkPrefix, linkRow: (link) => ({ table: "veths", key: link }), shapes: DIRECTIONS },
-        ),
+      new QosSide(
+        this.reconciler,
+        { kernel, traffic, netfilter, host },
+        { linkPrefix: names.linkPrefix, linkRow, shapes: DIRECTIONS, uplink, knownBy: ({ addresses }) => addresses },
       );
     this.#guard = guardRules(names.linkPrefix);
     this.places = new Contributions(this.routes);
@@ -139,7 +140,9 @@ export class Ground {
 
   /** Gives what waits for it to be in force. */
   setQos(wiring: EndpointWiring, link: string): (signal: AbortSignal) => Promise<void> {
-    return setEndpointQos(this.qos, wiring, link);
+    if (this.qos !== undefined) return this.qos.set(wiring, link);
+    refuseQos(wiring);
+    return async () => undefined;
   }
 
   /** No network is left: the machine keeps nothing for endpoints. */
@@ -174,7 +177,8 @@ export class Ground {
       this.#repair(event);
       if (event.kind !== "overrun") continue;
       await this.#observe();
-      this.reconciler.refresh("veths", "gateways", "routes", "neighbours", ...(this.qos === undefined ? [] : ["qos"]));
+      this.reconciler.refresh("veths", "gateways", "routes", "neighbours");
+      this.qos?.refresh();
     }
   }
 
@@ -201,9 +205,7 @@ export class Ground {
       const row = routeRow(event.route, this.names);
       if (row !== undefined && this.routesOfKernel.lost(row)) this.reconciler.refresh("routes");
     }
-    if (event.kind === "link-gone" && this.qos?.get(linkOfIfb(event.name) ?? "") !== undefined) {
-      this.reconciler.refresh("qos");
-    }
+    if (event.kind === "link-gone") this.qos?.lost(event.name);
     if (event.kind === "neighbour" && event.gone && this.#neighboursOfKernel.lost(event.neighbour)) {
       this.reconciler.refresh("neighbours");
     }

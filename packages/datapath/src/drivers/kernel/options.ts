@@ -1,10 +1,13 @@
 import { HoldfastError } from "@holdfast/core";
+import type { Uplink } from "../../qos/guarantee-table.ts";
 
 export interface KernelDriverOptions {
   /** Begins the names of all links, 1 to 3 characters. Default `"hf"`. */
   readonly namePrefix?: string;
   /** Whether this machine is the gateway of networks of other kinds, whose prefixes are in its routing table, too. Default false. */
   readonly localNetworks?: boolean;
+  /** Where packets leave the machine, and what that carries. Absent: no guarantee can be kept. */
+  readonly guaranteesOn?: Uplink | undefined;
 }
 
 /** What links are called on a machine, at most 15 characters each (IFNAMSIZ). */

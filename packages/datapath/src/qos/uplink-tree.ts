@@ -1,0 +1,138 @@
+import { isHoldfastError } from "@holdfast/core";
+import type { ClassId, Kernel, TrafficControl } from "@holdfast/netlink";
+import { OUR_HANDLE } from "./shaper.ts";
+
+/** The class of all that nothing is guaranteed to. */
+export const DEFAULT_MINOR = 0x4800;
+const ROOT_MINOR = 1;
+/** Minors of endpoints begin behind the root's. */
+const FIRST_MINOR = 2;
+/** Fewer than there are: minors are handles of queues as well, of which some mean something else. */
+const MINORS = 0x4000;
+/** What those without a guarantee have in any case, as a part of the uplink. */
+const LEAST_SHARE = 0.02;
+/** Seconds of the rate that may go at once: what has gone already is what the next packet of another class waits for. */
+const BURST = 0.0002;
+const LEAST_BURST = 10_240;
+/** Seconds of the uplink's rate for which a packet may wait in a class. */
+const LONGEST_WAIT = 0.025;
+/** Bits per second. Up to it, a segment of 64 KiB that the card would cut holds up others for longer than 0.1 ms, and is cut before it waits. */
+const CUT_BELOW = 5e9;
+/** Bytes: a token bucket cuts what is longer than its burst. */
+const CUT = 9234;
+/** Bits per second at which a token bucket lets nothing wait. */
+const ENDLESS = 8e12;
+/** Handles of queues in such a bucket begin behind those of the buckets. */
+const INNER = 0x5000;
+const ALIAS = "holdfast uplink";
+
+export function uplinkIfb(linkPrefix: string): string {
+  return `${linkPrefix}up`;
+}
+
+/** The classes of an uplink: a tree of HTB on an ifb. The uplink's own queue is never exchanged. */
+export class UplinkTree {
+  readonly ifb: string;
+  readonly #kernel: Kernel;
+  readonly #traffic: TrafficControl;
+  #rate: number | undefined;
+  #hasFairQueues = true;
+
+  constructor({ kernel, traffic }: { readonly kernel: Kernel; readonly traffic: TrafficControl }, linkPrefix: string) {
+    this.ifb = uplinkIfb(linkPrefix);
+    this.#kernel = kernel;
+    this.#traffic = traffic;
+  }
+
+  /** The class of an endpoint's link, by the link's number. */
+  minorOf(link: string): number {
+    return FIRST_MINOR + (Number(/\d+$/.exec(link)?.[0] ?? 0) % MINORS);
+  }
+
+  /** As nft(8) and tc(8) write it, e.g. `"4846:9"`. */
+  classText(link: string): string {
+    return `${OUR_HANDLE.toString(16)}:${this.minorOf(link).toString(16)}`;
+  }
+
+  async isThere(): Promise<boolean> {
+    return (await this.#kernel.getLink(this.ifb))?.alias === ALIAS;
+  }
+
+  /** Everything but the endpoints' classes. What is there stays as it is. */
+  async raise({ rate }: { readonly rate: number }): Promise<void> {
+    if (this.#rate === rate && (await this.isThere())) return;
+    this.#traffic.createIfb({ name: this.ifb, alias: ALIAS });
+    const { ifb: link } = this;
+    this.#traffic.setQdisc({ link, handle: OUR_HANDLE, kind: "htb", defaultMinor: DEFAULT_MINOR });
+    this.#traffic.setClass({ link, id: idOf(ROOT_MINOR), rate, ceiling: rate, burst: burstOf(rate) });
+    this.#set(DEFAULT_MINOR, { rate: wholeBytes(rate * LEAST_SHARE), ceiling: rate });
+    this.#rate = rate;
+  }
+
+  setClass(link: string, rates: { readonly rate: number; readonly ceiling: number }): void {
+    this.#set(this.minorOf(link), rates);
+  }
+
+  removeClass(link: string): void {
+    this.#traffic.deleteClass(this.ifb, idOf(this.minorOf(link)));
+  }
+
+  /** Classes of endpoints whose guarantees are not known any more. */
+  pruneClasses(minors: ReadonlySet<number>): void {
+    for (const { id } of this.#traffic.listClasses(this.ifb)) {
+      const isOurs = id.minor !== ROOT_MINOR && id.minor !== DEFAULT_MINOR;
+      if (isOurs && !minors.has(id.minor)) this.#traffic.deleteClass(this.ifb, id);
+    }
+  }
+
+  async remove(): Promise<void> {
+    this.#rate = undefined;
+    if (await this.isThere()) await this.#kernel.deleteLink(this.ifb);
+  }
+
+  #set(minor: number, { rate, ceiling }: { readonly rate: number; readonly ceiling: number }): void {
+    const { ifb: link } = this;
+    const isNew = !this.#traffic.listClasses(link).some(({ id }) => id.minor === minor);
+    const shape = { rate: wholeBytes(rate), ceiling, burst: burstOf(rate) };
+    this.#traffic.setClass({ link, id: idOf(minor), parent: idOf(ROOT_MINOR), ...shape });
+    if (isNew) this.#setQueue(minor, ceiling);
+  }
+
+  /** What waits in a class: cut where segments would hold up others, then in a queue per flow, or in one where the kernel has none. */
+  #setQueue(minor: number, ceiling: number): void {
+    const { ifb: link } = this;
+    const limit = Math.max(131_072, Math.ceil((ceiling / 8) * LONGEST_WAIT));
+    if (ceiling >= CUT_BELOW) {
+      this.#setInner({ link, handle: minor, parent: idOf(minor) }, limit);
+      return;
+    }
+    this.#traffic.setQdisc({ link, handle: minor, parent: idOf(minor), kind: "tbf", rate: ENDLESS, burst: CUT, limit });
+    this.#setInner({ link, handle: INNER + minor, parent: { qdisc: minor, minor: 1 } }, limit);
+  }
+
+  #setInner(place: { readonly link: string; readonly handle: number; readonly parent: ClassId }, limit: number): void {
+    if (this.#hasFairQueues) {
+      try {
+        this.#traffic.setQdisc({ ...place, kind: "fq_codel" });
+        return;
+      } catch (error) {
+        if (!isHoldfastError(error, "kernel_rejected") || error.details.errnoName !== "ENOENT") throw error;
+        this.#hasFairQueues = false;
+      }
+    }
+    this.#traffic.setQdisc({ ...place, kind: "bfifo", limit });
+  }
+}
+
+function idOf(minor: number): ClassId {
+  return { qdisc: OUR_HANDLE, minor };
+}
+
+/** The kernel counts bytes per second. */
+function wholeBytes(rate: number): number {
+  return Math.ceil(rate / 8) * 8;
+}
+
+function burstOf(rate: number): number {
+  return Math.max(LEAST_BURST, Math.ceil((rate / 8) * BURST));
+}
