@@ -135,7 +135,14 @@ async function asReserved({ workloads }: PluginDependencies, before: AttachmentI
 async function attach(
   { workloads }: PluginDependencies,
   call: SandboxCall,
-  { addresses, identity, network, ports, container }: Pick<Wishes, "ports" | "container"> & ReservedAddresses,
+  {
+    addresses,
+    identity,
+    network,
+    ports,
+    container,
+    qos,
+  }: Pick<Wishes, "ports" | "container" | "qos"> & ReservedAddresses,
   signal: AbortSignal,
 ): Promise<AttachedInterface> {
   const { tenant, name } = network;
@@ -149,6 +156,7 @@ async function attach(
     identity,
     ports,
     container,
+    ...(qos === undefined ? {} : { qos }),
     sandbox: call.netns,
     ifName: call.workload.ifName,
   } as const;

@@ -4,7 +4,7 @@ import { RecordingLogger } from "@holdfast/core/testing";
 import { FakeWorkloads, fakeNetwork } from "@holdfast/docker-plugin/testing";
 import type { AttachRequest } from "@holdfast/model";
 import { FakeKernel } from "@holdfast/netlink/testing";
-import { beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { createCniPlugin } from "./plugin.ts";
 import { readInvocation } from "./protocol/invocation.ts";
 import { ANNOTATIONS } from "./protocol/network-config.ts";
@@ -78,6 +78,17 @@ describe("what a runtime says of its workload", () => {
       const other = addressOf(await add({ ...conf, containerId: "c2", args: pod("redis-1") }));
       expect(other).not.toBe(first);
       expect(addressOf(await add({ ...conf, containerId: "c3", args: pod("redis-0") }))).toBe(first);
+    });
+
+    test("has the limits that its runtime and its annotation ask for", async () => {
+      const [reserve, attach] = [vi.spyOn(workloads, "reserve"), vi.spyOn(workloads, "attach")];
+      const runtimeConfig = {
+        bandwidth: { egressRate: 10_000_000, egressBurst: 0 },
+        [ANNOTATIONS]: { "holdfast.io/qos": "gold" },
+      };
+      await add({ args: pod("redis-0"), config: { runtimeConfig } });
+      expect(reserve.mock.lastCall?.[0].qos).toBe("gold");
+      expect(attach.mock.lastCall?.[0].qos).toEqual({ egress: { rate: 10_000_000, burst: 65_536 } });
     });
 
     test("gets any address where the network keeps none, unless there is a claim for it", async () => {

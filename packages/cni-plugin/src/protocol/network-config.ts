@@ -18,6 +18,8 @@ const protocol = z
   .transform((text) => text.toLowerCase())
   .pipe(z.enum(["tcp", "udp", "sctp"]));
 
+const amount = z.int().min(0).nullish();
+
 const port = z.int().min(1).max(65_535);
 
 /** containerd's keys begin with a capital, `HostPort`: to programs in Go that is the same key. */
@@ -46,6 +48,15 @@ const runtimeConfigSchema = z.looseObject({
   portMappings: z
     .array(inGo(z.object({ hostPort: port, containerPort: port, protocol, hostIP: z.string().optional() })))
     .optional(),
+  /** Bits per second, and bits at once; 0: no limit. */
+  bandwidth: inGo(
+    z.object({
+      ingressRate: amount,
+      ingressBurst: amount,
+      egressRate: amount,
+      egressBurst: amount,
+    }),
+  ).optional(),
   dns: inGo(
     z.object({
       servers: z.array(z.string()).optional(),

@@ -2,7 +2,6 @@ import { MOST_RUNTIME_ENDPOINT } from "@holdfast/model";
 import { attachmentKey } from "../attachment-key.ts";
 import { CniError, CniErrorCode } from "../protocol/cni-error.ts";
 import type { SandboxCall } from "../protocol/invocation.ts";
-import { sayingsAbout } from "./sayings.ts";
 
 /** Keys of `CNI_ARGS` that mean something here, or that runtimes hand to every plugin. */
 const KNOWN_ARGS =
@@ -10,7 +9,6 @@ const KNOWN_ARGS =
 
 /** Capabilities by which something is promised that is not done here, and who does it. What nobody knows promises nothing. */
 const UNKEPT: Readonly<Record<string, string>> = {
-  bandwidth: "declare it at the plugin bandwidth, chained after this one",
   aliases: "declare it at a plugin that answers DNS, chained after this one",
 };
 
@@ -34,11 +32,6 @@ export function refuseUnkept(call: SandboxCall): void {
     if (isEmpty(value)) continue;
     throw unsupported(`runtimeConfig.${key} ${JSON.stringify(value).slice(0, 200)} is not carried out here; ${remedy}`);
   }
-  const [qos] = sayingsAbout("qos", call);
-  if (qos === undefined) return;
-  throw unsupported(
-    `${qos.by} says ${JSON.stringify(qos.text.slice(0, 80))}, and there are no QoS profiles yet; leave it out`,
-  );
 }
 
 /** CNI's conventions: who sends a key that a plugin does not know says `IgnoreUnknown=1`. */

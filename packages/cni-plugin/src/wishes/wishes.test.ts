@@ -135,6 +135,31 @@ describe("wishes", () => {
       wish: { range: { first: "10.20.0.9", last: "10.20.0.255" } },
     },
     {
+      what: "a QoS profile and limits of its runtime",
+      said: {
+        annotations: { "holdfast.io/qos": "gold" },
+        runtimeConfig: {
+          bandwidth: {
+            ingressRate: 1_000_000,
+            ingressBurst: 800_000,
+            egressRate: 10_000_000,
+            egressBurst: 2_147_483_647,
+          },
+        },
+      },
+      wish: {
+        profile: "gold",
+        qos: { ingress: { rate: 1_000_000, burst: 100_000 }, egress: { rate: 10_000_000, burst: 2_500_000 } },
+      },
+    },
+    {
+      what: "a limit as containerd says it",
+      said: {
+        runtimeConfig: { bandwidth: { IngressRate: 1_000_000, IngressBurst: 0, EgressRate: 0, EgressBurst: 0 } },
+      },
+      wish: { qos: { ingress: { rate: 1_000_000, burst: 65_536 } } },
+    },
+    {
       what: "keys that nobody knows",
       said: { runtimeConfig: { "example.org/x": true, cgroupPath: "/a" } },
       wish: { network: "web" },
@@ -211,10 +236,10 @@ describe("wishes", () => {
       text: "args.org.apache.mesos.network_info.labels.labels.0.value",
     },
     {
-      what: "a limit of bandwidth",
-      said: { runtimeConfig: { bandwidth: { ingressRate: 1000, ingressBurst: 1000 } } },
-      code: 2,
-      text: 'runtimeConfig.bandwidth {"ingressRate":1000,"ingressBurst":1000} is not carried out here; declare it at the plugin bandwidth',
+      what: "a limit of bandwidth that is no number",
+      said: { runtimeConfig: { bandwidth: { ingressRate: "1M" } } },
+      code: 7,
+      text: "runtimeConfig.bandwidth.ingressRate",
     },
     { what: "aliases", said: { runtimeConfig: { aliases: ["db"] } }, code: 2, text: 'aliases ["db"] is not' },
     {
@@ -224,10 +249,10 @@ describe("wishes", () => {
       text: "ipRanges has 2 ranges, and an address is chosen from one",
     },
     {
-      what: "a QoS profile",
-      said: { annotations: { "holdfast.io/qos": "gold" } },
-      code: 2,
-      text: 'the annotation holdfast.io/qos says "gold", and there are no QoS profiles yet; leave it out',
+      what: "a QoS profile that is no name",
+      said: { annotations: { "holdfast.io/qos": "Gold!" } },
+      code: 7,
+      text: 'the annotation holdfast.io/qos says "Gold!"',
     },
     {
       what: "an unknown key in CNI_ARGS",

@@ -1,11 +1,12 @@
 import { Identity, IpAddress, MacAddress, Name, parseInterfaceAddress } from "@holdfast/core";
-import { type PublishedPort, parseRetention, type Range, type Retention } from "@holdfast/model";
+import { type EndpointQos, type PublishedPort, parseRetention, type Range, type Retention } from "@holdfast/model";
 import { networkOf } from "../attachment-key.ts";
 import { CniError, CniErrorCode } from "../protocol/cni-error.ts";
 import type { SandboxCall } from "../protocol/invocation.ts";
 import type { NetworkConfig } from "../protocol/network-config.ts";
 import { refuseUnkept } from "./refused.ts";
 import { addressSayings, agreed, sayingsAbout } from "./sayings.ts";
+import { wantedBandwidth } from "./wanted-bandwidth.ts";
 import { wantedRange } from "./wanted-range.ts";
 import { type WorkloadName, workloadName } from "./workload-name.ts";
 
@@ -25,6 +26,10 @@ export interface Wishes {
   readonly range?: Range;
   readonly mac?: MacAddress;
   readonly ports: readonly PublishedPort[];
+  /** The QoS profile of a claim that names none itself. */
+  readonly profile?: Name;
+  /** Limits that its runtime wants kept, beside those of its profile. */
+  readonly qos?: EndpointQos;
   /** What people know the container by, e.g. `"prod/redis-0"`. */
   readonly container: string;
 }
@@ -48,6 +53,8 @@ export function readWishes(call: SandboxCall): Wishes {
   );
   const mac = wantedMac(call);
   const range = wantedRange(config);
+  const profile = agreed(sayingsAbout("qos", call), Name.parse);
+  const qos = wantedBandwidth(config);
   const called = workloadName(args);
   const name = config.useNames ? called : undefined;
   if (retention !== undefined && retention.kind !== "ephemeral" && identity === undefined && name === undefined) {
@@ -64,6 +71,8 @@ export function readWishes(call: SandboxCall): Wishes {
     ...(range === undefined ? {} : { range }),
     ...(mac === undefined ? {} : { mac }),
     ports: wantedPorts(config),
+    ...(profile === undefined ? {} : { profile }),
+    ...(qos === undefined ? {} : { qos }),
     container: (called?.identity ?? workload.containerId).slice(0, 255),
   };
 }

@@ -1,5 +1,5 @@
-import { HoldfastError, Identity, type IpAddress, MacAddress } from "@holdfast/core";
-import type { AttachRequest, PublishedPort } from "@holdfast/model";
+import { errorText, HoldfastError, Identity, type IpAddress, MacAddress } from "@holdfast/core";
+import { type AttachRequest, defaultBurst, type EndpointQos, type PublishedPort, parseRate } from "@holdfast/model";
 import { parseRequest, requests } from "../protocol/requests.ts";
 import type { DriverContext } from "./context.ts";
 import { chooseHostPorts } from "./host-ports.ts";
@@ -9,6 +9,9 @@ import type { EndpointRecord } from "./state.ts";
 
 /** `docker run --network name=web,driver-opt=holdfast.identity=redis-0`: the claim must be of this identity. */
 export const IDENTITY_OPTION = "holdfast.identity";
+
+/** `driver-opt=holdfast.egress-rate=100Mbit`: limits for this container alone, beside those of its QoS profile. */
+const RATE_OPTIONS = { egress: "holdfast.egress-rate", ingress: "holdfast.ingress-rate" } as const;
 
 /** Wires an endpoint; answers with the MAC when Docker has none, and with nothing that Docker has. */
 export async function createEndpoint(body: unknown, context: DriverContext, signal: AbortSignal): Promise<object> {
@@ -26,6 +29,7 @@ export async function createEndpoint(body: unknown, context: DriverContext, sign
   }
   const mac = Interface?.MacAddress ? MacAddress.parse(Interface.MacAddress) : undefined;
   const identity = identityOption(Options[IDENTITY_OPTION]);
+  const [egress, ingress] = [limitOption(Options, "egress"), limitOption(Options, "ingress")];
   return await context.turns.take(EndpointID, async () => {
     checkMac({ tenant, network }, addresses, mac, context);
     const fresh = context.records.endpoint(EndpointID) === undefined;
@@ -39,6 +43,7 @@ export async function createEndpoint(body: unknown, context: DriverContext, sign
       ports,
       ...(identity === undefined ? {} : { identity }),
       ...(mac === undefined ? {} : { mac }),
+      ...(egress === undefined && ingress === undefined ? {} : { qos: { ...egress, ...ingress } }),
     };
     try {
       const attached = await context.workloads.attach(attach, signal);
@@ -58,6 +63,23 @@ function identityOption(value: unknown): Identity | undefined {
   throw new HoldfastError("invalid_argument", `driver-opt ${IDENTITY_OPTION} is no text`, {
     details: { field: IDENTITY_OPTION },
   });
+}
+
+/** @throws HoldfastError `invalid_argument` with the option. */
+function limitOption(
+  options: Readonly<Record<string, unknown>>,
+  direction: "egress" | "ingress",
+): Pick<EndpointQos, typeof direction> | undefined {
+  const name = RATE_OPTIONS[direction];
+  const value = options[name];
+  if (value === undefined) return undefined;
+  try {
+    const rate = parseRate(typeof value === "string" ? value : JSON.stringify(value));
+    return { [direction]: { rate, burst: defaultBurst(rate) } };
+  } catch (cause) {
+    const text = `driver-opt ${name}: ${errorText(cause)}`;
+    throw new HoldfastError("invalid_argument", text, { cause, details: { field: name } });
+  }
 }
 
 /** `--mac-address` may repeat the claim's MAC, nothing else: neighbours know the address by it. */

@@ -316,6 +316,17 @@ describe("an endpoint", () => {
     await run("redis-0");
   });
 
+  test("is limited as driver-opt says, and refused when that is no rate", async () => {
+    await using plugin = await pluginFixture();
+    const attach = vi.spyOn(plugin.workloads, "attach");
+    const network = await plugin.docker.createNetwork(plan);
+    const run = (rate: unknown) =>
+      plugin.docker.run(network, { ip: "10.20.0.9", options: { "holdfast.egress-rate": rate } });
+    await expect(run("fast")).rejects.toThrow('driver-opt holdfast.egress-rate: "fast" is no rate');
+    await run("100Mbit");
+    expect(attach.mock.lastCall?.[0].qos).toEqual({ egress: { rate: 100e6, burst: 65_536 } });
+  });
+
   test("must have the claim's MAC when it asks for one", async () => {
     await using plugin = await pluginFixture();
     const network = await plugin.docker.createNetwork(plan);
