@@ -1,5 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
-import type { EndpointWiring } from "../driver.ts";
+import type { EndpointQos } from "@holdfast/model";
+import type { EndpointWiring, RowStatus } from "../driver.ts";
 import type { Reconciler } from "../reconcile/reconciler.ts";
 import type { Table } from "../reconcile/table.ts";
 import { type GuaranteeOptions, type GuaranteeRow, guaranteeTable } from "./guarantee-table.ts";
@@ -10,6 +11,8 @@ import { uplinkIfb } from "./uplink-tree.ts";
 export interface QosSideOptions extends QosTableOptions, GuaranteeOptions {
   /** By what an endpoint's packets are known where they leave the machine. */
   readonly knownBy: (wiring: EndpointWiring) => GuaranteeRow["known"];
+  /** Why the data path cannot keep something of it; undefined: it can keep all. Absent: it can keep everything. */
+  readonly refuses?: (qos: EndpointQos) => string | undefined;
 }
 
 /** QoS of a driver's endpoints: limits and marks on their links, guarantees on the uplink. */
@@ -18,6 +21,8 @@ export class QosSide {
   readonly #limits: Table<QosRow>;
   readonly #guarantees: Table<GuaranteeRow>;
   readonly #options: QosSideOptions;
+  /** What is desired and cannot be, by link. */
+  readonly #refused = new Map<string, RowStatus>();
 
   constructor(reconciler: Reconciler, tools: QosTools, options: QosSideOptions) {
     this.#reconciler = reconciler;
@@ -29,9 +34,18 @@ export class QosSide {
   /**
    * Desires what the wiring says for the endpoint's link. Gives what waits for its limits to be in force. A guarantee that cannot be kept keeps nobody off the
    * wire: the status says so.
+   *
+   * @throws HoldfastError `unavailable` for limits that the data path has no means for; what was in force before stays.
    */
   set(wiring: EndpointWiring, link: string): (signal: AbortSignal) => Promise<void> {
     const { id, qos } = wiring;
+    this.#refused.delete(link);
+    const why = qos && this.#options.refuses?.(qos);
+    if (qos !== undefined && why !== undefined) {
+      const error = `${profileText(qos)} of endpoint ${id} is not in force: ${why}`;
+      this.#refused.set(link, { row: `qos ${link}`, state: "error", attempts: 1, error });
+      throw new HoldfastError("unavailable", error);
+    }
     if (qos?.guarantee === undefined) this.#guarantees.delete(link);
     else {
       this.#guarantees.set({ link, endpoint: id, rate: qos.guarantee, known: this.#options.knownBy(wiring) });
@@ -44,8 +58,13 @@ export class QosSide {
 
   /** The link goes. */
   remove(link: string): void {
+    this.#refused.delete(link);
     this.#limits.delete(link);
     this.#guarantees.delete(link);
+  }
+
+  status(): readonly RowStatus[] {
+    return [...this.#refused.values()];
   }
 
   /** A link has vanished: if it was a queue of ours, it comes again. */
@@ -63,6 +82,12 @@ export class QosSide {
 /** @throws HoldfastError `unavailable` for an endpoint with QoS: a limit that nobody keeps would be a promise. */
 export function refuseQos({ id, qos }: EndpointWiring): void {
   if (qos === undefined) return;
-  const text = `endpoint ${id} has QoS profile ${qos.profile ?? "of its runtime"}, and this data path has no QoS`;
-  throw new HoldfastError("unavailable", text);
+  throw new HoldfastError(
+    "unavailable",
+    `${profileText(qos)} of endpoint ${id} is not in force: this data path has no QoS`,
+  );
+}
+
+function profileText({ profile }: EndpointQos): string {
+  return profile === undefined ? "what the runtime asks for" : `QoS profile ${profile}`;
 }

@@ -2,7 +2,7 @@ import { network, routed } from "../../src/testing/parties.ts";
 import { qosSuite } from "../qos-suite.ts";
 import { Machine } from "./machine.ts";
 
-qosSuite("the plain kernel", { shapesEgress: true, countsConnections: true }, async () => {
+qosSuite("the plain kernel", { limitsEgress: true, countsConnections: true }, async () => {
   const machine = await Machine.start();
   const web = routed(network("n7", "vlan", 100));
   const opened = async () => {

@@ -177,7 +177,12 @@ class KernelDriver implements DatapathDriver {
     const pathless = [...this.#pathless].map(
       ([row, error]): RowStatus => ({ row, state: "error", attempts: 1, error }),
     );
-    return [...this.#ground.reconciler.status(), ...this.#ground.side.status(), ...pathless];
+    return [
+      ...this.#ground.reconciler.status(),
+      ...this.#ground.side.status(),
+      ...(this.#ground.qos?.status() ?? []),
+      ...pathless,
+    ];
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Reached } from "@holdfast/core";
-import type { Kernel } from "@holdfast/netlink";
+import type { Kernel, Netfilter, TrafficControl } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { OpenVSwitch, OvsdbClient } from "@holdfast/ovsdb";
 import type { HostTools } from "../../machine/host-tools.ts";
@@ -14,6 +14,9 @@ export interface OvsDriverDependencies {
   readonly ovs: OpenVSwitch;
   readonly connectSwitch: ConnectSwitch;
   readonly host: HostTools;
+  /** Absent, or without traffic control: no QoS. */
+  readonly netfilter?: Netfilter;
+  readonly traffic?: TrafficControl;
   /** What the switch follows, so that what a policy denies now can be cut. */
   readonly tracking: ConnectionTracking;
   readonly logger: Logger;

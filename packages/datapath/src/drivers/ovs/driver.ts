@@ -13,6 +13,7 @@ import type {
   WiredInterface,
 } from "../../driver.ts";
 import { firstOfEachFamily } from "../../links/first-addresses.ts";
+import { refuseQos } from "../../qos/qos-side.ts";
 import { type Attachment, Attachments } from "./attachments.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { LocalMember } from "./flow-plan.ts";
@@ -182,7 +183,12 @@ class OvsDriver implements DatapathDriver {
   }
 
   status(): readonly RowStatus[] {
-    return [...this.#foundation.reconciler.status(), ...this.#parts.machine.status(), ...this.#parts.policy.status()];
+    return [
+      ...this.#foundation.reconciler.status(),
+      ...(this.#foundation.qos?.status() ?? []),
+      ...this.#parts.machine.status(),
+      ...this.#parts.policy.status(),
+    ];
   }
 
   async close(): Promise<void> {
@@ -210,12 +216,25 @@ class OvsDriver implements DatapathDriver {
     const isFirstPolicy = await this.#police(wiring, link, signal);
     const touched = plan.setLocal(member);
     const reached = firstOfEachFamily(wiring.addresses);
+    const limited = this.#setQos(wiring, link.name);
     const ports = wiring.ports.flatMap((port) => reached.map((address) => ({ ...port, address })));
     const published = ports.length === 0 ? undefined : { network: wiring.network, member, ports };
-    await Promise.all([flows.settled(touched, signal), machine.setPorts(wiring.id, published, signal)]);
+    await Promise.all([
+      flows.settled(touched, signal),
+      machine.setPorts(wiring.id, published, signal),
+      limited(signal),
+    ]);
     if (isFirstPolicy) await this.#parts.policy.settle(signal);
     // Its frames do not come there any more.
     if (wiring.policy === undefined) await this.#parts.policy.unbind(wiring.id, signal);
+  }
+
+  /** Gives what waits for it to be in force. */
+  #setQos(wiring: EndpointWiring, link: string): (signal: AbortSignal) => Promise<void> {
+    const { qos } = this.#foundation;
+    if (qos !== undefined) return qos.set(wiring, link);
+    refuseQos(wiring);
+    return async () => undefined;
   }
 
   /** Endpoints that are attached without a policy have their first one when it resolves. */

@@ -8,6 +8,7 @@ import { PortWatch } from "../../links/port-watch.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
 import type { MachineSide } from "../../machine/machine-side.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
+import type { QosSide } from "../../qos/qos-side.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { Announcer } from "./announcer.ts";
@@ -26,6 +27,7 @@ import { OWNER } from "./ownership.ts";
 import { cookieOf, FIRST_NUMBER, LAST_NUMBER } from "./pipeline/layout.ts";
 import { uplinkRules } from "./pipeline/uplink-bridge.ts";
 import { PolicySide } from "./policy/policy-side.ts";
+import { createQos } from "./qos.ts";
 import { bridgeRows, bridgeTable } from "./tables/bridges.ts";
 import { createFlowOperations, type FlowOperations, flowTable } from "./tables/flows.ts";
 import { gatewayTable } from "./tables/gateways.ts";
@@ -50,6 +52,8 @@ export class Foundation {
   readonly logger: Logger;
   readonly #dependencies: OvsDriverDependencies;
   readonly settings: OvsSettings;
+  /** Once the bridges stand. Absent: there is none. */
+  qos: QosSide | undefined;
   readonly #closing = new AbortController();
   readonly #numbers = new Numbers({ first: FIRST_NUMBER, last: LAST_NUMBER });
   readonly #jobs: Promise<void>[] = [];
@@ -84,6 +88,7 @@ export class Foundation {
     );
     const mayCreate = (row: LinkRow): boolean => this.pool.mayCreate(row);
     const links = this.reconciler.table(linkTable({ kernel, ovs, host, mayCreate }, this.settings));
+    this.qos = createQos(this.reconciler, this.#dependencies, this.settings);
     const gateways = this.reconciler.table(gatewayTable({ kernel, ovs, host }, this.settings));
     const integration = this.#connect(names.integration);
     // Known before the first change, so that a restart changes nothing.
@@ -174,8 +179,10 @@ export class Foundation {
     await list();
     for await (const event of events) {
       this.watch.see(event);
+      if (event.kind === "link-gone") this.qos?.lost(event.name);
       if (event.kind === "overrun") {
         await list();
+        this.qos?.refresh();
         this.reconciler.refresh("bridges", "links", "gateways");
       }
     }

@@ -1,5 +1,6 @@
 import { access } from "node:fs/promises";
 import { type Clock, HoldfastError, type Logger, type Reached, systemClock } from "@holdfast/core";
+import { createNetfilter, createTrafficControl } from "@holdfast/netlink";
 import { connectOpenFlow } from "@holdfast/openflow";
 import {
   connectOvsdb,
@@ -37,6 +38,10 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
   undo.defer(() => ovsdb.close());
   const ovs = createOpenVSwitch(ovsdb);
   const settings = readSettings(options, await chooseDatapath(options.datapathType, ovs));
+  const netfilter = await createNetfilter(namespace);
+  undo.defer(async () => netfilter.close());
+  const traffic = await createTrafficControl(namespace);
+  undo.defer(async () => traffic.close());
   const ended = new AbortController();
   undo.defer(() => ended.abort());
   const driver = await createOvsDriver(
@@ -45,6 +50,8 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
       ovsdb,
       ovs,
       host: createHostTools(namespace),
+      netfilter,
+      traffic,
       tracking: connectionTracking(createSwitchControl({ clock }, runDirectory), settings.datapathType),
       logger,
       clock,

@@ -1,4 +1,5 @@
 import { HoldfastError, IpAddress, parseInterfaceAddress } from "@holdfast/core";
+import type { Uplink } from "../../qos/guarantee-table.ts";
 
 /** How frames are carried: in the kernel's module (`system`) or in ovs-vswitchd itself (`netdev`). */
 export type DatapathType = "system" | "netdev";
@@ -18,6 +19,8 @@ export interface OvsDriverOptions {
   readonly namePrefix?: string;
   /** How many wired interfaces wait for an endpoint, 0 to 64. Default 16. */
   readonly spares?: number;
+  /** Where packets leave the machine, and what that carries. Absent: no guarantee can be kept. */
+  readonly guaranteesOn?: Uplink | undefined;
 }
 
 /** Options with everything filled in and checked. */
@@ -28,12 +31,13 @@ export interface OvsSettings {
   readonly datapathType: DatapathType;
   readonly runDirectory: string;
   readonly spares: number;
+  readonly guaranteesOn?: Uplink | undefined;
   readonly names: Names;
 }
 
 /** @throws HoldfastError `invalid_argument`. */
 export function readSettings(options: OvsDriverOptions, datapathType: DatapathType): OvsSettings {
-  const { namePrefix = "hf", spares = 16, uplink, tunnelAddress } = options;
+  const { namePrefix = "hf", spares = 16, uplink, tunnelAddress, guaranteesOn } = options;
   if (!/^[a-z][a-z0-9]{0,2}$/.test(namePrefix)) {
     throw refused(`the prefix ${JSON.stringify(namePrefix)} of names is not 1 to 3 lower-case letters and digits`);
   }
@@ -54,6 +58,7 @@ export function readSettings(options: OvsDriverOptions, datapathType: DatapathTy
     spares,
     names: createNames(namePrefix),
     ...(uplink === undefined ? {} : { uplink }),
+    ...(guaranteesOn === undefined ? {} : { guaranteesOn }),
     ...(tunnel === undefined ? {} : { tunnel }),
   };
 }

@@ -4,6 +4,7 @@ import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS } from "@holdfas
 import { readAlias } from "../../links/link-alias.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
+import { removeQos } from "../../qos/removal.ts";
 import { gatewayRules, shieldRules } from "./firewall.ts";
 import { OWNER } from "./ownership.ts";
 
@@ -32,6 +33,7 @@ export async function removeOvsDatapath(options: RemovalOptions): Promise<Remove
   const bridges = await removeBridges(options);
   const links = await removeLinks(options);
   const { namePrefix = "hf", namespace, signal } = options;
+  await removeQosOf(options);
   const firewall = firewallTable(createHostTools(namespace));
   const gateway = gatewayRules({
     gatewayPrefix: `${namePrefix}g-`,
@@ -57,6 +59,17 @@ async function removeBridges({ runDirectory, logger, clock = systemClock, signal
     return ours;
   } finally {
     await ovsdb.close();
+  }
+}
+
+async function removeQosOf({ namePrefix = "hf", namespace, signal }: RemovalOptions): Promise<void> {
+  const here = await createKernel();
+  const kernel = namespace === undefined ? here : await here.enter(namespace);
+  try {
+    await removeQos({ kernel, host: createHostTools(namespace) }, `${namePrefix}p`, signal);
+  } finally {
+    await kernel.close();
+    if (kernel !== here) await here.close();
   }
 }
 
