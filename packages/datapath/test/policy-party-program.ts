@@ -2,6 +2,9 @@ import { execFile } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { connect, createServer, type Socket } from "node:net";
 import { createInterface } from "node:readline";
+import { setTimeout as delay } from "node:timers/promises";
+import { IpAddress } from "@holdfast/core";
+import { Ping } from "@holdfast/netlink/testing";
 
 /** What runs inside a sandbox of a policy test: answers on its ports, and tries what a line of JSON on standard input says. */
 
@@ -11,7 +14,7 @@ const PATIENCE = Number(process.argv[2] ?? 400);
 
 interface Task {
   readonly id: number;
-  readonly kind: "tcp" | "udp" | "icmp" | "connect" | "ask" | "hear" | "speak";
+  readonly kind: "tcp" | "udp" | "icmp" | "connect" | "echo" | "again" | "ask" | "hear" | "speak";
   readonly to: string;
   readonly port?: number;
   readonly sourcePort?: number;
@@ -20,6 +23,7 @@ interface Task {
 
 /** Those that this one has begun, by the task. */
 const connections = new Map<number, Socket>();
+const echoes = new Map<number, Ping>();
 /** Those that others have begun. */
 const accepted = new Set<Socket>();
 
@@ -86,6 +90,25 @@ function open({ id, to, port = 0 }: Task): Promise<boolean> {
   });
 }
 
+async function echo({ id, to }: Task): Promise<boolean> {
+  const ping = new Ping(IpAddress.parse(to));
+  echoes.set(id, ping);
+  return await isEchoed(ping);
+}
+
+async function again({ connection = 0 }: Task): Promise<boolean> {
+  const ping = echoes.get(connection);
+  ping?.ask();
+  return await isEchoed(ping);
+}
+
+async function isEchoed(ping: Ping | undefined): Promise<boolean> {
+  for (const end = performance.now() + PATIENCE; performance.now() < end; await delay(5)) {
+    if (ping?.isAnswered === true) return true;
+  }
+  return false;
+}
+
 function ask({ connection = 0 }: Task): Promise<boolean> {
   const socket = connections.get(connection);
   socket?.write("?");
@@ -108,7 +131,7 @@ async function speak({ port }: Task): Promise<boolean> {
   return true;
 }
 
-const WORK = { tcp, udp, icmp, connect: open, ask, hear, speak };
+const WORK = { tcp, udp, icmp, connect: open, echo, again, ask, hear, speak };
 process.stdout.write("ready\n");
 for await (const line of createInterface({ input: process.stdin })) {
   const task = JSON.parse(line) as Task;

@@ -17,7 +17,8 @@ export class SandboxParty implements Party, AsyncDisposable {
   }
 
   static async start(path: string, patience = 400): Promise<SandboxParty> {
-    const command = [`--net=${path}`, "--", "setpriv", "--pdeathsig", "KILL", process.execPath, PROGRAM];
+    const own = 'echo 0 0 > /proc/sys/net/ipv4/ping_group_range; exec setpriv --pdeathsig KILL "$@"';
+    const command = [`--net=${path}`, "--", "sh", "-c", own, "sh", process.execPath, PROGRAM];
     const child = spawn("nsenter", [...command, String(patience)], { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout });
     const party = new SandboxParty(child);
@@ -35,6 +36,12 @@ export class SandboxParty implements Party, AsyncDisposable {
     if (!(await passed)) throw new TypeError(`no connection to ${to} port ${port}`);
     const ask = (kind: "ask" | "hear") => this.#ask({ kind, to, connection: id }).passed;
     return { isAnswered: () => ask("ask"), hears: () => ask("hear") };
+  }
+
+  async echo(to: string): Promise<Pick<StandingConnection, "isAnswered">> {
+    const { id, passed } = this.#ask({ kind: "echo", to });
+    await passed;
+    return { isAnswered: () => this.#ask({ kind: "again", to, connection: id }).passed };
   }
 
   async speak(port: number): Promise<void> {

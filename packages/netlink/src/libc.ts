@@ -13,6 +13,7 @@ export const libc = {
   close: library.func("int close(int fd)"),
   socket: library.func("int socket(int domain, int type, int protocol)"),
   bind: library.func("int bind(int fd, void *address, uint32_t length)"),
+  connect: library.func("int connect(int fd, void *address, uint32_t length)"),
   getsockname: library.func("int getsockname(int fd, void *address, void *length)"),
   setsockopt: library.func("int setsockopt(int fd, int level, int option, void *value, uint32_t length)"),
   send: library.func("intptr_t send(int fd, void *bytes, size_t length, int flags)"),

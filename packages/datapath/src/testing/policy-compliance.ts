@@ -30,6 +30,8 @@ export interface Party {
   reaches(attempt: Attempt): Promise<boolean>;
   /** Begins a connection over TCP that stays. */
   connect(to: string, port: number): Promise<StandingConnection>;
+  /** Echoes that all belong to one connection. */
+  echo(to: string): Promise<Pick<StandingConnection, "isAnswered">>;
   /** Says something on every connection that others have begun with it at the port, without having been asked. */
   speak(port: number): Promise<void>;
 }

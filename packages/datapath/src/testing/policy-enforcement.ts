@@ -80,6 +80,19 @@ export function policyEnforcement({
       expect(await client.reaches(toWeb)).toBe(true);
     });
 
+    test("has echoes that go on stopped when they are denied now, in both families", async () => {
+      await policy().applyPolicy({ ...change, programs: [web, open] }, signal());
+      const [, client] = [await place({ ...a, policy: { program: open.id } }), await place(b)];
+      const echoes = [await client.echo("10.20.0.5"), await client.echo("fd00:20::5")];
+      const answered = () => Promise.all(echoes.map((echo) => echo.isAnswered()));
+      await expect.poll(answered, { timeout: 5000 }).toEqual([true, true]);
+      await policy().applyPolicy({ ...NO_CHANGE, endpoints: [having("a", web.id)] }, signal());
+      expect(await answered()).toEqual([false, false]);
+      await policy().applyPolicy({ ...NO_CHANGE, endpoints: [having("a", open.id)] }, signal());
+      expect(await answered()).toEqual([true, true]);
+      expect(await client.reaches(toWeb)).toBe(true);
+    });
+
     test("may get it while it runs: what that denies is cut, whoever speaks first, and what it allows goes on", async () => {
       const all = program("default/all", {
         ingress: { main: [[rule("rule/7080", "allow", { services: [tcp(7080)] })]], ...closed },

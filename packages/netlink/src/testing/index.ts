@@ -1,6 +1,7 @@
 export { FakeKernel, type KernelOperation } from "./fake-kernel.ts";
 export { FakeTraffic } from "./fake-traffic.ts";
 export { type KernelEnvironment, kernelCompliance } from "./kernel-compliance.ts";
+export { Ping } from "./ping.ts";
 export {
   createTestNamespace,
   sweepTestNamespaces,

@@ -1,6 +1,7 @@
 import { Cidr, type IpAddress } from "@holdfast/core";
 import type { ConnectionTuple } from "@holdfast/openflow";
 import { decide, type Packet, type PolicyChange } from "@holdfast/policy";
+import { ICMPV6 } from "../pipeline/layout.ts";
 import { ANSWERER, zoneOf } from "./endpoint-flows.ts";
 import { type PolicedPort, type PolicyPlan, setsOf } from "./policy-plan.ts";
 import type { TrackedConnection } from "./tracked-connections.ts";
@@ -41,7 +42,8 @@ export function deniedConnections(
 ): readonly ConnectionTuple[] {
   return connections.filter((connection) => {
     const concerned = zones.get(connection.zone);
-    if (concerned === undefined) return false;
+    // Of ICMPv6 each request is decided, and the switch must not be told to forget any.
+    if (concerned === undefined || connection.protocol === ICMPV6) return false;
     const packet = firstPacket(connection, concerned.port);
     if (!concerned.concerns(packet.remote)) return false;
     const program = plan.program(concerned.port.programs.program);

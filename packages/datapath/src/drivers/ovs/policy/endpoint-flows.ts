@@ -78,6 +78,12 @@ export function onlyBeginnings(): readonly Rule[] {
   );
 }
 
+/**
+ * Each is decided like a first one: nothing of ICMPv6 has to be cut then, and ovs-vswitchd (3.1) ends when it is told to forget an echo of ICMPv6, for which
+ * it looks for the opposite of its type among those of ICMP.
+ */
+const ECHO_REQUEST = { ipProto: ICMPV6, icmpType: 128 } as const;
+
 /** What an endpoint sends and gets goes through its programs. */
 export function endpointFlows(port: number, programs: EndpointPrograms, pickUp: boolean): readonly Rule[] {
   return [
@@ -94,9 +100,13 @@ function sideFlows(port: number, direction: Direction, programs: EndpointProgram
     const copy: Action = { kind: "move", from: fields[direction] satisfies FieldName, to: remote };
     const begins = { ...match, ctState: connectionState("+new", "+trk") };
     const decided = [copy, ...walks(programs, direction)];
+    const isV6 = ethType === EtherType.ipv6;
     return [
       rule(track, 100, match, [{ kind: "track", zone: zoneOf(port), table: state }]),
       rule(state, 100, begins, decided),
+      ...(isV6
+        ? [rule(state, 125, { ...match, ...ECHO_REQUEST, ctState: connectionState("+est", "-rpl", "+trk") }, decided)]
+        : []),
       ...(pickUp ? pickUpFlows({ state, match, begins, copy, decided }, programs, direction) : []),
     ];
   });

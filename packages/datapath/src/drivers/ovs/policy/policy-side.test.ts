@@ -92,6 +92,14 @@ describe("policies in a switch", () => {
     expect(flows.forgotten).toEqual([otherPort, otherRemote, kept]);
   });
 
+  test("echoes of ICMPv6 are none that the switch is told to forget", async () => {
+    const [source, destination] = [IpAddress.parse("fd00:20::6"), IpAddress.parse("fd00:20::5")];
+    tracked = [{ zone: 33_768, source, destination, protocol: 58, icmp: { id: 1, type: 128, code: 0 } }];
+    await side.applyPolicy({ ...NO_CHANGE, endpoints: [having("a", web.id)] }, never);
+    expect(flows.forgotten).toEqual([]);
+    expect(String(flows)).toMatch(/priority=125,ct_state=\+est-rpl\+trk,icmp6,in_port=1000,icmp_type=128/);
+  });
+
   test("one that was picked up from who answers is the other end's", async () => {
     const answer = (sourcePort: number): TrackedConnection => {
       const { source, destination, ...rest } = incoming("10.20.0.6", 40_000);
