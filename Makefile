@@ -3,7 +3,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: demo-runtimes conformance-cni conformance-cnm test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml bench bench-docker bench-ipam bench-cni bench-flow bench-policy
+.PHONY: demo-runtimes conformance-cni conformance-cnm test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml test-matrix bench bench-docker bench-ipam bench-cni bench-flow bench-policy
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ ifdef SOCKET
 else
 	@$(if $(FLAGS),node test/conformance/cnm/main.ts $(FLAGS),vitest run --project e2e test/e2e/cnm-conformance.test.ts)
 endif
+
+test-matrix: setup ## All cases of the policy matrix on both data paths; make test has a quarter of those of Open vSwitch
+	@HOLDFAST_MATRIX_EVERY=1 vitest run --project system packages/datapath/test/policy-matrix.test.ts packages/datapath/test/kernel/policy-matrix.test.ts
 
 test-uml: setup ## Opt-in, minutes: the data path on a kernel with the openvswitch module
 	@setup/debian.sh user-mode-linux
