@@ -101,6 +101,6 @@ bench-policy: setup ## Rules, address sets, limits and guarantees on the kernel 
 	@setup/debian.sh iperf3 qperf
 	@node bench/policy.ts
 
-bench-flow: setup ## sFlow: decoding, the collector's pipeline; sfcapd and sfacctd in the same run
+bench-flow: setup ## sFlow: decoding, the collector's pipeline, questions; sfcapd and sfacctd in the same run
 	@setup/debian.sh nfdump-sflow pmacct
 	@node bench/flow.ts

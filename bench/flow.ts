@@ -1,5 +1,6 @@
 import { measureDecode } from "./flow/decode.ts";
 import { measureReceiver } from "./flow/load.ts";
+import { measureQuestions } from "./flow/questions.ts";
 import { ownReceiver, sfacctd, sfcapd } from "./flow/receivers.ts";
 import { scratchFolder } from "./flow/scratch.ts";
 import { makeTraffic } from "./flow/traffic.ts";
@@ -15,6 +16,7 @@ using scratch = scratchFolder();
 const own = await measureReceiver(ownReceiver(FIRST_PORT), FIRST_PORT);
 const nfdump = await measureReceiver(sfcapd(FIRST_PORT + 1, scratch.path), FIRST_PORT + 1);
 const pmacct = await measureReceiver(sfacctd(FIRST_PORT + 2, scratch.path), FIRST_PORT + 2);
+const questions = await measureQuestions();
 
 const figures = {
   bench: "flow",
@@ -23,9 +25,11 @@ const figures = {
   loss_percent: rounded(own.lossPercent, 2),
   sfcapd_samples_per_s: Math.round(nfdump.samplesPerSecond),
   sfacctd_samples_per_s: Math.round(pmacct.samplesPerSecond),
+  top10_ms_p95: rounded(percentile(questions.top, 0.95)),
+  fresh_s_p95: rounded(percentile(questions.fresh, 0.95), 2),
 };
 const row = (what: string, figure: number | string, mark = ""): boolean =>
-  say(`${what.padEnd(72)} ${String(figure).padStart(12)}   ${mark}`.trimEnd());
+  say(`${what.padEnd(76)} ${String(figure).padStart(12)}   ${mark}`.trimEnd());
 row("", "measured", "mark");
 row("decode alone, samples per second of one core, p50 of 7", figures.decode_samples_per_s, "≥ 5000000");
 row("  the slowest turn", Math.round(percentile(decode.samplesPerSecond, 0)));
@@ -40,4 +44,9 @@ row("peer: sfcapd", figures.sfcapd_samples_per_s);
 row("  dropped by the kernel, %", rounded(nfdump.lossPercent, 2));
 row("peer: sfacctd", figures.sfacctd_samples_per_s);
 row("  dropped by the kernel, %", rounded(pmacct.lossPercent, 2));
+row("ten with the most of an hour, 10,000 endpoints, while ingesting, ms, p95", figures.top10_ms_p95, "≤ 100");
+row("  p50", rounded(percentile(questions.top, 0.5)));
+row("  windows' rows of that hour", questions.rows);
+row("from a packet to the first answer that has it, s, p95", figures.fresh_s_p95, "≤ 5");
+row("  p50", rounded(percentile(questions.fresh, 0.5), 2));
 say(JSON.stringify(figures));

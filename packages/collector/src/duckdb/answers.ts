@@ -1,5 +1,8 @@
+import { inOrder } from "../query/add-up.ts";
 import {
+  addTo,
   type Expression,
+  type Group,
   type KeyValue,
   noSum,
   type SampleAnswer,
@@ -21,22 +24,39 @@ export function emptyAnswer(plan: SumPlan): { -readonly [K in keyof SumAnswer]: 
 export function readSums(plan: SumPlan, rows: readonly (readonly Cell[])[]): SumAnswer {
   const answer = emptyAnswer(plan);
   const expressions = plan.parts[0]?.keys ?? [];
-  const groups: { readonly key: readonly KeyValue[]; readonly slots: Sum[] }[] = [];
-  for (const [kind, rank, ...cells] of rows) {
+  const groups = new Map<string, { readonly key: readonly KeyValue[]; readonly slots: Sum[] }>();
+  const all = slotsOf(plan);
+  let count = 0;
+  for (const [kind, number, ...cells] of rows) {
     const key = cells.slice(0, expressions.length);
-    const [slot, packets, bytes, samples, exact] = cells.slice(expressions.length).map(Number);
-    const sum: Sum = { packets: packets ?? 0, bytes: bytes ?? 0, samples: samples ?? 0, exact: exact ?? 0 };
-    const at = Number(rank);
-    if (kind === ANSWER.count) answer.other = { ...answer.other, groups: Math.max(0, at - plan.limit) };
-    else if (kind === ANSWER.other) Object.assign(answer.other.slots[slot ?? 0] as Sum, sum);
-    else if (kind === ANSWER.total) Object.assign(answer.totals[at]?.[slot ?? 0] as Sum, sum);
+    const [slot = 0, packets = 0, bytes = 0, samples = 0, exact = 0] = cells.slice(expressions.length).map(Number);
+    const sum: Sum = { packets, bytes, samples, exact };
+    if (kind === ANSWER.total) Object.assign(answer.totals[Number(number)]?.[slot] as Sum, sum);
+    else if (kind === ANSWER.all) [all[slot], count] = [sum, Number(number)];
     else {
-      const known = groups[at - 1] ?? { key: keyOf(expressions, key), slots: slotsOf(plan) };
-      groups[at - 1] = known;
-      known.slots[slot ?? 0] = sum;
+      const name = JSON.stringify(key);
+      const group = groups.get(name) ?? { key: keyOf(expressions, key), slots: slotsOf(plan) };
+      groups.set(name, group);
+      group.slots[slot] = sum;
     }
   }
-  return { ...answer, groups };
+  const told = inOrder(plan, [...groups.values()]);
+  const others = count - told.length;
+  if (others <= 0) return { ...answer, groups: told };
+  return { ...answer, groups: told, other: { groups: others, slots: restOf(all, told) } };
+}
+
+/** What all have without those that are told. */
+function restOf(all: readonly Sum[], told: readonly Group[]): readonly Sum[] {
+  return all.map((sum, slot) => {
+    const rest = { ...sum };
+    for (const { slots } of told) {
+      const { packets, bytes, samples, exact } = slots[slot] ?? noSum();
+      addTo(rest, { packets: -packets, bytes: -bytes, samples: -samples, exact: -exact });
+    }
+    // What rounding leaves is nothing.
+    return rest.samples <= 0 ? noSum() : rest;
+  });
 }
 
 /** Reads the rows of the statement that `sampleSql` wrote. */

@@ -3,8 +3,8 @@ import { columnsOf, namedRowsSql, storedColumnsOf } from "./named-rows-sql.ts";
 import { expressionSql, isListExpression, predicateSql } from "./predicate-sql.ts";
 import { SUM_NAMES } from "./schema.ts";
 
-/** What a row of the answer is: a group, what all others make, how many groups there are, a total. */
-export const ANSWER = { group: 0, other: 1, count: 2, total: 3 } as const;
+/** What a row of the answer is: of a group, of all groups together, a total. */
+export const ANSWER = { group: 0, all: 1, total: 2 } as const;
 
 const SUMS = SUM_NAMES.join(", ");
 const SUMMED = SUM_NAMES.map((name) => `sum(${name}) AS ${name}`).join(", ");
@@ -21,7 +21,8 @@ export interface Source {
  * The statement that answers a plan. Rows are added up by the numbers of their ends first, which are few and quick to compare; names, filters and
  * groups come in afterwards.
  *
- * Its columns: what the row is, rank or number of the total, one text per key, slot, packets, bytes, samples, exact.
+ * Its columns: what the row is, a number (of the total; of all groups, how many they are), one text per key, slot, packets, bytes, samples, exact. Its rows
+ * are in no order: each step more that has to wait for the one before costs milliseconds on a busy machine.
  */
 export function sumSql(plan: SumPlan, sources: readonly Source[], ends: readonly string[]): string {
   const columns = columnsOf(
@@ -38,21 +39,13 @@ export function sumSql(plan: SumPlan, sources: readonly Source[], ends: readonly
   );
   const groups = plan.parts.map((part) => partSql(part, keys));
   const by = ["slot", ...keys].join(", ");
-  const nulls = keys.map((key) => `NULL::VARCHAR AS ${key}`);
-  const statements = [
-    ...(groups.length === 0 ? [] : groupStatements(plan, keys, nulls)),
-    ...plan.totals.map(
-      (where, index) =>
-        `SELECT ${[ANSWER.total, `${index} AS rank`, ...nulls, "slot", SUMMED].join(", ")} FROM named WHERE ${predicateSql(where)} GROUP BY slot`,
-    ),
-  ];
+  const statements = [...(groups.length === 0 ? [] : groupStatements(plan, keys)), totalsSql(plan, keys)];
   return `WITH
     ends AS (${ends.map((table) => `FROM ${table}`).join(" UNION ALL ")}),
     rows AS MATERIALIZED (SELECT ${["slot", ...stored, SUMMED].join(", ")} FROM (${read.join(" UNION ALL ")}) GROUP BY ${["slot", ...stored].join(", ")}),
     named AS MATERIALIZED (${namedRowsSql("rows", columns, ["slot", ...SUM_NAMES])})
-    ${groups.length === 0 ? "" : `, groups AS (SELECT ${by}, ${SUMMED} FROM (${groups.join(" UNION ALL ")}) GROUP BY ${by})${rankedSql(plan, keys)}`}
-    ${statements.join(" UNION ALL ")}
-    ORDER BY 1, 2`;
+    ${groups.length === 0 ? "" : `, groups AS MATERIALIZED (SELECT ${by}, ${SUMMED} FROM (${groups.join(" UNION ALL ")}) GROUP BY ${by})`}
+    ${statements.join(" UNION ALL ")}`;
 }
 
 /** Rows of one part under its keys; a row with several values of a key is there once for each. */
@@ -71,22 +64,37 @@ function partSql({ where, keys }: PlanPart, names: readonly string[]): string {
   }, inner);
 }
 
-/** Groups with their place among all. */
-function rankedSql({ measure, ranked, slots }: SumPlan, keys: readonly string[]): string {
-  const order = ["size DESC", ...keys.map((key) => `${key} ASC NULLS LAST`)].join(", ");
+/** Those with the most, and all together. */
+function groupStatements({ measure, ranked, slots, limit }: SumPlan, keys: readonly string[]): readonly string[] {
+  const ordered = (size: string): string => [`${size} DESC`, ...keys.map((key) => `${key} ASC NULLS LAST`)].join(", ");
+  const told = [`${ANSWER.group} AS kind`, "0::BIGINT AS number", ...keys, "slot", SUMS].join(", ");
+  const all = (count: string): string =>
+    `SELECT ${[ANSWER.all, count, ...nulls(keys), "slot", SUMMED].join(", ")} FROM groups GROUP BY slot`;
+  if (slots.count === 1) {
+    return [`(SELECT ${told} FROM groups ORDER BY ${ordered(measure)} LIMIT ${limit})`, all("count(*)")];
+  }
   const counted = ranked === "last" ? `CASE WHEN slot = ${slots.count - 1} THEN ${measure} ELSE 0 END` : measure;
-  const size = keys.length === 0 ? "0" : `sum(${counted}) OVER (PARTITION BY ${keys.join(", ")})`;
-  const sized =
-    slots.count === 1 ? `SELECT *, ${measure} AS size FROM groups` : `SELECT *, ${size} AS size FROM groups`;
-  const rank = keys.length === 0 ? "1" : `dense_rank() OVER (ORDER BY ${order})`;
-  return `, ranked AS MATERIALIZED (SELECT *, ${rank} AS rank FROM (${sized}))`;
+  const sizes = `SELECT ${[...keys, `sum(${counted}) AS size`].join(", ")} FROM groups GROUP BY ALL`;
+  const first = `SELECT * FROM (${sizes}) ORDER BY ${ordered("size")} LIMIT ${limit}`;
+  const same = keys.map((key) => `groups.${key} IS NOT DISTINCT FROM first.${key}`).join(" AND ") || "true";
+  const qualified = told.replaceAll(/\b(k\d+|slot|packets|bytes|samples|exact)\b/g, "groups.$1");
+  return [
+    `SELECT ${qualified} FROM groups JOIN (${first}) AS first ON ${same}`,
+    all(`(SELECT count(*) FROM (${sizes}))`),
+  ];
 }
 
-function groupStatements({ limit }: SumPlan, keys: readonly string[], nulls: readonly string[]): readonly string[] {
-  const none = SUM_NAMES.map(() => "0::DOUBLE").join(", ");
-  return [
-    `SELECT ${[`${ANSWER.group} AS kind`, "rank", ...keys, "slot", SUMS].join(", ")} FROM ranked WHERE rank <= ${limit}`,
-    `SELECT ${[ANSWER.other, "0", ...nulls, "slot", SUMMED].join(", ")} FROM ranked WHERE rank > ${limit} GROUP BY slot`,
-    `SELECT ${[ANSWER.count, "coalesce(max(rank), 0)", ...nulls, "0", none].join(", ")} FROM ranked`,
-  ];
+/** All totals in one pass. */
+function totalsSql({ totals }: SumPlan, keys: readonly string[]): string {
+  const structs = totals.map((where, index) => {
+    const sums = SUM_NAMES.map((name) => `${name}: coalesce(sum(${name}) FILTER (WHERE ${predicateSql(where)}), 0)`);
+    return `{number: ${index}, ${sums.join(", ")}}`;
+  });
+  const columns = [`${ANSWER.total} AS kind`, "total.number::BIGINT", ...nulls(keys), "slot"];
+  const sums = SUM_NAMES.map((name) => `total.${name}`);
+  return `SELECT ${[...columns, ...sums].join(", ")} FROM (SELECT slot, unnest([${structs.join(", ")}]) AS total FROM named GROUP BY slot)`;
+}
+
+function nulls(keys: readonly string[]): readonly string[] {
+  return keys.map((key) => `NULL::VARCHAR AS ${key}`);
 }

@@ -70,14 +70,7 @@ function keysOf(keys: readonly Expression[], row: ServedTraffic): readonly (read
 }
 
 function ranked(plan: SumPlan, groups: readonly Group[]): Omit<SumAnswer, "totals"> {
-  const sizeOf = ({ slots }: Group): number => {
-    const looked = plan.ranked === "last" ? slots.slice(-1) : slots;
-    return looked.reduce((size, sum) => size + sum[plan.measure], 0);
-  };
-  const sorted = groups
-    .map((group) => ({ group, size: sizeOf(group) }))
-    .sort((a, b) => b.size - a.size || compareKeys(a.group.key, b.group.key))
-    .map(({ group }) => group);
+  const sorted = inOrder(plan, groups);
   const slots = Array.from({ length: plan.slots.count }, noSum);
   for (const rest of sorted.slice(plan.limit)) {
     for (const [index, sum] of rest.slots.entries()) addTo(slots[index] as Sum, sum);
@@ -85,8 +78,20 @@ function ranked(plan: SumPlan, groups: readonly Group[]): Omit<SumAnswer, "total
   return { groups: sorted.slice(0, plan.limit), other: { groups: Math.max(0, sorted.length - plan.limit), slots } };
 }
 
+/** Those with the most first; equal ones in the order of their keys. */
+export function inOrder({ ranked: by, measure }: SumPlan, groups: readonly Group[]): readonly Group[] {
+  const sizeOf = ({ slots }: Group): number => {
+    const looked = by === "last" ? slots.slice(-1) : slots;
+    return looked.reduce((size, sum) => size + sum[measure], 0);
+  };
+  return groups
+    .map((group) => ({ group, size: sizeOf(group) }))
+    .sort((a, b) => b.size - a.size || compareKeys(a.group.key, b.group.key))
+    .map(({ group }) => group);
+}
+
 /** As text, key by key; what is absent comes last. */
-export function compareKeys(a: readonly KeyValue[], b: readonly KeyValue[]): number {
+function compareKeys(a: readonly KeyValue[], b: readonly KeyValue[]): number {
   for (const [index, one] of a.entries()) {
     const other = b[index] ?? null;
     if (one === other) continue;
