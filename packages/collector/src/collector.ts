@@ -54,6 +54,8 @@ export interface CollectorOptions {
   readonly endpointMetrics?: number;
   /** Of the store that can be asked. Absent: the usual ones. */
   readonly tiers?: TierSettings;
+  /** Sampled packets of a window that are kept one by one; of more, some. Absent: none. */
+  readonly windowSamples?: number;
   /** Seconds of a window. Absent: 10. */
   readonly windowSeconds?: number;
 }
@@ -92,6 +94,7 @@ export async function startCollector(
       windowMs: windowSeconds * 1000,
       settleMs: options.settle,
       holdBytes: options.holdMemory,
+      windowSamples: options.windowSamples ?? 0,
     },
   );
   undo.defer(async () => {

@@ -42,6 +42,10 @@ export const collectorOptions = {
   keepWindows: option.duration("How long windows are kept as they come.", "6h"),
   keepMinutes: option.duration("How long sums of minutes are kept.", "7d"),
   keepHours: option.duration("How long sums of hours are kept.", "400d"),
+  windowSamples: option.integer("Sampled packets that are kept one by one of each 2 seconds; of more, some.", 400, {
+    min: 0,
+    max: 100_000,
+  }),
   keepSamples: option.duration("How long single samples are kept.", "30m"),
   token: option.optional(
     "Bearer token that questions about flows must carry. Absent: only who comes from this machine may ask.",

@@ -17,9 +17,10 @@ export const controllerOptions = {
     "TOKEN",
     parseBearerToken,
   ),
-  collector: option.optional(
-    "Base address of the collector that answers questions about flows, e.g. http://127.0.0.1:4655. Absent: there is none.",
+  collector: option.value(
+    "Base address of the collector that answers questions about flows.",
     "URL",
+    "http://127.0.0.1:4655",
     parseHttpUrl,
   ),
   collectorToken: option.optional("Bearer token that the collector asks for. Absent: none.", "TOKEN", parseBearerToken),

@@ -61,8 +61,7 @@ export function createController(dependencies: ControllerDependencies, options: 
     streams: createStreams(platform, nouns, { beat: options.beat, metrics, signal: stopping.signal }),
     pages: createPages(engine, queue),
     programs: {
-      collector:
-        options.collector === undefined ? undefined : { url: options.collector, token: options.collectorToken },
+      collector: { url: options.collector, token: options.collectorToken },
     },
     authenticate: createAuthentication(options.token),
     admission: {

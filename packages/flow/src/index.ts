@@ -26,8 +26,10 @@ export {
   type ExporterState,
   type SourceStateAt,
   type TrafficRow,
+  type TrafficSampleRow,
   type TrafficSums,
   trafficRows,
+  trafficSamples,
 } from "./numbers/aggregator.ts";
 export {
   type CounterDelta,

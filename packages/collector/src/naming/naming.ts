@@ -1,5 +1,5 @@
 import type { IpAddress, MacAddress } from "@holdfast/core";
-import type { TrafficRow } from "@holdfast/flow";
+import type { TrafficRow, TrafficSampleRow } from "@holdfast/flow";
 import type { Inventory } from "../inventory/inventory.ts";
 import type { TrafficDimensions, TrafficDirection, TrafficEnd } from "../windows/traffic.ts";
 import { isGroupAddress, isGroupMac } from "./group-address.ts";
@@ -12,7 +12,7 @@ export type Names = Pick<
 >;
 
 /** Says whose a row is, of which an attribution has found the numbers. */
-export type NameRow = (row: TrafficRow) => Names;
+export type NameRow = (row: TrafficRow | TrafficSampleRow) => Names;
 
 export type KnownInside = Pick<Inventory, "endpoint" | "nodeOf" | "isInside">;
 

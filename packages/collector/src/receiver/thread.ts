@@ -70,7 +70,8 @@ function run(
 }
 
 function hand(parent: MessagePort, window: SampledWindow): void {
-  tell(parent, { kind: "window", window }, [window.traffic.keys.buffer, window.traffic.sums.buffer]);
+  const { keys, sums, picked } = window.traffic;
+  tell(parent, { kind: "window", window }, [keys.buffer, sums.buffer, picked.keys.buffer, picked.details.buffer]);
 }
 
 function nextMessage(port: MessagePort): ToThread | undefined {

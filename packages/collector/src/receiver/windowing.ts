@@ -15,6 +15,8 @@ export interface WindowingOptions {
   readonly settleMs: number;
   /** Of memory for datagrams that are held back; beyond it, the oldest are read early, and counted. */
   readonly holdBytes: number;
+  /** Sampled packets of a window that are told one by one; of more, some. Absent: none. */
+  readonly windowSamples?: number;
 }
 
 /** What was taken in one window. */
@@ -50,10 +52,10 @@ export interface Windowing {
 
 /** A datagram belongs to the window in which it was received, however long it is held back. Times that go back are taken as standing still. */
 export function createWindowing(emit: (window: SampledWindow) => void, options: WindowingOptions): Windowing {
-  const { windowMs, settleMs } = options;
+  const { windowMs, settleMs, windowSamples = 0 } = options;
   const decoder = createSflowDecoder();
   const attribution = createAttribution();
-  const aggregator = createAggregator({}, attribution);
+  const aggregator = createAggregator({ mostSamples: windowSamples }, attribution);
   const held = createHeldDatagrams(options.holdBytes);
   const taken = { datagrams: 0, bytes: 0, samples: 0, early: 0 };
   let lastAt = 0;

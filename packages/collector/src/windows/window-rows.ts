@@ -1,16 +1,44 @@
-import { type TrafficRow, trafficRows } from "@holdfast/flow";
+import { type TrafficRow, type TrafficSampleRow, trafficRows, trafficSamples } from "@holdfast/flow";
 import type { NameRow } from "../naming/naming.ts";
 import type { SampledWindow } from "../receiver/windowing.ts";
-import type { TrafficWindow, WindowRow } from "./traffic.ts";
+import type { TrafficDimensions, TrafficSample, TrafficWindow, WindowRow } from "./traffic.ts";
 
 /** Says a window in words, with who its traffic is from and for. */
 export function trafficWindow({ start, traffic }: SampledWindow, seconds: number, name: NameRow): TrafficWindow {
   const rows = Array.from(trafficRows(traffic), (row) => windowRow(row, name));
-  return { start, seconds, rows, samples: [], leftOut: traffic.leftOut };
+  const samples = Array.from(trafficSamples(traffic), (sample) => windowSample(sample, name));
+  return { start, seconds, rows, samples, leftOut: traffic.leftOut };
 }
 
 function windowRow(row: TrafficRow, name: NameRow): WindowRow {
-  const { exporter, vantage, etherType, vni, vlan, ip, estimate } = row;
+  const { ip, estimate } = row;
+  return {
+    ...dimensionsOf(row, name),
+    ...(ip === undefined ? {} : { servicePort: ip.servicePort }),
+    packets: estimate.packets,
+    bytes: estimate.bytes,
+    samples: estimate.samples,
+    exactSamples: estimate.exactSamples,
+  };
+}
+
+function windowSample(sample: TrafficSampleRow, name: NameRow): TrafficSample {
+  const { at, bytes, rate, inputIfIndex, outputIfIndex, sourcePort, destinationPort, tcpFlags } = sample;
+  return {
+    ...dimensionsOf(sample, name),
+    at,
+    ...(inputIfIndex === undefined ? {} : { inputIfIndex }),
+    ...(outputIfIndex === undefined ? {} : { outputIfIndex }),
+    ...(sourcePort === undefined ? {} : { sourcePort }),
+    ...(destinationPort === undefined ? {} : { destinationPort }),
+    ...(tcpFlags === undefined ? {} : { tcpFlags }),
+    bytes,
+    rate,
+  };
+}
+
+function dimensionsOf(row: TrafficRow | TrafficSampleRow, name: NameRow): TrafficDimensions {
+  const { exporter, vantage, etherType, vni, vlan, ip } = row;
   return {
     exporter,
     vantage,
@@ -18,10 +46,6 @@ function windowRow(row: TrafficRow, name: NameRow): WindowRow {
     ...(etherType === undefined ? {} : { etherType }),
     ...(vni === undefined ? {} : { vni }),
     ...(vlan === undefined ? {} : { vlan }),
-    ...(ip === undefined ? {} : { protocol: ip.protocol, servicePort: ip.servicePort }),
-    packets: estimate.packets,
-    bytes: estimate.bytes,
-    samples: estimate.samples,
-    exactSamples: estimate.exactSamples,
+    ...(ip === undefined ? {} : { protocol: ip.protocol }),
   };
 }

@@ -20,8 +20,8 @@ export interface AppDependencies {
   readonly authenticate: Authenticate;
   readonly admission: AdmissionDependencies;
   readonly acceptLater: AcceptLater;
-  /** Programs that answer some operations; undefined: nobody said where. */
-  readonly programs: Readonly<Record<NonNullable<Route["passedTo"]>, PassedTo | undefined>>;
+  /** Programs that answer some operations. */
+  readonly programs: Readonly<Record<NonNullable<Route["passedTo"]>, PassedTo>>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Aborted when no more requests are to come. */

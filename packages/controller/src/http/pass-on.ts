@@ -11,8 +11,7 @@ export interface PassedTo {
 }
 
 export interface Passing {
-  /** Undefined: nobody said where. */
-  readonly to: PassedTo | undefined;
+  readonly to: PassedTo;
   /** What it is called, as the option that names it. */
   readonly program: string;
   readonly clock: Clock;
@@ -28,19 +27,13 @@ const PATIENCE_MILLISECONDS = 30_000;
 /**
  * Passes a request on whose caller may ask and whose parameters are right, and gives what comes back as it is, also while it is still being said.
  *
- * @throws HoldfastError `precondition_failed` when nobody said where to; `unavailable` when nobody answers there
+ * @throws HoldfastError `unavailable` when nobody answers there
  */
 export async function passOn(
   { url, raw, id }: Pick<FastifyRequest, "url" | "raw" | "id">,
   reply: FastifyReply,
   { to, program, clock, stopping }: Passing,
 ): Promise<void> {
-  if (to === undefined) {
-    throw new HoldfastError(
-      "precondition_failed",
-      `this controller knows no ${program}; start it with --${program} URL`,
-    );
-  }
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
   const [answered, late] = [new AbortController(), new AbortController()];
@@ -55,9 +48,13 @@ export async function passOn(
   try {
     response = await fetch(to.url.replace(/\/+$/, "") + url, { headers, signal, redirect: "error" });
   } catch (error) {
-    throw new HoldfastError("unavailable", `the ${program} does not answer at ${to.url}: ${errorText(error)}`, {
-      cause: error,
-    });
+    throw new HoldfastError(
+      "unavailable",
+      `the ${program} does not answer at ${to.url}: ${errorText(error)}; --${program} names another address`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     answered.abort();
   }

@@ -23,6 +23,7 @@ import {
 } from "../sflow/words.ts";
 import { type Estimate, estimateOf } from "./estimate.ts";
 import { createKeyIndex } from "./key-index.ts";
+import { createSamplePicker, type PickedSample, type PickedSamples, pickedSamples } from "./picked-samples.ts";
 import { createSequenceTracker, type SequenceCounts, type SequenceTracker } from "./sequence.ts";
 import { createSourceMeter, type SourceMeter, type SourceState } from "./source-meter.ts";
 import { exporterOf, readTrafficKey, TRAFFIC_KEY_WORDS, type TrafficKey, writeTrafficKey } from "./traffic-key.ts";
@@ -51,12 +52,17 @@ export interface TrafficSums {
   /** Discarded packets that were told of; they are no traffic. */
   readonly discards: number;
   readonly exporters: readonly ExporterState[];
+  /** Some of the samples; {@link trafficSamples} says them in words. */
+  readonly picked: PickedSamples;
 }
 
 export interface TrafficRow extends TrafficKey {
   readonly exporter: Exporter;
   readonly estimate: Estimate;
 }
+
+/** One sampled packet. */
+export type TrafficSampleRow = Omit<PickedSample, "exporter"> & { readonly exporter: Exporter };
 
 /** What is known of an exporter, since it was first heard of. */
 export interface ExporterState extends Exporter {
@@ -78,6 +84,8 @@ export interface AggregatorOptions {
   readonly mostExporters?: number;
   /** Over all exporters. Default: 200,000. */
   readonly mostSources?: number;
+  /** Samples that are told one by one, between two calls of {@link Aggregator.drain}. Default: 0. */
+  readonly mostSamples?: number;
 }
 
 const EXPORTER_WORDS = 6;
@@ -89,7 +97,9 @@ const SUMS = 4;
  * @param attribution says whose each packet is, before it is added up. Absent: nobody does.
  */
 export function createAggregator(options: AggregatorOptions = {}, attribution?: Attribution): Aggregator {
-  const { mostRows = 1_000_000, mostExporters = 10_000, mostSources = 200_000 } = options;
+  const { mostRows = 1_000_000, mostExporters = 10_000, mostSources = 200_000, mostSamples = 0 } = options;
+  const picker = createSamplePicker(mostSamples);
+  const amounts = { at: 0, rate: 0, bytes: 0 };
   const exporters = createKeyIndex(EXPORTER_WORDS, mostExporters);
   const trackers: SequenceTracker[] = [];
   const sources = createKeyIndex(SOURCE_WORDS, mostSources);
@@ -139,6 +149,10 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
     sums[at + 1] = (sums[at + 1] ?? 0) + weight * bytes;
     sums[at + 2] = (sums[at + 2] ?? 0) + 1;
     if (weight === 1) sums[at + 3] = (sums[at + 3] ?? 0) + 1;
+    if (mostSamples === 0) return;
+    amounts.rate = weight;
+    amounts.bytes = bytes;
+    picker.take(rowKey, samples, row, amounts);
   }
 
   function exporterAt(number: number): Exporter {
@@ -161,6 +175,7 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
     take({ head, samples, sampleCount }, at) {
       const exporter = findExporter(head);
       attribution?.hear(head, at);
+      amounts.at = at;
       const arrival = trackers[exporter]?.observe(head[HEAD_SEQUENCE] ?? 0, head[HEAD_UPTIME] ?? 0);
       if (arrival === "again") return;
       for (let index = 0, row = 0; index < sampleCount; index++, row += SAMPLE_WORDS) {
@@ -184,6 +199,7 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
           datagrams: { ...(trackers[number] as SequenceTracker).counts },
           sources: states.get(number) ?? [],
         })),
+        picked: picker.drain(),
       };
       sums.fill(0, 0, rows.size * SUMS);
       rows.clear();
@@ -207,5 +223,17 @@ export function* trafficRows({ keys, sums, exporters }: TrafficSums): Generator<
     const exporter = told[exporterOf(keys, at)];
     if (exporter === undefined) throw new TypeError("bug: a row's exporter is among those that were told with it");
     yield { exporter, ...readTrafficKey(keys, at), estimate: estimateOf({ packets, bytes, samples, exact }) };
+  }
+}
+
+/** The samples that were picked, one by one, in words. */
+export function* trafficSamples({
+  picked,
+  exporters,
+}: Pick<TrafficSums, "picked" | "exporters">): Generator<TrafficSampleRow> {
+  for (const sample of pickedSamples(picked)) {
+    const exporter = exporters[sample.exporter];
+    if (exporter === undefined) throw new TypeError("bug: a sample's exporter is among those that were told with it");
+    yield { ...sample, exporter: { agent: exporter.agent, subAgent: exporter.subAgent } };
   }
 }
