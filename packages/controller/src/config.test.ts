@@ -10,6 +10,8 @@ describe("the controller's options", () => {
       listen: { host: "127.0.0.1", port: 4653 },
       data: "/var/lib/holdfast/controller.db",
       token: undefined,
+      collector: "http://127.0.0.1:4655",
+      collectorToken: undefined,
       insecure: false,
       nodeTimeout: 60_000,
       reservationTimeout: 300_000,

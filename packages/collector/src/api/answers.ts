@@ -1,5 +1,6 @@
 import { HoldfastError } from "@holdfast/core";
 import {
+  endFields,
   estimateOf,
   fieldName,
   parseTrafficFilter,
@@ -41,10 +42,10 @@ export async function topFlows(store: FlowStore, query: Query<"topFlows">, momen
 
 /** Who talks to whom. @throws like {@link topFlows} */
 export async function flowMatrix(store: FlowStore, query: Query<"flowMatrix">, moment: Moment): Promise<TopFlows> {
-  const pairs = fieldsOf(query.by).map((field) => {
-    if (field.kind === "end" && field.role === "own") return field.field;
-    const why = `${fieldName(field)} is not what an end has; e.g. identity, group, network or node`;
-    throw new HoldfastError("invalid_argument", `by: ${why}`, { details: { field: "by" } });
+  const pairs = namesIn(query.by).map((name) => {
+    const field = endFields.find((one) => one === name);
+    if (field !== undefined) return field;
+    throw wrongBy(`${JSON.stringify(name)} is not what an end has; there are ${endFields.join(", ")}`);
   });
   const sides = ["source", "destination"] as const;
   const fields = withTenants(sides.flatMap((role) => pairs.map((field) => ({ kind: "end", role, field }) as const)));
@@ -56,24 +57,28 @@ export async function flowMatrix(store: FlowStore, query: Query<"flowMatrix">, m
 
 /** Rates over time. @throws like {@link topFlows} */
 export async function flowSeries(store: FlowStore, query: Query<"flowSeries">, moment: Moment): Promise<FlowSeries> {
-  const slots = stepsOf(timeRange(query, moment), query.step, moment);
+  const range = timeRange(query, moment);
+  const slots = stepsOf(range, query.step, moment);
   const fields = withTenants(fieldsOf(query.by));
   const answer = await ask(store, { ...query, fields, slots, ranked: "all" });
   const step = slots.milliseconds / 1000;
+  const begins = (index: number): number => slots.start + index * slots.milliseconds;
+  // The newest step may not be over yet.
+  const secondsOf = (index: number): number => (Math.min(range.to, begins(index + 1)) - begins(index)) / 1000;
   const [total = [], unattributed = [], everything = []] = answer.totals;
   const line = (sums: readonly Sum[]) => ({
     traffic: estimate(addedUp(sums)),
-    rates: sums.map((sum) => sum[query.measure] / step),
+    rates: sums.map((sum, index) => sum[query.measure] / secondsOf(index)),
   });
   return {
     from: timeText(slots.start),
-    to: timeText(slots.start + slots.count * slots.milliseconds),
-    seconds: slots.count * step,
+    to: timeText(range.to),
+    seconds: (range.to - slots.start) / 1000,
     by: fields.map(fieldName),
     measure: query.measure,
     ...share(addedUp(unattributed), addedUp(everything)),
     step,
-    times: Array.from({ length: slots.count }, (_, index) => timeText(slots.start + index * slots.milliseconds)),
+    times: Array.from({ length: slots.count }, (_, index) => timeText(begins(index))),
     groups:
       fields.length === 0
         ? []
@@ -84,17 +89,21 @@ export async function flowSeries(store: FlowStore, query: Query<"flowSeries">, m
 }
 
 /** @throws HoldfastError `invalid_argument` */
-export function fieldsOf(by: string): readonly TrafficField[] {
+function fieldsOf(by: string): readonly TrafficField[] {
+  return namesIn(by).map((name) => {
+    const field = trafficField(name);
+    if (field !== undefined) return field;
+    throw wrongBy(`there is no field ${JSON.stringify(name)}; there are ${trafficFieldNames.join(", ")}`);
+  });
+}
+
+function namesIn(by: string): readonly string[] {
   const names = by
     .split(",")
     .map((name) => name.trim())
     .filter((name) => name !== "");
   if (names.length > MOST_FIELDS) throw wrongBy(`${names.length} fields; at most ${MOST_FIELDS}`);
-  return names.map((name) => {
-    const field = trafficField(name);
-    if (field !== undefined) return field;
-    throw wrongBy(`there is no field ${JSON.stringify(name)}; there are ${trafficFieldNames.join(", ")}`);
-  });
+  return names;
 }
 
 function wrongBy(why: string): HoldfastError {

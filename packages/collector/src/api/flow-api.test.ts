@@ -109,6 +109,9 @@ describe("questions about flows", () => {
       total: { rates: [400, 150] },
     });
     expect((await get("/v1/flows/series?last=20s")).groups).toEqual([]);
+    // Of the second half minute only 20 seconds are over.
+    const { total, seconds } = await get("/v1/flows/series?step=30s&from=2026-11-20T09:59:30Z&tenant=shop");
+    expect([total.rates, seconds]).toEqual([[0, 5500 / 20], 50]);
   });
 
   test("who talks to whom", async () => {
@@ -193,7 +196,7 @@ describe("questions about flows", () => {
     ["top?from=2026-11-20T11:00:00Z", "from", "from: there is no time between the beginning and the end"],
     ["series?step=1s", "step", "step: of that time there are rows of 10s; the step is a multiple of that"],
     ["series?step=10s&last=3h", "step", "step: that are 1080 points; ask for 500 at most"],
-    ["matrix?by=service", "by", "by: service is not what an end has; e.g. identity, group, network or node"],
+    ["matrix?by=service", "by", 'by: "service" is not what an end has; there are endpoint, identity, group, '],
     ["top?by=a,b,c,d,e,f,g", "by", "by: 7 fields; at most 6"],
   ])("refuses %s and names the parameter", async (question, field, detail) => {
     const response = await fetch(`${base}/v1/flows/${question}`);

@@ -58,7 +58,7 @@ const STEPS = ["10s", "30s", "1m", "2m", "5m", "10m", "15m", "30m", "1h", "2h", 
 const USUAL_POINTS = 60;
 const MOST_POINTS = 500;
 
-/** Equal steps that begin at whole ones. @throws HoldfastError `invalid_argument` for a step that gives too many points, or is shorter than rows are */
+/** Equal steps that begin at whole ones; the last may be cut short by the end. @throws HoldfastError `invalid_argument` for a step that gives too many points, or is shorter than rows are */
 export function stepsOf(range: TimeRange, step: string | undefined, { now, tiers }: Moment): Slots {
   const finest = finestAt(range.from, now, tiers) * 1000;
   const length = range.to - range.from;
@@ -68,7 +68,7 @@ export function stepsOf(range: TimeRange, step: string | undefined, { now, tiers
     throw refused("step", `of that time there are rows of ${finest / 1000}s; the step is a multiple of that`);
   }
   const start = Math.floor(range.from / milliseconds) * milliseconds;
-  const count = Math.max(1, Math.floor((range.to - start) / milliseconds));
+  const count = Math.ceil((range.to - start) / milliseconds);
   if (count > MOST_POINTS) throw refused("step", `that are ${count} points; ask for ${MOST_POINTS} at most`);
   return { start, milliseconds, count };
 }

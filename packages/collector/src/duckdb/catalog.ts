@@ -100,7 +100,6 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
       await database.write("COMMIT");
       ends.settle(true);
       [known, progress] = [made, reached];
-      await expire(window.start + window.seconds * 1000);
     },
     async rollBack() {
       ends.settle(false);

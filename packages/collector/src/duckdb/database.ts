@@ -1,5 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBType } from "@duckdb/node-api";
-import { errorText, HoldfastError } from "@holdfast/core";
+import { type Clock, errorText, HoldfastError } from "@holdfast/core";
 import { type ColumnTypes, PROGRESS_SQL } from "./schema.ts";
 
 /** A value of a column, as DuckDB takes and gives it. */
@@ -7,7 +7,11 @@ export type Cell = string | number | boolean | null;
 
 /** One DuckDB file, open in this process alone. */
 export interface Database {
-  /** Rows of a statement, read beside everything that is written. */
+  /**
+   * Rows of a statement, read beside everything that is written.
+   *
+   * @throws HoldfastError `timeout` when it takes too long; what DuckDB says otherwise
+   */
   query(sql: string): Promise<readonly (readonly Cell[])[]>;
   /** Runs statements one after the other, on the connection that writes. */
   write(sql: string): Promise<void>;
@@ -21,13 +25,15 @@ export interface DatabaseOptions {
   readonly path: string;
   /** What it may take beside the rows that are being added. */
   readonly memoryMib: number;
+  /** Milliseconds after which a question is broken off. */
+  readonly patience: number;
 }
 
 /** Values that a chunk of DuckDB has at most. */
 const CHUNK = 2048;
 
 /** @throws HoldfastError `unavailable`: the file cannot be opened, or another process has it. */
-export async function openDatabase({ path, memoryMib }: DatabaseOptions): Promise<Database> {
+export async function openDatabase(clock: Clock, { path, memoryMib, patience }: DatabaseOptions): Promise<Database> {
   // 70 MB of library, which only the program that stores flows should have.
   const duckdb = await import("@duckdb/node-api");
   let instance: DuckDBInstance;
@@ -57,9 +63,25 @@ export async function openDatabase({ path, memoryMib }: DatabaseOptions): Promis
   return {
     async query(sql) {
       const reader = await instance.connect();
+      const [answered, late] = [new AbortController(), new AbortController()];
+      clock.wait(patience, answered.signal).then(
+        () => {
+          late.abort();
+          reader.interrupt();
+        },
+        () => undefined,
+      );
       try {
         return (await reader.runAndReadAll(sql)).getRowsJS() as Cell[][];
+      } catch (error) {
+        if (!late.signal.aborted) throw error;
+        const remedy = "ask for a shorter time, or by fewer fields";
+        throw new HoldfastError("timeout", `the question took longer than ${patience / 1000} s; ${remedy}`, {
+          cause: error,
+          retryable: false,
+        });
       } finally {
+        answered.abort();
         reader.closeSync();
       }
     },

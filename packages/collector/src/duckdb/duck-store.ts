@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { type Clock, createTurns, errorText, HoldfastError, type Logger } from "@holdfast/core";
+import { type Clock, createTurns, errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
 import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { emptyAnswer, readSamples, readSums } from "./answers.ts";
@@ -20,6 +20,8 @@ export interface DuckStoreOptions {
 
 /** Seconds. */
 const LONGEST_WINDOW = 3600;
+/** Milliseconds that a question may take; who asks waits no longer. */
+const PATIENCE = 25_000;
 /** Milliseconds between two tries to open a file that failed. */
 const REOPEN_AFTER = 1000;
 
@@ -41,10 +43,12 @@ export async function openDuckStore(
   let failing: { readonly reason: string; readonly since: number } | undefined;
   let triedAt = 0;
   let isClosed = false;
+  /** Questions that are being answered: nothing is closed under them. */
+  const asking = new Set<Promise<unknown>>();
   let catalog: Catalog | undefined = await open();
 
   async function open(): Promise<Catalog> {
-    return openCatalog(await openDatabase(options), options.tiers);
+    return openCatalog(await openDatabase(clock, { ...options, patience: PATIENCE }), options.tiers);
   }
 
   /** @throws HoldfastError `unavailable` */
@@ -53,6 +57,8 @@ export async function openDuckStore(
     if (catalog !== undefined) return catalog;
     if (clock.monotonic() - triedAt < REOPEN_AFTER) throw broken(failing?.reason ?? "it is being opened");
     triedAt = clock.monotonic();
+    // Two may not have the file open at once.
+    await Promise.allSettled(asking);
     catalog = await open();
     return catalog;
   }
@@ -66,6 +72,10 @@ export async function openDuckStore(
         if (!(await to.rollBack())) shut();
         throw error;
       }
+      // What cannot be thrown away now is thrown away later.
+      await to
+        .expire(window.start + window.seconds * 1000)
+        .catch((error: unknown) => logger.warn("the flow store cannot drop what is old", { error: errorText(error) }));
     } catch (error) {
       add(lost, window);
       note(errorText(error));
@@ -95,16 +105,22 @@ export async function openDuckStore(
 
   async function asked<T>(question: (from: Catalog) => Promise<T>): Promise<T> {
     const from = await turns.take("open", opened);
+    const answer = question(from);
+    asking.add(answer);
     try {
-      return await question(from);
+      return await answer;
     } catch (error) {
+      if (isHoldfastError(error)) throw error;
       throw broken(errorText(error));
+    } finally {
+      asking.delete(answer);
     }
   }
 
   async function close(): Promise<void> {
     await turns.take("write", async () => {
       isClosed = true;
+      await Promise.allSettled(asking);
       catalog?.close();
       catalog = undefined;
     });

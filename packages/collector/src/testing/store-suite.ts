@@ -358,7 +358,7 @@ export function flowStoreSuite(open: OpenFlowStore): void {
       await store.take(window);
       await plain.take(window);
     }
-    for (let count = 0; count < 80; count++) {
+    for (let count = 0; count < 40; count++) {
       const plan = randomPlan(random);
       expect(await store.sums(plan), JSON.stringify(plan)).toEqual(await plain.sums(plan));
       const [part] = plan.parts;

@@ -1,3 +1,5 @@
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { type Clock, errorText, HoldfastError } from "@holdfast/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { REQUEST_ID } from "./request-id.ts";
@@ -65,12 +67,8 @@ export async function passOn(
   });
   reply.raw.writeHead(response.status, { ...Object.fromEntries(kept), [REQUEST_ID]: id });
   reply.raw.flushHeaders();
-  reply.raw.on("error", () => gone.abort());
-  try {
-    for await (const chunk of response.body ?? []) reply.raw.write(chunk);
-    reply.raw.end();
-  } catch {
-    // Half an answer must not look like a whole one.
+  // As fast as it is read. Half an answer must not look like a whole one: what breaks off is destroyed.
+  await pipeline(response.body === null ? Readable.from([]) : Readable.fromWeb(response.body), reply.raw).catch(() => {
     reply.raw.destroy();
-  }
+  });
 }

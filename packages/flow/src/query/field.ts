@@ -31,7 +31,10 @@ const ROLES = ["own", "peer", "source", "destination"] as const satisfies readon
 
 const FIELDS: ReadonlyMap<string, TrafficField> = new Map(
   [
-    ...ROLES.flatMap((role) => endFields.map((field): TrafficField => ({ kind: "end", role, field }))),
+    ...ROLES.flatMap((role) => endFields.map((field): TrafficField => ({ kind: "end", role, field }))).filter(
+      // Prefixes are named outside, where containers are not.
+      (field) => fieldName(field) !== "prefix",
+    ),
     ...packetFields.map((field): TrafficField => ({ kind: "packet", field })),
     { kind: "direction" } satisfies TrafficField,
   ].map((field) => [fieldName(field), field] as const),
@@ -71,6 +74,8 @@ const PACKET_VALUES: Readonly<Record<PacketField, ValueKind>> = {
 
 /** The known name that looks most like one that is not; undefined: none does. */
 export function nearestField(name: string): string | undefined {
+  const ofAnother = trafficFieldNames.find((known) => known.endsWith(`.${name.toLowerCase()}`));
+  if (ofAnother !== undefined) return ofAnother;
   const near = trafficFieldNames.map((known) => ({ known, far: editsBetween(name.toLowerCase(), known) }));
   const [best] = near.sort((a, b) => a.far - b.far);
   return best !== undefined && best.far <= Math.max(2, name.length / 4) ? best.known : undefined;

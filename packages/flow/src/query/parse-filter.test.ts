@@ -61,6 +61,7 @@ describe("parseTrafficFilter", () => {
   test.each([
     ["identiy=redis-0", 1, 'there is no field "identiy"; did you mean identity?'],
     ["service=80 peer.adress=10.0.0.1", 12, 'there is no field "peer.adress"; did you mean peer.address?'],
+    ["prefix=office", 1, 'there is no field "prefix"; did you mean peer.prefix?'],
     ["identity", 9, "= or != is missing behind identity, but the filter ends here"],
     ["identity redis-0", 10, '= or != is missing behind identity, but there is "redis-0"'],
     ["identity=", 10, "a value is missing for identity, but the filter ends here"],

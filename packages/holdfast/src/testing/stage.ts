@@ -21,10 +21,16 @@ export interface Stage extends AsyncDisposable {
   entries(): Promise<number>;
 }
 
-/** @param files that commands read, by name; may change. */
-export async function startStage(files: Readonly<Record<string, string>>): Promise<Stage> {
+/**
+ * @param files that commands read, by name; may change
+ * @param options of the controller, beyond the usual
+ */
+export async function startStage(
+  files: Readonly<Record<string, string>>,
+  options: Readonly<Record<string, string>> = {},
+): Promise<Stage> {
   const store = openMemoryStore({ clock: systemClock });
-  const flags = { listen: "127.0.0.1:0" };
+  const flags = { listen: "127.0.0.1:0", ...options };
   const controller = createController(
     { store, clock: systemClock, logger: silentLogger },
     readOptions("controller", controllerOptions, { flags }),

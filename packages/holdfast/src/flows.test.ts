@@ -1,0 +1,142 @@
+import {
+  type EndpointEnd,
+  openDuckStore,
+  startCollector,
+  type TrafficEnd,
+  type TrafficWindow,
+  type WindowRow,
+} from "@holdfast/collector";
+import { IpAddress, silentLogger, systemClock } from "@holdfast/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Stage, startStage } from "./testing/stage.ts";
+
+const HOUR = 3_600_000;
+const LOOPBACK = { host: "127.0.0.1", port: 0 };
+
+function container(tenant: string, identity: string, address: string): EndpointEnd {
+  return {
+    kind: "endpoint",
+    endpoint: `ep-${tenant}-${identity}`,
+    tenant,
+    network: "web",
+    identity,
+    groups: [`${tenant}-all`],
+    node: `${tenant}-node`,
+    address: IpAddress.parse(address),
+  };
+}
+
+function row(source: TrafficEnd, destination: TrafficEnd, bytes: number): WindowRow {
+  return {
+    exporter: { agent: IpAddress.parse("192.168.50.11"), subAgent: 0 },
+    vantage: "port",
+    direction: "internal",
+    isCounted: true,
+    isAttributed: true,
+    source,
+    destination,
+    protocol: 6,
+    servicePort: 80,
+    packets: 10,
+    bytes,
+    samples: 10,
+    exactSamples: 10,
+  };
+}
+
+// Two tenants with the same addresses and identities, who talk among themselves and to each other.
+const redis = container("shop", "redis-0", "10.20.0.7");
+const api = container("shop", "api-0", "10.20.0.8");
+const vault = container("bank", "redis-0", "10.20.0.7");
+const teller = container("bank", "teller-0", "10.20.0.9");
+
+function windowNow(): TrafficWindow {
+  const start = Math.floor(Date.now() / 2000) * 2000 - 2000;
+  const rows = [row(api, redis, 4000), row(teller, vault, 700), row(teller, api, 20)];
+  const samples = rows.map((one, index) => {
+    const { servicePort: _, packets, bytes, samples: __, exactSamples: ___, ...dimensions } = one;
+    return {
+      ...dimensions,
+      at: start + index,
+      sourcePort: 40_000,
+      destinationPort: 80,
+      bytes: bytes / packets,
+      rate: 1,
+    };
+  });
+  return { start, seconds: 2, rows, samples, leftOut: 0 };
+}
+
+describe("two tenants' flows, from the store to the command line", () => {
+  let stack: AsyncDisposableStack;
+  let stage: Stage;
+
+  beforeAll(async () => {
+    stack = new AsyncDisposableStack();
+    const tiers = {
+      fine: { seconds: 2, retention: HOUR },
+      minute: { seconds: 60, retention: HOUR },
+      hour: { seconds: 3600, retention: HOUR },
+      samples: HOUR,
+    };
+    const flows = stack.use(
+      await openDuckStore({ clock: systemClock, logger: silentLogger }, { path: ":memory:", memoryMib: 128, tiers }),
+    );
+    await flows.take(windowNow());
+    const collector = await startCollector(
+      { clock: systemClock, logger: silentLogger, store: flows, flows },
+      {
+        listen: LOOPBACK,
+        status: LOOPBACK,
+        receiveBuffer: 65_536,
+        settle: 100,
+        holdMemory: 65_536,
+        prefixes: [],
+        tiers,
+      },
+    );
+    stack.defer(() => collector.stop());
+    const { host, port } = collector.statusAddress;
+    stage = stack.use(await startStage({}, { collector: `http://${host}:${port}` }));
+  });
+  afterAll(() => stack.disposeAsync());
+
+  const lines = [
+    "top",
+    "top --by identity,peer.identity,peer.address",
+    "top --by source.node",
+    "series --by identity",
+    "matrix",
+    "samples",
+  ];
+
+  test.each(lines)("flows %s: each sees its own, and everybody sees all", async (line) => {
+    const shop = await stage.run(`flows ${line} -t shop -o json`);
+    const bank = await stage.run(`flows ${line} -t bank -o json`);
+    const all = await stage.run(`flows ${line} -o json`);
+    expect([shop.code, bank.code, all.code], shop.screen + bank.screen).toEqual([0, 0, 0]);
+    expect(shop.screen).toContain("shop");
+    expect(shop.screen).not.toContain("bank");
+    expect(bank.screen).toContain("bank");
+    expect(bank.screen).not.toContain("shop");
+    expect(all.screen).toContain("shop");
+    expect(all.screen).toContain("bank");
+  });
+
+  test("sums are exact where every packet was sampled, and each tenant's own", async () => {
+    const { screen } = await stage.run("flows top --by identity -t bank -o json");
+    expect(JSON.parse(screen)).toMatchObject({
+      groups: [
+        { key: { tenant: "bank", identity: "teller-0" }, traffic: { bytes: 720, errorPercent: 0 } },
+        { key: { tenant: "bank", identity: "redis-0" }, traffic: { bytes: 700, errorPercent: 0 } },
+      ],
+      total: { bytes: 720 },
+      unattributedPercent: 0,
+    });
+  });
+
+  test("a wrong field is refused by the collector, and said by the command", async () => {
+    const { code, screen } = await stage.run("flows top --by identiy");
+    expect([code, screen.startsWith('holdfast: by: there is no field "identiy"; there are ')]).toEqual([1, true]);
+  });
+});
