@@ -2,7 +2,7 @@
 # Installs the Debian packages that Holdfast runs on, or only those named. Says what it does; does nothing when all are there.
 set -euo pipefail
 
-packages=(openvswitch-switch docker.io iproute2 iptables nftables busybox-static libatomic1 procps ethtool iputils-ping tcpdump gcc libc6-dev)
+packages=(openvswitch-switch docker.io iproute2 iptables nftables busybox-static libatomic1 procps ethtool iputils-ping tcpdump musl-tools)
 [ $# -eq 0 ] || packages=("$@")
 
 missing=()
