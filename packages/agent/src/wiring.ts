@@ -28,6 +28,8 @@ export function interfaceOf(endpoint: LocalEndpoint, port: AttachedPort, network
     endpoint: endpoint.id,
     interfaceName: port.containerInterface,
     hostInterface: port.hostInterface,
+    ...(port.inSandbox && { inSandbox: port.inSandbox }),
+    ...(port.hostMac && { hostMac: port.hostMac }),
     mac: endpoint.mac,
     mtu: port.mtu,
     gateways: gatewaysFor(endpoint, network),

@@ -23,11 +23,11 @@ const UNDO_LIMIT = 5000;
 
 /** Wires a container. Again for the same container: what is missing is made good. Gives the result for standard output. */
 export async function addWorkload(
-  dependencies: PluginDependencies & { readonly turns: Turns },
+  dependencies: PluginDependencies & { readonly turns: Turns; readonly isBusy: () => boolean },
   call: SandboxCall,
   signal: AbortSignal,
 ): Promise<string> {
-  const { workloads, kernel, turns, reached } = dependencies;
+  const { workloads, kernel, turns, isBusy, reached } = dependencies;
   reached?.("cni.add-begun");
   const { workload, netns, config } = call;
   const [wishes, earlier] = [readWishes(call), resultBefore(config)];
@@ -51,10 +51,11 @@ export async function addWorkload(
     // Interfaces of one container may come at the same time, and one of them has the default route.
     const wanted = await turns.take(`sandbox ${netns}`, async () => {
       const defaultVia = await sandbox.defaultGateways(placed, config.defaultRoute);
-      await sandbox.take(kernel, port.interfaceName, { ...placed, defaultVia }, reached);
+      await sandbox.take(kernel, port, { ...placed, defaultVia }, { beside: isBusy(), reached });
       return { ...placed, defaultVia };
     });
-    const own = resultOf(call, port, wanted, (await kernel.getLink(port.hostInterface))?.mac);
+    const hostMac = port.hostMac ?? (await kernel.getLink(port.hostInterface))?.mac;
+    const own = resultOf(call, port, wanted, hostMac);
     return `${resultOutput(resultsTogether(earlier, own), config.cniVersion)}\n`;
   } catch (error) {
     // What was there before this call stays: the runtime has a container with it.

@@ -1,6 +1,7 @@
 import { type Stats, statSync } from "node:fs";
 import { Cidr, IpAddress, isHoldfastError, type MacAddress, type Reached } from "@holdfast/core";
-import type { InterfaceAddress, Kernel, Link, Route } from "@holdfast/netlink";
+import type { AttachedInterface } from "@holdfast/model";
+import type { InterfaceAddress, Kernel, Route, Way } from "@holdfast/netlink";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 
 /** What an interface in a sandbox is to be. */
@@ -105,20 +106,27 @@ export class Sandbox implements AsyncDisposable {
   }
 
   /** Takes the interface from the machine, unless it is here already, and makes it as it is to be. */
-  async take(machine: Kernel, interfaceName: string, wanted: SandboxInterface, reached?: Reached): Promise<void> {
-    const { ifName, addresses } = wanted;
-    const own = await this.#own(wanted);
-    if (own === undefined && (await this.#kernel.getLink(interfaceName)) === undefined) {
+  async take(
+    machine: Kernel,
+    { interfaceName, inSandbox }: Pick<AttachedInterface, "interfaceName" | "inSandbox">,
+    wanted: SandboxInterface,
+    { reached, ...way }: Way & { readonly reached?: Reached | undefined } = {},
+  ): Promise<void> {
+    const { ifName, mac, addresses } = wanted;
+    const isHere = inSandbox ?? (await this.#kernel.getLink(ifName))?.mac === mac;
+    if (!isHere && (await this.#kernel.getLink(interfaceName)) === undefined) {
       await machine.setLink(interfaceName, { namespace: this.path });
     }
     reached?.("cni.add-moved");
-    const { index } = own ?? (await this.#renamed(interfaceName, ifName));
-    await this.#kernel.apply([
+    if (!isHere) await this.#kernel.setLink(interfaceName, { name: ifName });
+    const routes = routesOf(wanted, isMain(wanted) ? 0 : ((await this.#kernel.getLink(ifName))?.index ?? 0));
+    const changes = [
       { kind: "up", link: "lo" },
       ...addresses.map((address) => ({ kind: "address", address: { link: ifName, ...address } }) as const),
       { kind: "up", link: ifName },
-      ...routesOf(wanted, index).map((route) => ({ kind: "route", route }) as const),
-    ]);
+      ...routes.map((route) => ({ kind: "route", route }) as const),
+    ] as const;
+    await this.#kernel.apply(changes, way);
     reached?.("cni.add-dressed");
   }
 
@@ -150,16 +158,6 @@ export class Sandbox implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#kernel.close();
   }
-
-  async #renamed(interfaceName: string, ifName: string): Promise<Pick<Link, "index">> {
-    await this.#kernel.setLink(interfaceName, { name: ifName });
-    return (await this.#kernel.getLink(ifName)) ?? { index: 0 };
-  }
-
-  async #own({ ifName, mac }: SandboxInterface): Promise<Link | undefined> {
-    const link = await this.#kernel.getLink(ifName);
-    return link?.mac === mac ? link : undefined;
-  }
 }
 
 /** The prefix of the default route over a gateway. */
@@ -174,6 +172,11 @@ export function prefixesVia(
 ): readonly string[] {
   if (defaultVia.includes(gateway)) return [defaultPrefix(gateway)];
   return beyond.filter((prefix) => Cidr.family(prefix) === IpAddress.family(gateway));
+}
+
+/** Whether it has all the default routes there are for it: then its index counts for nothing in {@link routesOf}. */
+function isMain({ gateways, defaultVia }: SandboxInterface): boolean {
+  return gateways.every((gateway) => defaultVia.includes(gateway));
 }
 
 /** What leads to its gateways, each after the way to the gateway itself where that is in no prefix on the link. */

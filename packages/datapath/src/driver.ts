@@ -171,8 +171,12 @@ export interface AddressConflict {
 export interface AttachedPort {
   /** The end that stays in the switch. */
   readonly hostInterface: string;
+  /** Its MAC, where that is known without asking the kernel. */
+  readonly hostMac?: MacAddress;
   /** The end that goes into the sandbox, for now in the host's namespace unless it was made in its {@link EndpointWiring.sandbox}. */
   readonly containerInterface: string;
+  /** That it was made in its sandbox, under its name there. Absent: it may be in either place. */
+  readonly inSandbox?: true;
   /** Bytes. */
   readonly mtu: number;
 }

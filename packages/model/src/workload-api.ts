@@ -129,8 +129,12 @@ export interface AttachedInterface {
   readonly endpoint: string;
   /** Name of the interface in the host's namespace that the runtime moves into its sandbox. */
   readonly interfaceName: string;
+  /** It is in the sandbox, under the name it is to have there. Absent: it may still be in the host's namespace. */
+  readonly inSandbox?: true;
   /** Name of its other end, which stays the host's. */
   readonly hostInterface: string;
+  /** MAC of that, where it is known without asking the kernel. */
+  readonly hostMac?: MacAddress;
   readonly mac: MacAddress;
   readonly mtu: number;
   readonly gateways: readonly IpAddress[];

@@ -8,6 +8,7 @@ import type { KernelChange } from "./kernel.ts";
 import { KernelError } from "./kernel-error.ts";
 import { Errno } from "./libc.ts";
 import { linkIndex } from "./link-names.ts";
+import type { Transact } from "./links.ts";
 import type { NetlinkSocket } from "./netlink-socket.ts";
 import { addressTask, replaceAddress, routeTask } from "./tables.ts";
 
@@ -19,7 +20,11 @@ interface Step {
 }
 
 /** In one datagram, in their order. Those after one that is refused are tried, too. @throws KernelError the first refusal. */
-export function applyChanges(socket: NetlinkSocket, changes: readonly KernelChange[]): void {
+export async function applyChanges(
+  socket: NetlinkSocket,
+  changes: readonly KernelChange[],
+  transact: Transact,
+): Promise<void> {
   const indices = new Map<string, number>();
   const indexOf = (link: string, task: string): number => {
     const index = indices.get(link) ?? linkIndex(socket.fd, link);
@@ -28,7 +33,7 @@ export function applyChanges(socket: NetlinkSocket, changes: readonly KernelChan
     return index;
   };
   const steps = changes.map((change) => stepOf(socket, change, indexOf));
-  const outcomes = socket.transact(steps.map(({ request }) => request));
+  const outcomes = await transact(steps.map(({ request }) => request));
   for (const [number, { task, settle }] of steps.entries()) {
     const outcome = outcomes[number];
     assert(outcome !== undefined, "every request has an outcome");

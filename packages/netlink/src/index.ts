@@ -10,6 +10,7 @@ export {
   type Route,
   type RouteFilter,
   type VethOptions,
+  type Way,
 } from "./kernel.ts";
 export { KernelError } from "./kernel-error.ts";
 export { createNamespace, deleteNamespace, NAMESPACE_FOLDER, withNamespace } from "./namespaces.ts";

@@ -10,7 +10,7 @@ export interface Kernel {
   listLinks(): Promise<readonly Link[]>;
   getLink(name: string): Promise<Link | undefined>;
   /** Both ends in this namespace unless `peerNamespace` is given; both down unless asked. */
-  createVeth(options: VethOptions): Promise<void>;
+  createVeth(options: VethOptions, way?: Way): Promise<void>;
   /** A link is what has the name now: after a rename or a move, repeating it is ENODEV. */
   setLink(name: string, change: LinkChange): Promise<void>;
   deleteLink(name: string): Promise<void>;
@@ -37,7 +37,7 @@ export interface Kernel {
    *
    * @throws KernelError the first refusal.
    */
-  apply(changes: readonly KernelChange[]): Promise<void>;
+  apply(changes: readonly KernelChange[], way?: Way): Promise<void>;
 
   /** Those with a MAC. Of a link that is absent: none. */
   listNeighbours(link?: string): Promise<readonly Neighbour[]>;
@@ -86,8 +86,26 @@ export interface Link {
   readonly peer?: number;
 }
 
+/** Settings of a link under `net.ipv4.conf` (Documentation/networking/ip-sysctl.rst), by their names. */
+export interface Ipv4Settings {
+  /** 1: what comes from a source to which no route leads back over this link is dropped (strict, RFC 3704). */
+  readonly rp_filter?: 0 | 1 | 2;
+  /** 1: addresses of 127/8 may be behind the link. */
+  readonly route_localnet?: 0 | 1;
+}
+
+/**
+ * Where the kernel works a change off: at once, on the calling thread, or `beside`, on another one, which takes a little longer and lets whatever else
+ * waits for the calling thread go on; then other changes may take effect before. Absent: at once.
+ */
+export interface Way {
+  readonly beside?: boolean;
+}
+
 export interface VethOptions {
   readonly name: string;
+  /** Of the near end. Absent: the kernel makes one up. */
+  readonly mac?: MacAddress;
   readonly peer: string;
   readonly peerMac?: MacAddress;
   /** Path of the namespace the peer is born in. Absent: this one. */
@@ -98,6 +116,8 @@ export interface VethOptions {
   readonly alias?: string;
   /** Near end up at once. */
   readonly up?: boolean;
+  /** Of the near end, before it is up. Of a veth that is there already they are not looked at. */
+  readonly ipv4?: Ipv4Settings;
 }
 
 /** Only what is named changes. */

@@ -21,45 +21,70 @@ import { openNamespace, withNamespaceFd } from "./namespaces.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 import type { SlowLane } from "./slow-lane.ts";
 
+/** How requests reach the kernel: at once, or by way of another thread. */
+export type Transact = (requests: readonly Request[]) => readonly Outcome[] | Promise<readonly Outcome[]>;
+
 export function listLinks(socket: NetlinkSocket): Link[] {
   return socket.dump("list links", listLinksRequest(), (body) => decodeLink(body).link);
 }
 
 export function findLink(socket: NetlinkSocket, name: string): LinkRecord | undefined {
   checkLinkName(name);
+  // That there is none is heard without waiting for whoever changes links.
+  if (linkIndex(socket.fd, name) === undefined) return undefined;
   const answer = socket.get(getLinkRequest(name));
   if ("body" in answer) return decodeLink(answer.body);
   if (answer.errno === Errno.ENODEV) return undefined;
   throw new KernelError({ task: `read link ${name}`, ...answer });
 }
 
-/** Both steps, creation and alias, go in one datagram: a process that dies leaves both or nothing. */
-export function createVeth(socket: NetlinkSocket, options: VethOptions): void {
+/** All steps, creation, alias and settings, go in one datagram: a process that dies leaves all or nothing. */
+export async function createVeth(socket: NetlinkSocket, options: VethOptions, transact: Transact): Promise<void> {
   checkVeth(options);
-  withOptionalNamespace(options.peerNamespace, (peerNamespace) => {
+  const { name, peer, peerNamespace: path } = options;
+  const peerNamespace = path === undefined ? undefined : openNamespace(path);
+  try {
     if (adopt(socket, options, peerNamespace)) return;
-    const { name, peer, peerMac, mtu, alias, up = false } = options;
-    const request = createVethRequest({
-      name,
-      peer,
-      mtu,
-      up: up && alias === undefined,
-      ...(peerMac === undefined ? {} : { peerMac }),
-      ...(peerNamespace === undefined ? {} : { peerNamespace }),
-    });
-    const labelling = alias === undefined ? [] : [setLinkRequest({ index: 0, name, alias, ...(up ? { up } : {}) })];
-    const [created, labelled] = socket.transact([request, ...labelling]);
+    const answer = transact(birthRequests(options, peerNamespace));
+    const [created, labelled] = Array.isArray(answer) ? answer : await answer;
     assert(created !== undefined, "every request has an outcome");
     if (created.errno === Errno.EEXIST) {
       // Somebody was faster, or the other end's name is taken.
       if (adopt(socket, options, peerNamespace)) return;
-      throw nameTaken(options, options.peer, "is not its other end");
+      throw nameTaken(options, peer, "is not its other end");
     }
     accept(`create veth ${name} with peer ${peer}`, created);
     if (labelled !== undefined && labelled.errno !== 0) {
       socket.transact([deleteLinkRequest(name)]);
-      throw new KernelError({ task: `set the alias of veth ${name}`, ...labelled });
+      throw new KernelError({ task: `set alias and settings of veth ${name}`, ...labelled });
     }
+  } finally {
+    if (peerNamespace !== undefined) libc.close(peerNamespace);
+  }
+}
+
+function birthRequests(options: VethOptions, peerNamespace: number | undefined): readonly Request[] {
+  const { name, mac, peer, peerMac, mtu, alias, ipv4, up = false } = options;
+  const isSetLater = alias !== undefined || ipv4 !== undefined;
+  const request = createVethRequest({
+    name,
+    peer,
+    mtu,
+    up: up && !isSetLater,
+    ...(mac === undefined ? {} : { mac }),
+    ...(peerMac === undefined ? {} : { peerMac }),
+    ...(peerNamespace === undefined ? {} : { peerNamespace }),
+  });
+  return isSetLater ? [request, labelRequest(options)] : [request];
+}
+
+function labelRequest({ name, alias, ipv4, up = false }: VethOptions): Request {
+  return setLinkRequest({
+    index: 0,
+    name,
+    ...(alias === undefined ? {} : { alias }),
+    ...(ipv4 === undefined ? {} : { ipv4 }),
+    ...(up ? { up } : {}),
   });
 }
 
@@ -180,13 +205,4 @@ function namespaceId(socket: NetlinkSocket, namespace: number): number | undefin
   const answer = socket.get(getNamespaceIdRequest(namespace));
   if ("body" in answer) return decodeNamespaceId(answer.body);
   throw new KernelError({ task: "find the id of a network namespace", ...answer });
-}
-
-function withOptionalNamespace(path: string | undefined, action: (fd: number | undefined) => void): void {
-  const fd = path === undefined ? undefined : openNamespace(path);
-  try {
-    action(fd);
-  } finally {
-    if (fd !== undefined) libc.close(fd);
-  }
 }

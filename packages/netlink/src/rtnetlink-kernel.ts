@@ -1,5 +1,6 @@
 import { assert } from "@holdfast/core";
 
+import { BatchLane } from "./batch-lane.ts";
 import { applyChanges } from "./changes.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type {
@@ -13,9 +14,10 @@ import type {
   Route,
   RouteFilter,
   VethOptions,
+  Way,
 } from "./kernel.ts";
 import { attempt } from "./kernel-error.ts";
-import { createVeth, deleteLink, findLink, listLinks, setLink } from "./links.ts";
+import { createVeth, deleteLink, findLink, listLinks, setLink, type Transact } from "./links.ts";
 import { startThreadPool, withNamespace } from "./namespaces.ts";
 import { NetlinkSocket } from "./netlink-socket.ts";
 import { disableOffloads } from "./offloads.ts";
@@ -54,12 +56,13 @@ export async function createKernel(options: KernelOptions = {}): Promise<Kernel>
 
 /**
  * Every operation is done when its function returns: the kernel works within send(2). So operations take effect in the order of
- * their calls, awaited or not. The exceptions, which keep the kernel busy for 20 ms and run beside: removing a link, and moving one
- * to another namespace.
+ * their calls, awaited or not. The exceptions, which run beside: removing a link and moving one to another namespace, which keep the kernel busy for
+ * 20 ms, and what is asked for that way.
  */
 class RtnetlinkKernel implements Kernel {
   readonly #socket: NetlinkSocket;
   readonly #lane: SlowLane;
+  readonly #batches: BatchLane;
   readonly #options: KernelOptions;
   readonly #queues = new Set<EventQueue<KernelEvent>>();
   /** While anybody follows. */
@@ -69,6 +72,7 @@ class RtnetlinkKernel implements Kernel {
   constructor(socket: NetlinkSocket, options: KernelOptions) {
     this.#socket = socket;
     this.#lane = new SlowLane(socket);
+    this.#batches = new BatchLane(socket);
     this.#options = options;
   }
 
@@ -80,8 +84,8 @@ class RtnetlinkKernel implements Kernel {
     return findLink(this.#open(), name)?.link;
   }
 
-  async createVeth(options: VethOptions): Promise<void> {
-    createVeth(this.#open(), options);
+  async createVeth(options: VethOptions, way: Way = {}): Promise<void> {
+    await createVeth(this.#open(), options, this.#by(way));
   }
 
   async setLink(name: string, change: LinkChange): Promise<void> {
@@ -117,8 +121,8 @@ class RtnetlinkKernel implements Kernel {
     deleteRoute(this.#open(), route);
   }
 
-  async apply(changes: readonly KernelChange[]): Promise<void> {
-    applyChanges(this.#open(), changes);
+  async apply(changes: readonly KernelChange[], way: Way = {}): Promise<void> {
+    await applyChanges(this.#open(), changes, this.#by(way));
   }
 
   async listNeighbours(link?: string): Promise<readonly Neighbour[]> {
@@ -168,7 +172,12 @@ class RtnetlinkKernel implements Kernel {
     this.#closed = true;
     for (const queue of this.#queues) queue.end();
     await this.#lane.close();
+    await this.#batches.close();
     this.#socket.close();
+  }
+
+  #by({ beside = false }: Way): Transact {
+    return (requests) => (beside ? this.#batches.transact(requests) : this.#socket.transact(requests));
   }
 
   #open(): NetlinkSocket {

@@ -52,6 +52,28 @@ describe("the kernel at work", () => {
     });
   });
 
+  test("makes a veth with the IPv4 settings that are asked for", async () => {
+    const settingsOf = (own: string, link: string): readonly string[] =>
+      ["rp_filter", "route_localnet", "arp_ignore"].map((each) =>
+        run(own, `sysctl -n net.ipv4.conf.${link}.${each}`).trim(),
+      );
+    await withKernel(async (kernel, own) => {
+      await kernel.createVeth({ name: "h1", peer: "p1", mtu: MTU });
+      const [rp_filter, , arp_ignore] = settingsOf(own, "h1");
+      expect(rp_filter).not.toBe("2");
+      await kernel.createVeth({
+        name: "h2",
+        peer: "p2",
+        mtu: MTU,
+        up: true,
+        ipv4: { rp_filter: 2, route_localnet: 1 },
+      });
+      expect(settingsOf(own, "h2")).toEqual(["2", "1", arp_ignore]);
+      expect(settingsOf(own, "p2")).toEqual([rp_filter, "0", arp_ignore]);
+      expect(await kernel.getLink("h2")).toMatchObject({ up: true });
+    });
+  });
+
   test("shows ip(8) what was set", async () => {
     await withKernel(async (kernel, own, other) => {
       const inside = await kernel.enter(other);

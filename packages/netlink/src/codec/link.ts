@@ -1,6 +1,6 @@
 import { MacAddress } from "@holdfast/core";
 
-import type { Link } from "../kernel.ts";
+import type { Ipv4Settings, Link } from "../kernel.ts";
 import {
   attribute,
   LITTLE_ENDIAN,
@@ -24,6 +24,7 @@ const Attribute = {
   master: 10,
   info: 18,
   alias: 20,
+  familySpecific: 26,
   group: 27,
   namespaceFd: 28,
   extensionMask: 29,
@@ -33,6 +34,10 @@ const Attribute = {
 } as const;
 const InfoAttribute = { kind: 1, data: 2 } as const;
 const VETH_INFO_PEER = 1;
+const AF_INET = 2;
+/** `IFLA_INET_CONF`: settings of `net.ipv4.conf.LINK`, each an attribute with a number of linux/ip.h (`IPV4_DEVCONF_…`). */
+const INET_SETTINGS = 1;
+const Ipv4Setting = { rp_filter: 8, route_localnet: 26 } as const;
 const RTEXT_FILTER_SKIP_STATS = 8;
 
 const IFF_UP = 0x1;
@@ -81,6 +86,7 @@ export function getLinkRequest(name: string): Request {
 
 export interface VethRequest {
   readonly name: string;
+  readonly mac?: MacAddress;
   readonly peer: string;
   readonly peerMac?: MacAddress;
   /** Descriptor of the peer's namespace. */
@@ -113,6 +119,7 @@ export function createVethRequest(veth: VethRequest): Request {
       textAttribute(Attribute.name, veth.name),
       mtu,
       ...QUEUES,
+      ...(veth.mac === undefined ? [] : [attribute(Attribute.address, MacAddress.toBytes(veth.mac))]),
       nestedAttribute(Attribute.info, [
         textAttribute(InfoAttribute.kind, "veth"),
         nestedAttribute(InfoAttribute.data, [peer]),
@@ -151,6 +158,7 @@ export interface SetLinkRequest {
   readonly master?: number;
   /** A number for several links; 0, which is for all at first, is none. */
   readonly group?: number;
+  readonly ipv4?: Ipv4Settings;
 }
 
 export function setLinkRequest(change: SetLinkRequest): Request {
@@ -162,7 +170,18 @@ export function setLinkRequest(change: SetLinkRequest): Request {
   if (change.namespace !== undefined) body.push(u32Attribute(Attribute.namespaceFd, change.namespace));
   if (change.master !== undefined) body.push(u32Attribute(Attribute.master, change.master));
   if (change.group !== undefined) body.push(u32Attribute(Attribute.group, change.group));
+  if (change.ipv4 !== undefined) body.push(ipv4Settings(change.ipv4));
   return { type: MessageType.setLink, flags: Flag.ack, body };
+}
+
+function ipv4Settings({ rp_filter, route_localnet }: Ipv4Settings): Uint8Array {
+  const settings = [
+    ...(rp_filter === undefined ? [] : [u32Attribute(Ipv4Setting.rp_filter, rp_filter)]),
+    ...(route_localnet === undefined ? [] : [u32Attribute(Ipv4Setting.route_localnet, route_localnet)]),
+  ];
+  return nestedAttribute(Attribute.familySpecific, [
+    nestedAttribute(AF_INET, [nestedAttribute(INET_SETTINGS, settings)]),
+  ]);
 }
 
 export function deleteLinkRequest(name: string): Request {

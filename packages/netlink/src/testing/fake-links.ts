@@ -22,8 +22,8 @@ export function createVeth(
   if (there.link(peer) !== undefined) throw nameTaken(options, peer, "is not its other end");
   const far = there.add({ name: peer, mtu, kind: "veth", mac: options.peerMac ?? machine.nextMac(), near: false });
   far.macChosen = options.peerMac !== undefined;
-  const near = here.add({ name, mtu, kind: "veth", mac: machine.nextMac() });
-  near.macChosen = false;
+  const near = here.add({ name, mtu, kind: "veth", mac: options.mac ?? machine.nextMac() });
+  near.macChosen = options.mac !== undefined;
   near.peer = far;
   far.peer = near;
   near.alias = alias;

@@ -2,6 +2,7 @@ import { errorText, IpAddress } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
 import type { Neighbour } from "@holdfast/netlink";
 import type { EndpointWiring, WiredInterface } from "../../driver.ts";
+import { GATEWAY_MAC } from "../../links/gateway-mac.ts";
 import { readAlias } from "../../links/link-alias.ts";
 import type { Ground } from "./ground.ts";
 import type { VethRow } from "./tables/veths.ts";
@@ -124,15 +125,16 @@ export class Attachments {
     const { kernel, unclaimed, names, numbers, creatable } = this.#ground;
     const known = unclaimed.get(id);
     unclaimed.delete(id);
-    if (known !== undefined && (await kernel.getLink(known)) !== undefined) {
-      const number = names.linkNumber(known) ?? 0;
-      return { name: known, peer: names.peer(number), endpoint: id, mac, mtu };
+    const found = known === undefined ? undefined : await kernel.getLink(known);
+    if (found !== undefined) {
+      const number = names.linkNumber(found.name) ?? 0;
+      return { name: found.name, hostMac: found.mac ?? GATEWAY_MAC, peer: names.peer(number), endpoint: id, mac, mtu };
     }
     const number = numbers.take();
     const place =
       sandbox === undefined ? { peer: names.peer(number) } : { peer: sandbox.interfaceName, sandbox: sandbox.path };
     const v6 = addresses.some((address) => IpAddress.family(address) === "v6") ? { v6: true as const } : {};
-    const row = { name: names.link(number), endpoint: id, mac, mtu, ...place, ...v6 };
+    const row = { name: names.link(number), hostMac: GATEWAY_MAC, endpoint: id, mac, mtu, ...place, ...v6 };
     creatable.add(row.name);
     return row;
   }
@@ -177,7 +179,7 @@ export class Attachments {
     await routesOfKernel.definition.operations.remove(orphans, signal);
     const link = await this.#ground.kernel.getLink(name);
     if (link?.mac === undefined) return;
-    this.#discard({ name, peer: names.peer(number), endpoint, mac: link.mac, mtu: link.mtu });
+    this.#discard({ name, hostMac: link.mac, peer: names.peer(number), endpoint, mac: link.mac, mtu: link.mtu });
   }
 
   /** The link goes in the background. If this run dies before, the next one finds it with the alias of an endpoint that nobody attaches. */

@@ -1,6 +1,7 @@
 import { Cidr, HoldfastError, silentLogger, systemClock } from "@holdfast/core";
 import { FakeKernel } from "@holdfast/netlink/testing";
 import { describe, expect, test } from "vitest";
+import { endpointAlias } from "../../links/link-alias.ts";
 import { driverCompliance } from "../../testing/driver-compliance.ts";
 import { asRemote, ip, network, on, routed, TENANTS_NETWORKS, wiring } from "../../testing/parties.ts";
 import { createKernelDriver } from "./driver.ts";
@@ -68,6 +69,21 @@ describe("a machine that routes", () => {
     expect(await driver.attach(wiring("c", "n8", ["10.30.0.5"]), signal)).toMatchObject({ mtu: 1450 });
     expect(driver.status()).toEqual([]);
     expect(scripts.join("")).not.toContain("10.30.0.0/16");
+    await driver.close();
+  });
+
+  test("brings up a link that an earlier run has made and no more", async () => {
+    const kernel = new FakeKernel();
+    const { id, mac, addresses } = wiring("c", first.id, ["10.20.0.5"]);
+    await kernel.createVeth({ name: "hfr1", peer: "hfs1", peerMac: mac, mtu: 1450, alias: endpointAlias(id) });
+    const settings: string[] = [];
+    const setSysctl = async (name: string, value: string) => void settings.push(`${name} ${value}`);
+    const host = { nft: async () => "", iptables: async () => undefined, setSysctl };
+    const driver = await createKernelDriver({ kernel, host, clock: systemClock, logger: silentLogger }, {}, signal);
+    driver.setNetwork(routed(first));
+    await driver.attach(wiring("c", first.id, addresses), signal);
+    expect(await kernel.getLink("hfr1")).toMatchObject({ up: true });
+    expect(settings).toContain("net.ipv6.conf.hfr1.disable_ipv6 1");
     await driver.close();
   });
 

@@ -128,7 +128,14 @@ class KernelDriver implements DatapathDriver {
     try {
       const row = await attachment.row;
       await this.#wire(attachment, signal);
-      return { hostInterface: row.name, containerInterface: row.peer, mtu: network.mtu };
+      const { name: hostInterface, peer: containerInterface, hostMac, sandbox } = row;
+      return {
+        hostInterface,
+        containerInterface,
+        hostMac,
+        mtu: network.mtu,
+        ...(sandbox !== undefined && { inSandbox: true }),
+      };
     } catch (error) {
       if (before === undefined && this.#attachments.get(wiring.id) === attachment) {
         await this.#attachments.giveUp(wiring.id);

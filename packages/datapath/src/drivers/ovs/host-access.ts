@@ -2,6 +2,7 @@ import { Cidr, IpAddress } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
 import type { Flow } from "@holdfast/openflow";
 import type { RowStatus } from "../../driver.ts";
+import { GATEWAY_MAC } from "../../links/gateway-mac.ts";
 import { MACHINE_RULES } from "../../machine/machine-side.ts";
 import { PlannedSide, type PlanOutcome, refusedPorts } from "../../machine/planned-side.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
@@ -12,7 +13,6 @@ import type { MemberPorts } from "./flow-plan.ts";
 import { type FlowRow, flowRows } from "./flow-row.ts";
 import { networkParty } from "./network-party.ts";
 import type { OvsSettings } from "./options.ts";
-import { GATEWAY_MAC } from "./ownership.ts";
 import {
   ACCESS_ADDRESS,
   ACCESS_PREFIX,

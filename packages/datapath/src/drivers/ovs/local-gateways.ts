@@ -2,6 +2,7 @@ import { Cidr } from "@holdfast/core";
 import type { WiredNetwork } from "@holdfast/model";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
 import type { RowStatus } from "../../driver.ts";
+import { GATEWAY_MAC } from "../../links/gateway-mac.ts";
 import type { Numbers } from "../../links/numbers.ts";
 import { MACHINE_RULES } from "../../machine/machine-side.ts";
 import { PlannedSide, type PlanOutcome, refusedPorts } from "../../machine/planned-side.ts";
@@ -12,7 +13,6 @@ import { gatewayRules } from "./firewall.ts";
 import type { FlowPlan, MemberPorts } from "./flow-plan.ts";
 import { networkNumber } from "./network-party.ts";
 import type { OvsSettings } from "./options.ts";
-import { GATEWAY_MAC } from "./ownership.ts";
 import type { GatewayRow } from "./tables/gateways.ts";
 
 interface GatewayDependencies {

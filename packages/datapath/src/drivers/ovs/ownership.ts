@@ -7,5 +7,3 @@ export const OWNER_ENDPOINT = "holdfast-endpoint";
 
 /** MAC of the integration bridge's local port, which carries nothing. */
 export const LOCAL_HARDWARE_ADDRESS = MacAddress.parse("0e:68:66:00:00:02");
-/** MAC of every gateway on every machine: an endpoint that moves keeps its neighbour table right. */
-export const GATEWAY_MAC = MacAddress.parse("0e:68:66:00:00:01");

@@ -29,6 +29,26 @@ export function linksCompliance(name: string, subject: KernelUnderTest): void {
       expect((await kernel.listLinks()).map((link) => link.name).toSorted()).toEqual(["h1", "lo", "p1"]);
     });
 
+    test("a veth's near end has the MAC that is asked for", async () => {
+      await kernel.createVeth({ name: "h1", mac: MAC, peer: "p1", mtu: MTU, alias: "a", ipv4: { rp_filter: 1 } });
+      expect(await kernel.getLink("h1")).toMatchObject({ mac: MAC, alias: "a", up: false });
+    });
+
+    test("of many that are made beside, each has its own outcome", async () => {
+      await environment.createBridge("p40");
+      const numbers = Array.from({ length: 80 }, (_, number) => number);
+      const beside = { beside: true };
+      const made = await Promise.allSettled(
+        numbers.map((n) => kernel.createVeth({ name: `h${n}`, peer: `p${n}`, mtu: MTU, alias: `a${n}` }, beside)),
+      );
+      expect(numbers.filter((n) => made[n]?.status === "rejected")).toEqual([40]);
+      expect(made[40]).toMatchObject({ reason: { code: "already_exists", details: { link: "p40" } } });
+      expect(await kernel.getLink("h40")).toBeUndefined();
+      const rest = numbers.filter((n) => n !== 40);
+      await Promise.all(rest.map((n) => kernel.apply([{ kind: "up", link: `h${n}` }], beside)));
+      for (const n of rest) expect(await kernel.getLink(`h${n}`)).toMatchObject({ alias: `a${n}`, up: true });
+    });
+
     test("a veth has a carrier when both ends are up", async () => {
       await kernel.createVeth({ name: "h1", peer: "p1", mtu: MTU, up: true });
       expect(await kernel.getLink("h1")).toMatchObject({ up: true, carrier: false });

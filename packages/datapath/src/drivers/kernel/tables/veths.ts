@@ -1,5 +1,5 @@
 import { HoldfastError, type MacAddress } from "@holdfast/core";
-import type { Kernel } from "@holdfast/netlink";
+import type { Kernel, Way } from "@holdfast/netlink";
 import { endpointAlias, readAlias } from "../../../links/link-alias.ts";
 import type { HostTools } from "../../../machine/host-tools.ts";
 import type { TableDefinition } from "../../../reconcile/operations.ts";
@@ -9,6 +9,7 @@ import type { LinkNames } from "../options.ts";
 /** A veth of one endpoint. Its alias says whose it is. */
 export interface VethRow {
   readonly name: string;
+  readonly hostMac: MacAddress;
   readonly peer: string;
   readonly endpoint: string;
   readonly mac: MacAddress;
@@ -28,31 +29,48 @@ interface VethDependencies {
 }
 
 export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: LinkNames): TableDefinition<VethRow> {
-  const setUpV6 = (name: string) => [
-    ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.accept_ra`, "0", "new")),
-    ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 })),
-  ];
-  const create = async ({ name, peer, endpoint, mac, mtu, sandbox, v6 }: VethRow): Promise<void> => {
-    const alias = endpointAlias(endpoint);
+  /** A link that comes up without IPv6 spares the kernel an address of its own and the question who else has it. */
+  const bringUp = async ({ name, v6 }: VethRow, way: Way = {}): Promise<void> => {
+    const [setting, value] = v6 ? ["accept_ra", "0"] : ["disable_ipv6", "1"];
+    await ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.${setting}`, value, "new", way));
+    await kernel.apply([{ kind: "up", link: name }], way);
+    if (v6) await ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 }));
+  };
+  const create = async (row: VethRow, way: Way): Promise<void> => {
+    const { name, hostMac, peer, endpoint, mac, mtu, sandbox } = row;
     const place = sandbox === undefined ? {} : { peerNamespace: sandbox };
-    await kernel.createVeth({ name, peer, peerMac: mac, mtu, alias, up: true, ...place });
+    await kernel.createVeth(
+      {
+        name,
+        mac: hostMac,
+        peer,
+        peerMac: mac,
+        mtu,
+        alias: endpointAlias(endpoint),
+        ipv4: {
+          // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
+          rp_filter: 1,
+          // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
+          route_localnet: 1,
+        },
+        ...place,
+      },
+      way,
+    );
     try {
-      await Promise.all([
-        // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
-        host.setSysctl(`net.ipv4.conf.${name}.rp_filter`, "1", "new"),
-        // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
-        host.setSysctl(`net.ipv4.conf.${name}.route_localnet`, "1", "new"),
-        ...(v6 ? setUpV6(name) : [ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.disable_ipv6`, "1", "new"))]),
-      ]);
+      await bringUp(row, way);
     } catch (error) {
       await kernel.deleteLink(name);
       throw error;
     }
   };
-  const ensure = async (row: VethRow): Promise<void> => {
+  const ensure = async (row: VethRow, way: Way): Promise<void> => {
     // One that is there already is taken as it is when it is what is wanted.
-    if (mayCreate(row)) return await create(row);
-    if ((await kernel.getLink(row.name)) !== undefined) return;
+    if (mayCreate(row)) return await create(row, way);
+    const present = await kernel.getLink(row.name);
+    // Whoever made it did not come to the end of it.
+    if (present?.up === false) return await bringUp(row);
+    if (present !== undefined) return;
     const text = `interface ${row.name} of endpoint ${row.endpoint} is gone; detach the endpoint`;
     throw new HoldfastError("not_found", text);
   };
@@ -62,7 +80,9 @@ export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: 
     same: (a, b) => a.endpoint === b.endpoint && a.mac === b.mac,
     operations: {
       async update(rows) {
-        const made = await Promise.allSettled(rows.map(ensure));
+        // When many start at once, others wait for this thread.
+        const way = { beside: rows.length > 1 };
+        const made = await Promise.allSettled(rows.map((row) => ensure(row, way)));
         const failed = made.find(({ status }) => status === "rejected");
         if (failed?.status === "rejected") throw failed.reason;
       },

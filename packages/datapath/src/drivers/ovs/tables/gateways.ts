@@ -1,11 +1,12 @@
 import type { IpAddress } from "@holdfast/core";
 import { type Kernel, ROUTE_PROTOCOL } from "@holdfast/netlink";
 import type { OpenVSwitch } from "@holdfast/ovsdb";
+import { GATEWAY_MAC } from "../../../links/gateway-mac.ts";
 import { linksByName } from "../../../links/links-by-name.ts";
 import type { HostTools } from "../../../machine/host-tools.ts";
 import type { TableDefinition } from "../../../reconcile/operations.ts";
 import type { OvsSettings } from "../options.ts";
-import { GATEWAY_MAC, OWNER } from "../ownership.ts";
+import { OWNER } from "../ownership.ts";
 
 /** An internal port with which this machine is in a network. Its device lives and dies with ovs-vswitchd. */
 export interface GatewayRow {
