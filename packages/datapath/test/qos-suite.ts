@@ -144,6 +144,13 @@ export function qosSuite(name: string, traits: QosTraits, start: () => Promise<Q
       expect(await traces()).toMatch(new RegExp(`^qdisc tbf 4846: dev ${queue} root`, "m"));
     }, 60_000);
 
+    test("comes back when somebody flushes all rules", async () => {
+      await place({ ingress: limit(FAST) });
+      const before = await traces();
+      await machine.exec("nft", "flush", "ruleset");
+      await expect.poll(traces, { timeout: 5000 }).toBe(before);
+    }, 60_000);
+
     test.runIf(traits.limitsEgress)(
       "marks what an endpoint sends, of both families' headers",
       async () => {

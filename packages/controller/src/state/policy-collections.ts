@@ -23,7 +23,8 @@ export function ofPolicies(
   };
 }
 
-function namedIn<T extends Named>(
+/** Of what tenants have by name. */
+export function namedIn<T extends Named>(
   table: NamedTable<T>,
   parse: (entry: Entry) => Versioned<T>,
   changed: (before: T | undefined, after: T | undefined) => StateChange,

@@ -1,22 +1,16 @@
 import type { Claim, QosProfile } from "@holdfast/model";
 import type { Collections, Parse } from "./collections.ts";
-import { named } from "./keys.ts";
+import { namedIn } from "./policy-collections.ts";
 import type { Tables } from "./tables.ts";
 
 /** QoS profiles. */
 export function ofQos({ qosProfiles }: Tables, parse: Parse): Pick<Collections, "qos-profiles"> {
   return {
-    "qos-profiles": {
-      put: (entry) => {
-        const after = parse<QosProfile>(entry);
-        return { kind: "qos-profile", before: qosProfiles.put(after), after };
-      },
-      delete: (key) => {
-        const { tenant, name } = named.ofTenant(key);
-        const before = qosProfiles.delete(tenant, name);
-        return before && { kind: "qos-profile", before, after: undefined };
-      },
-    },
+    "qos-profiles": namedIn(qosProfiles, parse<QosProfile>, (before, after) => ({
+      kind: "qos-profile",
+      before,
+      after,
+    })),
   };
 }
 

@@ -1,8 +1,8 @@
-import { HoldfastError, type IpAddress, isHoldfastError, type MacAddress } from "@holdfast/core";
+import { HoldfastError, type IpAddress, type MacAddress } from "@holdfast/core";
 import { rateText } from "@holdfast/model";
-import type { Kernel, TrafficControl } from "@holdfast/netlink";
+import type { Kernel, Netfilter, TrafficControl } from "@holdfast/netlink";
 import type { HostTools } from "../machine/host-tools.ts";
-import type { TableDefinition } from "../reconcile/operations.ts";
+import type { KnownTable } from "./known-table.ts";
 import { type ClassElement, elementsOf, removeUplinkRules, uplinkRules, uplinkTableName } from "./uplink-rules.ts";
 import { UplinkTree } from "./uplink-tree.ts";
 
@@ -28,6 +28,7 @@ export interface GuaranteeRow {
 export interface GuaranteeTools {
   readonly kernel: Kernel;
   readonly traffic: TrafficControl;
+  readonly netfilter: Netfilter;
   readonly host: HostTools;
 }
 
@@ -40,59 +41,64 @@ export interface GuaranteeOptions {
 
 /** Guarantees of endpoints: a class of the uplink for each. All others share what is left. */
 export function guaranteeTable(
-  { kernel, traffic, host }: GuaranteeTools,
+  { kernel, traffic, netfilter, host }: GuaranteeTools,
   { linkPrefix, uplink }: GuaranteeOptions,
-): TableDefinition<GuaranteeRow> {
+): KnownTable<GuaranteeRow> {
   const table = uplinkTableName(linkPrefix);
   const tree = new UplinkTree({ kernel, traffic }, linkPrefix);
+  /** Those that were admitted, by the minor of their class. */
   const classes = new Map<number, GuaranteeRow>();
-  /** As the kernel has them. */
-  let elements: ReadonlyMap<string, string> | undefined;
+  /** Classes by address or MAC, as the kernel has them. */
+  let elements: Elements | undefined;
 
-  async function read(signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
-    elements ??= elementsOf(await list(signal));
+  async function read(signal: AbortSignal): Promise<Elements> {
+    if (elements !== undefined) return elements;
+    const isThere = netfilter.readTable(table, "netdev") !== undefined;
+    elements = isThere ? elementsOf(await host.nft(`list table netdev ${table}\n`, signal)) : new Map();
     return elements;
   }
 
-  async function list(signal: AbortSignal): Promise<string> {
-    try {
-      return await host.nft(`list table netdev ${table}\n`, signal);
-    } catch (error) {
-      if (isHoldfastError(error, "kernel_rejected") || isHoldfastError(error, "unavailable")) return "";
-      throw error;
-    }
-  }
-
-  /** Leads packets of exactly these into their classes; nobody's class is left empty-handed on the way. */
-  async function write(on: string, wanted: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void> {
-    const has = await read(signal);
-    const change = (one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): ClassElement[] =>
-      [...one].filter(([key, value]) => other.get(key) !== value).map(([key, value]) => ({ key, class: value }));
-    const [gone, come] = [change(has, wanted), change(wanted, has)];
-    if (gone.length + come.length === 0 && has.size > 0) return;
+  /** Leads packets of exactly these into their classes, in one transaction. */
+  async function write(uplink: Uplink, next: Elements, isNew: boolean, signal: AbortSignal): Promise<void> {
+    const has = isNew ? new Map<string, string>() : await read(signal);
+    const [gone, come] = [lacking(has, next), lacking(next, has)];
+    if (gone.length + come.length === 0 && !isNew) return;
+    const place = { link: uplink.link, ifb: tree.ifb, isNew: isNew || has.size === 0 };
+    // Whatever becomes of it, it is read again when it fails.
     elements = undefined;
-    await host.nft(uplinkRules(table, { link: on, ifb: tree.ifb, isNew: has.size === 0 }, { gone, come }), signal);
-    elements = wanted;
+    await host.nft(uplinkRules(table, place, { gone, come }), signal);
+    elements = next;
   }
 
-  async function takeAway(rows: readonly GuaranteeRow[], signal: AbortSignal): Promise<void> {
-    for (const { link } of rows) classes.delete(tree.minorOf(link));
-    if (classes.size === 0 || uplink === undefined) {
-      // What is led nowhere else goes its own way again, and then the queues go.
-      await host.nft(removeUplinkRules(table), signal);
-      elements = new Map();
-      await tree.remove();
-      return;
+  async function put(row: GuaranteeRow, signal: AbortSignal): Promise<void> {
+    const on = admit(row);
+    // A queue that has come again is another one to the rules.
+    const isNew = await tree.raise(on);
+    tree.setClass(row.link, { rate: row.rate, ceiling: on.rate });
+    classes.set(tree.minorOf(row.link), row);
+    const own = tree.classText(row.link);
+    // What an earlier run has left of others stays until it is known that nobody comes for it.
+    const others = [...(await read(signal))].filter(([, each]) => each !== own);
+    const next = new Map([...others, ...row.known.map((key): readonly [string, string] => [key, own])]);
+    await write(on, next, isNew, signal);
+  }
+
+  async function take(links: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
+    for (const link of links) {
+      if (classes.get(tree.minorOf(link))?.link === link) classes.delete(tree.minorOf(link));
     }
-    await write(uplink.link, wantedElements(), signal);
-    for (const { link } of rows) tree.removeClass(link);
+    const gone = new Set([...links].map((link) => tree.classText(link)));
+    const next = new Map([...(await read(signal))].filter(([, each]) => !gone.has(each)));
+    if (next.size === 0 || uplink === undefined) return await takeAll(signal);
+    await write(uplink, next, false, signal);
+    for (const link of links) tree.removeClass(link);
   }
 
-  function wantedElements(): ReadonlyMap<string, string> {
-    const wanted = [...classes.values()].flatMap((row) =>
-      row.known.map((key): readonly [string, string] => [key, tree.classText(row.link)]),
-    );
-    return new Map(wanted);
+  /** What was led to the queues goes its own way again, and then they go. */
+  async function takeAll(signal: AbortSignal): Promise<void> {
+    elements = undefined;
+    if (netfilter.readTable(table, "netdev") !== undefined) await host.nft(removeUplinkRules(table), signal);
+    await tree.remove();
   }
 
   function admit(row: GuaranteeRow): Uplink {
@@ -112,29 +118,35 @@ export function guaranteeTable(
   }
 
   return {
-    name: "guarantees",
-    key: ({ link }) => link,
-    same: (a, b) => JSON.stringify(a) === JSON.stringify(b),
-    operations: {
-      async update(rows, signal) {
-        for (const row of rows) {
-          const on = admit(row);
-          await tree.raise(on);
-          tree.setClass(row.link, { rate: row.rate, ceiling: on.rate });
-          classes.set(tree.minorOf(row.link), row);
-          await write(on.link, wantedElements(), signal);
-        }
-      },
-      remove: takeAway,
-      async prune(desired, signal) {
-        elements = undefined;
-        const minors = new Set(desired.map(({ link }) => tree.minorOf(link)));
-        for (const minor of [...classes.keys()]) if (!minors.has(minor)) classes.delete(minor);
-        if (classes.size > 0 && uplink !== undefined) {
-          await write(uplink.link, wantedElements(), signal);
-          tree.pruneClasses(new Set(classes.keys()));
-        } else if ((await read(signal)).size > 0 || (await tree.isThere())) await takeAway([], signal);
+    forget() {
+      elements = undefined;
+    },
+    definition: {
+      name: "guarantees",
+      key: ({ link }) => link,
+      same: (a, b) => JSON.stringify(a) === JSON.stringify(b),
+      operations: {
+        async update(rows, signal) {
+          for (const row of rows) await put(row, signal);
+        },
+        remove: (rows, signal) => take(new Set(rows.map(({ link }) => link)), signal),
+        async prune(desired, signal) {
+          elements = undefined;
+          const kept = desired.filter(({ link }) => classes.get(tree.minorOf(link))?.link === link);
+          if (kept.length === 0 || uplink === undefined) return await takeAll(signal);
+          const texts = new Set(kept.map(({ link }) => tree.classText(link)));
+          const next = [...(await read(signal))].filter(([, each]) => texts.has(each));
+          await write(uplink, new Map(next), false, signal);
+          tree.pruneClasses(new Set(kept.map(({ link }) => tree.minorOf(link))));
+        },
       },
     },
   };
+}
+
+type Elements = ReadonlyMap<string, string>;
+
+/** What one has and the other has not, or in another class. */
+function lacking(one: Elements, other: Elements): readonly ClassElement[] {
+  return [...one].filter(([key, value]) => other.get(key) !== value).map(([key, value]) => ({ key, class: value }));
 }

@@ -1,11 +1,14 @@
 import { HoldfastError } from "@holdfast/core";
 import type { EndpointQos } from "@holdfast/model";
+import type { Netfilter } from "@holdfast/netlink";
 import type { EndpointWiring, RowStatus } from "../driver.ts";
 import type { Reconciler } from "../reconcile/reconciler.ts";
 import type { Table } from "../reconcile/table.ts";
 import { type GuaranteeOptions, type GuaranteeRow, guaranteeTable } from "./guarantee-table.ts";
+import type { KnownTable } from "./known-table.ts";
 import { linkOfIfb, type QosRow } from "./qos-row.ts";
-import { type QosTableOptions, type QosTools, qosTable } from "./qos-table.ts";
+import { type QosTableOptions, type QosTools, qosTable, qosTableName } from "./qos-table.ts";
+import { uplinkTableName } from "./uplink-rules.ts";
 import { uplinkIfb } from "./uplink-tree.ts";
 
 export interface QosSideOptions extends QosTableOptions, GuaranteeOptions {
@@ -21,14 +24,19 @@ export class QosSide {
   readonly #limits: Table<QosRow>;
   readonly #guarantees: Table<GuaranteeRow>;
   readonly #options: QosSideOptions;
+  readonly #known: readonly Pick<KnownTable<never>, "forget">[];
+  readonly #removals: Netfilter["removals"];
   /** What is desired and cannot be, by link. */
   readonly #refused = new Map<string, RowStatus>();
 
   constructor(reconciler: Reconciler, tools: QosTools, options: QosSideOptions) {
     this.#reconciler = reconciler;
     this.#options = options;
-    this.#limits = reconciler.table(qosTable(tools, options));
-    this.#guarantees = reconciler.table(guaranteeTable(tools, options));
+    const [limits, guarantees] = [qosTable(tools, options), guaranteeTable(tools, options)];
+    this.#limits = reconciler.table(limits.definition);
+    this.#guarantees = reconciler.table(guarantees.definition);
+    this.#known = [limits, guarantees];
+    this.#removals = (signal) => tools.netfilter.removals(signal);
   }
 
   /**
@@ -73,8 +81,18 @@ export class QosSide {
     if (name === uplinkIfb(this.#options.linkPrefix)) this.#reconciler.refresh("guarantees");
   }
 
+  /** Until the signal is aborted: what somebody takes out of nftables comes again; a service that loads a firewall begins with all that there is. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { linkPrefix } = this.#options;
+    const own = new Set([qosTableName(linkPrefix), uplinkTableName(linkPrefix)]);
+    for await (const removal of this.#removals(signal)) {
+      if (removal === "overrun" || (removal.part === "table" && own.has(removal.name))) this.refresh();
+    }
+  }
+
   /** Anything may have happened. */
   refresh(): void {
+    for (const table of this.#known) table.forget();
     this.#reconciler.refresh("qos", "guarantees");
   }
 }

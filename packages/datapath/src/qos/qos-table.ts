@@ -2,6 +2,7 @@ import type { Kernel, Netfilter, TrafficControl } from "@holdfast/netlink";
 import { readAlias } from "../links/link-alias.ts";
 import type { HostTools } from "../machine/host-tools.ts";
 import type { RowRef, TableDefinition } from "../reconcile/operations.ts";
+import type { KnownTable } from "./known-table.ts";
 import { DIRECTIONS, type Direction, ifbName, linkOfIfb, type QosRow, sameRow } from "./qos-row.ts";
 import {
   chainDigest,
@@ -39,7 +40,7 @@ export function qosTableName(linkPrefix: string): string {
 export function qosTable(
   { kernel, traffic, netfilter, host }: QosTools,
   { linkPrefix, linkRow, shapes }: QosTableOptions,
-): TableDefinition<QosRow> {
+): KnownTable<QosRow> {
   const table = qosTableName(linkPrefix);
   const shaper = new Shaper(kernel, traffic);
   /** Digests by chain, per family, as the kernel has them. */
@@ -100,7 +101,7 @@ export function qosTable(
     await Promise.all(links.map((link) => dropIfbs(link, {})));
   }
 
-  return {
+  const definition: TableDefinition<QosRow> = {
     name: "qos",
     key: ({ link }) => link,
     same: sameRow,
@@ -132,6 +133,12 @@ export function qosTable(
         const strangers = [...new Set(present)].filter((link) => link.startsWith(linkPrefix) && !wanted.has(link));
         if (strangers.length > 0) await remove(strangers, signal);
       },
+    },
+  };
+  return {
+    definition,
+    forget() {
+      known = undefined;
     },
   };
 }

@@ -58,15 +58,17 @@ export class UplinkTree {
     return (await this.#kernel.getLink(this.ifb))?.alias === ALIAS;
   }
 
-  /** Everything but the endpoints' classes. What is there stays as it is. */
-  async raise({ rate }: { readonly rate: number }): Promise<void> {
-    if (this.#rate === rate && (await this.isThere())) return;
+  /** Everything but the endpoints' classes. What is there stays as it is. Whether the queue was not there. */
+  async raise({ rate }: { readonly rate: number }): Promise<boolean> {
+    const isThere = await this.isThere();
+    if (this.#rate === rate && isThere) return false;
     this.#traffic.createIfb({ name: this.ifb, alias: ALIAS });
     const { ifb: link } = this;
     this.#traffic.setQdisc({ link, handle: OUR_HANDLE, kind: "htb", defaultMinor: DEFAULT_MINOR });
     this.#traffic.setClass({ link, id: idOf(ROOT_MINOR), rate, ceiling: rate, burst: burstOf(rate) });
     this.#set(DEFAULT_MINOR, { rate: wholeBytes(rate * LEAST_SHARE), ceiling: rate });
     this.#rate = rate;
+    return !isThere;
   }
 
   setClass(link: string, rates: { readonly rate: number; readonly ceiling: number }): void {

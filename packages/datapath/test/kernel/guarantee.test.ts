@@ -109,6 +109,19 @@ describe("a Redis that fills the uplink", () => {
     expect(await seen()).toBe(before);
   }, 60_000);
 
+  test.each(["nft flush ruleset", "ip link delete hfrup"])("has its guarantee again after %s", async (command) => {
+    const [program = "", ...args] = command.split(" ");
+    const commands = "nft -s list table netdev holdfast_uplink_hfr; tc class show dev hfrup";
+    const seen = () => machine.sandbox.exec("sh", "-c", commands).catch(() => "");
+    const before = await seen();
+    expect(before).toContain("10.20.0.6 : 4846:");
+    await machine.sandbox.exec(program, ...args);
+    await expect.poll(seen, { timeout: 5000 }).toBe(before);
+    // The rule leads to the queue that is there now.
+    await expect.poll(() => sandboxes.redis.ping(FAR), { timeout: 5000 }).toBe(2);
+    await expect.poll(() => sandboxes.neighbour.ping(FAR), { timeout: 5000 }).toBe(2);
+  });
+
   test("and what was made for the guarantee goes with it", async () => {
     await driver.attach(neighbour, signal());
     await expect.poll(() => machine.rules(), { timeout: 5000 }).not.toContain("holdfast_uplink");

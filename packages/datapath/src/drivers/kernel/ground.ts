@@ -124,6 +124,7 @@ export class Ground {
     }
     this.#jobs.push(this.#follow(events));
     if (removals !== undefined) this.#jobs.push(this.#followRemovals(removals));
+    if (this.qos !== undefined) this.#jobs.push(this.qos.follow(this.#closing.signal));
   }
 
   /** What every endpoint's link needs of the machine. Gives what waits for it to be in force. */

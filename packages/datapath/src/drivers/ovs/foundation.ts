@@ -122,6 +122,7 @@ export class Foundation {
       this.pool.run(this.#closing.signal),
       this.#followKernel(kernel.watch(this.#closing.signal)),
       this.#followDatabase(ovsdb.watch(this.#closing.signal)),
+      ...(this.qos === undefined ? [] : [this.qos.follow(this.#closing.signal)]),
     );
     return { integration, flows, plan, machine, announcer, conflictProbe, policy };
   }
