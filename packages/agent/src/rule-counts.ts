@@ -51,6 +51,7 @@ export function createRuleCounts(
     if (policy === undefined) return;
     const [byRule, byGuard] = [await policy.ruleCounters(signal), await policy.guardCounters(signal)];
     const now = new Map<string, Count>();
+    const modes = new Map<ProgramId, RuleCount["mode"]>();
     const news = (key: string, count: Count): Count | undefined => {
       now.set(key, count);
       if (last === undefined) return undefined;
@@ -60,7 +61,7 @@ export function createRuleCounts(
     for (const { program, rule, packets, bytes } of byRule) {
       const more = news(`rule ${program} ${rule}`, { packets, bytes });
       if (more === undefined) continue;
-      const mode = isOnlyStaged(program) ? "staged" : "enforced";
+      const mode = modes.getOrInsertComputed(program, (id) => (isOnlyStaged(id) ? "staged" : "enforced"));
       const key = `${mode} ${rule}`;
       rules.set(key, { rule, mode, ...sum(rules.get(key) ?? NOTHING, more) });
     }

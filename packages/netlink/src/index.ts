@@ -23,6 +23,7 @@ export type {
   Removal,
   SetChange,
   TableContents,
+  TableFamily,
 } from "./netfilter/netfilter.ts";
 export { createNetfilter } from "./netfilter/nfnetlink-netfilter.ts";
 export { createKernel, type KernelOptions } from "./rtnetlink-kernel.ts";

@@ -35,12 +35,12 @@ describe("what the machine's guards drop is counted by name", () => {
     sandbox.exec("ping", "-n", "-q", "-c", "2", "-i", "0.01", "-W", "0.2", ...args).catch(() => undefined);
 
   test("an address that is another's", async () => {
-    expect(await counted()).toEqual({ ip: 0, ra: 0, dhcp: 0 });
+    expect(await counted()).toEqual({ mac: 0, ip: 0, arp: 0, nd: 0, ra: 0, dhcp: 0 });
     expect(await sandbox.ping("10.20.0.6")).toBe(2);
     await sandbox.kernel.replaceAddress({ link, ...on("10.20.0.99/32") });
     await ping("-I", "10.20.0.99", "10.20.0.6");
     await sandbox.kernel.deleteAddress({ link, ...on("10.20.0.99/32") });
-    expect(await counted()).toEqual({ ip: 2, ra: 0, dhcp: 0 });
+    expect(await counted()).toMatchObject({ mac: 0, ip: 2, nd: 0, ra: 0, dhcp: 0 });
   });
 
   test("what only DHCP servers say", async () => {
@@ -62,5 +62,36 @@ describe("what the machine's guards drop is counted by name", () => {
     expect(await counted()).toMatchObject({ ra: 4 });
     await ping("fd00:20::6");
     expect(await counted()).toMatchObject({ ra: 4 });
+  });
+
+  test("neighbour advertisements about others", async () => {
+    await sandbox.exec("nft", "add table ip6 t; add chain ip6 t o { type filter hook output priority 0; }");
+    const says = async (target: string): Promise<void> => {
+      // An echo request with 16 bytes of data behind its head, which is where an advertisement has its target.
+      const rule = `icmpv6 type echo-request @th,64,128 set 0x${target} icmpv6 type set 136`;
+      await sandbox.exec("nft", `flush chain ip6 t o; add rule ip6 t o ${rule}`);
+      await ping("-s", "16", "fd00:20::6");
+    };
+    const before = (await counted()).nd ?? 0;
+    await says("fd000020000000000000000000000005");
+    expect(await counted()).toMatchObject({ nd: before });
+    await says("fd000020000000000000000000000006");
+    expect(await counted()).toMatchObject({ nd: before + 2 });
+    await sandbox.exec("nft", "delete table ip6 t");
+  });
+
+  test("ARP of an address that is another's, and frames of another MAC", async () => {
+    const before = await counted();
+    await sandbox.exec("ip", "neigh", "flush", "dev", link);
+    await sandbox.kernel.replaceAddress({ link, ...on("10.20.0.99/32") });
+    await ping("-I", "10.20.0.99", "10.20.0.6");
+    await sandbox.kernel.deleteAddress({ link, ...on("10.20.0.99/32") });
+    expect((await counted()).arp).toBeGreaterThan(before.arp ?? 0);
+    expect(await sandbox.ping("10.20.0.6")).toBe(2);
+    await sandbox.exec("ip", "link", "set", link, "address", "02:00:00:00:00:99");
+    await ping("10.20.0.6");
+    expect((await counted()).mac).toBeGreaterThan(before.mac ?? 0);
+    await sandbox.exec("ip", "link", "set", link, "address", "02:01:0a:14:00:05");
+    await expect.poll(() => sandbox.ping("10.20.0.6"), { timeout: 5000 }).toBe(2);
   });
 });

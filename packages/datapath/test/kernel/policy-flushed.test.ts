@@ -53,6 +53,7 @@ describe("rules that somebody takes away while the driver is there", () => {
     ["the rules of one chain", "flush chain inet holdfast_policy ingress"],
     ["who has which program", "flush map inet holdfast_policy enforced_ingress"],
     ["the members of a set", `flush set inet holdfast_policy ${CLIENTS}/addresses`],
+    ["whose MACs are whose", "flush set inet holdfast_guard macs"],
     ["the guard against forged sources", "delete table inet holdfast_guard"],
   ])("come back: %s", async (_, command) => {
     const kept = await client.connect("10.20.0.5", 7080);

@@ -10,7 +10,7 @@ export interface Netfilter {
    *
    * @throws KernelError; `ENOENT` when a table, a set or an element that is to be deleted is not there.
    */
-  change(table: string, changes: readonly SetChange[]): void;
+  change(table: string, changes: readonly SetChange[], family?: TableFamily): void;
   /** Whether there is a table, e.g. `"inet holdfast_policy"`. */
   hasTable(name: string): boolean;
   /** A chain of a table; undefined when there is none. */
@@ -28,7 +28,9 @@ export interface Netfilter {
   readAddresses(table: string, set: string): readonly IpAddress[];
   /** Of a map from interfaces to chains: the chain by the interface's name. */
   readTargets(table: string, map: string): ReadonlyMap<string, string>;
-  readCounters(table: string): readonly NetfilterCounter[];
+  readCounters(table: string, family?: TableFamily): readonly NetfilterCounter[];
+  /** Keys of a set's elements, as the kernel has them. */
+  readKeys(table: string, set: string, family?: TableFamily): readonly Uint8Array[];
   /** Connections that the kernel follows, those that the filter chooses; absent: all. */
   listConnections(family: Family, filter?: ConnectionFilter): readonly Connection[];
   /** Sets and clears the bits of `mask` in connections' marks. One that is gone is no news. */
@@ -46,10 +48,15 @@ export type SetChange =
   | { readonly kind: "delete"; readonly set: string }
   | { readonly kind: "add" | "remove"; readonly set: string; readonly prefixes: readonly Cidr[] }
   | { readonly kind: "add" | "remove"; readonly set: string; readonly addresses: readonly IpAddress[] }
+  /** Elements by their keys as the kernel has them; of those of several parts, each is padded to 4 bytes. */
+  | { readonly kind: "add" | "remove"; readonly set: string; readonly keys: readonly Uint8Array[] }
   | { readonly kind: "clear"; readonly set: string }
   /** In a map from interfaces to chains. */
   | { readonly kind: "lead"; readonly map: string; readonly link: string; readonly chain: string }
   | { readonly kind: "unlead"; readonly map: string; readonly link: string };
+
+/** Absent: `inet`. */
+export type TableFamily = "inet" | "arp";
 
 /** Something that is no part of a table any more. */
 export interface Removal {

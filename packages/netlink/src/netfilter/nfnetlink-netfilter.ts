@@ -26,6 +26,7 @@ import type {
   Removal,
   SetChange,
   TableContents,
+  TableFamily,
 } from "./netfilter.ts";
 import { watchRemovals } from "./removals.ts";
 import { changeMessages } from "./set-messages.ts";
@@ -44,6 +45,7 @@ export async function createNetfilter(namespace?: string): Promise<Netfilter> {
   return new NfnetlinkNetfilter(socket);
 }
 
+const PROTOCOLS: Readonly<Record<TableFamily, number>> = { inet: NFPROTO_INET, arp: NFPROTO_ARP };
 const BATCH = { begin: 0x10, end: 0x11 } as const;
 /** Marks that are set with one call. */
 const MARKS_AT_ONCE = 500;
@@ -55,8 +57,8 @@ class NfnetlinkNetfilter implements Netfilter {
     this.#socket = socket;
   }
 
-  change(table: string, changes: readonly SetChange[]): void {
-    const owners = changes.map((change) => changeMessages(table, change));
+  change(table: string, changes: readonly SetChange[], family: TableFamily = "inet"): void {
+    const owners = changes.map((change) => changeMessages(table, change, family));
     const middle = owners.flat();
     if (middle.length === 0) return;
     const edge = (type: number): Request => ({ type, flags: 0, body: [generic(0, SUBSYSTEM.tables)] });
@@ -160,14 +162,19 @@ class NfnetlinkNetfilter implements Netfilter {
     return targets;
   }
 
-  readCounters(table: string): readonly NetfilterCounter[] {
-    return this.#dump(TableMessage.getObject, [textAttribute(1, table)], (attributes) => {
+  readCounters(table: string, family: TableFamily = "inet"): readonly NetfilterCounter[] {
+    const read = (attributes: Attributes): NetfilterCounter | undefined => {
       const data = readNested(attributes, 4);
       const number = (type: number) => Number(viewOf(data.get(type) ?? new Uint8Array(8)).getBigUint64(0, false));
       const name = readText(attributes, 2);
       if (name === undefined || readText(attributes, 1) !== table) return undefined;
       return { name, packets: number(2), bytes: number(1) };
-    });
+    };
+    return this.#dump(TableMessage.getObject, [textAttribute(1, table)], read, PROTOCOLS[family]);
+  }
+
+  readKeys(table: string, set: string, family: TableFamily = "inet"): readonly Uint8Array[] {
+    return this.#elements(table, set, family).flatMap((element) => readNested(element, 1).get(1)?.slice() ?? []);
   }
 
   listConnections(family: Family, filter?: ConnectionFilter): readonly Connection[] {
@@ -187,18 +194,17 @@ class NfnetlinkNetfilter implements Netfilter {
     this.#socket.close();
   }
 
-  #elements(table: string, set: string): readonly Attributes[] {
-    const lists = this.#dump(TableMessage.getElement, [textAttribute(1, table), textAttribute(2, set)], (attributes) =>
-      readAll(attributes.get(3)),
-    );
-    return lists.flat();
+  #elements(table: string, set: string, family: TableFamily = "inet"): readonly Attributes[] {
+    const filter = [textAttribute(1, table), textAttribute(2, set)];
+    const read = (attributes: Attributes): Attributes[] => readAll(attributes.get(3));
+    return this.#dump(TableMessage.getElement, filter, read, PROTOCOLS[family]).flat();
   }
 
   #dump<T>(
     message: number,
     filter: readonly Uint8Array[],
     read: (attributes: Attributes) => T | undefined,
-    protocol = NFPROTO_INET,
+    protocol: number = NFPROTO_INET,
   ): T[] {
     const type = messageType(SUBSYSTEM.tables, message);
     const request = { type, flags: Flag.dump, body: [generic(protocol), ...filter] };

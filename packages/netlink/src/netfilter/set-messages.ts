@@ -9,11 +9,12 @@ import {
   generic,
   linkElement,
   messageType,
+  NFPROTO_ARP,
   NFPROTO_INET,
   SUBSYSTEM,
   TableMessage,
 } from "./codec.ts";
-import type { SetChange } from "./netfilter.ts";
+import type { SetChange, TableFamily } from "./netfilter.ts";
 
 /** Of a nest's 64 KiB. */
 const ELEMENTS_IN_MESSAGE = 1000;
@@ -23,7 +24,12 @@ const KEY = { v4: { type: 7, bytes: 4 }, v6: { type: 8, bytes: 16 } } as const;
 /** The note from which nft(8) learns that keys are in network order. */
 const KEY_IN_NETWORK_ORDER = Uint8Array.of(0, 4, 2, 0, 0, 0);
 
-export function changeMessages(table: string, change: SetChange): Request[] {
+export function changeMessages(table: string, change: SetChange, family: TableFamily = "inet"): Request[] {
+  const protocol = family === "arp" ? NFPROTO_ARP : NFPROTO_INET;
+  return messagesOf(table, change).map((message) => ({ ...message, body: [generic(protocol), ...message.body] }));
+}
+
+function messagesOf(table: string, change: SetChange): Request[] {
   switch (change.kind) {
     case "create":
       return [createSet(table, change)];
@@ -65,16 +71,17 @@ function* portions<T>(members: readonly T[]): Generator<readonly T[], void> {
   }
 }
 
-function memberMessages(
-  message: number,
-  table: string,
-  change: Extract<SetChange, { kind: "add" | "remove" }>,
-): Request[] {
-  const bounds =
-    "prefixes" in change
-      ? [...portions(change.prefixes)].map((some) => some.flatMap(boundsOf))
-      : [...portions(change.addresses)].map((some) => some.map(addressBound));
+type MemberChange = Extract<SetChange, { kind: "add" | "remove" }>;
+
+function memberMessages(message: number, table: string, change: MemberChange): Request[] {
+  const bounds = boundsIn(change);
   return bounds.map((some) => elements(message, table, change.set, some.map(boundElement)));
+}
+
+function boundsIn(change: MemberChange): readonly (readonly Bound[])[] {
+  if ("prefixes" in change) return [...portions(change.prefixes)].map((some) => some.flatMap(boundsOf));
+  if ("addresses" in change) return [...portions(change.addresses)].map((some) => some.map(addressBound));
+  return [...portions(change.keys)].map((some) => some.map((key) => ({ address: key, end: false })));
 }
 
 function addressBound(address: IpAddress): Bound {
@@ -87,6 +94,5 @@ function elements(message: number, table: string, set: string, parts: readonly U
 }
 
 function request(message: number, flags: number, attributes: readonly Uint8Array[]): Request {
-  const body = [generic(NFPROTO_INET), ...attributes];
-  return { type: messageType(SUBSYSTEM.tables, message), flags: flags | Flag.ack, body };
+  return { type: messageType(SUBSYSTEM.tables, message), flags: flags | Flag.ack, body: attributes };
 }

@@ -186,6 +186,7 @@ export class Attachments {
   #discard(row: VethRow): void {
     const { veths, watch, numbers, names, creatable, policy, qos, logger } = this.#ground;
     watch.remove(row.name);
+    this.#ground.owners?.delete(row.name);
     creatable.delete(row.name);
     this.#discarded.add(row.name);
     qos?.remove(row.name);

@@ -235,11 +235,14 @@ class KernelDriver implements DatapathDriver {
     // Of two nodes that both claim an endpoint of the same epoch, this one has it before its eyes.
     const touched = places.replace(wiring.id, localRoutes(wiring, row.name), 2 * wiring.epoch + 1);
     const known = this.#attachments.setNeighbours(attachment, row.name);
+    const { owners } = this.#ground;
+    owners?.set({ link: row.name, mac: wiring.mac, addresses: wiring.addresses });
     await Promise.all([
       raised(signal),
       veths.settled([row.name], signal),
       routes.settled(touched, signal),
       known(signal),
+      owners?.settled([row.name], signal),
       limited(signal),
       // Before anything is forwarded for it: who may reach whom.
       side.inForce(signal),

@@ -15,18 +15,17 @@ import type { ObservedTable } from "../../reconcile/observed-table.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import type { KernelDriverDependencies } from "./driver.ts";
-import { guardRules } from "./guard.ts";
+import { GUARD_TABLE, guardRules } from "./guard.ts";
 import type { LinkNames } from "./options.ts";
 import { KernelPolicy } from "./policy/kernel-policy.ts";
 import { POLICY_TABLE } from "./policy/names.ts";
 import { RoutedSide } from "./routed-side.ts";
 import { GATEWAY_ROW, gatewayTable } from "./tables/gateways.ts";
 import { neighbourTable } from "./tables/neighbours.ts";
+import { type OwnerRow, ownerTable } from "./tables/owners.ts";
 import { policyTable } from "./tables/policy.ts";
 import { type RouteRow, routeRow, routeTable } from "./tables/routes.ts";
 import { type VethRow, vethTable } from "./tables/veths.ts";
-
-const TABLES = ["inet holdfast_guard", "arp holdfast_guard", "inet holdfast_routed"];
 
 /** What the driver stands on: its tables with what brings the kernel to them, and what it hears of the kernel. */
 export class Ground {
@@ -40,6 +39,8 @@ export class Ground {
   readonly veths: Table<VethRow>;
   readonly routes: Table<RouteRow>;
   readonly neighbours: Table<Neighbour>;
+  /** Absent: nothing but routes says whose a link is. */
+  readonly owners: Table<OwnerRow> | undefined;
   /** Which of several places of an address counts: while an endpoint moves, two nodes say that they have it. */
   readonly places: Contributions<RouteRow>;
   readonly side: RoutedSide;
@@ -61,6 +62,8 @@ export class Ground {
   readonly #closing = new AbortController();
   readonly #jobs: Promise<void>[] = [];
   #complete = false;
+  /** The machine is to have what every endpoint's link needs. */
+  #isRaised = false;
 
   constructor(
     { kernel, host, netfilter, traffic, clock, logger, reached }: KernelDriverDependencies,
@@ -92,6 +95,7 @@ export class Ground {
         { linkPrefix: names.linkPrefix, linkRow, shapes: DIRECTIONS, uplink, knownBy: ({ addresses }) => addresses },
       );
     this.#guard = guardRules(names.linkPrefix);
+    this.owners = netfilter && this.reconciler.table(ownerTable(netfilter));
     this.places = new Contributions(this.routes);
     this.policy = netfilter && new KernelPolicy({ netfilter, host, logger: this.logger }, names.linkPrefix);
     if (this.policy !== undefined) this.reconciler.table(policyTable(this.policy)).set(POLICY_TABLE);
@@ -129,6 +133,7 @@ export class Ground {
 
   /** What every endpoint's link needs of the machine. Gives what waits for it to be in force. */
   raise(): (signal: AbortSignal) => Promise<void> {
+    this.#isRaised = true;
     this.#firewall.set(this.#guard);
     this.#gateways.set(GATEWAY_ROW);
     return async (signal) => {
@@ -148,6 +153,7 @@ export class Ground {
 
   /** No network is left: the machine keeps nothing for endpoints. */
   lower(): void {
+    this.#isRaised = false;
     this.#firewall.delete(this.#guard.name);
     this.#gateways.delete(GATEWAY_ROW.address);
   }
@@ -190,14 +196,16 @@ export class Ground {
         (isMissed) => isMissed && this.reconciler.refresh("policy"),
         (error: unknown) => this.logger.warn("policies were not looked at", { error: errorText(error) }),
       );
-      if (removal === "overrun" || this.#isMissing(removal)) this.reconciler.refresh("firewall");
+      if (removal === "overrun" || this.#isMissing(removal)) this.reconciler.refresh("firewall", "owners");
+      else if (removal.table === GUARD_TABLE && removal.part === "set") this.reconciler.refresh("owners");
     }
   }
 
   /** Not one that is written anew. */
   #isMissing({ part, name }: Removal): boolean {
     if (part !== "table") return false;
-    return TABLES.some((table) => table.endsWith(` ${name}`) && this.#netfilter?.hasTable(table) === false);
+    const wanted = [...(this.#isRaised ? this.#guard.tables : []), ...this.side.tables];
+    return wanted.some((table) => table.endsWith(` ${name}`) && this.#netfilter?.hasTable(table) === false);
   }
 
   /** Somebody else has removed something of ours. */

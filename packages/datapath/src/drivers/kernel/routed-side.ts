@@ -12,6 +12,7 @@ import { type RoutedNetwork, routedRules } from "./routed-rules.ts";
 export class RoutedSide extends PlannedSide<PublishedPorts> {
   readonly #firewall: Table<RuleSet>;
   readonly #linkPrefix: string;
+  #tables: readonly string[] = [];
   /** Until a network changes. */
   #shared: SharedTable | undefined;
 
@@ -34,6 +35,11 @@ export class RoutedSide extends PlannedSide<PublishedPorts> {
   /** Resolves when the rules for the networks that are known are in force. Before it is complete, those of an earlier run are. */
   async inForce(signal: AbortSignal): Promise<void> {
     if (this.isComplete) await this.settled(new Set(), signal);
+  }
+
+  /** Of nftables, that have to be there. */
+  get tables(): readonly string[] {
+    return this.#tables;
   }
 
   /** Why endpoints of the network cannot be routed to; undefined when they can. */
@@ -73,7 +79,9 @@ export class RoutedSide extends PlannedSide<PublishedPorts> {
       else refused.push(refusedPorts(endpoint, `network ${published.network} is not routed here`));
     }
     const networks = routed.size === 0 ? [] : served.map(asRouted);
-    this.#firewall.set(routedRules({ linkPrefix: this.#linkPrefix, networks, ports }));
+    const rules = routedRules({ linkPrefix: this.#linkPrefix, networks, ports });
+    this.#tables = rules.chains.size === 0 ? [] : rules.tables;
+    this.#firewall.set(rules);
     return { touched: new Set(), refused };
   }
 }

@@ -5,7 +5,7 @@ import { checkPolicy } from "../../../check-policy.ts";
 import type { EndpointWiring, GuardCounter, PolicyDatapath, RuleCounter } from "../../../driver.ts";
 import type { HostTools } from "../../../machine/host-tools.ts";
 import { PolicyMemory } from "../../../policy-memory.ts";
-import { GUARD_TABLE, KERNEL_GUARDS } from "../guard.ts";
+import { ARP_GUARD, GUARD_TABLE, KERNEL_GUARDS } from "../guard.ts";
 import { reviewConnections } from "./connection-review.ts";
 import { InstalledPrograms } from "./installed-programs.ts";
 import { LEAD_MAPS, LinkLeads } from "./link-leads.ts";
@@ -123,9 +123,11 @@ export class KernelPolicy implements PolicyDatapath {
 
   async guardCounters(signal: AbortSignal): Promise<readonly GuardCounter[]> {
     signal.throwIfAborted();
-    const counted = new Map(this.#netfilter.readCounters(GUARD_TABLE).map((each) => [each.name, each]));
-    return (["ip", "ra", "dhcp"] as const).flatMap((guard) => {
-      const found = counted.get(KERNEL_GUARDS[guard]);
+    const counted = (family: "inet" | "arp") =>
+      new Map(this.#netfilter.readCounters(GUARD_TABLE, family).map((each) => [each.name, each]));
+    const [inet, arp] = [counted("inet"), counted("arp")];
+    return (["mac", "ip", "arp", "nd", "ra", "dhcp"] as const).flatMap((guard) => {
+      const found = guard === "arp" ? arp.get(ARP_GUARD) : inet.get(KERNEL_GUARDS[guard]);
       return found === undefined ? [] : { guard, packets: found.packets, bytes: found.bytes };
     });
   }
