@@ -1,13 +1,13 @@
 import { IpAddress, MacAddress } from "@holdfast/core";
 import { beforeEach, describe, expect, test } from "vitest";
-import { createAggregator, type TrafficRow, trafficRows } from "../numbers/aggregator.ts";
+import { type Aggregator, createAggregator, type TrafficRow, trafficRows } from "../numbers/aggregator.ts";
 import { createSflowDecoder } from "../sflow/decoder.ts";
 import { encodeDatagram, encodeFields, encodeHeaderRecord, encodeSample, layoutNamed } from "../testing/encoder.ts";
 import { exampleFields } from "../testing/example-fields.ts";
 import { ethernet, ipv4, tcp } from "../testing/packets.ts";
 import { PlainInventory } from "../testing/plain-inventory.ts";
 import { type Attribution, createAttribution } from "./attribution.ts";
-import { addressWords, macWords, type PlacedEndpoint } from "./change.ts";
+import { addressWords, type InventoryChange, macWords, type PlacedEndpoint } from "./change.ts";
 
 const decoder = createSflowDecoder();
 const OUTSIDE_MAC = "02:ff:ff:ff:ff:01";
@@ -31,7 +31,7 @@ interface Packet {
 
 const agentOf = (node: number): string => `10.9.0.${node + 1}`;
 
-function sample(packet: Packet): Uint8Array {
+function sample(packet: Packet, number: number): Uint8Array {
   const { sourceMac = OUTSIDE_MAC, destinationMac = OUTSIDE_MAC, ifIndex = 0, vlan = 0 } = packet;
   const { source, destination } = packet;
   const tags = vlan === 0 ? [] : [{ control: vlan }];
@@ -40,15 +40,29 @@ function sample(packet: Packet): Uint8Array {
     ipv4({ source, destination }, tcp()),
   );
   const records = [encodeHeaderRecord(frame), ...(packet.isTunnel === true ? [tunnelIn] : [])];
-  return encodeSample({ format: 1, input: { format: 0, value: ifIndex }, records });
+  const numbers = { sequence: number, pool: number, rate: 1 };
+  return encodeSample({ format: 1, ...numbers, input: { format: 0, value: ifIndex }, records });
+}
+
+let sequence = 0;
+
+function takeInto(aggregator: Aggregator, packet: Packet): void {
+  sequence += 1;
+  const plan = { agent: agentOf(packet.node), sequence, uptimeMs: sequence };
+  const bytes = encodeDatagram({ ...plan, samples: [sample(packet, sequence)] });
+  decoder.decode(new DataView(bytes.buffer), 0, bytes.length);
+  aggregator.take(decoder.datagram, packet.at);
+}
+
+/** What makes it a row of its own. */
+function kindOf(row: TrafficRow): string {
+  return JSON.stringify({ ...row, estimate: undefined });
 }
 
 /** How one packet is attributed. */
 function attributed(attribution: Attribution, packet: Packet): TrafficRow {
-  const bytes = encodeDatagram({ agent: agentOf(packet.node), samples: [sample(packet)] });
   const aggregator = createAggregator({}, attribution);
-  decoder.decode(new DataView(bytes.buffer), 0, bytes.length);
-  aggregator.take(decoder.datagram, packet.at);
+  takeInto(aggregator, packet);
   const [row] = trafficRows(aggregator.drain());
   if (row === undefined) throw new TypeError("no row");
   return row;
@@ -159,6 +173,29 @@ describe("a packet between containers is counted once: at its source's own port"
     expect(attributed(attribution, { ...seen, node: 0, at: 122_000 }).isCounted).toBe(true);
     expect(attributed(attribution, { ...seen, at: 123_000 }).isCounted).toBe(false);
   });
+});
+
+test("packets are counted at their source's node again as soon as that is heard again", () => {
+  begin(endpoint(0, { ip: "10.0.0.5", node: 0 }));
+  begin(endpoint(1, { ip: "10.0.0.6", node: 1 }));
+  const seen = { source: "10.0.0.5", destination: "10.0.0.6", sourceMac: macOf(0), destinationMac: macOf(1), node: 1 };
+  const together = createAggregator({}, attribution);
+  for (const packet of [
+    { ...seen, at: 121_000 },
+    { ...seen, node: 0, at: 121_001 },
+    { ...seen, at: 121_002 },
+  ])
+    takeInto(together, packet);
+  const counts = [...trafficRows(together.drain())].map(({ exporter, isCounted, estimate }) => [
+    exporter.agent,
+    isCounted,
+    estimate.samples,
+  ]);
+  expect(counts).toEqual([
+    [agentOf(1), true, 1],
+    [agentOf(0), true, 1],
+    [agentOf(1), false, 1],
+  ]);
 });
 
 describe("a packet from outside is counted at its destination's node", () => {
@@ -311,4 +348,41 @@ describe("random histories", () => {
     expect(seen.owners).toBeGreaterThan(200);
     expect(seen.ambiguous).toBeGreaterThan(20);
   });
+});
+
+test("an aggregator, which attributes one kind of packets once for as long as it may, comes to the same as one look per packet", () => {
+  let state = 4711;
+  const next = (below: number): number => {
+    state = (state * 48_271) % 2_147_483_647;
+    return state % below;
+  };
+  const [quick, plain] = [createAttribution(), createAttribution()];
+  const apply = (change: InventoryChange): void => {
+    for (const one of [quick, plain]) one.apply(change);
+  };
+  for (const node of [0, 1]) apply({ kind: "node", node, agents: [address(agentOf(node))], from: 0 });
+  const together = createAggregator({}, quick);
+  const expected = new Map<string, number>();
+  const placed: PlacedEndpoint[] = [];
+  let changes = 0;
+  for (let at = 1000; at < 9000; at += next(3)) {
+    const one = placed[next(placed.length + 1)];
+    // Some are told of before they are so, some after it.
+    const when = at - 4 + next(8);
+    if (next(8) === 0 && one === undefined)
+      placed.push(endpoint(placed.length, { ip: `10.0.0.${next(4)}`, node: next(2) }));
+    if (next(8) === 0 && one !== undefined) {
+      apply(next(2) === 0 ? { kind: "begin", endpoint: one, from: when } : { kind: "end", endpoint: one, to: when });
+      changes += 1;
+    }
+    const packet = { node: next(2), at, source: `10.0.0.${next(4)}`, destination: `10.0.0.${next(4)}` };
+    takeInto(together, packet);
+    const kind = kindOf(attributed(plain, packet));
+    expected.set(kind, (expected.get(kind) ?? 0) + 1);
+    if (next(100) > 0) continue;
+    const sums = [...trafficRows(together.drain())].map((row) => [kindOf(row), row.estimate.samples] as const);
+    expect(new Map(sums)).toEqual(expected);
+    expected.clear();
+  }
+  expect(changes).toBeGreaterThan(200);
 });

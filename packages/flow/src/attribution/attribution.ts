@@ -21,6 +21,7 @@ import {
   VANTAGE_BITS,
 } from "../numbers/traffic-key.ts";
 import type { InventoryChange } from "./change.ts";
+import { createEpochs } from "./epochs.ts";
 import { createExportingNodes } from "./exporting-nodes.ts";
 import { createPlaces, EVERYWHERE, inNetwork, inTenant } from "./places.ts";
 import { AMBIGUOUS, ANY, NOBODY } from "./tenures.ts";
@@ -28,6 +29,11 @@ import { AMBIGUOUS, ANY, NOBODY } from "./tenures.ts";
 /** Says whose packets are, as it was when they were sampled. */
 export interface Attribution {
   apply(change: InventoryChange): void;
+  /**
+   * As long as it is the same, equal keys of one exporter are attributed equally: it grows with each {@link apply}, and with each {@link hear} of a time at
+   * which something has begun or ended since the one before. That a node has fallen silent is no reason.
+   */
+  readonly epoch: number;
   /** The samples that follow are of this datagram, see `HEAD_`, that came at a time. */
   hear(head: Uint32Array, time: number): void;
   /**
@@ -50,8 +56,14 @@ export function createAttribution(): Attribution {
   const exporting = createExportingNodes();
   let node = NOBODY;
   let time = 0;
+  const epochs = createEpochs();
 
   function apply(change: InventoryChange): void {
+    epochs.note("from" in change ? change.from : "to" in change ? change.to : 0);
+    take(change);
+  }
+
+  function take(change: InventoryChange): void {
     switch (change.kind) {
       case "begin":
         places.begin(change.endpoint, change.from);
@@ -124,9 +136,16 @@ export function createAttribution(): Attribution {
 
   return {
     apply,
+    get epoch() {
+      return epochs.epoch;
+    },
     hear(head, at) {
+      epochs.moveTo(at);
       time = at;
+      const { returns } = exporting;
       node = exporting.hear(head, at);
+      // What was counted elsewhere while it was silent is counted here again.
+      if (exporting.returns !== returns) epochs.note(at);
     },
     attribute(key) {
       const flags = key[TRAFFIC_FLAGS] ?? 0;

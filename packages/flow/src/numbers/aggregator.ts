@@ -21,6 +21,7 @@ import {
   SAMPLE_STRIPPED,
   SAMPLE_WORDS,
 } from "../sflow/words.ts";
+import { createAttributedRows } from "./attributed-rows.ts";
 import { type Estimate, estimateOf } from "./estimate.ts";
 import { createKeyIndex } from "./key-index.ts";
 import { createSamplePicker, type PickedSample, type PickedSamples, pickedSamples } from "./picked-samples.ts";
@@ -105,6 +106,7 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
   const sources = createKeyIndex(SOURCE_WORDS, mostSources);
   const meters: SourceMeter[] = [];
   const rows = createKeyIndex(TRAFFIC_KEY_WORDS, mostRows);
+  const attributed = attribution && createAttributedRows({ attribution, rows }, mostRows);
   let sums = new Float64Array(SUMS * 1024);
   let [leftOut, discards] = [0, 0];
   const exporterKey = new Uint32Array(EXPORTER_WORDS);
@@ -136,8 +138,7 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
     const weight = weigh(samples, row, exporter);
     if (weight === 0) return;
     writeTrafficKey(samples, row, exporter, rowKey);
-    attribution?.attribute(rowKey);
-    const number = weight < 0 ? -1 : rows.find(rowKey, 0);
+    const number = weight < 0 ? -1 : attributed === undefined ? rows.find(rowKey, 0) : attributed.find(rowKey);
     if (number < 0) {
       leftOut += 1;
       return;
@@ -203,6 +204,7 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
       };
       sums.fill(0, 0, rows.size * SUMS);
       rows.clear();
+      attributed?.clear();
       [leftOut, discards] = [0, 0];
       return drained;
     },
