@@ -9,7 +9,7 @@ import {
   type Name,
   type Reached,
 } from "@holdfast/core";
-import type { DatapathDriver } from "@holdfast/datapath";
+import type { DatapathDriver, FlowExport } from "@holdfast/datapath";
 import type { NodeReport, WiredNetwork, WorkloadApi } from "@holdfast/model";
 import type { PolicyBook } from "@holdfast/policy";
 import type { Store } from "@holdfast/store";
@@ -19,6 +19,7 @@ import { type BlockKeeper, createBlockKeeper } from "./block-keeper.ts";
 import { type Book, openBook } from "./book.ts";
 import { createEndpointChanges } from "./endpoint-changes.ts";
 import { createFirstUse } from "./first-use.ts";
+import { createFlowExports, type OwnFlowExport } from "./flow-exports.ts";
 import { createInventories, type Inventories } from "./inventories.ts";
 import { createLiveness } from "./liveness.ts";
 import { infoOf } from "./local-endpoint.ts";
@@ -54,6 +55,8 @@ export interface AgentDependencies {
   /** Absent: nothing is known of sandboxes, and nothing is concluded from them. */
   readonly sandboxes?: Sandboxes;
   readonly reached?: Reached | undefined;
+  /** Absent: the node exports no sFlow, whatever is wanted. */
+  readonly flowExport?: Pick<FlowExport, "set" | "status">;
 }
 
 const freshNonce = () => randomBytes(8).toString("hex");
@@ -69,6 +72,8 @@ export interface AgentSettings {
   readonly spareBlockMilliseconds?: number;
   /** Pause between two looks at what rules and guards have counted. Default 10 s. */
   readonly countMilliseconds?: number;
+  /** What the node's own configuration says of the export of sFlow. Absent: it is as the controller says. */
+  readonly flowExport?: OwnFlowExport;
   /** `HOST:PORT` of the status server; absent: none. */
   readonly status?: string;
 }
@@ -134,7 +139,11 @@ export async function startAgent(dependencies: AgentDependencies, settings: Agen
       if (!stop.signal.aborted) logger.error("a job of the agent has ended", { job, error: errorText(error) });
     });
   }
-  const source = { book, inStep: () => sync.inStep, rows: () => [...driver.status(), ...parts.policies.problems()] };
+  const source = {
+    book,
+    inStep: () => sync.inStep,
+    rows: () => [...driver.status(), ...parts.policies.problems(), ...(dependencies.flowExport?.status() ?? [])],
+  };
   const status = settings.status === undefined ? undefined : await startStatusServer(source, settings.status);
 
   return {
@@ -192,7 +201,8 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, o
     left: takedownRetry.left,
   });
   const common = { ...dependencies, book, changes, takedown, reporter, turns };
-  const liveness = createLiveness({ ...dependencies, reporter }, settings);
+  const flowExports = createFlowExports(dependencies.flowExport, { own: settings.flowExport, report: settings.report });
+  const liveness = createLiveness({ ...dependencies, reporter, heard: flowExports.hear }, settings);
   const newId = () => `e-${nonce()}`;
   const addresses = createBlockAddresses(book, () => dependencies.clock.now().getTime());
   const blocks: BlockKeeper = createBlockKeeper(

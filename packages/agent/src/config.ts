@@ -1,5 +1,5 @@
-import { HoldfastError, IpAddress, Name, option, parseLogLevel } from "@holdfast/core";
-import { parseRate } from "@holdfast/model";
+import { HoldfastError, IpAddress, Name, option, parseDuration, parseLogLevel } from "@holdfast/core";
+import { parseFlowTargets, parseRate } from "@holdfast/model";
 
 /** Options of the agent; section `agent` of the configuration file. */
 export const agentOptions = {
@@ -54,6 +54,26 @@ export const agentOptions = {
     "PATH",
     "/etc/cni/net.d",
   ),
+  sflowTargets: option.optional(
+    "Collectors that this node's Open vSwitch sends sFlow to, separated by commas; none: it sends nothing. Absent: those that the controller names.",
+    "ADDRESS[:PORT][,ADDRESS[:PORT]]",
+    (text) => (text === "none" ? [] : parseFlowTargets(text)),
+  ),
+  sflowSampling: option.optional(
+    "One of so many packets is sampled; 1: each. Absent: as the controller says.",
+    "NUMBER",
+    flowSampling,
+  ),
+  sflowPolling: option.optional(
+    "Time between two samples of a port's counters, in whole seconds. Absent: as the controller says.",
+    "DURATION",
+    flowPolling,
+  ),
+  sflowAgent: option.optional(
+    "Address by which collectors know this node; datagrams may come from another one. Absent: the tunnel address, else the first node address.",
+    "ADDRESS",
+    IpAddress.parse,
+  ),
   beat: option.duration("Pause between two signs of life to the controller.", "10s"),
   reservationTimeout: option.duration("How long addresses stay set aside for a container that never comes.", "5m"),
   logLevel: option.value(
@@ -79,6 +99,19 @@ export type Datapath = "auto" | "ovs" | "kernel" | "both";
 function datapath(text: string): Datapath {
   if (text === "auto" || text === "ovs" || text === "kernel" || text === "both") return text;
   throw new TypeError(`${JSON.stringify(text)} is none of auto, ovs, kernel, both`);
+}
+
+function flowSampling(text: string): number {
+  const number = Number(text);
+  if (/^\d{1,10}$/.test(text) && number >= 1 && number <= 0x7fff_ffff) return number;
+  throw new TypeError(`${JSON.stringify(text)} is not between 1 and ${0x7fff_ffff}`);
+}
+
+/** Seconds. */
+function flowPolling(text: string): number {
+  const seconds = Math.round(parseDuration(text) / 1000);
+  if (seconds >= 1 && seconds <= 86_400) return seconds;
+  throw new TypeError(`${JSON.stringify(text)} is not between 1s and 1d`);
 }
 
 /** At most one of each family. */

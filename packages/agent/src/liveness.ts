@@ -8,7 +8,7 @@ import {
   type Name,
   timeLimit,
 } from "@holdfast/core";
-import { type NodeReport, routes } from "@holdfast/model";
+import { type NodeRecord, type NodeReport, routes } from "@holdfast/model";
 import type { Reporter } from "./reporter.ts";
 
 export interface LivenessDependencies {
@@ -16,6 +16,8 @@ export interface LivenessDependencies {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly reporter: Reporter;
+  /** Is told what the controller says of this node with each answer. */
+  readonly heard: (record: NodeRecord) => void;
 }
 
 /** Registers the node and gives signs of life. */
@@ -38,7 +40,7 @@ export function createLiveness(
 
   async function register(signal: AbortSignal): Promise<void> {
     try {
-      await client.call(routes.reportNode, { params: { node }, body: report }, { signal });
+      dependencies.heard(await client.call(routes.reportNode, { params: { node }, body: report }, { signal }));
       refusal = undefined;
     } catch (error) {
       refusal = isHoldfastError(error, "conflict") ? error : undefined;

@@ -6,6 +6,7 @@ import {
   parseListenAddress,
   parseLogLevel,
 } from "@holdfast/core";
+import { parseFlowTargets } from "@holdfast/model";
 import type { SegmentRange } from "./platform.ts";
 
 /** Options of the controller, defined once. */
@@ -66,6 +67,20 @@ export const controllerOptions = {
     min: 0,
     max: 1_000_000,
   }),
+  sflowTargets: option.value(
+    "Collectors that the Open vSwitch of every node sends sFlow to, unless its agent says otherwise, separated by commas. Empty: nowhere.",
+    "ADDRESS[:PORT][,ADDRESS[:PORT]]",
+    "",
+    parseFlowTargets,
+  ),
+  sflowSampling: option.integer("One of so many packets is sampled, unless the agent says otherwise; 1: each.", 400, {
+    min: 1,
+    max: 0x7fff_ffff,
+  }),
+  sflowPolling: option.duration(
+    "Time between two samples of the counters of a switch's port, in whole seconds, unless the agent says otherwise.",
+    "30s",
+  ),
   beat: option.duration("Time between signs of life on feeds and watches.", "5s"),
   logLevel: option.value(
     "Least severe events that are logged: debug, info, warn or error.",

@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import { type Clock, errorText, HoldfastError, type ListenAddress, type Logger } from "@holdfast/core";
 import { createAuthentication } from "@holdfast/http";
+import { type FlowExport, flowTargetText } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import type { ControllerConfig } from "./config.ts";
 import { createEngine, type Engine } from "./engine.ts";
@@ -40,7 +41,7 @@ export interface Controller {
 
 export function createController(dependencies: ControllerDependencies, options: ControllerOptions): Controller {
   const logger = dependencies.logger.child({ component: "controller" });
-  const engine = createEngine({ ...dependencies, logger }, options);
+  const engine = createEngine({ ...dependencies, logger }, { ...options, flowExport: flowExportOf(options) });
   const { platform, nouns, metrics } = engine;
   const stopping = new AbortController();
   const queue = createFairQueue(dependencies, {
@@ -108,6 +109,11 @@ export function createController(dependencies: ControllerDependencies, options: 
 
     stop,
   };
+}
+
+function flowExportOf({ sflowTargets, sflowSampling, sflowPolling }: ControllerOptions): FlowExport {
+  const pollingSeconds = Math.max(1, Math.round(sflowPolling / 1000));
+  return { targets: sflowTargets.map(flowTargetText), sampling: sflowSampling, pollingSeconds };
 }
 
 async function listenOn(app: ReturnType<typeof createApp>, listen: ListenAddress): Promise<ListenAddress> {

@@ -1,4 +1,5 @@
 import type { Clock, Logger } from "@holdfast/core";
+import type { FlowExport } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import type { Pools } from "./claims/pools.ts";
 import type { Quotas } from "./networks/quotas.ts";
@@ -16,6 +17,8 @@ export interface Rules {
   readonly reservationTimeout: number;
   /** Whether policies are taken that are to be enforced. Absent: only staged ones. */
   readonly enforcePolicies?: boolean;
+  /** How switches of nodes export sFlow. Absent: nothing is said of it. */
+  readonly flowExport?: FlowExport;
 }
 
 /** Both included. */

@@ -21,6 +21,8 @@ export { createOvsDriver } from "./drivers/ovs/driver.ts";
 export { type OpenOvsOptions, openOvsDriver } from "./drivers/ovs/open.ts";
 export { type DatapathType, type OvsDriverOptions, type OvsSettings, readSettings } from "./drivers/ovs/options.ts";
 export { type RemovalOptions, type Removed, removeOvsDatapath } from "./drivers/ovs/removal.ts";
+export { type FlowExport, type FlowExportOptions, startFlowExport } from "./flow-export/flow-export.ts";
+export type { FlowExportSettings } from "./flow-export/settings.ts";
 export { createHostTools, type HostTools } from "./machine/host-tools.ts";
 export type { Uplink } from "./qos/guarantee-table.ts";
 export type { Operations, RowRef, TableDefinition } from "./reconcile/operations.ts";

@@ -81,6 +81,14 @@ export {
 } from "./flow-answer.ts";
 export { samplesCsv, seriesCsv, topCsv } from "./flow-csv.ts";
 export {
+  type FlowExport,
+  type FlowTarget,
+  flowExportSchema,
+  flowTargetText,
+  parseFlowTarget,
+  parseFlowTargets,
+} from "./flow-export.ts";
+export {
   type AttributionShare,
   attributionShareSchema,
   type FlowExporter,

@@ -80,7 +80,7 @@ describe("flows status", () => {
       inventory:       off: nobody said which controller knows the names
       store:           none: Forgotten.
 
-      no exporter was heard of; they send sFlow version 5 to the collector's UDP port, 6343 by default
+      no exporter was heard of; nodes export where controller --sflow-targets says
       "
     `);
   });

@@ -85,8 +85,7 @@ const exporterColumns: readonly Column<FlowExporter>[] = [
 ];
 
 function exportersText({ exporters, exporterCount }: FlowStatus): string {
-  if (exporterCount === 0)
-    return "no exporter was heard of; they send sFlow version 5 to the collector's UDP port, 6343 by default\n";
+  if (exporterCount === 0) return "no exporter was heard of; nodes export where controller --sflow-targets says\n";
   const more = exporterCount - exporters.length;
   return `${formatTable(exporterColumns, exporters)}${more > 0 ? `and ${grouped(more)} more\n` : ""}`;
 }

@@ -157,6 +157,6 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
 }
 
 /** What a node's exporter may call itself by. */
-function agentsOf({ addresses = [], tunnelAddress }: NodeRecord): IpAddress[] {
-  return [...new Set([...addresses, ...(tunnelAddress === undefined ? [] : [tunnelAddress])])];
+function agentsOf({ addresses = [], tunnelAddress, sflowAgent }: NodeRecord): IpAddress[] {
+  return [...new Set([sflowAgent, tunnelAddress, ...addresses])].filter((address) => address !== undefined);
 }

@@ -9,7 +9,7 @@ import { keys } from "../state/keys.ts";
 import type { StoredNode } from "../state/records.ts";
 
 export interface Nodes {
-  /** Registers a machine, and takes a sign of life. Writes only what has changed. */
+  /** Registers a machine, and takes a sign of life. Writes only what has changed. Says how its switch is to export sFlow, if it knows how to. */
   report(name: Name, body: NodeReport): Promise<NodeRecord>;
   get(name: Name): NodeRecord;
   /** A stored node with what is known of its life. */
@@ -18,7 +18,7 @@ export interface Nodes {
 }
 
 export function createNodes(platform: Platform, ledger: Ledger): Nodes {
-  const { state, changer, clock, liveness } = platform;
+  const { state, changer, clock, liveness, rules } = platform;
 
   function stored(name: Name): StoredNode {
     const node = state.nodes.get(name);
@@ -72,7 +72,10 @@ export function createNodes(platform: Platform, ledger: Ledger): Nodes {
         return { node, changed: true };
       });
       await liveness.heard(name);
-      return withLife(state.nodes.get(name) ?? result.node);
+      const record = withLife(state.nodes.get(name) ?? result.node);
+      // Older agents would not know it.
+      const isTold = body.sflowAgent !== undefined && rules.flowExport !== undefined;
+      return isTold ? { ...record, flowExport: rules.flowExport } : record;
     },
 
     get: (name) => withLife(stored(name)),

@@ -22,7 +22,7 @@ export interface StoredNetwork extends Network {
 }
 
 /** A node as stored: that it is alive is in {@link Heard}. */
-export type StoredNode = Omit<NodeRecord, "state" | "lastSeen">;
+export type StoredNode = Omit<NodeRecord, "state" | "lastSeen" | "flowExport">;
 
 /** Numbers for networks to come. */
 export interface Counters {

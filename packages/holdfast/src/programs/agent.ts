@@ -14,7 +14,7 @@ import {
   type Reached,
   systemClock,
 } from "@holdfast/core";
-import { openMachineDriver } from "@holdfast/datapath";
+import { openMachineDriver, startFlowExport } from "@holdfast/datapath";
 import { createDockerPlugin, createPluginMemory, type DockerPlugin, type PluginMemory } from "@holdfast/docker-plugin";
 import { createNodeFetch } from "@holdfast/http";
 import type { NodeReport, WorkloadApi } from "@holdfast/model";
@@ -53,7 +53,11 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
   );
   const client = createClient({ fetch: createNodeFetch() }, { server: settings.server, token: settings.token });
   const sandboxes = createMachineSandboxes();
-  const dependencies = { store, client, driver, clock: systemClock, logger, sandboxes, reached };
+  const flowExport = stack.adopt(
+    startFlowExport({ logger, clock: systemClock }, { node, runDirectory: settings.switchDirectory }),
+    (open) => open.close(),
+  );
+  const dependencies = { store, client, driver, clock: systemClock, logger, sandboxes, reached, flowExport };
   const agent = stack.adopt(await startAgent(dependencies, await agentSettings(settings, node)), (running) =>
     running.stop(),
   );
@@ -114,14 +118,36 @@ async function agentSettings(settings: AgentSettings, node: Name) {
     settings.tunnelAddress === undefined ? undefined : parseInterfaceAddress(settings.tunnelAddress).address;
   const found = tunnelAddress === undefined ? await addressesTowards(settings.server) : [tunnelAddress];
   const addresses = settings.nodeAddress ?? found;
+  const sflowAgent = settings.sflowAgent ?? tunnelAddress ?? addresses[0];
   const report: NodeReport = {
     version: VERSION,
     labels: {},
     ...(uplink === undefined ? {} : { uplink }),
     ...(tunnelAddress === undefined ? {} : { tunnelAddress }),
     ...(addresses.length === 0 ? {} : { addresses: [...addresses] }),
+    ...(sflowAgent === undefined ? {} : { sflowAgent }),
   };
-  return { node, report, beatMilliseconds: beat, reservationTimeoutMilliseconds: reservationTimeout, status };
+  const flowExport = ownFlowExport(settings);
+  return {
+    node,
+    report,
+    beatMilliseconds: beat,
+    reservationTimeoutMilliseconds: reservationTimeout,
+    status,
+    flowExport,
+  };
+}
+
+function ownFlowExport({
+  sflowTargets: targets,
+  sflowSampling: sampling,
+  sflowPolling: pollingSeconds,
+}: AgentSettings) {
+  return {
+    ...(targets === undefined ? {} : { targets }),
+    ...(sampling === undefined ? {} : { sampling }),
+    ...(pollingSeconds === undefined ? {} : { pollingSeconds }),
+  };
 }
 
 /** Milliseconds: a runtime waits longer, and is told why. */
