@@ -175,6 +175,41 @@ describe("a packet between containers is counted once: at its source's own port"
   });
 });
 
+describe("a packet that was sampled just before its sender went, and told of just after", () => {
+  const seen = { source: "10.0.0.5", destination: "192.0.2.1", sourceMac: macOf(0), node: 0 };
+  beforeEach(() => {
+    const here = endpoint(0, { ip: "10.0.0.5", node: 0 });
+    begin(here);
+    attributed(attribution, { ...seen, ifIndex: 7, at: 1000 });
+    end(here, 2000);
+    begin(endpoint(1, { ip: "10.0.0.5", node: 1, mac: mac(macOf(0)) }), 2000);
+  });
+
+  test("is its own, and counted, by the port that was its own", () => {
+    expect(told(attributed(attribution, { ...seen, ifIndex: 7, at: 2800 }))).toEqual([0, undefined, true]);
+  });
+
+  test("is its own when nothing of it has come before", () => {
+    const brief = endpoint(2, { ip: "10.0.0.7", node: 0 });
+    begin(brief, 3000);
+    end(brief, 3100);
+    begin(endpoint(3, { ip: "10.0.0.7", node: 1, mac: mac(macOf(2)) }), 3200);
+    const packet = { ...seen, source: "10.0.0.7", sourceMac: macOf(2), at: 3900 };
+    expect(told(attributed(attribution, { ...packet, ifIndex: 9 }))).toEqual([2, undefined, true]);
+    // By a port that others' endpoints were seen at, it comes from where its sender has gone to.
+    attributed(attribution, { ...seen, ifIndex: 2, at: 3900 });
+    expect(told(attributed(attribution, { ...packet, ifIndex: 2 }))).toEqual([3, undefined, false]);
+  });
+
+  test("is not, after a time in which it would have been told of", () => {
+    expect(told(attributed(attribution, { ...seen, ifIndex: 7, at: 3500 }))).toEqual([1, undefined, false]);
+  });
+
+  test("is not when it comes by the uplink, from where its sender has gone to", () => {
+    expect(told(attributed(attribution, { ...seen, ifIndex: 2, at: 2800 }))).toEqual([1, undefined, false]);
+  });
+});
+
 test("packets are counted at their source's node again as soon as that is heard again", () => {
   begin(endpoint(0, { ip: "10.0.0.5", node: 0 }));
   begin(endpoint(1, { ip: "10.0.0.6", node: 1 }));
@@ -275,10 +310,11 @@ describe("random histories", () => {
     };
   };
 
-  /** What a plain list says, in the order in which an attribution looks. */
+  /** What a plain list says, in the order in which an attribution looks. Remembers by which ports packets came. */
   function plainly(
+    ports: { readonly own: Map<number, number>; readonly shared: Set<string> },
     inventory: PlainInventory,
-    packet: Packet & { readonly sourceMac: string; readonly destinationMac: string },
+    packet: Packet & { readonly sourceMac: string; readonly destinationMac: string; readonly ifIndex: number },
   ) {
     const { at, node } = packet;
     const find = (fits: (one: PlacedEndpoint) => boolean) => inventory.find(at, fits);
@@ -292,7 +328,17 @@ describe("random histories", () => {
       (other && find((one) => one.tenant === other.tenant && hasAddress(text)(one))) ??
       find((one) => one.isRoutable && hasAddress(text)(one));
     const byPort = node === 9 ? undefined : find((one) => one.node === node && one.ifIndex === packet.ifIndex);
-    const sender = byPort ?? byMac(packet.sourceMac);
+    const isOwn = (one: PlacedEndpoint): boolean => one.node === node && hasMac(packet.sourceMac)(one);
+    const here = node === 9 ? undefined : known(find(isOwn));
+    if (byPort === undefined && here !== undefined && packet.ifIndex !== 0) ports.own.set(here.number, packet.ifIndex);
+    const former = node === 9 || packet.ifIndex === 0 ? undefined : inventory.last(at, 1500, isOwn);
+    const port = former && ports.own.get(former.number);
+    const mayBe = port === packet.ifIndex || (port === undefined && !ports.shared.has(`${node}/${packet.ifIndex}`));
+    const late = mayBe ? former : undefined;
+    const elsewhere = find(hasMac(packet.sourceMac));
+    if (byPort === undefined && here === undefined && late === undefined && known(elsewhere) && node !== 9)
+      ports.shared.add(`${node}/${packet.ifIndex}`);
+    const sender = byPort ?? here ?? late ?? elsewhere;
     const from = known(sender);
     const receiver = from
       ? find((one) => one.network === from.network && hasMac(packet.destinationMac)(one))
@@ -310,7 +356,8 @@ describe("random histories", () => {
     const seen = { owners: 0, ambiguous: 0 };
     const ip = (): string => `10.0.0.${next(8)}`;
     const anyMac = (): string => `02:00:00:00:00:0${next(8)}`;
-    for (let step = 1; step < 1500; step++) {
+    const ports = { own: new Map<number, number>(), shared: new Set<string>() };
+    for (let step = 1000; step < 1_500_000; step += 1000) {
       const started = placed[next(placed.length || 1)];
       if (next(3) === 0 || started === undefined) {
         const network = next(4);
@@ -332,7 +379,7 @@ describe("random histories", () => {
       }
       const packet = {
         node: [0, 1, 9][next(3)] ?? 0,
-        at: Math.max(1, step - next(60)),
+        at: Math.max(1000, step - next(60_000)),
         source: ip(),
         destination: ip(),
         sourceMac: anyMac(),
@@ -340,10 +387,12 @@ describe("random histories", () => {
         ifIndex: next(7),
       };
       const { sourceOwner, destinationOwner } = attributed(attribution, packet);
-      expect([sourceOwner, destinationOwner], JSON.stringify({ step, packet })).toEqual(plainly(inventory, packet));
+      expect([sourceOwner, destinationOwner], JSON.stringify({ step, packet })).toEqual(
+        plainly(ports, inventory, packet),
+      );
       if (typeof sourceOwner === "number") seen.owners += 1;
       if (sourceOwner === "ambiguous") seen.ambiguous += 1;
-      if (step % 200 === 0) attribution.apply({ kind: "forget", before: step - 60 });
+      if (step % 200_000 === 0) attribution.apply({ kind: "forget", before: step - 62_000 });
     }
     expect(seen.owners).toBeGreaterThan(200);
     expect(seen.ambiguous).toBeGreaterThan(20);

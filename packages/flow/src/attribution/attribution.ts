@@ -25,6 +25,7 @@ import { createEpochs } from "./epochs.ts";
 import { createExportingNodes } from "./exporting-nodes.ts";
 import { createPlaces, EVERYWHERE, inNetwork, inTenant } from "./places.ts";
 import { AMBIGUOUS, ANY, NOBODY } from "./tenures.ts";
+import { createUplinks } from "./uplinks.ts";
 
 /** Says whose packets are, as it was when they were sampled. */
 export interface Attribution {
@@ -43,6 +44,9 @@ export interface Attribution {
   attribute(key: Uint32Array): void;
 }
 
+/** Milliseconds: exporters send at least each second what they have collected, and it takes a moment to arrive. */
+const COLLECTED = 1500;
+
 /**
  * Source and destination are looked up one after the other, each by what says most: the port that it came by; its MAC, at the exporter's own node, in
  * the network of the other end, anywhere; its address, in that network, in its tenant, anywhere.
@@ -54,12 +58,14 @@ export function createAttribution(): Attribution {
   const places = createPlaces();
   const { owners } = places;
   const exporting = createExportingNodes();
+  const uplinks = createUplinks();
   let node = NOBODY;
   let time = 0;
   const epochs = createEpochs();
 
   function apply(change: InventoryChange): void {
     epochs.note("from" in change ? change.from : "to" in change ? change.to : 0);
+    if (change.kind === "end") epochs.note(change.to + COLLECTED);
     take(change);
   }
 
@@ -91,7 +97,28 @@ export function createAttribution(): Attribution {
       if (found !== NOBODY) return found;
     }
     if ((flags & HAS_SOURCE_MAC) === 0) return NOBODY;
-    return places.byMac(isPort ? node : ANY, key, TRAFFIC_SOURCE_MAC, time);
+    const port = isPort && (flags & HAS_INPUT) !== 0 ? (key[TRAFFIC_INPUT] ?? 0) : 0;
+    const here = isPort ? places.byMacAtNode(node, key, TRAFFIC_SOURCE_MAC, time) : NOBODY;
+    if (here >= 0) {
+      owners.sawPort(here, port);
+      return here;
+    }
+    const former = port === 0 ? NOBODY : formerSender(key, port);
+    if (former !== NOBODY) return former;
+    const elsewhere = places.byMac(ANY, key, TRAFFIC_SOURCE_MAC, time);
+    if (elsewhere >= 0 && port !== 0) uplinks.add(node, port);
+    return elsewhere;
+  }
+
+  /**
+   * Who has just gone from the exporter's node. An exporter collects samples for up to a second: what comes just after its sender has gone is still that
+   * one's, if it came by his port. By the uplink, the same MAC may come from where he has gone to.
+   */
+  function formerSender(key: Uint32Array, port: number): number {
+    const former = places.byMacLately(node, key, TRAFFIC_SOURCE_MAC, { time, late: COLLECTED });
+    if (former === NOBODY) return NOBODY;
+    const known = owners.portOf(former);
+    return known === port || (known === 0 && !uplinks.has(node, port)) ? former : NOBODY;
   }
 
   /** Who takes it by its own MAC. Frames stay in their network, so that of a known sender only that one is looked at. */

@@ -7,12 +7,16 @@ export interface Owners {
   readonly networkOf: (owner: number) => number;
   readonly tenantOf: (owner: number) => number;
   readonly isSampled: (owner: number) => boolean;
+  /** Number of the interface by which its packets came last; 0: not seen. */
+  readonly portOf: (owner: number) => number;
+  /** 0: it was not told. */
+  sawPort(owner: number, ifIndex: number): void;
 }
 
-const FIELDS = 4;
-const [NODE, NETWORK, TENANT, SAMPLED] = [0, 1, 2, 3];
+const FIELDS = 5;
+const [NODE, NETWORK, TENANT, SAMPLED, PORT] = [0, 1, 2, 3, 4];
 
-/** Four numbers each, in flat memory. */
+/** Some numbers each, in flat memory. */
 export function createOwners(): Owners {
   let fields = new Int32Array(FIELDS * 1024);
   return {
@@ -22,11 +26,15 @@ export function createOwners(): Owners {
         larger.set(fields);
         fields = larger;
       }
-      fields.set([node, network, tenant, isSampled ? 1 : 0], number * FIELDS);
+      fields.set([node, network, tenant, isSampled ? 1 : 0, 0], number * FIELDS);
     },
     nodeOf: (owner) => fields[owner * FIELDS + NODE] ?? -1,
     networkOf: (owner) => fields[owner * FIELDS + NETWORK] ?? -1,
     tenantOf: (owner) => fields[owner * FIELDS + TENANT] ?? -1,
     isSampled: (owner) => fields[owner * FIELDS + SAMPLED] === 1,
+    portOf: (owner) => fields[owner * FIELDS + PORT] ?? 0,
+    sawPort(owner, ifIndex) {
+      if (ifIndex !== 0) fields[owner * FIELDS + PORT] = ifIndex;
+    },
   };
 }

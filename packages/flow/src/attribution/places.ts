@@ -18,6 +18,14 @@ export interface Places {
   byPort(node: number, ifIndex: number, time: number): number;
   /** Of the MAC at a place of a key: at a node if there is one there, else anywhere. {@link ANY}: anywhere. */
   byMac(node: number, words: Uint32Array, at: number, time: number): number;
+  byMacAtNode(node: number, words: Uint32Array, at: number, time: number): number;
+  /** At a node, now or until so many milliseconds ago. */
+  byMacLately(
+    node: number,
+    words: Uint32Array,
+    at: number,
+    span: { readonly time: number; readonly late: number },
+  ): number;
   byMacInNetwork(network: number, words: Uint32Array, at: number, time: number): number;
   byAddress(scope: number, words: Uint32Array, at: number, time: number): number;
   /** Of a segment's id; {@link NOBODY}: no network has it. */
@@ -81,6 +89,12 @@ export function createPlaces(): Places {
       const key = macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0));
       const there = node === ANY ? NOBODY : macs.find(key, time, node, ANY);
       return there >= 0 ? there : macs.find(key, time, ANY, ANY);
+    },
+    byMacAtNode(node, words, at, time) {
+      return macs.find(macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0)), time, node, ANY);
+    },
+    byMacLately(node, words, at, { time, late }) {
+      return macs.lastAt(macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0)), time, node, late);
     },
     byMacInNetwork(network, words, at, time) {
       return macs.find(macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0)), time, ANY, network);

@@ -30,6 +30,8 @@ export interface Tenures {
    * @returns an owner's number, {@link NOBODY} or {@link AMBIGUOUS}
    */
   find(key: number, time: number, node: number, network: number): number;
+  /** Who had it last at a node, until a time or not longer than so many milliseconds before it; {@link NOBODY}: nobody. */
+  lastAt(key: number, time: number, node: number, milliseconds: number): number;
   /** Drops what ended before a time. */
   forget(before: number): void;
   /** Keys that have or had an owner. */
@@ -163,6 +165,14 @@ export function createTenures(wordsPerKey: number): Tenures {
         } else if (cells[at + NETWORK] !== foundNetwork) return AMBIGUOUS;
       }
       return found;
+    },
+    lastAt(key, time, node, milliseconds) {
+      let tenure = key < 0 ? NONE : (newest[key] ?? NONE);
+      for (; tenure !== NONE; tenure = older(tenure)) {
+        if (cells[tenure * WORDS + NODE] !== node || from(tenure) > time) continue;
+        if (to(tenure) + milliseconds > time) return cells[tenure * WORDS + OWNER] ?? NOBODY;
+      }
+      return NOBODY;
     },
     forget(before) {
       let empty = 0;

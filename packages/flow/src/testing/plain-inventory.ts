@@ -28,4 +28,11 @@ export class PlainInventory {
     if (new Set(found.map(({ endpoint }) => endpoint.network)).size > 1) return "ambiguous";
     return found[0]?.endpoint;
   }
+
+  /** The one that came last of those that fit, at a time or until so many milliseconds before it. */
+  last(time: number, late: number, fits: (endpoint: PlacedEndpoint) => boolean): PlacedEndpoint | undefined {
+    return this.tenures
+      .filter(({ endpoint, from, to }) => from <= time && time < to + late && fits(endpoint))
+      .sort((a, b) => b.from - a.from)[0]?.endpoint;
+  }
 }
