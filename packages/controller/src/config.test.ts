@@ -20,6 +20,9 @@ describe("the controller's options", () => {
       requestsAtOnce: 128,
       requestsWaiting: 512,
       tenantRate: 0,
+      sflowTargets: [],
+      sflowSampling: 400,
+      sflowPolling: 30_000,
       beat: 5000,
       enforcePolicies: true,
       gc: true,
@@ -47,6 +50,8 @@ describe("the controller's options", () => {
     ["vlanRange", "20-10"],
     ["vxlanRange", "many"],
     ["nodeTimeout", "60"],
+    ["sflowTargets", "collector.example"],
+    ["sflowSampling", "0"],
   ])("refuse %s=%s, naming the option", (name, text) => {
     expect(() => read({ [name]: text })).toThrow(
       new RegExp(`--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`),
