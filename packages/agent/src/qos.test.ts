@@ -65,6 +65,16 @@ test("an endpoint has its QoS from the first packet, and every change of it", as
   await cluster.until(() => rateOf(host, endpoint) === 20e6);
 });
 
+test("an endpoint has its QoS with the answer to its reservation, whatever the feed says", async () => {
+  await using started = await start();
+  const { cluster, host } = started;
+  await cluster.claim("a", { qos: BULK });
+  await host.stop();
+  host.link.mute();
+  await host.start();
+  expect(rateOf(host, await run(host, cluster.signal))).toBe(10e6);
+}, 20_000);
+
 test("an endpoint keeps its QoS over a start without a controller, and hears then what it has missed", async () => {
   await using started = await start();
   const { cluster, host } = started;

@@ -1,3 +1,4 @@
+import { Name } from "@holdfast/core";
 import type { EndpointQos } from "@holdfast/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { DatapathDriver, EndpointWiring } from "../src/driver.ts";
@@ -173,6 +174,22 @@ export function qosSuite(name: string, traits: QosTraits, start: () => Promise<Q
       expect(report.lost / report.sent).toBeGreaterThan(0.5);
       expect(report.lost).toBeLessThan(report.sent);
     }, 60_000);
+
+    test.skipIf(traits.limitsEgress)(
+      "refuses what it cannot keep, by name, and keeps what was",
+      async () => {
+        await place({ ingress: limit(FAST) });
+        const before = await traces();
+        await expect(change({ profile: Name.parse("bulk"), egress: limit(FAST) })).rejects.toThrow(
+          "QoS profile bulk of endpoint a is not in force: the user-space datapath of Open vSwitch cannot limit what endpoints send",
+        );
+        expect(machine.driver.status()).toMatchObject([{ state: "error", row: expect.stringMatching(/^qos /) }]);
+        expect(await traces()).toBe(before);
+        await change({ ingress: limit(FAST) });
+        expect(machine.driver.status()).toEqual([]);
+      },
+      60_000,
+    );
 
     test.runIf(traits.countsConnections)(
       "lets an endpoint have as many connections as it may",

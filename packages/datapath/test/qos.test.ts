@@ -1,4 +1,5 @@
-import { network, on } from "../src/testing/parties.ts";
+import { expect, test } from "vitest";
+import { network, on, wiring } from "../src/testing/parties.ts";
 import { Host } from "./fabric.ts";
 import { qosSuite } from "./qos-suite.ts";
 
@@ -36,3 +37,25 @@ qosSuite("Open vSwitch in user space", { limitsEgress: false, countsConnections:
     },
   };
 });
+
+test("an endpoint with a guarantee has its own class of an uplink that the switch holds, by its MAC", async () => {
+  await using host = await Host.start();
+  await host.kernel.createVeth({ name: "eth1", peer: "eth1x", mtu: 1600, up: true });
+  await host.kernel.setLink("eth1x", { up: true });
+  const driver = await host.open({ uplink: "eth1", guaranteesOn: { link: "eth1", rate: 190e6 } });
+  await using _closed = { [Symbol.asyncDispose]: () => driver.close() };
+  driver.setNetwork(network("n7", "vlan", 100, { prefixes: ["10.20.0.0/24"] }));
+  const endpoint = wiring("a", "n7", ["10.20.0.5"], { qos: { guarantee: 20e6 } });
+  const port = await driver.attach(endpoint, AbortSignal.timeout(5000));
+  await driver.synced(AbortSignal.timeout(5000));
+  await using sandbox = await host.plug(port, [on("10.20.0.5/24")]);
+  const rules = () => host.ovs.exec("nft", "list", "ruleset");
+  await expect.poll(rules).toContain(`${endpoint.mac} : 4846:`);
+  // Who is asked for does not exist: the questions leave by the uplink, tagged.
+  await sandbox.ping("10.20.0.99", 1);
+  const classes = await host.ovs.exec("tc", "-s", "class", "show", "dev", "hfpup");
+  const own = /class htb 4846:(\S+) parent 4846:1 leaf \S+ prio 0 rate 20Mbit[\s\S]*?Sent (\d+) bytes/.exec(classes);
+  expect(Number(own?.[2])).toBeGreaterThan(0);
+  const arrived = await host.ovs.exec("ip", "-s", "link", "show", "eth1x");
+  expect(Number(/RX:[^\n]*\n\s+(\d+)/.exec(arrived)?.[1])).toBeGreaterThan(0);
+}, 30_000);
