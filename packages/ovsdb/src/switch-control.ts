@@ -12,19 +12,22 @@ export interface SwitchControl {
   /**
    * What `ovs-appctl METHOD ARGUMENTS…` would print.
    *
+   * @param onSent called when the question is on its way: a later one is not heard before it.
    * @throws HoldfastError `unavailable`: nobody answers; `switch_rejected`: it does not know the command, or the command failed.
    */
-  ask(method: string, args: readonly string[], signal: AbortSignal): Promise<string>;
+  ask(method: string, args: readonly string[], signal: AbortSignal, onSent?: () => void): Promise<string>;
 }
 
 /** By the socket that ovs-vswitchd has in its run folder, e.g. `/run/openvswitch/ovs-vswitchd.1234.ctl`. */
 export function createSwitchControl({ clock }: { readonly clock: Clock }, runDirectory: string): SwitchControl {
   return {
-    async ask(method, args, signal) {
+    async ask(method, args, signal, onSent) {
       const socket = await openSocket(runDirectory, signal);
       const rpc = createJsonRpc({ clock }, socket, { probeInterval: PROBE_INTERVAL, onNotification: () => {} });
       try {
-        return String(await rpc.request(method, args, signal));
+        const answer = rpc.request(method, args, signal);
+        onSent?.();
+        return String(await answer);
       } catch (error) {
         if (!(error instanceof RpcError)) throw error;
         throw new HoldfastError("switch_rejected", `ovs-vswitchd refused ${method}: ${error.error}`);

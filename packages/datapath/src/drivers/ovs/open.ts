@@ -52,7 +52,10 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
       host: createHostTools(namespace),
       netfilter,
       traffic,
-      tracking: connectionTracking(createSwitchControl({ clock }, runDirectory), settings.datapathType),
+      tracking: connectionTracking(
+        { control: createSwitchControl({ clock }, runDirectory), clock },
+        settings.datapathType,
+      ),
       logger,
       clock,
       reached: options.reached,

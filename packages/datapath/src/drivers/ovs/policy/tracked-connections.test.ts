@@ -1,4 +1,5 @@
-import { HoldfastError } from "@holdfast/core";
+import { HoldfastError, systemClock } from "@holdfast/core";
+import type { SwitchControl } from "@holdfast/ovsdb";
 import { describe, expect, test } from "vitest";
 import { connectionTracking, readConnection } from "./tracked-connections.ts";
 
@@ -47,7 +48,7 @@ describe("a followed connection", () => {
       asked.push([method, ...args].join(" "));
       return "";
     };
-    const tracking = connectionTracking({ ask }, "netdev");
+    const tracking = connectionTracking({ control: { ask }, clock: systemClock }, "netdev");
     const signal = new AbortController().signal;
     expect([await tracking.list(undefined, signal), await tracking.list(7, signal)]).toEqual([[], []]);
     expect(asked).toEqual(["dpctl/dump-conntrack netdev@ovs-netdev", "dpctl/dump-conntrack netdev@ovs-netdev zone=7"]);
@@ -59,12 +60,21 @@ describe("what a switch remembers of flows", () => {
 
   test("is renewed by a round that begins behind the change", async () => {
     const steps: string[] = [];
-    const ask = async (method: string): Promise<string> => {
+    let over = (): void => undefined;
+    const ask = async (...[method, , , onSent]: Parameters<SwitchControl["ask"]>): Promise<string> => {
       steps.push(method);
+      onSent?.();
+      // Nothing goes through what the switch remembers but for what touches it behind the question.
+      if (method === "revalidator/wait") await new Promise<void>((resolve) => (over = resolve));
       return "";
     };
-    await connectionTracking({ ask }, "netdev").settled(async () => void steps.push("touch"), signal);
-    expect(steps).toEqual(["touch", "revalidator/wait", "touch", "revalidator/wait"]);
+    const touch = async (): Promise<void> => {
+      steps.push("touch");
+      over();
+    };
+    await connectionTracking({ control: { ask }, clock: systemClock }, "netdev").settled(touch, signal);
+    const round = ["revalidator/wait", "version", "touch"];
+    expect(steps).toEqual(["touch", ...round, ...round]);
   });
 
   test("is thrown away where nobody can wait for that", async () => {
@@ -74,7 +84,7 @@ describe("what a switch remembers of flows", () => {
       if (method === "revalidator/wait") throw new HoldfastError("switch_rejected", "can't wait on multiple udpifs.");
       return "";
     };
-    await connectionTracking({ ask }, "netdev").settled(async () => {}, signal);
+    await connectionTracking({ control: { ask }, clock: systemClock }, "netdev").settled(async () => {}, signal);
     expect(steps).toEqual(["revalidator/wait", "revalidator/purge"]);
   });
 });

@@ -1,4 +1,4 @@
-import { IpAddress, isHoldfastError } from "@holdfast/core";
+import { type Clock, IpAddress, isHoldfastError } from "@holdfast/core";
 import type { ConnectionTuple } from "@holdfast/openflow";
 import type { SwitchControl } from "@holdfast/ovsdb";
 import type { DatapathType } from "../options.ts";
@@ -20,7 +20,15 @@ export interface ConnectionTracking {
   settled(touch: () => Promise<void>, signal: AbortSignal): Promise<void>;
 }
 
-export function connectionTracking(control: SwitchControl, datapath: DatapathType): ConnectionTracking {
+export interface ConnectionTrackingDependencies {
+  readonly control: SwitchControl;
+  readonly clock: Clock;
+}
+
+export function connectionTracking(
+  { control, clock }: ConnectionTrackingDependencies,
+  datapath: DatapathType,
+): ConnectionTracking {
   return {
     async list(zone, signal) {
       const where = zone === undefined ? [] : [`zone=${zone}`];
@@ -29,11 +37,9 @@ export function connectionTracking(control: SwitchControl, datapath: DatapathTyp
     },
     async settled(touch, signal) {
       try {
-        // What is touched is touched by a switch that has seen what came before. The first may be the end of a round that had begun by then.
-        for (let round = 0; round < 2; round++) {
-          await touch();
-          await control.ask("revalidator/wait", [], signal);
-        }
+        // Who has done that has seen what came before. The first round may have begun by then, and end now; not so the second.
+        await touch();
+        for (let round = 0; round < 2; round++) await roundOf({ control, clock }, touch, signal);
       } catch (error) {
         if (!isHoldfastError(error, "switch_rejected")) throw error;
         // A switch with datapaths of both types cannot be waited for; it can forget all that it remembers.
@@ -41,6 +47,33 @@ export function connectionTracking(control: SwitchControl, datapath: DatapathTyp
       }
     },
   };
+}
+
+/** Milliseconds. */
+const LONGEST_PAUSE = 50;
+
+/** Resolves when the switch has gone through what it remembers. It must be waited for before it is made to begin: it is over in a moment. */
+async function roundOf(
+  { control, clock }: ConnectionTrackingDependencies,
+  touch: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const sent = Promise.withResolvers<void>();
+  const over = control.ask("revalidator/wait", [], signal, sent.resolve);
+  await Promise.race([sent.promise, over]);
+  // The answer tells that the question before it has been heard.
+  await Promise.race([control.ask("version", [], signal), over]);
+  await touch();
+  let isOver = false;
+  const ended = over.finally(() => {
+    isOver = true;
+  });
+  // The end of a round does not wake who would tell it: ovs-vswitchd sees it when it has something else to do, or half a second later.
+  for (let pause = 1; !isOver; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    await Promise.race([clock.wait(pause, signal), ended]);
+    if (!isOver) await Promise.race([control.ask("version", [], signal), ended]);
+  }
+  await ended;
 }
 
 const PROTOCOLS: Readonly<Record<string, number>> = { icmp: 1, igmp: 2, tcp: 6, udp: 17, icmpv6: 58, sctp: 132 };
