@@ -1,6 +1,7 @@
 import { addressWords, type InventoryChange, macWords, type PlacedEndpoint } from "@holdfast/flow";
 import type { Endpoint } from "@holdfast/model";
 import type { EndpointEnd } from "../windows/traffic.ts";
+import { claimName } from "./memberships.ts";
 import { isRoutable, type NetworkMap } from "./network-map.ts";
 import { createNumbers, type Numbers } from "./numbers.ts";
 
@@ -14,6 +15,10 @@ export interface EndpointBook {
   keep(ids: ReadonlySet<string>, at: number): InventoryChange[];
   /** Who has a number, with the address left to be said. */
   name(number: number): Omit<EndpointEnd, "address"> | undefined;
+  /** Names of the claims of those that have not ended. */
+  claims(): ReadonlySet<string>;
+  /** Says in which groups claims are; one that is not named is in none. */
+  setGroups(groups: ReadonlyMap<string, readonly string[]>): void;
   /** Forgets those that ended before; their numbers may be given anew. */
   forget(before: number): void;
   /** Those that have not ended. */
@@ -22,7 +27,7 @@ export interface EndpointBook {
 
 interface Entry {
   readonly placed: PlacedEndpoint;
-  readonly name: Omit<EndpointEnd, "address">;
+  name: Omit<EndpointEnd, "address">;
   endedAt?: number;
 }
 
@@ -74,6 +79,11 @@ export function createEndpointBook(nodes: Numbers): EndpointBook {
       return [...byId.keys()].filter((id) => !ids.has(id)).flatMap((id) => end(id, at) ?? []);
     },
     name: (number) => byNumber[number]?.name,
+    claims: () => new Set([...byId.values()].map(({ name }) => claimName(name))),
+    setGroups(groups) {
+      for (const entry of byId.values())
+        entry.name = { ...entry.name, groups: groups.get(claimName(entry.name)) ?? [] };
+    },
     forget(before) {
       for (const [id, { endedAt = 0, placed }] of ended) {
         // In the order in which they ended.

@@ -184,6 +184,24 @@ describe("an inventory", () => {
     await expect.poll(() => inventory.endpoint(0)).toBeUndefined();
   });
 
+  test("knows the groups of endpoints, and looks again every minute", async () => {
+    const stage = start();
+    await using _ = stage;
+    const { inventory, lists, clock } = stage;
+    const member = { tenant: "blue", network: "web", identity: "a", addresses: ["10.20.0.5"] };
+    lists.listEndpoints = [endpoint("a", at), endpoint("b", at)];
+    lists.listGroups = [
+      { tenant: "blue", name: "web" },
+      { tenant: "blue", name: "db" },
+    ];
+    lists.listGroupMembers = [member, { ...member, identity: "other" }];
+    const groups = () => [0, 1].map((number) => inventory.endpoint(number)?.groups);
+    await expect.poll(groups).toEqual([["db", "web"], []]);
+    lists.listGroupMembers = [{ ...member, identity: "b" }];
+    clock.advance(60_000);
+    await expect.poll(groups).toEqual([[], ["db", "web"]]);
+  });
+
   test("tells addresses that containers may have from all others", async () => {
     const stage = start();
     await using _ = stage;

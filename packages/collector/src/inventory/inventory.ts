@@ -1,9 +1,10 @@
 import { type Client, listAll } from "@holdfast/client";
-import { backoff, type Clock, createWatchdog, errorText, type IpAddress, type Logger } from "@holdfast/core";
+import { backoff, type Clock, createNap, createWatchdog, errorText, type IpAddress, type Logger } from "@holdfast/core";
 import { addressWords, type InventoryChange } from "@holdfast/flow";
 import { type FlowStatus, type Network, type NodeRecord, routes, type WatchEvent } from "@holdfast/model";
 import type { EndpointEnd } from "../windows/traffic.ts";
 import { createEndpointBook } from "./endpoint-book.ts";
+import { readMemberships } from "./memberships.ts";
 import { createNetworkMap } from "./network-map.ts";
 import { createNumbers } from "./numbers.ts";
 
@@ -37,6 +38,8 @@ const HISTORY = 600_000;
 /** Names are kept for longer, because windows are named when they are over. */
 const NAMES = 900_000;
 const FORGET_EVERY = 60_000;
+/** Nothing tells of changes of groups. */
+const LOOK_AT_GROUPS_EVERY = 60_000;
 
 export function createInventory({ client, clock, logger, tell }: InventoryDependencies): Inventory {
   const nodeNumbers = createNumbers();
@@ -44,6 +47,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
   const endpoints = createEndpointBook(nodeNumbers);
   const nodes = new Map<string, NodeRecord>();
   const agents = new Map<string, string>();
+  const groupsDue = createNap(clock);
   let state: FlowStatus["inventory"]["state"] = "loading";
   let since = clock.now();
   let failure: string | undefined;
@@ -105,7 +109,10 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
       for await (const event of client.stream(routes.watch, { query }, { signal: watchdog.signal })) {
         watchdog.watch();
         if (!isLoaded) await load(watchdog.signal);
-        if (!isLoaded) enter("in-step");
+        if (!isLoaded) {
+          enter("in-step");
+          groupsDue.wake();
+        }
         isLoaded = true;
         if (event.type === "error") throw new Error(event.problem.detail);
         const changes = take(event);
@@ -125,6 +132,18 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
     }
   }
 
+  /** Who is in which group, as of now: of an endpoint that is new it is known with the next look. */
+  async function followGroups(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (state === "in-step") endpoints.setGroups(await readMemberships(client, endpoints.claims(), signal));
+      } catch (error) {
+        if (!signal.aborted) logger.warn("groups cannot be read; they are as before", { error: errorText(error) });
+      }
+      await groupsDue.sleep(LOOK_AT_GROUPS_EVERY, signal);
+    }
+  }
+
   async function followAgain(signal: AbortSignal): Promise<void> {
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
@@ -141,7 +160,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
 
   return {
     async run(signal) {
-      await Promise.all([followAgain(signal), forgetInTime(signal)]);
+      await Promise.all([followAgain(signal), forgetInTime(signal), followGroups(signal)]);
     },
     status: () => ({
       state,

@@ -12,7 +12,7 @@ export interface EndpointEnd {
   readonly tenant: string;
   readonly network: string;
   readonly identity: string;
-  /** Names of the tenant's groups that the identity is in, sorted. Empty: none, or not known yet. */
+  /** Names of the tenant's groups that the identity is in, sorted, as of the last minute. Empty: none, or not known yet. */
   readonly groups: readonly string[];
   /** That served it. */
   readonly node: string;

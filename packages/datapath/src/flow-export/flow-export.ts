@@ -71,7 +71,7 @@ export function startFlowExport(
     try {
       for await (const { table } of opened.watch(signal)) if (table !== "Open_vSwitch") wake();
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) logger.warn("changes of the switch are not followed", { error: errorText(error) });
     }
   }
 

@@ -189,6 +189,15 @@ describe("a packet that was sampled just before its sender went, and told of jus
     expect(told(attributed(attribution, { ...seen, ifIndex: 7, at: 2800 }))).toEqual([0, undefined, true]);
   });
 
+  test("is its own no longer than that also where packets of its kind came before", () => {
+    const together = createAggregator({}, attribution);
+    for (const at of [2800, 3600]) takeInto(together, { ...seen, ifIndex: 7, at });
+    expect([...trafficRows(together.drain())].map(told)).toEqual([
+      [0, undefined, true],
+      [1, undefined, false],
+    ]);
+  });
+
   test("is its own when nothing of it has come before", () => {
     const brief = endpoint(2, { ip: "10.0.0.7", node: 0 });
     begin(brief, 3000);
