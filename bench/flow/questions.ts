@@ -39,7 +39,8 @@ export async function measureQuestions(): Promise<QuestionFigures> {
     const collector = startChild([
       ...[join(import.meta.dirname, "../../bin/holdfast"), "collector", "--store", path, "--log-level", "error"],
       ...["--listen", `127.0.0.1:${PORTS.sflow}`, "--status", `127.0.0.1:${PORTS.http}`],
-      ...["--store-memory", String(STORE.memoryMib)],
+      // There is no controller; the traffic of the hour has its names.
+      ...["--store-memory", String(STORE.memoryMib), "--no-names"],
     ]);
     const ended = new Promise<void>((resolve) => collector.once("close", () => resolve()));
     try {
