@@ -1,6 +1,13 @@
 import { PassThrough } from "node:stream";
 import { Identity, Name } from "@holdfast/core";
-import { type BoundEndpoint, type NodeFeedMessage, newGroupSchema, newQosProfileSchema } from "@holdfast/model";
+import {
+  type BoundEndpoint,
+  type NodeFeedMessage,
+  newClaimSchema,
+  newClaimsSchema,
+  newGroupSchema,
+  newQosProfileSchema,
+} from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import { claimName, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
 
@@ -75,6 +82,17 @@ describe("a QoS profile", () => {
     await started.nouns.claims.update(claimName("web", "a"), { qos: null }, OPERATOR);
     await remove();
     expect(() => started.nouns.qosProfiles.get(TENANT, name("p"))).toThrow("there is no QoS profile p");
+  });
+
+  test("is named by many claims of one request", async () => {
+    await using started = await start();
+    await started.profile("p");
+    const items = ["a", "b", "c"].map((identity) => newClaimSchema.parse({ identity, qos: "p" }));
+    const body = newClaimsSchema.parse({ items });
+    const { done } = await started.nouns.bulk.create(TENANT, name("web"), body, OPERATOR);
+    expect(done).toBe(3);
+    const remove = started.nouns.qosProfiles.delete(TENANT, name("p"), OPERATOR);
+    await expect(remove).rejects.toMatchObject({ details: { groups: 0, claims: 3 } });
   });
 
   test("of a claim that is released is free to go", async () => {
