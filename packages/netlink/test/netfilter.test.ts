@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { promisify } from "node:util";
 import { Cidr, IpAddress } from "@holdfast/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createNetfilter, deleteNamespace, type Netfilter, type SetChange } from "../src/index.ts";
+import { createNetfilter, deleteNamespace, type Netfilter, type Removal, type SetChange } from "../src/index.ts";
 import { createTestNamespace, type TestNamespace } from "../src/testing/index.ts";
 
 const run = promisify(execFile);
@@ -70,6 +70,25 @@ describe("netfilter of a namespace", () => {
       expect(netfilter.readAddresses("t", "group/x")).toEqual([]);
     },
   );
+
+  test("tells what others take out, and nothing of its own", async () => {
+    const prefixes = [Cidr.parse("10.0.0.0/24"), Cidr.parse("10.0.2.0/24")];
+    netfilter.change("t", [
+      { kind: "create", set: "s", family: "v4", of: "prefixes" },
+      { kind: "add", set: "s", prefixes },
+    ]);
+    const heard: (Removal | "overrun")[] = [];
+    const stop = new AbortController();
+    const watching = (async () => {
+      for await (const removal of netfilter.removals(stop.signal)) heard.push(removal);
+    })();
+    netfilter.change("t", [{ kind: "remove", set: "s", prefixes: prefixes.slice(1) }]);
+    netfilter.change("t", [{ kind: "clear", set: "s" }]);
+    await nft("add chain inet t d; delete chain inet t c");
+    await expect.poll(() => heard).toEqual([{ table: "t", part: "chain", name: "c" }]);
+    stop.abort();
+    await watching;
+  });
 
   test("takes 100,000 members, and one more, in transactions that are all or nothing", () => {
     const prefixes = Array.from({ length: 100_000 }, (_, index) =>

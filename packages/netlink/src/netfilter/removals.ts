@@ -2,10 +2,12 @@ import { parseAttributes, readText } from "../codec/attributes.ts";
 import { decodeMessages, type Message } from "../codec/message.ts";
 import { EventQueue } from "../event-queue.ts";
 import { attempt } from "../kernel-error.ts";
+import { libc } from "../libc.ts";
 import { listen } from "../listener.ts";
 import { listenerBeside, NETLINK_NETFILTER, type NetlinkSocket } from "../netlink-socket.ts";
 import { messageType, SUBSYSTEM } from "./codec.ts";
 import type { Removal } from "./netfilter.ts";
+import { keepOwnFrom } from "./own-filter.ts";
 
 /** NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h, as a bit. */
 const GROUPS = 1 << (7 - 1);
@@ -27,6 +29,12 @@ const PARTS: ReadonlyMap<number, { readonly part: Removal["part"]; readonly name
 export function watchRemovals(socket: NetlinkSocket, signal: AbortSignal): EventQueue<Removal | "overrun"> {
   const descriptor = attempt("watch nftables", () => listenerBeside(socket, GROUPS, BUFFER_BYTES, NETLINK_NETFILTER));
   const own = socket.portId();
+  try {
+    keepOwnFrom(descriptor, own);
+  } catch (error) {
+    libc.close(descriptor);
+    throw error;
+  }
   const onAbort = (): void => queue.end();
   const queue = new EventQueue<Removal | "overrun">({
     limit: QUEUE_LIMIT,
@@ -39,7 +47,7 @@ export function watchRemovals(socket: NetlinkSocket, signal: AbortSignal): Event
   const listener = listen(descriptor, {
     onDatagram(bytes) {
       for (const message of decodeMessages(bytes)) {
-        const removal = message.portId === own ? undefined : readRemoval(message);
+        const removal = readRemoval(message);
         if (removal !== undefined) queue.push(removal);
       }
     },
