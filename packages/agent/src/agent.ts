@@ -209,7 +209,7 @@ function createParts(dependencies: AgentDependencies, settings: AgentSettings, o
     { ...common, addresses, random, inStep: () => sync.inStep },
     { node, spareMilliseconds: settings.spareBlockMilliseconds ?? SPARE_BLOCK },
   );
-  book.whenFreed(() => blocks.look());
+  book.whenFreed(() => blocks.freed());
   const ownAddresses = createOwnAddresses({ ...common, addresses, newId, given: () => blocks.given() }, node);
   const checkAccepted = () => liveness.checkAccepted();
   const reservations = createReservations({ ...common, policies, ownAddresses, newId, checkAccepted }, node);

@@ -83,7 +83,7 @@ async function start(blocks: readonly NodeBlock[] = [], { off = false, used = []
       known: true,
     });
   for (const last of used) await use(last);
-  book.whenFreed(() => keeper.look());
+  book.whenFreed(() => keeper.freed());
   return {
     book,
     clock,
@@ -139,6 +139,8 @@ describe("the keeper of a node's blocks", () => {
     await node.settle();
     expect(node.requests).toEqual([]);
     await node.book.deleteEndpoint("e-129");
+    await node.settle();
+    node.clock.advance(100);
     await node.settle();
     expect(node.requests).toEqual(["returnBlock 10.20.0.128/30"]);
   });

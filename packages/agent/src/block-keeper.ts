@@ -29,6 +29,8 @@ export interface BlockKeeper {
   look(): void;
   /** An address was given: there may have to be more. */
   given(): void;
+  /** An address has become free, so that a block may be left over. */
+  freed(): void;
   /** Runs until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -57,6 +59,8 @@ const LOW_WATER = 1 / 4;
 const ANSWER_LIMIT = 10_000;
 /** Milliseconds after which it is looked again, when nothing happens. */
 const LONGEST_WAIT = 3_600_000;
+/** Milliseconds for more to become free, before it is looked which blocks are left over. */
+const FREED_PAUSE = 100;
 /** Milliseconds for a block that was leased to come over the feed. */
 const ARRIVAL = 1000;
 
@@ -66,11 +70,29 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
   /** Leases that have ended: an older word of the feed may still be on its way. */
   const ended = new Set<string>();
   let changed = true;
+  let isFreed = false;
+  /** Addresses that may be given before any network can want a block. */
+  let plenty = 0;
   const nap = createNap(clock);
 
   function look(): void {
     changed = true;
+    plenty = 0;
     nap.wake();
+  }
+
+  /** How many addresses may be given before a network has less than it is to have left. */
+  function givesToCome(): number {
+    const all = [...book.networks.values()].flatMap((network) => {
+      const { nodeBlocks, subnets } = network;
+      if (nodeBlocks === undefined) return [];
+      const [least, cooldown] = [nodeBlocks.size * LOW_WATER, nodeBlocks.cooldownSeconds * 1000];
+      const families = [...new Set(subnets.map(({ prefix }) => Cidr.family(prefix)))];
+      return families.map((family) =>
+        addresses.hasMoreThan(2 * least, nameOf(network), family, cooldown) ? least : 0,
+      );
+    });
+    return Math.floor(Math.min(...all));
   }
 
   /** Networks and families of which one more block is needed. */
@@ -177,8 +199,10 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
   }
 
   async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-    if (changed) return;
-    await nap.sleep(milliseconds, signal);
+    if (!changed && !isFreed) await nap.sleep(milliseconds, signal);
+    // Nobody waits for what has become free.
+    if (!changed && isFreed) await nap.sleep(FREED_PAUSE, signal);
+    isFreed = false;
   }
 
   return {
@@ -201,7 +225,15 @@ export function createBlockKeeper(dependencies: BlockKeeperDependencies, setting
     look,
 
     given() {
-      if (wants().length > 0) look();
+      if (plenty-- > 0) return;
+      plenty = givesToCome();
+      if (plenty === 0 && wants().length > 0) look();
+    },
+
+    freed() {
+      if (isFreed) return;
+      isFreed = true;
+      nap.wake();
     },
 
     async run(signal) {
