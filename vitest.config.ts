@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
  * Three tiers, told apart by where a test lies:
  *
  * - `unit`: beside the source, no privileges, in parallel;
- * - `system`: `packages/NAME/test`, needs root and real components (kernel, Open vSwitch), two files at a time: they mostly wait;
+ * - `system`: `packages/NAME/test`, needs root and real components (kernel, Open vSwitch), one file at a time;
  * - `e2e`: `test/e2e`, whole lab hosts with dockerd, one file at a time.
  */
 export default defineConfig({
@@ -23,7 +23,7 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["packages/*/test/**/*.test.ts"],
-          maxWorkers: 2,
+          fileParallelism: false,
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
