@@ -1,16 +1,16 @@
 import { z } from "zod";
-import { newAddressSetSchema } from "./address-set.ts";
 import { networkRetentionSchema, newClaimSchema } from "./claim.ts";
 import { identityField, labelsField, nameField } from "./fields.ts";
-import { newGroupSchema } from "./group.ts";
 import { newNetworkSchema } from "./network.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
 import { selectorField } from "./page.ts";
-import { newPolicySchema } from "./policy.ts";
-import { policyDefaultsSchema } from "./policy-defaults.ts";
+import { newAddressSetSchema } from "./policy/address-set.ts";
+import { newGroupSchema } from "./policy/group.ts";
+import { newPolicySchema } from "./policy/policy.ts";
+import { policyDefaultsSchema } from "./policy/policy-defaults.ts";
+import { sharedWithField } from "./policy/shared-with.ts";
 import { newQosProfileSchema } from "./qos-profile.ts";
 import { conflictProbeSchema } from "./quarantine.ts";
-import { sharedWithField } from "./shared-with.ts";
 import { newSubnetSchema, subnetDrainSchema } from "./subnet.ts";
 import { quotasSchema } from "./tenant.ts";
 

@@ -1,14 +1,4 @@
 export {
-  type AddressSet,
-  type AddressSetPatch,
-  addressSetPatchSchema,
-  addressSetSchema,
-  MOST_SET_ENTRIES,
-  type NewAddressSet,
-  newAddressSetSchema,
-  setEntriesField,
-} from "./address-set.ts";
-export {
   type BulkResult,
   type BulkResults,
   bulkResultSchema,
@@ -55,14 +45,6 @@ export {
   type Workload,
   workloadSchema,
 } from "./endpoint.ts";
-export {
-  type ExplainedEnd,
-  type ExplainedVerdict,
-  type ExplainRequest,
-  type Explanation,
-  explainRequestSchema,
-  explanationSchema,
-} from "./explanation.ts";
 export { addressField, cidrField, identityField, labelsField, macField, mtuField, nameField } from "./fields.ts";
 export {
   type FlowEstimate,
@@ -97,14 +79,6 @@ export {
   flowStatusSchema,
 } from "./flow-status.ts";
 export {
-  type Group,
-  type GroupPatch,
-  groupPatchSchema,
-  groupSchema,
-  type NewGroup,
-  newGroupSchema,
-} from "./group.ts";
-export {
   type InventoryEndpoint,
   inventoryEndpointSchema,
   type NodeInventory,
@@ -134,12 +108,6 @@ export {
   newNetworkSchema,
 } from "./network.ts";
 export {
-  type NetworkPolicy,
-  type NetworkPolicyPeer,
-  type NetworkPolicyPort,
-  networkPolicySchema,
-} from "./network-policy.ts";
-export {
   addressesOf,
   type BlockRequest,
   type BlockReturn,
@@ -165,7 +133,6 @@ export {
   type WiredNetwork,
   wiredNetworkSchema,
 } from "./node-feed.ts";
-export { nodePolicyChangeSchema, policyBlockSchema } from "./node-policy.ts";
 export { type NodeRecord, type NodeReport, nodeRecordSchema, nodeReportSchema } from "./node-record.ts";
 export {
   type EndpointReport,
@@ -189,44 +156,7 @@ export {
 } from "./operation.ts";
 export { parsePart } from "./parse-part.ts";
 export { checkPhaseChange, isOnWire, type Phase, phaseMayFollow, phaseSchema } from "./phase.ts";
-export {
-  directionSchema,
-  type NewPolicy,
-  newPolicySchema,
-  type Policy,
-  type PolicyPatch,
-  type PolicySubject,
-  policyModeSchema,
-  policyPatchSchema,
-  policySchema,
-  policySubjectSchema,
-  TIERS,
-  type Tier,
-  tierSchema,
-} from "./policy.ts";
-export {
-  type CountsReport,
-  countsReportSchema,
-  type Guard,
-  type GuardCounters,
-  guardCountersSchema,
-  guardSchema,
-  MOST_COUNTED_RULES,
-  type PolicyCounters,
-  policyCountersSchema,
-} from "./policy-counters.ts";
-export { type PolicyDefaults, policyDefaultsSchema } from "./policy-defaults.ts";
-export {
-  actionSchema,
-  type Peer,
-  type PolicyRule,
-  type PolicyService,
-  type Ports,
-  peerSchema,
-  policyRuleSchema,
-  portsSchema,
-  serviceSchema,
-} from "./policy-rule.ts";
+export * from "./policy/index.ts";
 export { type Problem, problemOf, problemSchema, problemToError } from "./problem.ts";
 export {
   type DirectionQos,
@@ -261,8 +191,6 @@ export { type Placement, placementOf, ROUTED_GATEWAYS } from "./routed.ts";
 export { collectorRoutes } from "./routes/collector.ts";
 export { flowRoutes } from "./routes/flows.ts";
 export { type Routes, routes } from "./routes/index.ts";
-export { type LabelSelector, labelSelectorSchema, type MatchExpression, matchExpressionSchema } from "./selector.ts";
-export { sharedWithField } from "./shared-with.ts";
 export {
   type Draining,
   drainingSchema,

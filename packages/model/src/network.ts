@@ -2,7 +2,7 @@ import { z } from "zod";
 import { networkRetentionSchema } from "./claim.ts";
 import { labelsField, mtuField, nameField, revisionField, timeField } from "./fields.ts";
 import { nodeBlocksSchema } from "./node-block.ts";
-import { policyDefaultsSchema } from "./policy-defaults.ts";
+import { policyDefaultsSchema } from "./policy/policy-defaults.ts";
 import { conflictProbeSchema } from "./quarantine.ts";
 import { newSubnetSchema, subnetSchema } from "./subnet.ts";
 

@@ -12,7 +12,7 @@ import {
 } from "./fields.ts";
 import { networkKindSchema } from "./network.ts";
 import { leaseField, nodeBlockSchema } from "./node-block.ts";
-import { nodePolicyChangeSchema } from "./node-policy.ts";
+import { nodePolicyChangeSchema } from "./policy/node-policy.ts";
 import { endpointQosSchema } from "./qos-profile.ts";
 
 /** A subnet as a node needs it. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { labelsField, nameField, revisionField, timeField } from "./fields.ts";
-import { policyDefaultsSchema } from "./policy-defaults.ts";
-import { sharedWithField } from "./shared-with.ts";
+import { policyDefaultsSchema } from "./policy/policy-defaults.ts";
+import { sharedWithField } from "./policy/shared-with.ts";
 
 const limit = z.int().min(0);
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { addressSetPatchSchema, addressSetSchema, MOST_SET_BYTES, newAddressSetSchema } from "../address-set.ts";
 import { cidrField, nameField } from "../fields.ts";
-import { groupMemberSchema, groupPatchSchema, groupSchema, newGroupSchema } from "../group.ts";
 import { pageOf, pageQuery, selectorField, tenantParams } from "../page.ts";
+import { addressSetPatchSchema, addressSetSchema, MOST_SET_BYTES, newAddressSetSchema } from "../policy/address-set.ts";
+import { groupMemberSchema, groupPatchSchema, groupSchema, newGroupSchema } from "../policy/group.ts";
 import { route } from "../route.ts";
 
 export const groupPageSchema = pageOf(groupSchema, "GroupPage");

@@ -1,10 +1,16 @@
 import { z } from "zod";
-import { explainRequestSchema, explanationSchema } from "../explanation.ts";
 import { nameField } from "../fields.ts";
 import { pageOf, pageQuery, selectorField, tenantParams } from "../page.ts";
-import { directionSchema, newPolicySchema, policyModeSchema, policyPatchSchema, policySchema } from "../policy.ts";
-import { guardCountersSchema, policyCountersSchema } from "../policy-counters.ts";
-import { policyRuleSchema, ruleIdField } from "../policy-rule.ts";
+import { explainRequestSchema, explanationSchema } from "../policy/explanation.ts";
+import {
+  directionSchema,
+  newPolicySchema,
+  policyModeSchema,
+  policyPatchSchema,
+  policySchema,
+} from "../policy/policy.ts";
+import { guardCountersSchema, policyCountersSchema } from "../policy/policy-counters.ts";
+import { policyRuleSchema, ruleIdField } from "../policy/policy-rule.ts";
 import { route } from "../route.ts";
 
 export const policyPageSchema = pageOf(policySchema, "PolicyPage");

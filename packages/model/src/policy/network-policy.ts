@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cidrField } from "./fields.ts";
+import { cidrField } from "../fields.ts";
 import { labelSelectorSchema } from "./selector.ts";
 
 /** `networking.k8s.io/v1`, as far as it says something; what is written must be known, so that nothing is passed over. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { claimAddressesField } from "./claim.ts";
-import { identityField, labelsField, nameField, revisionField, timeField } from "./fields.ts";
+import { claimAddressesField } from "../claim.ts";
+import { identityField, labelsField, nameField, revisionField, timeField } from "../fields.ts";
 import { labelSelectorSchema } from "./selector.ts";
 import { sharedWithField } from "./shared-with.ts";
 

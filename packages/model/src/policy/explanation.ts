@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { addressField, identityField, nameField } from "./fields.ts";
+import { addressField, identityField, nameField } from "../fields.ts";
 import { tierSchema } from "./policy.ts";
 import { actionSchema } from "./policy-rule.ts";
 

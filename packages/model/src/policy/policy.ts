@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { labelsField, nameField, revisionField, timeField } from "./fields.ts";
+import { labelsField, nameField, revisionField, timeField } from "../fields.ts";
 import { policyRuleSchema } from "./policy-rule.ts";
 import { labelSelectorSchema } from "./selector.ts";
 

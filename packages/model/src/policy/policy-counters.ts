@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nameField, timeField } from "./fields.ts";
+import { nameField, timeField } from "../fields.ts";
 import { directionSchema, policyModeSchema } from "./policy.ts";
 import { actionSchema, ruleIdField } from "./policy-rule.ts";
 

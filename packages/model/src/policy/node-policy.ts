@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cidrField, nameField } from "./fields.ts";
+import { cidrField, nameField } from "../fields.ts";
 import { directionSchema, tierSchema } from "./policy.ts";
 import { actionSchema } from "./policy-rule.ts";
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { labelKeyField, labelsField } from "./fields.ts";
+import { labelKeyField, labelsField } from "../fields.ts";
 
 const labelValue = z.string().max(255);
 

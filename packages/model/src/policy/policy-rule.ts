@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cidrField, nameField } from "./fields.ts";
+import { cidrField, nameField } from "../fields.ts";
 import { labelSelectorSchema } from "./selector.ts";
 
 /** A port, or a range with both ends: `443` or `"8000-8999"`. */

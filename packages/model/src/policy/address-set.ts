@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { cidrField, labelsField, nameField, revisionField, timeField } from "./fields.ts";
+import { cidrField, labelsField, nameField, revisionField, timeField } from "../fields.ts";
 
 /** How many prefixes and addresses an address set may have. */
 export const MOST_SET_ENTRIES = 100_000;

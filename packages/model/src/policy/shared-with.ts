@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { nameField } from "./fields.ts";
+import { nameField } from "../fields.ts";
 
 /** With whom something is shared: tenants whose rules may name it. */
 export const sharedWithField = z
