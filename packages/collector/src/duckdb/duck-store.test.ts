@@ -1,6 +1,6 @@
 import { silentLogger, systemClock } from "@holdfast/core";
 import { describe } from "vitest";
-import { flowStoreSuite, SUITE_TIERS } from "../testing/store-suite.ts";
+import { flowStoreSuite, SUITE_TIERS } from "../testing/store-suite/store-suite.ts";
 import { openDuckStore } from "./duck-store.ts";
 
 describe("the DuckDB store", () => {

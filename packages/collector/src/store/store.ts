@@ -1,7 +1,7 @@
 import type { SampleAnswer, SamplePlan, SumAnswer, SumPlan } from "../query/plan.ts";
 import type { WindowStore } from "../windows/store.ts";
 
-/** Where traffic is kept, and asked about. Every back end passes one suite (`testing/store-suite.ts`). */
+/** Where traffic is kept, and asked about. Every back end passes one suite (`testing/store-suite`). */
 export interface FlowStore extends WindowStore, AsyncDisposable {
   /**
    * Sums of counted traffic. What is asked about before the first window that is kept is nothing, not an error.
