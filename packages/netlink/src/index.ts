@@ -24,6 +24,7 @@ export type {
   SetChange,
   TableContents,
   TableFamily,
+  TableName,
 } from "./netfilter/netfilter.ts";
 export { createNetfilter } from "./netfilter/nfnetlink-netfilter.ts";
 export { createKernel, type KernelOptions } from "./rtnetlink-kernel.ts";

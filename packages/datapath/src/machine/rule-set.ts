@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { Family } from "@holdfast/core";
+import type { TableName } from "@holdfast/netlink";
 
 /** A piece of the firewall that is in force as a whole or not at all. */
 export interface RuleSet {
   /** E.g. `"gateway"`. */
   readonly name: string;
   /** The nft tables that it is, e.g. `"inet holdfast"`: whatever is in them is ours. */
-  readonly tables: readonly [string, ...string[]];
+  readonly tables: readonly [TableName, ...TableName[]];
   /** Chains and sets by table. Empty: the tables are not there. */
   readonly chains: ReadonlyMap<string, string>;
   /** Families in which this machine must forward. */

@@ -1,5 +1,6 @@
 import { Cidr, type Family, IpAddress } from "@holdfast/core";
 import { attribute, nestedAttribute, textAttribute, viewOf } from "../codec/attributes.ts";
+import type { TableFamily } from "./netfilter.ts";
 
 /** Names of linux/netfilter/nfnetlink.h, nf_tables.h and nfnetlink_conntrack.h. Numbers are in network order there. */
 export const SUBSYSTEM = { conntrack: 1, tables: 10 } as const;
@@ -17,9 +18,8 @@ export const TableMessage = {
   getObject: 19,
 } as const;
 
-export const NFPROTO_INET = 1;
-export const NFPROTO_ARP = 3;
-export const NFPROTO_NETDEV = 5;
+/** NFPROTO_… of linux/netfilter.h. */
+export const PROTOCOLS: Readonly<Record<TableFamily, number>> = { inet: 1, arp: 3, netdev: 5 };
 const ELEMENT_INTERVAL_END = 1;
 const NFT_GOTO = -4;
 

@@ -10,9 +10,9 @@ export interface Netfilter {
    *
    * @throws KernelError; `ENOENT` when a table, a set or an element that is to be deleted is not there.
    */
-  change(table: string, changes: readonly SetChange[], family?: TableFamily): void;
+  change(table: string, changes: readonly SetChange[]): void;
   /** Whether there is a table, e.g. `"inet holdfast_policy"`. */
-  hasTable(name: string): boolean;
+  hasTable(name: TableName): boolean;
   /** A chain of a table; undefined when there is none. */
   readChain(table: string, chain: string): ChainContents | undefined;
   /**
@@ -21,7 +21,7 @@ export interface Netfilter {
    */
   removals(signal: AbortSignal): AsyncIterable<Removal | "overrun">;
   /** What a table has, of the family `inet` unless another is named; undefined when there is none. */
-  readTable(table: string, family?: "inet" | "netdev"): TableContents | undefined;
+  readTable(table: string, family?: TableFamily): TableContents | undefined;
   /** Of a set of intervals, joined where they touch no other and are prefixes; `"other"`: it has something that is no prefix. */
   readPrefixes(table: string, set: string, family: Family): readonly Cidr[] | "other";
   /** Of a set of single addresses. */
@@ -38,7 +38,7 @@ export interface Netfilter {
   close(): void;
 }
 
-/** Table names are of the family `inet`, without it, e.g. `"holdfast_policy"`. */
+/** Table names are without their family, which is `inet`, e.g. `"holdfast_policy"`. */
 export type SetChange =
   /**
    * A set of prefixes, which are intervals, or of single addresses, whose changes cost the same however many there are. One that is there already is
@@ -48,15 +48,22 @@ export type SetChange =
   | { readonly kind: "delete"; readonly set: string }
   | { readonly kind: "add" | "remove"; readonly set: string; readonly prefixes: readonly Cidr[] }
   | { readonly kind: "add" | "remove"; readonly set: string; readonly addresses: readonly IpAddress[] }
-  /** Elements by their keys as the kernel has them; of those of several parts, each is padded to 4 bytes. */
-  | { readonly kind: "add" | "remove"; readonly set: string; readonly keys: readonly Uint8Array[] }
+  /** Elements by their keys as the kernel has them; of those of several parts, each is padded to 4 bytes. In the table of another family that is named. */
+  | {
+      readonly kind: "add" | "remove";
+      readonly set: string;
+      readonly keys: readonly Uint8Array[];
+      readonly family?: TableFamily;
+    }
   | { readonly kind: "clear"; readonly set: string }
   /** In a map from interfaces to chains. */
   | { readonly kind: "lead"; readonly map: string; readonly link: string; readonly chain: string }
   | { readonly kind: "unlead"; readonly map: string; readonly link: string };
 
 /** Absent: `inet`. */
-export type TableFamily = "inet" | "arp";
+export type TableFamily = "inet" | "arp" | "netdev";
+/** As nft(8) has it, e.g. `"inet holdfast_policy"`. */
+export type TableName = `${TableFamily} ${string}`;
 
 /** Something that is no part of a table any more. */
 export interface Removal {

@@ -5,17 +5,7 @@ import { attempt, KernelError } from "../kernel-error.ts";
 import { Errno } from "../libc.ts";
 import { startThreadPool, withNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink-socket.ts";
-import {
-  type Bound,
-  generic,
-  messageType,
-  NFPROTO_ARP,
-  NFPROTO_INET,
-  NFPROTO_NETDEV,
-  prefixesOf,
-  SUBSYSTEM,
-  TableMessage,
-} from "./codec.ts";
+import { type Bound, generic, messageType, PROTOCOLS, prefixesOf, SUBSYSTEM, TableMessage } from "./codec.ts";
 import { listRequest, markRequest, readConnection } from "./connections.ts";
 import type {
   ChainContents,
@@ -27,6 +17,7 @@ import type {
   SetChange,
   TableContents,
   TableFamily,
+  TableName,
 } from "./netfilter.ts";
 import { watchRemovals } from "./removals.ts";
 import { changeMessages } from "./set-messages.ts";
@@ -45,7 +36,6 @@ export async function createNetfilter(namespace?: string): Promise<Netfilter> {
   return new NfnetlinkNetfilter(socket);
 }
 
-const PROTOCOLS: Readonly<Record<TableFamily, number>> = { inet: NFPROTO_INET, arp: NFPROTO_ARP };
 const BATCH = { begin: 0x10, end: 0x11 } as const;
 /** Marks that are set with one call. */
 const MARKS_AT_ONCE = 500;
@@ -57,8 +47,8 @@ class NfnetlinkNetfilter implements Netfilter {
     this.#socket = socket;
   }
 
-  change(table: string, changes: readonly SetChange[], family: TableFamily = "inet"): void {
-    const owners = changes.map((change) => changeMessages(table, change, family));
+  change(table: string, changes: readonly SetChange[]): void {
+    const owners = changes.map((change) => changeMessages(table, change));
     const middle = owners.flat();
     if (middle.length === 0) return;
     const edge = (type: number): Request => ({ type, flags: 0, body: [generic(0, SUBSYSTEM.tables)] });
@@ -75,19 +65,9 @@ class NfnetlinkNetfilter implements Netfilter {
     });
   }
 
-  hasTable(name: string): boolean {
-    const [family, table] = name.split(" ");
-    const request = {
-      type: messageType(SUBSYSTEM.tables, TableMessage.getTable),
-      flags: Flag.dump,
-      body: [generic(0)],
-    };
-    const tables = this.#socket.dump("list tables", request, (body) => {
-      return body[0] === (family === "arp" ? NFPROTO_ARP : NFPROTO_INET)
-        ? readText(parseAttributes(body, 4), 1)
-        : undefined;
-    });
-    return tables.some((each) => each === table);
+  hasTable(name: TableName): boolean {
+    const [family, table = ""] = name.split(" ");
+    return this.#tables(family as TableFamily).includes(table);
   }
 
   readChain(table: string, chain: string): ChainContents | undefined {
@@ -108,16 +88,14 @@ class NfnetlinkNetfilter implements Netfilter {
     return watchRemovals(this.#socket, signal);
   }
 
-  readTable(table: string, family: "inet" | "netdev" = "inet"): TableContents | undefined {
-    const protocol = family === "inet" ? NFPROTO_INET : NFPROTO_NETDEV;
-    const names = this.#dump(TableMessage.getTable, [], (attributes) => readText(attributes, 1), protocol);
-    if (!names.includes(table)) return undefined;
+  readTable(table: string, family: TableFamily = "inet"): TableContents | undefined {
+    if (!this.#tables(family).includes(table)) return undefined;
     const own = <T>(message: number, read: (attributes: Attributes) => T): T[] =>
       this.#dump(
         message,
         [textAttribute(1, table)],
         (attributes) => (readText(attributes, 1) === table ? read(attributes) : undefined),
-        protocol,
+        family,
       );
     const chains = new Map<string, ChainContents>();
     for (const name of own(TableMessage.getChain, (attributes) => readText(attributes, 3) ?? "")) {
@@ -170,7 +148,7 @@ class NfnetlinkNetfilter implements Netfilter {
       if (name === undefined || readText(attributes, 1) !== table) return undefined;
       return { name, packets: number(2), bytes: number(1) };
     };
-    return this.#dump(TableMessage.getObject, [textAttribute(1, table)], read, PROTOCOLS[family]);
+    return this.#dump(TableMessage.getObject, [textAttribute(1, table)], read, family);
   }
 
   readKeys(table: string, set: string, family: TableFamily = "inet"): readonly Uint8Array[] {
@@ -194,20 +172,24 @@ class NfnetlinkNetfilter implements Netfilter {
     this.#socket.close();
   }
 
+  #tables(family: TableFamily): readonly string[] {
+    return this.#dump(TableMessage.getTable, [], (attributes) => readText(attributes, 1), family);
+  }
+
   #elements(table: string, set: string, family: TableFamily = "inet"): readonly Attributes[] {
     const filter = [textAttribute(1, table), textAttribute(2, set)];
     const read = (attributes: Attributes): Attributes[] => readAll(attributes.get(3));
-    return this.#dump(TableMessage.getElement, filter, read, PROTOCOLS[family]).flat();
+    return this.#dump(TableMessage.getElement, filter, read, family).flat();
   }
 
   #dump<T>(
     message: number,
     filter: readonly Uint8Array[],
     read: (attributes: Attributes) => T | undefined,
-    protocol: number = NFPROTO_INET,
+    family: TableFamily = "inet",
   ): T[] {
     const type = messageType(SUBSYSTEM.tables, message);
-    const request = { type, flags: Flag.dump, body: [generic(protocol), ...filter] };
+    const request = { type, flags: Flag.dump, body: [generic(PROTOCOLS[family]), ...filter] };
     return this.#socket.dump("read nftables", request, (body) => read(parseAttributes(body, 4)));
   }
 }

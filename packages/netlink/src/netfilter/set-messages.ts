@@ -9,12 +9,11 @@ import {
   generic,
   linkElement,
   messageType,
-  NFPROTO_ARP,
-  NFPROTO_INET,
+  PROTOCOLS,
   SUBSYSTEM,
   TableMessage,
 } from "./codec.ts";
-import type { SetChange, TableFamily } from "./netfilter.ts";
+import type { SetChange } from "./netfilter.ts";
 
 /** Of a nest's 64 KiB. */
 const ELEMENTS_IN_MESSAGE = 1000;
@@ -24,8 +23,8 @@ const KEY = { v4: { type: 7, bytes: 4 }, v6: { type: 8, bytes: 16 } } as const;
 /** The note from which nft(8) learns that keys are in network order. */
 const KEY_IN_NETWORK_ORDER = Uint8Array.of(0, 4, 2, 0, 0, 0);
 
-export function changeMessages(table: string, change: SetChange, family: TableFamily = "inet"): Request[] {
-  const protocol = family === "arp" ? NFPROTO_ARP : NFPROTO_INET;
+export function changeMessages(table: string, change: SetChange): Request[] {
+  const protocol = PROTOCOLS["keys" in change ? (change.family ?? "inet") : "inet"];
   return messagesOf(table, change).map((message) => ({ ...message, body: [generic(protocol), ...message.body] }));
 }
 

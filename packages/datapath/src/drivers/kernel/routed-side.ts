@@ -1,4 +1,5 @@
 import type { WiredNetwork } from "@holdfast/model";
+import type { TableName } from "@holdfast/netlink";
 import type { RowStatus } from "../../driver.ts";
 import type { FirewallPort } from "../../machine/firewall-ports.ts";
 import type { PublishedPorts } from "../../machine/machine-side.ts";
@@ -12,7 +13,7 @@ import { type RoutedNetwork, routedRules } from "./routed-rules.ts";
 export class RoutedSide extends PlannedSide<PublishedPorts> {
   readonly #firewall: Table<RuleSet>;
   readonly #linkPrefix: string;
-  #tables: readonly string[] = [];
+  #tables: readonly TableName[] = [];
   /** Until a network changes. */
   #shared: SharedTable | undefined;
 
@@ -38,7 +39,7 @@ export class RoutedSide extends PlannedSide<PublishedPorts> {
   }
 
   /** Of nftables, that have to be there. */
-  get tables(): readonly string[] {
+  get tables(): readonly TableName[] {
     return this.#tables;
   }
 

@@ -11,6 +11,7 @@ export interface OwnerRow {
 }
 
 interface Elements {
+  readonly family: TableFamily;
   readonly set: string;
   readonly keys: readonly Uint8Array[];
 }
@@ -20,21 +21,11 @@ export function ownerTable(netfilter: Netfilter): TableDefinition<OwnerRow> {
   /** As they were written last: a link may get other addresses. */
   const written = new Map<string, OwnerRow>();
   const write = (row: OwnerRow): void => {
-    const before = written.get(row.link);
-    for (const family of FAMILIES) {
-      const gone = before === undefined ? [] : changesOf("remove", elementsOf(before, family));
-      // What is removed has to be there: somebody may have flushed it.
-      const there = before === undefined ? [] : changesOf("add", elementsOf(before, family));
-      netfilter.change(GUARD_TABLE, [...there, ...gone, ...changesOf("add", elementsOf(row, family))], family);
-    }
+    netfilter.change(GUARD_TABLE, [...removals(written.get(row.link)), ...changesOf("add", elementsOf(row))]);
     written.set(row.link, row);
   };
   const erase = (row: OwnerRow): void => {
-    const before = written.get(row.link) ?? row;
-    for (const family of FAMILIES) {
-      const elements = elementsOf(before, family);
-      netfilter.change(GUARD_TABLE, [...changesOf("add", elements), ...changesOf("remove", elements)], family);
-    }
+    netfilter.change(GUARD_TABLE, removals(written.get(row.link) ?? row));
     written.delete(row.link);
   };
   return {
@@ -51,37 +42,49 @@ export function ownerTable(netfilter: Netfilter): TableDefinition<OwnerRow> {
       },
       async prune(desired) {
         const links = new Set(desired.map(({ link }) => link));
-        for (const family of FAMILIES) {
-          if (!netfilter.hasTable(`${family} ${GUARD_TABLE}`)) continue;
-          for (const set of SETS[family]) {
-            const keys = netfilter.readKeys(GUARD_TABLE, set, family).filter((key) => !links.has(linkOf(key)));
-            if (keys.length > 0) netfilter.change(GUARD_TABLE, [{ kind: "remove", set, keys }], family);
-          }
-        }
+        const families = (["inet", "arp"] as const).filter((family) => netfilter.hasTable(`${family} ${GUARD_TABLE}`));
+        const present = SETS.filter(({ family }) => families.includes(family));
+        const gone = present.map(({ family, set }): Elements => {
+          const keys = netfilter.readKeys(GUARD_TABLE, set, family).filter((key) => !links.has(linkOf(key)));
+          return { family, set, keys };
+        });
+        netfilter.change(GUARD_TABLE, changesOf("remove", gone));
       },
     },
   };
 }
 
-const FAMILIES = ["inet", "arp"] as const satisfies readonly TableFamily[];
-const SETS = { inet: [OWNERS.links, OWNERS.macs, OWNERS.targets], arp: [OWNERS.links, OWNERS.senders] } as const;
+const SETS = [
+  { family: "inet", set: OWNERS.links },
+  { family: "inet", set: OWNERS.macs },
+  { family: "inet", set: OWNERS.targets },
+  { family: "arp", set: OWNERS.links },
+  { family: "arp", set: OWNERS.senders },
+] as const satisfies readonly Omit<Elements, "keys">[];
 /** IFNAMSIZ of linux/if.h. */
 const NAME = 16;
 
-function elementsOf({ link, mac, addresses }: OwnerRow, family: TableFamily): readonly Elements[] {
+function elementsOf({ link, mac, addresses }: OwnerRow): readonly Elements[] {
   const of = (wanted: "v4" | "v6") => addresses.filter((address) => IpAddress.family(address) === wanted);
   const keys = (values: readonly Uint8Array[]) => values.map((value) => keyOf(link, value));
-  const links = { set: OWNERS.links, keys: [keyOf(link)] };
-  if (family === "arp") return [links, { set: OWNERS.senders, keys: keys(of("v4").map(IpAddress.toBytes)) }];
   return [
-    links,
-    { set: OWNERS.macs, keys: keys([MacAddress.toBytes(mac)]) },
-    { set: OWNERS.targets, keys: keys(of("v6").map(IpAddress.toBytes)) },
+    { family: "inet", set: OWNERS.links, keys: [keyOf(link)] },
+    { family: "inet", set: OWNERS.macs, keys: keys([MacAddress.toBytes(mac)]) },
+    { family: "inet", set: OWNERS.targets, keys: keys(of("v6").map(IpAddress.toBytes)) },
+    { family: "arp", set: OWNERS.links, keys: [keyOf(link)] },
+    { family: "arp", set: OWNERS.senders, keys: keys(of("v4").map(IpAddress.toBytes)) },
   ];
 }
 
+/** What is removed has to be there: somebody may have flushed it. */
+function removals(row: OwnerRow | undefined): readonly SetChange[] {
+  if (row === undefined) return [];
+  const elements = elementsOf(row);
+  return [...changesOf("add", elements), ...changesOf("remove", elements)];
+}
+
 function changesOf(kind: "add" | "remove", elements: readonly Elements[]): readonly SetChange[] {
-  return elements.filter(({ keys }) => keys.length > 0).map(({ set, keys }) => ({ kind, set, keys }));
+  return elements.filter(({ keys }) => keys.length > 0).map((some) => ({ kind, ...some }));
 }
 
 /** A link's name, and what it is with. */
