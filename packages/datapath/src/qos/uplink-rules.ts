@@ -1,4 +1,4 @@
-import { OUR_HANDLE } from "./shaper.ts";
+import { OUR_HANDLE } from "./queues.ts";
 import { DEFAULT_MINOR } from "./uplink-tree.ts";
 
 /** Whose packets, by address or MAC, are in which class, e.g. `"4846:7"`. */

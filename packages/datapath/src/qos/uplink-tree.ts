@@ -1,6 +1,5 @@
-import { isHoldfastError } from "@holdfast/core";
 import type { ClassId, Kernel, TrafficControl } from "@holdfast/netlink";
-import { OUR_HANDLE } from "./shaper.ts";
+import { FairQueues, OUR_HANDLE, type QueuePlace, roomAt, wholeBytes } from "./queues.ts";
 
 /** The class of all that nothing is guaranteed to. */
 export const DEFAULT_MINOR = 0x4800;
@@ -14,8 +13,6 @@ const LEAST_SHARE = 0.02;
 /** Seconds of the rate that may go at once: what has gone already is what the next packet of another class waits for. */
 const BURST = 0.0002;
 const LEAST_BURST = 10_240;
-/** Seconds of the uplink's rate for which a packet may wait in a class. */
-const LONGEST_WAIT = 0.025;
 /** Bits per second. Up to it, a segment of 64 KiB that the card would cut holds up others for longer than 0.1 ms, and is cut before it waits. */
 const CUT_BELOW = 5e9;
 /** Bytes: a token bucket cuts what is longer than its burst. */
@@ -35,13 +32,14 @@ export class UplinkTree {
   readonly ifb: string;
   readonly #kernel: Kernel;
   readonly #traffic: TrafficControl;
+  readonly #fairQueues: FairQueues;
   #rate: number | undefined;
-  #hasFairQueues = true;
 
   constructor({ kernel, traffic }: { readonly kernel: Kernel; readonly traffic: TrafficControl }, linkPrefix: string) {
     this.ifb = uplinkIfb(linkPrefix);
     this.#kernel = kernel;
     this.#traffic = traffic;
+    this.#fairQueues = new FairQueues(traffic);
   }
 
   /** The class of an endpoint's link, by the link's number. */
@@ -103,7 +101,7 @@ export class UplinkTree {
   /** What waits in a class: cut where segments would hold up others, then in a queue per flow, or in one where the kernel has none. */
   #setQueue(minor: number, ceiling: number): void {
     const { ifb: link } = this;
-    const limit = Math.max(131_072, Math.ceil((ceiling / 8) * LONGEST_WAIT));
+    const limit = roomAt(ceiling);
     if (ceiling >= CUT_BELOW) {
       this.#setInner({ link, handle: minor, parent: idOf(minor) }, limit);
       return;
@@ -112,27 +110,13 @@ export class UplinkTree {
     this.#setInner({ link, handle: INNER + minor, parent: { qdisc: minor, minor: 1 } }, limit);
   }
 
-  #setInner(place: { readonly link: string; readonly handle: number; readonly parent: ClassId }, limit: number): void {
-    if (this.#hasFairQueues) {
-      try {
-        this.#traffic.setQdisc({ ...place, kind: "fq_codel" });
-        return;
-      } catch (error) {
-        if (!isHoldfastError(error, "kernel_rejected") || error.details.errnoName !== "ENOENT") throw error;
-        this.#hasFairQueues = false;
-      }
-    }
-    this.#traffic.setQdisc({ ...place, kind: "bfifo", limit });
+  #setInner(place: QueuePlace, limit: number): void {
+    if (!this.#fairQueues.set(place)) this.#traffic.setQdisc({ ...place, kind: "bfifo", limit });
   }
 }
 
 function idOf(minor: number): ClassId {
   return { qdisc: OUR_HANDLE, minor };
-}
-
-/** The kernel counts bytes per second. */
-function wholeBytes(rate: number): number {
-  return Math.ceil(rate / 8) * 8;
 }
 
 function burstOf(rate: number): number {
