@@ -28,8 +28,8 @@ export interface GuaranteeRow {
 export interface GuaranteeTools {
   readonly kernel: Kernel;
   readonly traffic: TrafficControl;
-  readonly netfilter: Netfilter;
-  readonly host: HostTools;
+  readonly netfilter: Pick<Netfilter, "hasTable">;
+  readonly host: Pick<HostTools, "nft">;
 }
 
 export interface GuaranteeOptions {
@@ -53,8 +53,9 @@ export function guaranteeTable(
 
   async function read(signal: AbortSignal): Promise<Elements> {
     if (elements !== undefined) return elements;
-    const isThere = netfilter.readTable(table, "netdev") !== undefined;
-    elements = isThere ? elementsOf(await host.nft(`list table netdev ${table}\n`, signal)) : new Map();
+    elements = netfilter.hasTable(`netdev ${table}`)
+      ? elementsOf(await host.nft(`list table netdev ${table}\n`, signal))
+      : new Map();
     return elements;
   }
 
@@ -84,20 +85,20 @@ export function guaranteeTable(
   }
 
   async function take(links: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
-    for (const link of links) {
-      if (classes.get(tree.minorOf(link))?.link === link) classes.delete(tree.minorOf(link));
-    }
-    const gone = new Set([...links].map((link) => tree.classText(link)));
+    // One that was refused because another link has its class has nothing that could go.
+    const own = [...links].filter((link) => (classes.get(tree.minorOf(link))?.link ?? link) === link);
+    for (const link of own) classes.delete(tree.minorOf(link));
+    const gone = new Set(own.map((link) => tree.classText(link)));
     const next = new Map([...(await read(signal))].filter(([, each]) => !gone.has(each)));
     if (next.size === 0 || uplink === undefined) return await takeAll(signal);
     await write(uplink, next, false, signal);
-    for (const link of links) tree.removeClass(link);
+    for (const link of own) tree.removeClass(link);
   }
 
   /** What was led to the queues goes its own way again, and then they go. */
   async function takeAll(signal: AbortSignal): Promise<void> {
     elements = undefined;
-    if (netfilter.readTable(table, "netdev") !== undefined) await host.nft(removeUplinkRules(table), signal);
+    if (netfilter.hasTable(`netdev ${table}`)) await host.nft(removeUplinkRules(table), signal);
     await tree.remove();
   }
 

@@ -63,8 +63,9 @@ export class UplinkTree {
     this.#traffic.createIfb({ name: this.ifb, alias: ALIAS });
     const { ifb: link } = this;
     this.#traffic.setQdisc({ link, handle: OUR_HANDLE, kind: "htb", defaultMinor: DEFAULT_MINOR });
-    this.#traffic.setClass({ link, id: idOf(ROOT_MINOR), rate, ceiling: rate, burst: burstOf(rate) });
-    this.#set(DEFAULT_MINOR, { rate: wholeBytes(rate * LEAST_SHARE), ceiling: rate });
+    const whole = wholeBytes(rate);
+    this.#traffic.setClass({ link, id: idOf(ROOT_MINOR), rate: whole, ceiling: whole, burst: burstOf(rate) });
+    this.#set(DEFAULT_MINOR, { rate: rate * LEAST_SHARE, ceiling: rate });
     this.#rate = rate;
     return !isThere;
   }
@@ -93,7 +94,7 @@ export class UplinkTree {
   #set(minor: number, { rate, ceiling }: { readonly rate: number; readonly ceiling: number }): void {
     const { ifb: link } = this;
     const isNew = !this.#traffic.listClasses(link).some(({ id }) => id.minor === minor);
-    const shape = { rate: wholeBytes(rate), ceiling, burst: burstOf(rate) };
+    const shape = { rate: wholeBytes(rate), ceiling: wholeBytes(ceiling), burst: burstOf(rate) };
     this.#traffic.setClass({ link, id: idOf(minor), parent: idOf(ROOT_MINOR), ...shape });
     if (isNew) this.#setQueue(minor, ceiling);
   }
