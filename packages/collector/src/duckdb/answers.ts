@@ -1,24 +1,9 @@
 import { inOrder } from "../query/add-up.ts";
-import {
-  addTo,
-  type Expression,
-  type Group,
-  type KeyValue,
-  noSum,
-  type SampleAnswer,
-  type SamplePlan,
-  type Sum,
-  type SumAnswer,
-  type SumPlan,
-} from "../query/plan.ts";
+import type { Expression, KeyValue, SampleAnswer, SamplePlan, Sum, SumAnswer, SumPlan } from "../query/plan.ts";
+import { emptyAnswer, restOf, slotsOf } from "../query/slot-sums.ts";
 import type { Cell } from "./database.ts";
 import { isListExpression } from "./predicate-sql.ts";
 import { ANSWER } from "./sum-sql.ts";
-
-/** Nothing, as a plan asks for it. */
-export function emptyAnswer(plan: SumPlan): { -readonly [K in keyof SumAnswer]: SumAnswer[K] } {
-  return { groups: [], other: { groups: 0, slots: slotsOf(plan) }, totals: plan.totals.map(() => slotsOf(plan)) };
-}
 
 /** Reads the rows of the statement that `sumSql` wrote. */
 export function readSums(plan: SumPlan, rows: readonly (readonly Cell[])[]): SumAnswer {
@@ -44,19 +29,6 @@ export function readSums(plan: SumPlan, rows: readonly (readonly Cell[])[]): Sum
   const others = count - told.length;
   if (others <= 0) return { ...answer, groups: told };
   return { ...answer, groups: told, other: { groups: others, slots: restOf(all, told) } };
-}
-
-/** What all have without those that are told. */
-function restOf(all: readonly Sum[], told: readonly Group[]): readonly Sum[] {
-  return all.map((sum, slot) => {
-    const rest = { ...sum };
-    for (const { slots } of told) {
-      const { packets, bytes, samples, exact } = slots[slot] ?? noSum();
-      addTo(rest, { packets: -packets, bytes: -bytes, samples: -samples, exact: -exact });
-    }
-    // What rounding leaves is nothing.
-    return rest.samples <= 0 ? noSum() : rest;
-  });
 }
 
 /** Reads the rows of the statement that `sampleSql` wrote. */
@@ -85,8 +57,4 @@ function keyValue(expression: Expression, text: string | null): KeyValue {
   if (text === null || expression.kind === "constant") return text;
   if (expression.column === "attributed") return text === "true";
   return NUMBERS.has(expression.column) ? Number(text) : text;
-}
-
-function slotsOf({ slots }: SumPlan): Sum[] {
-  return Array.from({ length: slots.count }, noSum);
 }

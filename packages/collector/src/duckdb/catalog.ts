@@ -1,12 +1,13 @@
+import { floorTo, isExpired, type Partition, partitionNamed, partitionOf, tableName } from "../store/partitions.ts";
+import { rollUpsOf } from "../store/roll-ups.ts";
 import type { TierSettings } from "../store/store.ts";
+import { type Coverage, ROLLED_TIERS, type RolledTier, SUM_TIERS, type SumTier, UNITS } from "../store/sum-tiers.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import type { Cell, Database } from "./database.ts";
 import { createEndNumbers } from "./ends.ts";
-import { floorTo, isExpired, type Partition, partitionNamed, partitionOf, tableName } from "./partitions.ts";
-import { rollUpSql, rollUpsOf } from "./roll-ups.ts";
+import { rollUpSql } from "./roll-up-sql.ts";
 import { endColumns, rowColumns, sampleColumns } from "./row-columns.ts";
 import { createTableSql, TABLES } from "./schema.ts";
-import { type Coverage, ROLLED_TIERS, type RolledTier, SUM_TIERS, type SumTier, UNITS } from "./sum-tiers.ts";
 
 /** The tables of an open file, and what they have. */
 export interface Catalog {

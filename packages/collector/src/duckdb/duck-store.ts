@@ -1,13 +1,14 @@
 import { statSync } from "node:fs";
 import { type Clock, createTurns, errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
+import { emptyAnswer } from "../query/slot-sums.ts";
+import { partitionsBetween } from "../store/roll-ups.ts";
+import { segmentsOf } from "../store/segments.ts";
 import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
-import { emptyAnswer, readSamples, readSums } from "./answers.ts";
+import { readSamples, readSums } from "./answers.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
 import { openDatabase } from "./database.ts";
-import { partitionsBetween } from "./roll-ups.ts";
 import { sampleSql } from "./sample-sql.ts";
-import { segmentsOf } from "./segments.ts";
 import { sumSql } from "./sum-sql.ts";
 
 export interface DuckStoreOptions {

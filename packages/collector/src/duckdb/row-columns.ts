@@ -1,8 +1,8 @@
 import { withServicePort } from "../query/sample-values.ts";
+import { floorTo, SPANS } from "../store/partitions.ts";
 import type { TrafficDimensions, TrafficSample, TrafficWindow } from "../windows/traffic.ts";
 import type { Cell } from "./database.ts";
 import type { EndNumbers } from "./ends.ts";
-import { floorTo, SPANS } from "./partitions.ts";
 import { type ColumnTypes, TABLES } from "./schema.ts";
 
 /** Columns of rows, in the order of the table. */

@@ -1,4 +1,4 @@
-import type { PartitionKind } from "./partitions.ts";
+import type { PartitionKind } from "../store/partitions.ts";
 
 /** Columns of a table, with DuckDB's types. Absent values are NULL. */
 export type ColumnTypes = Readonly<

@@ -1,6 +1,5 @@
-import { endOf, floorTo, type Partition, partitionOf, SPANS, tableName } from "./partitions.ts";
-import { DIMENSION_NAMES, SUM_NAMES } from "./schema.ts";
-import { finerThan, type RolledTier, type SumTier, UNITS } from "./sum-tiers.ts";
+import { endOf, floorTo, type Partition, partitionOf, SPANS } from "./partitions.ts";
+import { finerThan, type RolledTier, type SumTier } from "./sum-tiers.ts";
 
 /** Rows to be added up into coarser ones. */
 export interface RollUp {
@@ -21,19 +20,6 @@ export function rollUpsOf(into: RolledTier, since: number, until: number): reado
     start = end;
   }
   return found;
-}
-
-/** @param tables those that there are */
-export function rollUpSql({ from, into, start, end }: RollUp, tables: ReadonlySet<string>): string | undefined {
-  const sources = partitionsBetween(from, start, end)
-    .map(tableName)
-    .filter((table) => tables.has(table));
-  if (sources.length === 0) return undefined;
-  const unit = UNITS[into.kind];
-  const dimensions = DIMENSION_NAMES.join(", ");
-  const sums = SUM_NAMES.map((name) => `sum(${name})`).join(", ");
-  const rows = sources.map((table) => `FROM ${table} WHERE start >= ${start} AND start < ${end}`).join(" UNION ALL ");
-  return `INSERT INTO ${tableName(into)} SELECT (start // ${unit}) * ${unit} AS start, ${dimensions}, ${sums} FROM (${rows}) GROUP BY ALL`;
 }
 
 /** Tables that have rows from `start` on, before `end`. */

@@ -1,4 +1,4 @@
-import type { TierSettings } from "../store/store.ts";
+import type { TierSettings } from "./store.ts";
 import type { SumTier } from "./sum-tiers.ts";
 
 /** Rows of one kind and one span of time are a table of their own, so that they go by dropping it. */
