@@ -29,6 +29,11 @@ export interface DatabaseOptions {
   readonly patience: number;
 }
 
+/**
+ * More answer an hour's question hardly sooner, for two thirds more of the processors' time, which the receiving thread wants as well; on a busy
+ * machine they answer later.
+ */
+const THREADS = 2;
 /** Values that a chunk of DuckDB has at most. */
 const CHUNK = 2048;
 
@@ -41,6 +46,7 @@ export async function openDatabase(clock: Clock, { path, memoryMib, patience }: 
   try {
     instance = await duckdb.DuckDBInstance.create(path, {
       memory_limit: `${memoryMib}MiB`,
+      threads: String(THREADS),
       // No order is asked for, and keeping one costs memory.
       preserve_insertion_order: "false",
       autoinstall_known_extensions: "false",

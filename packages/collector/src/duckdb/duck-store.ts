@@ -1,15 +1,18 @@
 import { statSync } from "node:fs";
 import { type Clock, createTurns, errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
+import type { Slots, SumPlan } from "../query/plan.ts";
 import { emptyAnswer } from "../query/slot-sums.ts";
 import { partitionsBetween } from "../store/roll-ups.ts";
 import { segmentsOf } from "../store/segments.ts";
 import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
+import type { Coverage } from "../store/sum-tiers.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { readSamples, readSums } from "./answers.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
 import { openDatabase } from "./database.ts";
 import { sampleSql } from "./sample-sql.ts";
-import { sumSql } from "./sum-sql.ts";
+import { isSeries, seriesSql } from "./series-sql.ts";
+import { type Source, sumSql } from "./sum-sql.ts";
 
 export interface DuckStoreOptions {
   /** The file; its folder is there. `:memory:` keeps all in memory. */
@@ -133,17 +136,8 @@ export async function openDuckStore(
     take: (window) => turns.take("write", () => take(window)),
     sums: (plan) =>
       asked(async ({ query, coverage, tables }) => {
-        const segments = segmentsOf(plan.slots, coverage());
-        const sources = segments.flatMap(({ tier, from, to }) =>
-          tables(partitionsBetween(tier, from, to)).map((table) => ({ table, from, to })),
-        );
-        const [first, last] = [
-          Math.min(...segments.map(({ from }) => from)),
-          Math.max(...segments.map(({ to }) => to)),
-        ];
-        const ends = tables(partitionsBetween("ends", first, last));
-        if (sources.length === 0 || ends.length === 0) return emptyAnswer(plan);
-        return readSums(plan, await query(sumSql(plan, sources, ends)));
+        const sql = sqlOf(plan, coverage(), tables);
+        return sql === undefined ? emptyAnswer(plan) : readSums(plan, await query(sql));
       }),
     samples: (plan) =>
       asked(async ({ query, tables }) => {
@@ -159,6 +153,21 @@ export async function openDuckStore(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Undefined: there is nothing of that time. */
+function sqlOf(plan: SumPlan, coverage: Coverage, tables: Catalog["tables"]): string | undefined {
+  const { start, milliseconds, count } = plan.slots;
+  const sourcesOf = (slots: Slots): readonly Source[] =>
+    segmentsOf(slots, coverage).flatMap(({ tier, from, to }) =>
+      tables(partitionsBetween(tier, from, to)).map((table) => ({ table, from, to })),
+    );
+  const sources = sourcesOf(plan.slots);
+  const ends = tables(partitionsBetween("ends", start / 1000, (start + milliseconds * count) / 1000));
+  if (sources.length === 0 || ends.length === 0) return undefined;
+  if (!isSeries(plan)) return sumSql(plan, sources, ends);
+  const whole = sourcesOf({ start, milliseconds: milliseconds * count, count: 1 });
+  return seriesSql(plan, { whole, slots: sources }, ends);
 }
 
 function nothing(): Taken {

@@ -43,7 +43,11 @@ function randomPlan(random: Random): SumPlan {
   const { parts, asked } = planQuestion({ by: withTenants(by), filter: randomFilter(random), tenant });
   const milliseconds = pick(random, [10_000, 60_000, 120_000]);
   return {
-    slots: { start: TEN_O_CLOCK + pick(random, [-60_000, 0, 30_000]), milliseconds, count: pick(random, [1, 2, 5]) },
+    slots: {
+      start: TEN_O_CLOCK + pick(random, [-60_000, 0, 30_000]),
+      milliseconds,
+      count: pick(random, [1, 2, 5, 12]),
+    },
     parts,
     totals: [asked, UNATTRIBUTED],
     measure: pick(random, ["bytes", "packets"] as const),

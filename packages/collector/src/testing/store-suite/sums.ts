@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Sum } from "../../query/plan.ts";
 import { TEN_O_CLOCK } from "../made-traffic.ts";
 import { bytesOf, sumPlan } from "./asking.ts";
 import type { SuiteStores } from "./parties.ts";
@@ -103,6 +104,20 @@ export function sumsSuite({ opening, filled }: SuiteStores): void {
       const slots = { start: TEN_O_CLOCK, milliseconds: 10_000, count: 2 };
       expect(await bytesOf(await filled(), { by: ["source.tenant"], slots, ranked: "last", limit: 1 })).toEqual([
         ["bank", 0, 100],
+      ]);
+    });
+
+    test("of many slots, those with the least over all of them become one in each", async () => {
+      const slots = { start: TEN_O_CLOCK, milliseconds: 10_000, count: 6 };
+      const answer = await (await filled()).sums(sumPlan({ by: ["group"], slots, limit: 1 }));
+      const bytes = (of: readonly Sum[] | undefined): unknown => of?.map((sum) => sum.bytes);
+      expect(answer.groups.map(({ key }) => key)).toEqual([["shop", "all"]]);
+      expect(bytes(answer.groups[0]?.slots)).toEqual([10_300, 37, 0, 0, 0, 0]);
+      expect(answer.other.groups).toBe(2);
+      expect(bytes(answer.other.slots)).toEqual([4900, 100, 0, 0, 0, 0]);
+      expect(answer.totals.map(bytes)).toEqual([
+        [5400, 107, 0, 0, 0, 0],
+        [0, 7, 0, 0, 0, 0],
       ]);
     });
 
