@@ -7,6 +7,7 @@ import {
   ActionType,
   APPLY_ACTIONS,
   ETHERTYPE_VLAN,
+  METER_INSTRUCTION,
   NICIRA,
   NiciraAction,
   ReservedPort,
@@ -20,9 +21,10 @@ const WHOLE_PACKET = 0xffff;
 /** OFPP_IN_PORT as the 16-bit number that Nicira actions use. */
 const IN_PORT_16 = 0xfff8;
 
-/** Writes the instructions of a flow: one OFPIT_APPLY_ACTIONS, none for a drop (OpenFlow 1.4 section 7.2.4). */
+/** Writes the instructions of a flow: a meter's, and one OFPIT_APPLY_ACTIONS; none for a drop (OpenFlow 1.4 section 7.2.4). */
 export function writeInstructions(writer: ByteWriter, actions: readonly Action[]): void {
-  const applied = actions.filter((action) => action.kind !== "opaque" || action.layer === "action");
+  writeMeter(writer, actions);
+  const applied = actions.filter(isApplied);
   if (applied.length > 0) {
     const start = writer.length;
     writer.u16(APPLY_ACTIONS).u16(0).zeros(4);
@@ -34,6 +36,19 @@ export function writeInstructions(writer: ByteWriter, actions: readonly Action[]
   }
 }
 
+function isApplied(action: Action): boolean {
+  return action.kind !== "meter" && (action.kind !== "opaque" || action.layer === "action");
+}
+
+function writeMeter(writer: ByteWriter, actions: readonly Action[]): void {
+  for (const [index, action] of actions.entries()) {
+    if (action.kind !== "meter") continue;
+    if (index > 0)
+      throw new HoldfastError("invalid_argument", `meter ${action.id} is not the first action of its flow`);
+    writer.u16(METER_INSTRUCTION).u16(8).u32(action.id);
+  }
+}
+
 export function readInstructions(reader: ByteReader): Action[] {
   const actions: Action[] = [];
   while (reader.remaining > 0) {
@@ -41,6 +56,7 @@ export function readInstructions(reader: ByteReader): Action[] {
     const length = reader.u16();
     const body = reader.bytes(length - 4);
     if (type === APPLY_ACTIONS) actions.push(...readActions(new ByteReader(body.subarray(4))));
+    else if (type === METER_INSTRUCTION) actions.unshift({ kind: "meter", id: body.readUInt32BE(0) });
     else actions.push({ kind: "opaque", layer: "instruction", bytes: tlvHex(type, length, body) });
   }
   return actions;
@@ -117,6 +133,8 @@ function writeAction(writer: ByteWriter, action: Action): void {
         .u8(action.of)
         .u32(action.id);
       return;
+    case "meter":
+      throw new HoldfastError("invalid_argument", `meter ${action.id} stands in a flow only, not among actions alone`);
     case "opaque":
       writer.bytes(Buffer.from(action.bytes, "hex"));
   }

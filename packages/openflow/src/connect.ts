@@ -1,10 +1,19 @@
-import { backoff, type Clock, errorText, HoldfastError, type Logger } from "@holdfast/core";
+import { backoff, type Clock, errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
 import { ApplyQueue } from "./apply-queue.ts";
 import { commitBundle } from "./bundle.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionTuple, WholeZone } from "./connections.ts";
 import { multipart, sendAllAndWait, sendAndWait } from "./exchange.ts";
-import { flowStatsRequest, flushConnection, packetOut, portDescriptionRequest } from "./messages.ts";
+import {
+  deleteMeter,
+  flowStatsRequest,
+  flushConnection,
+  meterConfigRequest,
+  meterMod,
+  packetOut,
+  portDescriptionRequest,
+} from "./messages.ts";
+import { type Meter, readMeters } from "./meter.ts";
 import { readFlowStats, readPacketIn, readPorts } from "./replies.ts";
 import { sortFlows } from "./sort-flows.ts";
 import type { FlowChange, ObservedFlow, OpenFlowSwitch, PacketIn, SwitchPort } from "./switch.ts";
@@ -78,6 +87,25 @@ class OpenFlowClient implements OpenFlowSwitch {
     const request = (xid: number): Buffer => flowStatsRequest(xid, cookie & mask, mask);
     const flows = await multipart(await this.#connection, request, readFlowStats);
     return sortFlows(flows);
+  }
+
+  async meters(): Promise<readonly Meter[]> {
+    const meters = await multipart(await this.#connection, meterConfigRequest, readMeters);
+    return meters.toSorted((a, b) => a.id - b.id);
+  }
+
+  async setMeter(meter: Meter): Promise<void> {
+    const connection = await this.#connection;
+    try {
+      await sendAndWait(connection, (xid) => meterMod(xid, "add", meter));
+    } catch (error) {
+      if (!isHoldfastError(error, "switch_rejected") || error.details.error !== "OFPMMFC_METER_EXISTS") throw error;
+      await sendAndWait(connection, (xid) => meterMod(xid, "modify", meter));
+    }
+  }
+
+  async removeMeter(id: number): Promise<void> {
+    await sendAndWait(await this.#connection, (xid) => deleteMeter(xid, id));
   }
 
   async ports(): Promise<readonly SwitchPort[]> {

@@ -91,6 +91,23 @@ const STANDARD: Readonly<Record<number, { readonly prefix: string; readonly code
       "IS_SYNC",
     ],
   },
+  12: {
+    prefix: "OFPMMFC",
+    codes: [
+      "UNKNOWN",
+      "METER_EXISTS",
+      "INVALID_METER",
+      "UNKNOWN_METER",
+      "BAD_COMMAND",
+      "BAD_FLAGS",
+      "BAD_RATE",
+      "BAD_BURST",
+      "BAD_BAND",
+      "BAD_BAND_TYPE",
+      "OUT_OF_METERS",
+      "OUT_OF_BANDS",
+    ],
+  },
   17: {
     prefix: "OFPBFC",
     codes: [

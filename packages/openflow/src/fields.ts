@@ -119,6 +119,13 @@ const ROWS: Readonly<Record<FieldName | MatchFieldName, Row>> = {
     oxm: [BASIC, 10],
   },
   ip_ttl: { symbol: "NXM_NX_IP_TTL", name: "nw_ttl", bytes: 1, style: "decimal", needs: "ip", nxm: [NXM_1, 29] },
+  ip_dscp: {
+    symbol: "OXM_OF_IP_DSCP",
+    bytes: 1,
+    style: "decimal",
+    needs: "ip",
+    oxm: [BASIC, 8],
+  },
   ip_src: { symbol: "NXM_OF_IP_SRC", bytes: 4, style: "ipv4", needs: "ipv4", nxm: [NXM_0, 7], oxm: [BASIC, 11] },
   ip_dst: { symbol: "NXM_OF_IP_DST", bytes: 4, style: "ipv4", needs: "ipv4", nxm: [NXM_0, 8], oxm: [BASIC, 12] },
   ipv6_src: { symbol: "NXM_NX_IPV6_SRC", bytes: 16, style: "ipv6", needs: "ipv6", nxm: [NXM_1, 19], oxm: [BASIC, 26] },

@@ -96,6 +96,8 @@ export type FieldName =
   | "nd_options_type"
   | "nd_reserved"
   | "ip_ttl"
+  /** Six bits, in IPv4 and IPv6. */
+  | "ip_dscp"
   | "metadata"
   /** Registers 8 to 11 as one field of 128 bits, the first of them highest. */
   | "xxreg2"
@@ -129,5 +131,7 @@ export type Action =
   | { readonly kind: "commit"; readonly mark?: number }
   /** The flow is one of those of a clause: `clause` 1 to `of`, which is 2 to 64. Stands alone or with others of its kind. */
   | { readonly kind: "conjunction"; readonly id: number; readonly clause: number; readonly of: number }
+  /** What is above the meter's rate ends here (OFPIT_METER); the first action of a flow, once. See {@link Meter}. */
+  | { readonly kind: "meter"; readonly id: number }
   /** An action or instruction of a dumped flow that no other kind can say: its bytes in hexadecimal, encoded again as they were. */
   | { readonly kind: "opaque"; readonly layer: "action" | "instruction"; readonly bytes: string };

@@ -14,4 +14,5 @@ export { type ConnectionTuple, connectionState, NOT_SYN, type WholeZone } from "
 export type { Action, FieldName, Flow, FlowKey, Masked, Match, RegisterName } from "./flow.ts";
 export { flowKey, formatActions, formatFlow } from "./format.ts";
 export { formatMatch } from "./format-match.ts";
+export { formatMeter, type Meter } from "./meter.ts";
 export type { FlowChange, ObservedFlow, OpenFlowSwitch, PacketIn, SwitchPort } from "./switch.ts";

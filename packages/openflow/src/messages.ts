@@ -3,6 +3,7 @@ import { writeActions, writeInstructions } from "./action-codec.ts";
 import { type ConnectionTuple, type WholeZone, writeConnections } from "./connections.ts";
 import type { Action, Flow, FlowKey } from "./flow.ts";
 import { writeMatch } from "./match-codec.ts";
+import { type Meter, writeMeterBand } from "./meter.ts";
 import {
   ANY,
   AsyncEvents,
@@ -10,6 +11,7 @@ import {
   FlowCommand,
   LONGEST_MESSAGE,
   MessageType,
+  MeterCommand,
   Multipart,
   NICIRA,
   NiciraMessage,
@@ -134,6 +136,27 @@ export function flowStatsRequest(xid: number, cookie: bigint, mask: bigint): Buf
     writer.u8(0xff).zeros(3).u32(ANY).u32(ANY).zeros(4).u64(cookie).u64(mask);
     writeMatch(writer, {});
   });
+}
+
+/** OFPT_METER_MOD (section 7.3.4.5). */
+export function meterMod(xid: number, command: "add" | "modify", meter: Meter): Buffer {
+  return message(MessageType.meterMod, xid, (writer) => {
+    writer.u16(MeterCommand[command]);
+    writeMeterBand(writer, meter);
+  });
+}
+
+export function deleteMeter(xid: number, id: number): Buffer {
+  return message(MessageType.meterMod, xid, (writer) => void writer.u16(MeterCommand.delete).u16(0).u32(id));
+}
+
+/** OFPMP_METER_CONFIG of all meters (section 7.3.5.12). */
+export function meterConfigRequest(xid: number): Buffer {
+  return message(
+    MessageType.multipartRequest,
+    xid,
+    (writer) => void writer.u16(Multipart.meterConfig).u16(0).zeros(4).u32(ANY).zeros(4),
+  );
 }
 
 /** NXT_CT_FLUSH (nicira-ext.h of Open vSwitch 3.1): what `ovs-ofctl ct-flush` sends. */

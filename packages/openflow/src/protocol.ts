@@ -19,6 +19,7 @@ export const MessageType = {
   barrierRequest: 20,
   barrierReply: 21,
   setAsync: 28,
+  meterMod: 29,
   bundleControl: 33,
   bundleAdd: 34,
 } as const;
@@ -45,7 +46,7 @@ export const AsyncEvents = { portStatus: 3, flowRemoved: 5 } as const;
 export const FlowCommand = { add: 0, deleteStrict: 4 } as const;
 
 /** OFPMP_*: section 7.3.5. */
-export const Multipart = { flow: 1, portDescription: 13 } as const;
+export const Multipart = { flow: 1, meterConfig: 10, portDescription: 13 } as const;
 
 /** OFPMPF_REPLY_MORE. */
 export const REPLY_MORE = 1;
@@ -76,6 +77,18 @@ export const NiciraMessage = { flushConnections: 32 } as const;
 
 /** OFPIT_APPLY_ACTIONS: section 7.2.4. */
 export const APPLY_ACTIONS = 4;
+
+/** OFPIT_METER: section 7.2.4. */
+export const METER_INSTRUCTION = 6;
+
+/** OFPMC_*: section 7.3.4.5. */
+export const MeterCommand = { add: 0, modify: 1, delete: 2 } as const;
+
+/** OFPMF_*: section 7.3.4.5. */
+export const MeterFlag = { kilobits: 1, packets: 2, burst: 4 } as const;
+
+/** OFPMBT_DROP: section 7.3.4.5. */
+export const DROP_BAND = 1;
 
 /** OFPMT_OXM: section 7.2.3.1. */
 export const MATCH_OXM = 1;

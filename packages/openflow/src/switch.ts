@@ -1,5 +1,6 @@
 import type { ConnectionTuple, WholeZone } from "./connections.ts";
 import type { Flow, FlowKey } from "./flow.ts";
+import type { Meter } from "./meter.ts";
 
 /** One OpenFlow connection to one bridge: OpenFlow 1.4 with Nicira extensions, over the bridge's management socket. */
 export interface OpenFlowSwitch {
@@ -14,6 +15,19 @@ export interface OpenFlowSwitch {
 
   /** Flows with `cookie & mask == value & mask`; absent: all. Sorted by table, priority (highest first), match text. */
   dump(filter?: { readonly cookie: bigint; readonly mask: bigint }): Promise<readonly ObservedFlow[]>;
+
+  /** The bridge's meters, in the order of their numbers. */
+  meters(): Promise<readonly Meter[]>;
+
+  /**
+   * Makes a meter, or changes it while packets pass; what it has left to give begins anew, full.
+   *
+   * @throws HoldfastError `switch_rejected` with the OpenFlow error's name; `unavailable` when the connection broke.
+   */
+  setMeter(meter: Meter): Promise<void>;
+
+  /** Flows that still name it go with it: they are to be changed before. Removing what is not there is a success. */
+  removeMeter(id: number): Promise<void>;
 
   /** The bridge's OpenFlow ports. */
   ports(): Promise<readonly SwitchPort[]>;

@@ -2,8 +2,9 @@ import { type HoldfastError, IpAddress } from "@holdfast/core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Action, Flow, FlowKey, Match } from "../flow.ts";
 import { flowKey, formatFlow } from "../format.ts";
+import type { Meter } from "../meter.ts";
 import type { OpenFlowSwitch } from "../switch.ts";
-import { SAMPLE_FLOWS } from "./sample-flows.ts";
+import { SAMPLE_FLOWS, SAMPLE_METER } from "./sample-flows.ts";
 
 /** A switch to examine; the suite removes all its flows before each test. */
 export interface SwitchUnderTest extends AsyncDisposable {
@@ -49,6 +50,8 @@ export function openFlowCompliance(name: string, start: () => Promise<SwitchUnde
     });
     beforeEach(async () => {
       await remove(...(await openFlow.dump()).map((observed) => observed.flow));
+      for (const { id } of await openFlow.meters()) await openFlow.removeMeter(id);
+      await openFlow.setMeter(SAMPLE_METER);
     });
 
     test("has connected once something was answered", async () => {
@@ -215,6 +218,39 @@ export function openFlowCompliance(name: string, start: () => Promise<SwitchUnde
       await openFlow.packetOut({ frame, actions: [{ kind: "normal" }] });
       const bad = openFlow.packetOut({ frame, actions: [{ kind: "output", port: 0x1_0000 }] });
       expect(await refusal(bad)).toMatchObject({ code: "switch_rejected", details: { error: "OFPBAC_BAD_OUT_PORT" } });
+    });
+
+    test("has meters as they were set last", async () => {
+      const packets: Meter = { id: 131_071, unit: "packets", rate: 100, burst: 5 };
+      await openFlow.setMeter(packets);
+      expect(await openFlow.meters()).toEqual([SAMPLE_METER, packets]);
+      await openFlow.setMeter({ ...packets, rate: 1 });
+      await openFlow.setMeter({ ...SAMPLE_METER, unit: "packets" });
+      expect(await openFlow.meters()).toEqual([
+        { ...SAMPLE_METER, unit: "packets" },
+        { ...packets, rate: 1 },
+      ]);
+      await openFlow.removeMeter(packets.id);
+      await openFlow.removeMeter(packets.id);
+      expect(await openFlow.meters()).toEqual([{ ...SAMPLE_METER, unit: "packets" }]);
+    });
+
+    test("refuses a flow whose meter is not there, and takes flows away with their meter", async () => {
+      const metered = flow(5, [{ kind: "meter", id: SAMPLE_METER.id }, { kind: "normal" }]);
+      const unknown = flow(6, [{ kind: "meter", id: 7 }]);
+      expect(await refusal(add(unknown))).toMatchObject({ details: { error: "OFPMMFC_INVALID_METER" } });
+      await add(metered, flow(7));
+      await openFlow.setMeter({ ...SAMPLE_METER, rate: 1 });
+      expect(await dumped()).toHaveLength(2);
+      await openFlow.removeMeter(SAMPLE_METER.id);
+      expect(await dumped()).toEqual(["cookie=0x1, priority=7 actions=drop"]);
+    });
+
+    test("a meter stands first in a flow, and nowhere else", async () => {
+      const meter = { kind: "meter", id: SAMPLE_METER.id } as const;
+      expect(await refusal(add(flow(5, [{ kind: "normal" }, meter])))).toMatchObject({ code: "invalid_argument" });
+      const sent = openFlow.packetOut({ frame: Uint8Array.from({ length: 60 }), actions: [meter] });
+      expect(await refusal(sent)).toMatchObject({ code: "invalid_argument" });
     });
 
     test("names its ports", async () => {

@@ -4,14 +4,23 @@ import type { ConnectionTuple, WholeZone } from "../connections.ts";
 import type { Action, Flow } from "../flow.ts";
 import { flowKey, formatActions, formatFlow } from "../format.ts";
 import { readMatch, writeMatch } from "../match-codec.ts";
-import { addFlow, deleteFlow } from "../messages.ts";
+import { addFlow, deleteFlow, meterMod, packetOut } from "../messages.ts";
+import { formatMeter, type Meter } from "../meter.ts";
 import { sortFlows } from "../sort-flows.ts";
 import type { FlowChange, ObservedFlow, OpenFlowSwitch, PacketIn, SwitchPort } from "../switch.ts";
 import { ByteReader, ByteWriter } from "../wire.ts";
 import { refusal, refusedActions, refusedMatch, refusedTable } from "./rules.ts";
 
 /** Operations that {@link FakeSwitch.failNext} can make fail. */
-export type FailingOperation = "apply" | "dump" | "ports" | "packetOut" | "forgetConnections";
+export type FailingOperation =
+  | "apply"
+  | "dump"
+  | "meters"
+  | "setMeter"
+  | "removeMeter"
+  | "ports"
+  | "packetOut"
+  | "forgetConnections";
 
 /** A switch made of text: `String(fake)` is what `ovs-ofctl dump-flows --no-stats` would print. */
 export class FakeSwitch implements OpenFlowSwitch {
@@ -26,6 +35,7 @@ export class FakeSwitch implements OpenFlowSwitch {
   readonly #ports: SwitchPort[];
   readonly #failures = new Map<FailingOperation, Error[]>();
   #flows = new Map<string, ObservedFlow>();
+  readonly #meters = new Map<number, Meter>();
   #connected = true;
   #closed = false;
   #listener: ((packet: PacketIn) => void) | undefined;
@@ -53,7 +63,9 @@ export class FakeSwitch implements OpenFlowSwitch {
   /** The connection is back; `restarted`: the switch has lost its flows meanwhile. */
   reconnect(how: "same" | "restarted" = "same"): void {
     this.#connected = true;
-    if (how === "restarted") this.#flows = new Map();
+    if (how !== "restarted") return;
+    this.#flows = new Map();
+    this.#meters.clear();
   }
 
   /** Gives the bridge a port, as ovs-vswitchd would. */
@@ -82,7 +94,7 @@ export class FakeSwitch implements OpenFlowSwitch {
       if (flows.delete(text)) log.push(`del ${text}`);
     }
     for (const flow of change.add) {
-      const error = refusal(flow);
+      const error = refusal(flow) ?? refusedMeters(flow, this.#meters);
       if (error !== undefined) throw rejected(error, formatFlow(flow));
       flows.set(flowKey(flow), { flow: asDumped(flow), packets: 0n, bytes: 0n });
       log.push(`add ${formatFlow(flow)}`);
@@ -98,12 +110,32 @@ export class FakeSwitch implements OpenFlowSwitch {
     return this.#sorted().filter(({ flow }) => (flow.cookie & mask) === (cookie & mask));
   }
 
+  async meters(): Promise<readonly Meter[]> {
+    await this.#enter("meters");
+    return [...this.#meters.values()].toSorted((a, b) => a.id - b.id);
+  }
+
+  async setMeter(meter: Meter): Promise<void> {
+    meterMod(0, "add", meter);
+    await this.#enter("setMeter");
+    this.#meters.set(meter.id, meter);
+    this.log.push(`meter ${formatMeter(meter)}`);
+  }
+
+  async removeMeter(id: number): Promise<void> {
+    await this.#enter("removeMeter");
+    if (!this.#meters.delete(id)) return;
+    this.log.push(`del meter=${id}`);
+    for (const [key, { flow }] of this.#flows) if (metersOf(flow).includes(id)) this.#flows.delete(key);
+  }
+
   async ports(): Promise<readonly SwitchPort[]> {
     await this.#enter("ports");
     return [...this.#ports];
   }
 
   async packetOut(packet: { frame: Uint8Array; actions: readonly Action[]; inPort?: number }): Promise<void> {
+    packetOut(0, packet);
     await this.#enter("packetOut");
     const error = refusedActions({}, packet.actions);
     if (error !== undefined) throw rejected(error, formatActions(packet.actions));
@@ -146,6 +178,14 @@ export class FakeSwitch implements OpenFlowSwitch {
     const failure = this.#failures.get(operation)?.shift();
     if (failure !== undefined) throw failure;
   }
+}
+
+function metersOf({ actions }: Flow): readonly number[] {
+  return actions.flatMap((action) => (action.kind === "meter" ? [action.id] : []));
+}
+
+function refusedMeters(flow: Flow, meters: ReadonlyMap<number, Meter>): string | undefined {
+  return metersOf(flow).every((id) => meters.has(id)) ? undefined : "OFPMMFC_INVALID_METER";
 }
 
 /** The flow as a dump would give it back. */

@@ -62,6 +62,7 @@ function needsOf(action: Action): readonly Prerequisite[] {
     case "conjunction":
     case "push-vlan":
     case "pop-vlan":
+    case "meter":
     case "opaque":
       return [];
   }

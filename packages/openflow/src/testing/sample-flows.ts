@@ -11,6 +11,7 @@ import {
 } from "../builders.ts";
 import { connectionState, NOT_SYN } from "../connections.ts";
 import type { Action, Flow, Match } from "../flow.ts";
+import type { Meter } from "../meter.ts";
 
 const ip = IpAddress.parse;
 const mac = MacAddress.parse;
@@ -20,6 +21,9 @@ const ipv4 = { ethType: 0x0800 };
 const ipv6 = { ethType: 0x86dd };
 const arp = { ethType: 0x0806 };
 const advertisement = { ...ipv6, ipProto: 58, icmpType: 136, icmpCode: 0 };
+
+/** That some of the flows name: it has to be there before. */
+export const SAMPLE_METER: Meter = { id: 1000, unit: "kilobits", rate: 40_000, burst: 1024 };
 
 const CASES: readonly (readonly [Match, ...Action[]])[] = [
   [{}],
@@ -145,6 +149,22 @@ const CASES: readonly (readonly [Match, ...Action[]])[] = [
     { kind: "commit", mark: 7 },
   ],
   [{ conjunction: 7, metadata: 1n }, { kind: "normal" }],
+  [
+    { ...ipv4, inPort: 8 },
+    { kind: "set-field", field: "ip_dscp", value: 46n },
+    { kind: "resubmit", table: 11 },
+  ],
+  [
+    { ...ipv6, inPort: 8 },
+    { kind: "set-field", field: "ip_dscp", value: 0n },
+  ],
+  [
+    { inPort: 9, vlan: "none" },
+    { kind: "meter", id: SAMPLE_METER.id },
+    setRegister("reg0", 7),
+    { kind: "resubmit", table: 5 },
+  ],
+  [{ inPort: 10 }, { kind: "meter", id: SAMPLE_METER.id }],
 ];
 
 /** Flows with every field and action that we can express, each in a table, priority or match of its own. */
