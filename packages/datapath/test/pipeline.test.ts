@@ -10,12 +10,17 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
   {
     heading: "Table 0: which network",
     table: 0,
-    text: "`reg0` becomes the number of the network, `reg1` where the frame comes from: 1 inside, 2 uplink, 3 tunnel. An endpoint's frames must be untagged. What belongs to no network of this node is dropped. What the machine sends to a publisher is translated. While a new address is looked for in a VLAN (here 10.20.0.9 and fd00:20::9), what says that somebody has it comes to the agent as well.",
+    text: "`reg0` becomes the number of the network, `reg1` where the frame comes from: 1 inside, 2 uplink, 3 tunnel. An endpoint's frames must be untagged; what is above its limits ends in a meter. What belongs to no network of this node is dropped. What the machine sends to a publisher is translated. While a new address is looked for in a VLAN (here 10.20.0.9 and fd00:20::9), what says that somebody has it comes to the agent as well.",
+  },
+  {
+    heading: "Table 5: the second meter",
+    table: 5,
+    text: "A flow has one meter at most: an endpoint with two limits has its second here.",
   },
   {
     heading: "Table 10: own addresses only",
     table: 10,
-    text: "An endpoint sends from its own MAC and addresses, and is no DHCP server. What it may not send ends in a flow of its own that counts it.",
+    text: "An endpoint sends from its own MAC and addresses, and is no DHCP server. What it may not send ends in a flow of its own that counts it. The rest gets the mark of its QoS profile, if that has one.",
   },
   {
     heading: "Table 11: neighbour discovery about itself only",
@@ -127,6 +132,7 @@ describe("PIPELINE.md", () => {
     await world.publish("vlan-a", 8080);
     await world.publish("vxlan-a", 8081);
     await police(world);
+    await limit(world);
     await Promise.resolve();
     await expect.poll(() => world.driver(0).status()).toEqual([]);
     const enough = new AbortController();
@@ -156,6 +162,7 @@ describe("PIPELINE.md", () => {
       "Both publish ports. Port 1 leads to the uplink, port 2 is the tunnel, port 3 is the machine's. The cookie is `HOLD`, what the flow is",
       "for (0 base, 1 network, 2 endpoint, 3 remote, 4 gateway, 5 access, 6 probe, 7 policy), and the number of the network or port. The",
       "endpoint in the VLAN has a policy: the group `web` and 192.0.2.0/24 reach its ports 80 and 443, and nobody else begins anything with it.",
+      "The other one may send 100 Mbit/s and 20,000 packets a second, and is marked with DSCP 10.",
       "",
       sections.join("\n"),
       "## The bridge of the uplink",
@@ -182,6 +189,14 @@ async function police(world: TwoHosts): Promise<void> {
   const wiring = world.members.get("vlan-a")?.wiring;
   if (wiring === undefined) throw new TypeError("there is no vlan-a");
   await world.driver(0).attach({ ...wiring, policy: { program: made.id } }, world.signal);
+}
+
+/** Gives the other one limits, and a mark. */
+async function limit(world: TwoHosts): Promise<void> {
+  const wiring = world.members.get("vxlan-a")?.wiring;
+  if (wiring === undefined) throw new TypeError("there is no vxlan-a");
+  const qos = { egress: { rate: 100e6, burst: 65_536, packets: 20_000 }, dscp: 10 };
+  await world.driver(0).attach({ ...wiring, qos }, world.signal);
 }
 
 function byPriority(a: string, b: string): number {

@@ -3,9 +3,9 @@ import { network, on, wiring } from "../src/testing/parties.ts";
 import { Host } from "./fabric.ts";
 import { qosSuite } from "./qos-suite.ts";
 
-qosSuite("Open vSwitch in user space", { limitsEgress: false, countsConnections: false }, async () => {
+qosSuite("Open vSwitch in user space", { countsConnections: false }, async () => {
   const host = await Host.start();
-  const web = network("n7", "vlan", 100, { prefixes: ["10.20.0.0/24"] });
+  const web = network("n7", "vlan", 100);
   const opened = async () => {
     const driver = await host.open();
     driver.setNetwork(web);
@@ -27,8 +27,21 @@ qosSuite("Open vSwitch in user space", { limitsEgress: false, countsConnections:
       const port = await driver.attach(endpoint, AbortSignal.timeout(5000));
       return host.plug(
         port,
-        endpoint.addresses.map((address) => on(`${address}/24`)),
+        endpoint.addresses.map((address) => on(`${address}/${address.includes(":") ? 64 : 24}`)),
       );
+    },
+    async traces() {
+      const flows = (await host.flows()).replaceAll(/ (duration|n_packets|n_bytes|idle_age)=\S+/g, "");
+      const meters = await host.ovs.exec(
+        "ovs-ofctl",
+        "-O",
+        "OpenFlow14",
+        "dump-meters",
+        host.ovs.managementSocket("hf-int"),
+      );
+      return [...flows.split("\n"), ...meters.split("\n")]
+        .filter((line) => /meter[:=]|type=drop|ip_dscp/.test(line))
+        .join("\n");
     },
     exec: (program, ...args) => host.ovs.exec(program, ...args),
     async [Symbol.asyncDispose]() {
@@ -37,6 +50,24 @@ qosSuite("Open vSwitch in user space", { limitsEgress: false, countsConnections:
     },
   };
 });
+
+test("a killed switch has the limits and marks of what endpoints send again", async () => {
+  await using host = await Host.start();
+  const driver = await host.open();
+  await using _closed = { [Symbol.asyncDispose]: () => driver.close() };
+  driver.setNetwork(network("n7", "vlan", 100));
+  const egress = { rate: 40e6, burst: 65_536, packets: 10_000 };
+  await driver.attach(wiring("a", "n7", ["10.20.0.5"], { qos: { egress, dscp: 10 } }), AbortSignal.timeout(5000));
+  await driver.synced(AbortSignal.timeout(5000));
+  const bridge = host.ovs.managementSocket("hf-int");
+  const meters = async () =>
+    (await host.ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "dump-meters", bridge)).split("\n").slice(1);
+  const own = async () => (await host.flows()).match(/(meter:\d+|set_field:10->ip_dscp)/g)?.toSorted();
+  const before = [await meters(), await own()];
+  expect(before[1]).toEqual(["meter:1000", "meter:66536", "set_field:10->ip_dscp"]);
+  await host.ovs.restartSwitch("kill");
+  await expect.poll(async () => [await meters(), await own()], { timeout: 5000 }).toEqual(before);
+}, 30_000);
 
 test("an endpoint with a guarantee has its own class of an uplink that the switch holds, by its MAC", async () => {
   await using host = await Host.start();

@@ -12,6 +12,8 @@ import { uplinkTableName } from "./uplink-rules.ts";
 import { uplinkIfb } from "./uplink-tree.ts";
 
 export interface QosSideOptions extends QosTableOptions, GuaranteeOptions {
+  /** What the link's own queues and rules are to keep of it: the data path has other means for the rest. Absent: everything. */
+  readonly onLink?: (qos: EndpointQos) => EndpointQos | undefined;
   /** By what an endpoint's packets are known where they leave the machine. */
   readonly knownBy: (wiring: EndpointWiring) => GuaranteeRow["known"];
   /** Why the data path cannot keep something of it; undefined: it can keep all. Absent: it can keep everything. */
@@ -58,7 +60,9 @@ export class QosSide {
     else {
       this.#guarantees.set({ link, endpoint: id, rate: qos.guarantee, known: this.#options.knownBy(wiring) });
     }
-    if (qos !== undefined) this.#limits.set({ link, endpoint: id, qos });
+    const { onLink = (all: EndpointQos) => all } = this.#options;
+    const kept = qos && onLink(qos);
+    if (kept !== undefined) this.#limits.set({ link, endpoint: id, qos: kept });
     else if (this.#limits.has(link)) this.#limits.delete(link);
     else return async () => undefined;
     return (signal) => this.#limits.settled([link], signal);

@@ -147,7 +147,7 @@ export class Attachments {
     if (attachment.linkless) return;
     attachment.linkless = true;
     this.#foundation.watch.remove(row.name);
-    this.#foundation.qos?.remove(row.name);
+    this.#foundation.qos?.remove(row);
     this.#foundation.pool.discard(row);
   }
 

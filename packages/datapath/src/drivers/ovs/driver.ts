@@ -21,6 +21,7 @@ import { Foundation, type Parts } from "./foundation.ts";
 import { guardCounters } from "./guard-counters.ts";
 import { networkNumber, networkParty } from "./network-party.ts";
 import type { OvsSettings } from "./options.ts";
+import type { PortQos } from "./qos.ts";
 import type { LinkRow } from "./tables/links.ts";
 
 /**
@@ -202,6 +203,7 @@ class OvsDriver implements DatapathDriver {
       throw new HoldfastError("conflict", `endpoint ${wiring.id} was detached while it was attached`);
     }
     const { plan, flows, machine } = this.#parts;
+    const limits = this.#setQos(wiring, link);
     this.#foundation.watch.add(link.name, wiring.id);
     const member: LocalMember = {
       id: wiring.id,
@@ -212,29 +214,28 @@ class OvsDriver implements DatapathDriver {
       addresses: wiring.addresses,
       row: { table: "links", key: link.name },
       policed: wiring.policy !== undefined,
+      ...limits.port,
     };
     const isFirstPolicy = await this.#police(wiring, link, signal);
     const touched = plan.setLocal(member);
     const reached = firstOfEachFamily(wiring.addresses);
-    const limited = this.#setQos(wiring, link.name);
     const ports = wiring.ports.flatMap((port) => reached.map((address) => ({ ...port, address })));
     const published = ports.length === 0 ? undefined : { network: wiring.network, member, ports };
     await Promise.all([
       flows.settled(touched, signal),
       machine.setPorts(wiring.id, published, signal),
-      limited(signal),
+      limits.settled(signal),
     ]);
     if (isFirstPolicy) await this.#parts.policy.settle(signal);
     // Its frames do not come there any more.
     if (wiring.policy === undefined) await this.#parts.policy.unbind(wiring.id, signal);
   }
 
-  /** Gives what waits for it to be in force. */
-  #setQos(wiring: EndpointWiring, link: string): (signal: AbortSignal) => Promise<void> {
+  #setQos(wiring: EndpointWiring, link: LinkRow): PortQos {
     const { qos } = this.#foundation;
     if (qos !== undefined) return qos.set(wiring, link);
     refuseQos(wiring);
-    return async () => undefined;
+    return { port: {}, settled: async () => undefined };
   }
 
   /** Endpoints that are attached without a policy have their first one when it resolves. */

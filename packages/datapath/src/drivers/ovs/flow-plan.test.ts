@@ -73,6 +73,26 @@ describe("the flows of the integration bridge", () => {
     await expect(await bench.print()).toMatchFileSnapshot("testdata/vlan-endpoint.golden");
   });
 
+  test("of an endpoint with limits have them before anything else, whichever flow comes first", async () => {
+    bench.plan.setNetwork(VLAN);
+    const a = local("a", 7, ["10.20.0.5", "fd00:20::5"], 1000);
+    bench.plan.setLocal(a);
+    const before = [...bench.rows.values()].map(({ text }) => text);
+    bench.plan.setLocal({ ...a, meters: [66_536, 1000], dscp: 10 });
+    const changed = [...bench.rows.values()].map(({ text }) => text).filter((text) => !before.includes(text));
+    expect(changed.map((text) => text.replaceAll(/cookie=0x[0-9a-f]+, /g, "")).toSorted()).toEqual([
+      "priority=100,in_port=1000,vlan_tci=0x0000/0x1fff actions=meter:66536,set_field:0x7->reg0,set_field:0x1->reg1,resubmit(,5)",
+      "table=10, priority=100,ip,in_port=1000,dl_src=02:07:0a:14:00:05,nw_src=10.20.0.5 actions=set_field:10->ip_dscp,resubmit(,30)",
+      "table=10, priority=100,ipv6,in_port=1000,dl_src=02:07:0a:14:00:05,ipv6_src=fd00:20::5 actions=set_field:10->ip_dscp,resubmit(,11)",
+      "table=10, priority=100,ipv6,in_port=1000,dl_src=02:07:0a:14:00:05,ipv6_src=fe80::7:aff:fe14:5 actions=set_field:10->ip_dscp,resubmit(,11)",
+      "table=5, priority=100,in_port=1000 actions=meter:1000,resubmit(,10)",
+    ]);
+    bench.plan.setLocal({ ...a, meters: [1000] });
+    expect([...bench.rows.values()].map(({ text }) => text).join("\n")).toMatch(
+      /in_port=1000,vlan_tci=0x0000\/0x1fff actions=meter:1000,.*resubmit\(,10\)$/m,
+    );
+  });
+
   test("of a VXLAN network with remotes on two nodes", async () => {
     bench.plan.setNetwork(VXLAN);
     bench.plan.setLocal(local("a", 8, ["10.30.0.5"], 1000));

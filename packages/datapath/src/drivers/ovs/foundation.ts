@@ -8,7 +8,6 @@ import { PortWatch } from "../../links/port-watch.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
 import type { MachineSide } from "../../machine/machine-side.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
-import type { QosSide } from "../../qos/qos-side.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import { Announcer } from "./announcer.ts";
@@ -27,7 +26,7 @@ import { OWNER } from "./ownership.ts";
 import { cookieOf, FIRST_NUMBER, LAST_NUMBER } from "./pipeline/layout.ts";
 import { uplinkRules } from "./pipeline/uplink-bridge.ts";
 import { PolicySide } from "./policy/policy-side.ts";
-import { createQos } from "./qos.ts";
+import { OvsQos } from "./qos.ts";
 import { bridgeRows, bridgeTable } from "./tables/bridges.ts";
 import { createFlowOperations, type FlowOperations, flowTable } from "./tables/flows.ts";
 import { gatewayTable } from "./tables/gateways.ts";
@@ -53,7 +52,7 @@ export class Foundation {
   readonly #dependencies: OvsDriverDependencies;
   readonly settings: OvsSettings;
   /** Once the bridges stand. Absent: there is none. */
-  qos: QosSide | undefined;
+  qos: OvsQos | undefined;
   readonly #closing = new AbortController();
   readonly #numbers = new Numbers({ first: FIRST_NUMBER, last: LAST_NUMBER });
   readonly #jobs: Promise<void>[] = [];
@@ -88,9 +87,9 @@ export class Foundation {
     );
     const mayCreate = (row: LinkRow): boolean => this.pool.mayCreate(row);
     const links = this.reconciler.table(linkTable({ kernel, ovs, host, mayCreate }, this.settings));
-    this.qos = createQos(this.reconciler, this.#dependencies, this.settings);
-    const gateways = this.reconciler.table(gatewayTable({ kernel, ovs, host }, this.settings));
     const integration = this.#connect(names.integration);
+    this.qos = OvsQos.create(this.reconciler, integration.connection, this.#dependencies, this.settings);
+    const gateways = this.reconciler.table(gatewayTable({ kernel, ovs, host }, this.settings));
     // Known before the first change, so that a restart changes nothing.
     const inherited = await integration.operations.observe();
     const flows = this.reconciler.table(flowTable("flows", names.integration, integration.operations));
@@ -143,6 +142,7 @@ export class Foundation {
       }
       this.logger.info("switch is back", { bridge });
       operations.forget();
+      if (bridge === this.settings.names.integration) this.qos?.reconnected();
       this.reconciler.refresh();
       if (bridge === this.settings.names.integration) this.#policy?.reconnected();
     });

@@ -1,40 +1,122 @@
 import type { EndpointQos } from "@holdfast/model";
+import type { Meter, OpenFlowSwitch } from "@holdfast/openflow";
+import type { EndpointWiring, RowStatus } from "../../driver.ts";
 import { DIRECTIONS } from "../../qos/qos-row.ts";
 import { QosSide } from "../../qos/qos-side.ts";
 import type { Reconciler } from "../../reconcile/reconciler.ts";
+import type { Table } from "../../reconcile/table.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { OvsSettings } from "./options.ts";
+import type { PortParty } from "./pipeline/parties.ts";
+import { metersOf, portMeters } from "./port-meters.ts";
+import type { LinkRow } from "./tables/links.ts";
+import { meterTable } from "./tables/meters.ts";
+
+/** What an endpoint's profile asks of its port's flows, and what waits for everything else of it to be in force. */
+export interface PortQos {
+  readonly port: Pick<PortParty, "meters" | "dscp">;
+  readonly settled: (signal: AbortSignal) => Promise<void>;
+}
 
 /**
  * QoS of the switch's endpoints, with the same queues and rules as on the plain kernel. In user space the switch reads what endpoints send before any rule
- * sees it, so only what reaches them can wait there.
+ * sees it: there meters drop what is above a limit, and flows write the mark.
  */
-export function createQos(
-  reconciler: Reconciler,
-  { kernel, host, netfilter, traffic }: OvsDriverDependencies,
-  { names, datapathType, guaranteesOn: uplink }: OvsSettings,
-): QosSide | undefined {
-  if (netfilter === undefined || traffic === undefined) return undefined;
-  const inKernel = datapathType === "system";
-  return new QosSide(
-    reconciler,
-    { kernel, traffic, netfilter, host },
-    {
-      linkPrefix: names.linkPrefix,
-      linkRow: (link) => ({ table: "links", key: link }),
-      shapes: inKernel ? DIRECTIONS : ["ingress"],
-      uplink,
-      // Frames keep their sender's MAC, tagged or not.
-      knownBy: ({ mac }) => [mac],
-      refuses: (qos) => refusal(qos, inKernel),
-    },
-  );
+export class OvsQos {
+  readonly #side: QosSide;
+  readonly #meters: Table<Meter>;
+  readonly #forgetMeters: () => void;
+  readonly #inKernel: boolean;
+
+  /** Undefined: there are no means for it. */
+  static create(
+    reconciler: Reconciler,
+    connection: OpenFlowSwitch,
+    { kernel, host, netfilter, traffic }: OvsDriverDependencies,
+    { names, datapathType, guaranteesOn: uplink }: OvsSettings,
+  ): OvsQos | undefined {
+    if (netfilter === undefined || traffic === undefined) return undefined;
+    const inKernel = datapathType === "system";
+    const side = new QosSide(
+      reconciler,
+      { kernel, traffic, netfilter, host },
+      {
+        linkPrefix: names.linkPrefix,
+        linkRow: (link) => ({ table: "links", key: link }),
+        shapes: inKernel ? DIRECTIONS : ["ingress"],
+        uplink,
+        // Frames keep their sender's MAC, tagged or not.
+        knownBy: ({ mac }) => [mac],
+        refuses: refusal,
+        ...(inKernel ? {} : { onLink: receiving }),
+      },
+    );
+    return new OvsQos(side, reconciler, connection, inKernel);
+  }
+
+  private constructor(side: QosSide, reconciler: Reconciler, connection: OpenFlowSwitch, inKernel: boolean) {
+    const { definition, forget } = meterTable(connection);
+    this.#side = side;
+    this.#meters = reconciler.table(definition);
+    this.#forgetMeters = forget;
+    this.#inKernel = inKernel;
+  }
+
+  /** @throws HoldfastError `unavailable` for limits that the data path has no means for; what was in force before stays. */
+  set(wiring: EndpointWiring, { name, number }: LinkRow): PortQos {
+    const onLink = this.#side.set(wiring, name);
+    const qos = this.#inKernel ? {} : (wiring.qos ?? {});
+    const meters = portMeters(number, qos);
+    this.#setMeters(number, meters);
+    const keys = meters.map(({ id }) => String(id));
+    return {
+      port: { meters: meters.map(({ id }) => id), ...(qos.dscp === undefined ? {} : { dscp: qos.dscp }) },
+      settled: async (signal) => void (await Promise.all([onLink(signal), this.#meters.settled(keys, signal)])),
+    };
+  }
+
+  /** The link goes. */
+  remove({ name, number }: LinkRow): void {
+    this.#side.remove(name);
+    this.#setMeters(number, []);
+  }
+
+  status(): readonly RowStatus[] {
+    return this.#side.status();
+  }
+
+  /** A link has vanished. */
+  lost(name: string): void {
+    this.#side.lost(name);
+  }
+
+  follow(signal: AbortSignal): Promise<void> {
+    return this.#side.follow(signal);
+  }
+
+  /** Anything may have happened in the kernel. */
+  refresh(): void {
+    this.#side.refresh();
+  }
+
+  /** The switch may have lost what it had. */
+  reconnected(): void {
+    this.#forgetMeters();
+  }
+
+  /** One that is not wanted goes behind the flows that name it. */
+  #setMeters(port: number, meters: readonly Meter[]): void {
+    for (const meter of meters) this.#meters.set(meter);
+    const wanted = new Set(meters.map(({ id }) => id));
+    for (const id of metersOf(port)) if (!wanted.has(id)) this.#meters.delete(String(id));
+  }
 }
 
-function refusal({ connections, egress, dscp }: EndpointQos, inKernel: boolean): string | undefined {
-  if (connections !== undefined)
-    return "Open vSwitch does not count connections; use a routed network, or leave it out";
-  if (inKernel || (egress === undefined && dscp === undefined)) return undefined;
-  const what = egress === undefined ? "mark" : "limit";
-  return `the user-space datapath of Open vSwitch cannot ${what} what endpoints send; use its kernel module, or a routed network`;
+function receiving({ ingress }: EndpointQos): EndpointQos | undefined {
+  return ingress === undefined ? undefined : { ingress };
+}
+
+function refusal({ connections }: EndpointQos): string | undefined {
+  if (connections === undefined) return undefined;
+  return "Open vSwitch does not count connections; use a routed network, or leave it out";
 }

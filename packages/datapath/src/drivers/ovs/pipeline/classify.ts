@@ -1,9 +1,12 @@
-import { DROP, enter, FixedPort, type Rule, Source, TableId } from "./layout.ts";
+import { DROP, enter, FixedPort, goto, metered, type Rule, Source, TableId } from "./layout.ts";
 import type { NetworkParty, PortParty } from "./parties.ts";
 
-/** Table 0: which network a frame belongs to, and whether it came from inside, the uplink or a tunnel. */
+/** Table 0: which network a frame belongs to, and whether it came from inside, the uplink or a tunnel. Table 5: a flow has one meter at most. */
 
-export const classifyBase: readonly Rule[] = [{ table: TableId.classify, priority: 0, match: {}, actions: DROP }];
+export const classifyBase: readonly Rule[] = [
+  { table: TableId.classify, priority: 0, match: {}, actions: DROP },
+  { table: TableId.secondMeter, priority: 0, match: {}, actions: [goto(TableId.sourceGuard)] },
+];
 
 export function classifyNetwork({ number, reach }: NetworkParty): readonly Rule[] {
   switch (reach.kind) {
@@ -32,13 +35,17 @@ export function classifyNetwork({ number, reach }: NetworkParty): readonly Rule[
 }
 
 /** Only untagged frames: a tag of the endpoint's own could lead into another VLAN. */
-export function classifyEndpoint(network: NetworkParty, { port }: PortParty): readonly Rule[] {
+export function classifyEndpoint(network: NetworkParty, { port, meters = [] }: PortParty): readonly Rule[] {
+  const [first, second] = meters;
+  const next = second === undefined ? TableId.sourceGuard : TableId.secondMeter;
+  const again = { table: TableId.secondMeter, priority: 100, match: { inPort: port } };
   return [
+    ...(second === undefined ? [] : [{ ...again, actions: [...metered(second), goto(TableId.sourceGuard)] }]),
     {
       table: TableId.classify,
       priority: 100,
       match: { inPort: port, vlan: "none" },
-      actions: enter(network.number, Source.inside, TableId.sourceGuard),
+      actions: [...metered(first), ...enter(network.number, Source.inside, next)],
     },
   ];
 }

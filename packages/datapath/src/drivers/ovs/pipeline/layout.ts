@@ -4,6 +4,7 @@ import { setRegister } from "@holdfast/openflow";
 /** Tables of the integration bridge, in the order a frame may pass them. */
 export const TableId = {
   classify: 0,
+  secondMeter: 5,
   sourceGuard: 10,
   neighbourGuard: 11,
   policyEgress: 12,
@@ -94,6 +95,11 @@ export function enter(network: number, source: number, table: number): readonly 
 
 export function goto(table: number): Action {
   return { kind: "resubmit", table };
+}
+
+/** What the meter does not let pass ends here. */
+export function metered(meter: number | undefined): readonly Action[] {
+  return meter === undefined ? [] : [{ kind: "meter", id: meter }];
 }
 
 export function output(port: number): Action {

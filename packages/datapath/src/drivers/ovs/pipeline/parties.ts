@@ -19,6 +19,10 @@ export interface PortParty {
   readonly addresses: readonly IpAddress[];
   /** It has a policy, which what it sends and gets has to pass. */
   readonly policed?: boolean;
+  /** What it sends has to pass these, at most two, in this order. */
+  readonly meters?: readonly number[];
+  /** Written into what it sends. */
+  readonly dscp?: number;
 }
 
 /** Somebody on another node. */

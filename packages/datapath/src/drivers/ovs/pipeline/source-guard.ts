@@ -1,5 +1,5 @@
 import { IpAddress, MacAddress } from "@holdfast/core";
-import type { Match } from "@holdfast/openflow";
+import type { Action, Match } from "@holdfast/openflow";
 import { DROP, EtherType, goto, ICMPV6, Icmp, type Rule, TableId } from "./layout.ts";
 import { linkLocalOf } from "./link-local.ts";
 import type { PortParty } from "./parties.ts";
@@ -37,6 +37,10 @@ export function sourceGuardEndpoint(party: PortParty): readonly Rule[] {
     match: { ...from, ...match },
     actions: [goto(table)],
   });
+  const send = (match: Match, table: number): Rule => ({
+    ...allow(match, table),
+    actions: [...marked(party), goto(table)],
+  });
   return [
     // Dropped, and counted apart: from another MAC, from its own about addresses that are not, and of kinds that it may not send.
     { table: TableId.sourceGuard, priority: 10, match: { inPort: port }, actions: DROP },
@@ -49,9 +53,9 @@ export function sourceGuardEndpoint(party: PortParty): readonly Rule[] {
       allow({ ethType: EtherType.arp, arpSha: mac, arpSpa }, TableId.neighbourResponder),
     ),
     ...v4.map((ipSrc) =>
-      allow({ ethType: EtherType.ipv4, ipSrc }, party.policed === true ? TableId.policyEgress : TableId.destination),
+      send({ ethType: EtherType.ipv4, ipSrc }, party.policed === true ? TableId.policyEgress : TableId.destination),
     ),
-    ...v6.map((ipSrc) => allow({ ethType: EtherType.ipv6, ipSrc }, TableId.neighbourGuard)),
+    ...v6.map((ipSrc) => send({ ethType: EtherType.ipv6, ipSrc }, TableId.neighbourGuard)),
     // Duplicate address detection comes from no address and asks for the sender's own (RFC 4862 section 5.4.2).
     ...v6.map((ndTarget) =>
       allow(
@@ -67,6 +71,10 @@ export function sourceGuardEndpoint(party: PortParty): readonly Rule[] {
       ),
     ),
   ];
+}
+
+function marked({ dscp }: PortParty): readonly Action[] {
+  return dscp === undefined ? [] : [{ kind: "set-field", field: "ip_dscp", value: BigInt(dscp) }];
 }
 
 /**

@@ -3,6 +3,7 @@ import { type Flow, flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/o
 import type { Operations, TableDefinition } from "../../../reconcile/operations.ts";
 import type { FlowRow } from "../flow-row.ts";
 import { isPolicyCookie, OUR_COOKIES } from "../pipeline/layout.ts";
+import { meterRow } from "./meters.ts";
 
 /**
  * Flows of one bridge, but for those of policies. Ours carry the magic cookie. What the switch has is dumped once per connection and known from then on, so that a
@@ -86,13 +87,17 @@ interface ObservedRow {
   readonly text: string;
 }
 
-/** Flows of a bridge need the bridge; those of a link need it plugged. */
+/** Flows of a bridge need the bridge; those of a link need it plugged; and those with a meter, that. */
 export function flowTable(name: string, bridge: string, operations: FlowOperations): TableDefinition<FlowRow> {
   return {
     name,
     operations,
     key: (row) => row.key,
     same: (a, b) => a.text === b.text,
-    needs: (row) => [{ table: "bridges", key: bridge }, ...(row.port === undefined ? [] : [row.port])],
+    needs: (row) => [
+      { table: "bridges", key: bridge },
+      ...(row.port === undefined ? [] : [row.port]),
+      ...row.flow.actions.flatMap((action) => (action.kind === "meter" ? [meterRow(action.id)] : [])),
+    ],
   };
 }
