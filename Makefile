@@ -3,10 +3,10 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: demo-runtimes conformance-cni conformance-cnm test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml test-matrix bench bench-docker bench-ipam bench-cni bench-flow bench-policy
+.PHONY: test-opensearch demo-runtimes conformance-cni conformance-cnm test-simulation help setup up down demo check fix docs test test-unit test-system test-e2e test-uml test-matrix bench bench-docker bench-ipam bench-cni bench-flow bench-policy
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install what is needed: Debian packages, npm packages; build the CNI plugin
 	@setup/debian.sh
@@ -80,6 +80,14 @@ endif
 
 test-matrix: setup ## All cases of the policy matrix on both data paths; make test has a quarter of those of Open vSwitch
 	@HOLDFAST_MATRIX_EVERY=1 vitest run --project system packages/datapath/test/policy-matrix.test.ts packages/datapath/test/kernel/policy-matrix.test.ts
+
+# In namespaces of its own: nothing reaches out, nothing reaches in, and all of it is gone when they are.
+OPENSEARCH := node_modules/.cache/opensearch
+test-opensearch: setup ## Opt-in: the flow store in a real OpenSearch, whose jars come through Maven or from MAVEN_REPOSITORY
+	@setup/debian.sh openjdk-17-jre-headless maven
+	@setup/opensearch.sh $(OPENSEARCH)
+	@HOLDFAST_OPENSEARCH=$(CURDIR)/$(OPENSEARCH) unshare --net --mount --pid --fork --kill-child --mount-proc sh -c \
+	  'ip link set lo up && mount -t tmpfs -o size=4g tmpfs /tmp && exec vitest run --project system packages/collector/test/opensearch'
 
 test-uml: setup ## Opt-in, minutes: the data path on a kernel with the openvswitch module
 	@setup/debian.sh user-mode-linux

@@ -38,6 +38,25 @@ export const collectorOptions = {
     "FILE",
     "/var/lib/holdfast/flows.db",
   ),
+  opensearch: option.optional(
+    "Keep traffic in OpenSearch or Elasticsearch at these addresses, and not in a file; windows are 10 seconds then.",
+    "URL[,URL]",
+    parseServerAddresses,
+  ),
+  opensearchPrefix: option.value(
+    "What the names of its data streams begin with; each collector has its own.",
+    "NAME",
+    "holdfast-flows",
+    parseStreamPrefix,
+  ),
+  opensearchUser: option.optional("Who asks it, with a password. Absent: nobody.", "NAME", (text) => text),
+  opensearchPasswordFile: option.optional("File whose first line is the password.", "FILE", (text) => text),
+  opensearchKeyFile: option.optional("File whose first line is an API key, encoded.", "FILE", (text) => text),
+  opensearchCa: option.optional(
+    "File of the certificates (PEM) that its own is signed by. Absent: those that Node knows.",
+    "FILE",
+    (text) => text,
+  ),
   storeMemory: option.integer("MiB of memory that the store may take.", 512, { min: 64, max: 1024 * 1024 }),
   keepWindows: option.duration("How long windows are kept as they come.", "6h"),
   keepMinutes: option.duration("How long sums of minutes are kept.", "7d"),
@@ -64,6 +83,33 @@ export const collectorOptions = {
     parseLogLevel,
   ),
 } as const;
+
+const STREAM_PREFIX = /^[a-z][a-z0-9_-]{0,62}$/;
+
+function parseStreamPrefix(text: string): string {
+  if (STREAM_PREFIX.test(text)) return text;
+  throw new HoldfastError(
+    "invalid_argument",
+    `${JSON.stringify(text)} begins no data stream; it is a small letter, then small letters, digits, - and _, 63 at most`,
+  );
+}
+
+function parseServerAddresses(text: string): readonly URL[] {
+  return text.split(",").map((part) => {
+    const address = URL.canParse(part.trim()) ? new URL(part.trim()) : undefined;
+    if (address === undefined || !["http:", "https:"].includes(address.protocol)) {
+      throw new HoldfastError("invalid_argument", `${JSON.stringify(part)} is no address like https://192.0.2.7:9200`);
+    }
+    if (address.username !== "" || address.password !== "") {
+      const remedy = "say who asks by --opensearch-user and --opensearch-password-file";
+      throw new HoldfastError("invalid_argument", `an address has no password in it; ${remedy}`);
+    }
+    if (address.pathname !== "/" || address.search !== "") {
+      throw new HoldfastError("invalid_argument", `${address.origin} goes without the path ${address.pathname}`);
+    }
+    return address;
+  });
+}
 
 const PREFIX_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 

@@ -1,5 +1,6 @@
 export { type Collector, type CollectorDependencies, type CollectorOptions, startCollector } from "./collector.ts";
 export { openDuckStore } from "./duckdb/duck-store.ts";
+export { createSearchStore, type SearchStoreOptions } from "./opensearch/opensearch-store.ts";
 export { readKernelDrops } from "./receiver/kernel-drops.ts";
 export type { ReceiverOptions } from "./receiver/messages.ts";
 export { type Receiver, startReceiver } from "./receiver/receiver.ts";

@@ -1,4 +1,5 @@
-import { IpAddress } from "@holdfast/core";
+import type { IpAddress } from "@holdfast/core";
+import { addressBits } from "../store/address-bits.ts";
 import type { TrafficEnd } from "../windows/traffic.ts";
 
 /** What the table of ends has of one. */
@@ -93,9 +94,4 @@ function rowOf(end: TrafficEnd): Omit<EndRow, "id"> {
 
 function addressOf(address: IpAddress | undefined): Pick<EndRow, "address" | "bits"> {
   return address === undefined ? { address: null, bits: null } : { address, bits: addressBits(address) };
-}
-
-/** Text that is in the order of addresses, family by family. */
-export function addressBits(address: IpAddress): string {
-  return `${IpAddress.family(address)} ${Buffer.from(IpAddress.toBytes(address)).toString("hex")}`;
 }

@@ -1,7 +1,7 @@
 import { Cidr } from "@holdfast/core";
 import type { FilterValue } from "@holdfast/flow";
 import type { Column, Expression, Predicate } from "../query/plan.ts";
-import { addressBits } from "./ends.ts";
+import { addressBits } from "../store/address-bits.ts";
 
 /** `source.identity` as the column `source_identity`. */
 export function columnSql(column: Column): string {

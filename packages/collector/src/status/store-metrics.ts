@@ -14,6 +14,15 @@ export function storeFamilies({ failing, taken, lost, bytes }: FlowStoreState): 
       ],
     },
     {
+      name: "holdfast_collector_store_rows_total",
+      help: "Rows that the store took, and those that it lost, of windows that it took included.",
+      type: "counter",
+      values: [
+        ['outcome="taken"', taken.rows],
+        ['outcome="lost"', lost.rows],
+      ],
+    },
+    {
       name: "holdfast_collector_store_failing",
       help: "1 when the store takes no traffic.",
       type: "gauge",

@@ -1,9 +1,17 @@
+import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { createClient } from "@holdfast/client";
-import { type FlowStore, noStore, openDuckStore, startCollector } from "@holdfast/collector";
+import {
+  createSearchStore,
+  type FlowStore,
+  noStore,
+  openDuckStore,
+  startCollector,
+  type TierSettings,
+} from "@holdfast/collector";
 import { collectorOptions } from "@holdfast/collector/config";
-import { systemClock } from "@holdfast/core";
+import { type Logger, type OptionValues, systemClock } from "@holdfast/core";
 import { createNodeFetch } from "@holdfast/http";
 import { createPinoLogger } from "../pino-logger.ts";
 import { announceReady, stopRequested } from "../processes/ready.ts";
@@ -11,29 +19,35 @@ import { readSettings } from "../settings.ts";
 
 /** Short, so that traffic can be asked about seconds after it was sampled. */
 const WINDOW_SECONDS = 2;
+/** A cluster has a document for each row of a window: a fifth of them. */
+const SEARCH_WINDOW_SECONDS = 10;
+
+type Settings = OptionValues<typeof collectorOptions>;
 
 /** Runs until a signal asks it to end, or until it can take no more, which is an error. */
 export async function runCollector(flags: Readonly<Record<string, string>>): Promise<void> {
   const settings = readSettings("collector", collectorOptions, flags);
   const logger = createPinoLogger("collector", settings.logLevel);
-  const { store: path, storeMemory, keepWindows, keepMinutes, keepHours, keepSamples } = settings;
+  const windowSeconds = settings.opensearch === undefined ? WINDOW_SECONDS : SEARCH_WINDOW_SECONDS;
   const tiers = {
-    fine: { seconds: WINDOW_SECONDS, retention: keepWindows },
-    minute: { seconds: 60, retention: keepMinutes },
-    hour: { seconds: 3600, retention: keepHours },
-    samples: keepSamples,
+    fine: { seconds: windowSeconds, retention: settings.keepWindows },
+    minute: { seconds: 60, retention: settings.keepMinutes },
+    hour: { seconds: 3600, retention: settings.keepHours },
+    samples: settings.keepSamples,
   };
   await using stack = new AsyncDisposableStack();
-  let flows: FlowStore | undefined;
-  if (path !== "none") {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
-    flows = stack.use(await openDuckStore({ clock: systemClock, logger }, { path, memoryMib: storeMemory, tiers }));
-  }
+  const flows = await openStore(settings, tiers, logger);
+  if (flows !== undefined) stack.use(flows);
   const { server, controllerToken: token, names } = settings;
   const client = names ? createClient({ fetch: createNodeFetch() }, { server, token }) : undefined;
   const collector = await startCollector(
     { clock: systemClock, logger, store: flows ?? noStore, flows, ...(client === undefined ? {} : { client }) },
-    { ...settings, tiers, windowSeconds: WINDOW_SECONDS },
+    {
+      ...settings,
+      tiers,
+      windowSeconds,
+      windowSamples: settings.windowSamples * (windowSeconds / WINDOW_SECONDS),
+    },
   );
   logger.info("collector is ready", { port: collector.port, status: collector.statusAddress });
   announceReady();
@@ -42,4 +56,26 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
     await collector.stop();
   });
   await Promise.race([ending, collector.ended.then(() => ending)]);
+}
+
+/** Undefined: nothing is to be kept. */
+async function openStore(settings: Settings, tiers: TierSettings, logger: Logger): Promise<FlowStore | undefined> {
+  const { opensearch: addresses, store: path, storeMemory: memoryMib } = settings;
+  if (addresses !== undefined) {
+    return createSearchStore(
+      { clock: systemClock, logger, nonce: () => randomBytes(6).toString("hex") },
+      {
+        addresses,
+        prefix: settings.opensearchPrefix,
+        user: settings.opensearchUser,
+        passwordFile: settings.opensearchPasswordFile,
+        keyFile: settings.opensearchKeyFile,
+        caFile: settings.opensearchCa,
+        tiers,
+      },
+    );
+  }
+  if (path === "none") return undefined;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  return openDuckStore({ clock: systemClock, logger }, { path, memoryMib, tiers });
 }
