@@ -58,6 +58,7 @@ test-simulation: node_modules/.package-lock.json ## Controllers, agents and runt
 	@node test/simulation/run.ts --seed $(or $(SEED),1) --scenarios $(or $(SCENARIOS),2000)
 
 test-system: setup ## Tests on the kernel and Open vSwitch, as root
+	@setup/debian.sh redis-tools
 	@vitest run --project system
 
 test-e2e: setup ## Tests on whole lab hosts with Docker, containerd and podman, as root

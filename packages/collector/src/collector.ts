@@ -9,16 +9,23 @@ import { nameByPrefixes } from "./naming/named-prefixes.ts";
 import { createNaming, nobodyInside } from "./naming/naming.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { followKernelDrops } from "./receiver/kernel-drops.ts";
-import { type Receiver, startReceiver } from "./receiver/receiver.ts";
+import { startMemorySource, type TrafficSource } from "./receiver/traffic-source.ts";
 import { createEndpointTraffic } from "./status/endpoint-traffic.ts";
 import { startStatusServer } from "./status/status-server.ts";
 import { storeFamilies } from "./status/store-metrics.ts";
+import { streamFamilies } from "./status/stream-metrics.ts";
 import { DEFAULT_TIERS, type FlowStore, type TierSettings } from "./store/store.ts";
+import { createSteadyStore } from "./stream/steady-store.ts";
+import { streamCheckpoint } from "./stream/stream-checkpoint.ts";
+import type { StreamOptions } from "./stream/stream-options.ts";
+import { startStreamSource } from "./stream/stream-source.ts";
+import { withStream } from "./stream/stream-status.ts";
+
 import type { WindowStore } from "./windows/store.ts";
 
 /** Takes sFlow, turns it into windows of traffic with names, hands them to a store, and says how it does. */
 export interface Collector {
-  /** UDP, where sFlow is taken. */
+  /** UDP, where sFlow is taken; 0: another process takes it. */
   readonly port: number;
   readonly statusAddress: ListenAddress;
   status(): FlowStatus;
@@ -58,6 +65,8 @@ export interface CollectorOptions {
   readonly windowSamples?: number;
   /** Seconds of a window. Absent: 10. */
   readonly windowSeconds?: number;
+  /** Of Redis, through which datagrams go. Absent: they go through memory. */
+  readonly stream?: StreamOptions | undefined;
 }
 
 /** @throws HoldfastError `conflict` or `unavailable` when it cannot listen. */
@@ -69,15 +78,17 @@ export async function startCollector(
   const tail = createTail();
   const endpoints = createEndpointTraffic(endpointMetrics);
   const startedAt = clock.now().toISOString();
+  const ending = new AbortController();
+  const steady = createSteadyStore({ clock, logger, store, kept: (origin) => source.kept(origin) }, ending.signal);
   const told: WindowStore = {
     ...store,
     take(window) {
       tail.take(window);
       endpoints.take(window);
-      return store.take(window);
+      return steady.take(window);
     },
   };
-  let learn: Receiver["learn"] = () => undefined;
+  let learn: TrafficSource["learn"] = () => undefined;
   const inventory = client && createInventory({ client, clock, logger, tell: (changes) => learn(changes) });
   const inside = inventory ?? nobodyInside;
   const name = createNaming(inside, nameByPrefixes(options.prefixes));
@@ -85,31 +96,46 @@ export async function startCollector(
   const drops = followKernelDrops(clock);
   undo.defer(() => drops.stop());
   const pipeline = createPipeline({ clock, logger, store: told, name, kernelDrops: drops.count }, windowSeconds);
-  const receiver = await startReceiver(
-    { logger, onWindow: pipeline.take },
-    {
-      address: listen.host,
-      port: listen.port,
-      receiveBufferBytes: options.receiveBuffer,
-      windowMs: windowSeconds * 1000,
-      settleMs: options.settle,
-      holdBytes: options.holdMemory,
-      windowSamples: options.windowSamples ?? 0,
-    },
-  );
+  const place = {
+    address: listen.host,
+    port: listen.port,
+    receiveBufferBytes: options.receiveBuffer,
+    windowMs: windowSeconds * 1000,
+    settleMs: options.settle,
+    holdBytes: options.holdMemory,
+    windowSamples: options.windowSamples ?? 0,
+  };
+  const stream =
+    options.stream &&
+    (await startStreamSource(
+      {
+        logger,
+        onWindow: pipeline.take,
+        checkpoint: streamCheckpoint({ clock, logger, store, inventory }, options.stream.key, ending.signal),
+        storeError: () => steady.error,
+      },
+      { ...place, ...options.stream },
+    ));
+  const source: TrafficSource = stream ?? (await startMemorySource({ logger, onWindow: pipeline.take }, place));
   undo.defer(async () => {
-    await receiver.stop();
+    await source.pause();
+    ending.abort();
     await pipeline.settled();
+    await source.stop();
   });
-  await drops.start(receiver.port);
-  learn = receiver.learn;
+  if (source.port !== 0) await drops.start(source.port);
+  learn = source.learn;
   if (inventory !== undefined) undo.use(runInBackground((signal) => inventory.run(signal)));
   const status = (): FlowStatus => ({
     startedAt,
-    ...pipeline.status(inside.nodeOf),
+    ...withStream(pipeline.status(inside.nodeOf), stream?.status()),
     inventory: inventory?.status() ?? { state: "off", since: startedAt, endpoints: 0, nodes: 0 },
   });
-  const families = () => [...endpoints.families(), ...(flows === undefined ? [] : storeFamilies(flows.state()))];
+  const families = () => [
+    ...endpoints.families(),
+    ...(flows === undefined ? [] : storeFamilies(flows.state())),
+    ...(stream === undefined ? [] : streamFamilies(stream.status())),
+  ];
   const api = createFlowApi({ store: flows, tail, clock, logger }, { tiers, token: options.token });
   const server = await startStatusServer({ status, families, flows: api }, options.status);
   undo.defer(async () => {
@@ -118,10 +144,10 @@ export async function startCollector(
   });
   const running = undo.move();
   return {
-    port: receiver.port,
+    port: source.port,
     statusAddress: server.address,
     status,
-    ended: receiver.ended,
+    ended: source.ended,
     stop: () => running.disposeAsync(),
   };
 }

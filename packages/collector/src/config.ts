@@ -1,5 +1,6 @@
 import { Cidr, HoldfastError, option, parseBearerToken, parseListenAddress, parseLogLevel } from "@holdfast/core";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
+import type { StreamRole } from "./stream/stream-options.ts";
 
 /** Options of the collector; section `collector` of the configuration file. */
 export const collectorOptions = {
@@ -32,6 +33,34 @@ export const collectorOptions = {
     "NAME=PREFIX[,NAME=PREFIX]",
     "",
     parseNamedPrefixes,
+  ),
+  redis: option.optional(
+    "Redis through which datagrams go, so that they outlive this process and are shared by several; rediss:// is TLS. Absent: they go through memory.",
+    "URL",
+    parseRedisUrl,
+  ),
+  redisPasswordFile: option.optional("File with the password for Redis. Absent: none is sent.", "FILE", (text) => text),
+  redisCaFile: option.optional(
+    "PEM file of who signs the certificate of Redis. Absent: as the system trusts.",
+    "FILE",
+    (text) => text,
+  ),
+  redisStream: option.value(
+    "Key of the stream in Redis; none: datagrams go through memory all the same.",
+    "KEY",
+    "holdfast:sflow",
+    parseRedisKey,
+  ),
+  redisStreamMemory: option.integer(
+    "MiB of Redis' memory that the stream may have; beyond it the oldest datagrams go, and those nobody had read are counted as lost.",
+    1024,
+    { min: 1, max: 1024 * 1024 },
+  ),
+  redisRole: option.value(
+    "What this process does of the way through Redis: receiver takes sFlow, worker reads the stream; both does both.",
+    "ROLE",
+    "both",
+    parseStreamRole,
   ),
   store: option.text(
     "File that keeps traffic, created when absent; none: nothing is kept.",
@@ -109,6 +138,29 @@ function parseServerAddresses(text: string): readonly URL[] {
     }
     return address;
   });
+}
+
+const ROLES = ["both", "receiver", "worker"] as const satisfies readonly StreamRole[];
+
+function parseStreamRole(text: string): StreamRole {
+  const role = ROLES.find((one) => one === text);
+  if (role !== undefined) return role;
+  throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is none of ${ROLES.join(", ")}`);
+}
+
+/** What is wrong with a URL is said without the URL: it may have a password. */
+function parseRedisUrl(text: string): string {
+  if (!URL.canParse(text) || !["redis:", "rediss:"].includes(new URL(text).protocol) || new URL(text).hostname === "")
+    throw new HoldfastError("invalid_argument", "not redis://HOST:PORT or rediss://HOST:PORT");
+  return text;
+}
+
+function parseRedisKey(text: string): string {
+  if (/^[\w.:{}-]{1,200}$/.test(text)) return text;
+  throw new HoldfastError(
+    "invalid_argument",
+    `${JSON.stringify(text)} is no key: 1 to 200 letters, digits and any of . : _ - { }`,
+  );
 }
 
 const PREFIX_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

@@ -6,6 +6,8 @@ export type { ReceiverOptions } from "./receiver/messages.ts";
 export { type Receiver, startReceiver } from "./receiver/receiver.ts";
 export type { SampledWindow } from "./receiver/windowing.ts";
 export type { FlowStore, TierSettings } from "./store/store.ts";
+export { redisAccess } from "./stream/redis-access.ts";
+export type { StreamOptions } from "./stream/stream-options.ts";
 export { noStore, type WindowStore } from "./windows/store.ts";
 export {
   type EndpointEnd,

@@ -43,6 +43,60 @@ export const attributionShareSchema = z
   .meta({ id: "AttributionShare" });
 export type AttributionShare = z.output<typeof attributionShareSchema>;
 
+const redisStateSchema = z.strictObject({
+  state: z.enum(["connected", "away"]),
+  since: timeField,
+  /** What went wrong last. Absent: nothing. */
+  error: z.string().optional(),
+});
+
+/** How the way through a stream of Redis does, of the parts that are in this process; counts are since the start. */
+export const flowStreamSchema = z
+  .strictObject({
+    /** In Redis. */
+    key: z.string().max(200),
+    /** Absent: another process takes sFlow. */
+    receiver: z
+      .strictObject({
+        redis: redisStateSchema,
+        /** Datagrams that Redis has taken. */
+        sent: count,
+        /** Datagrams that wait for Redis in memory. */
+        waiting: count,
+        /** Datagrams given up because there was no more memory. */
+        dropped: count,
+        /** In the stream, read ones included. */
+        entries: count,
+        /** Of Redis' memory. */
+        bytes: count,
+      })
+      .optional(),
+    /** Absent: another process reads the stream. */
+    worker: z
+      .strictObject({
+        redis: redisStateSchema,
+        /** `standby`: another worker reads the stream. */
+        state: z.enum(["starting", "standby", "reading"]),
+        /** Who reads the stream, on standby. */
+        holder: z.string().optional(),
+        /** Datagrams that a receiver took and that never came: trimmed unread, lost with Redis, or dropped by the receiver. */
+        lost: count,
+        /** Datagrams that came once more, and were counted once. */
+        repeated: count,
+        /** Entries that were not read: no receiver's, or trimmed after they were given to a worker. */
+        foreign: count,
+        /** Windows that the store has not taken yet. */
+        unkeptWindows: count,
+        /** How far behind the newest datagram it reads; 0: in step. */
+        behindSeconds: z.number().min(0),
+        /** Why the store does not take the window that waits. Absent: it does. */
+        storeError: z.string().optional(),
+      })
+      .optional(),
+  })
+  .meta({ id: "FlowStream" });
+export type FlowStream = z.output<typeof flowStreamSchema>;
+
 /** How a collector does: what comes in, what is lost where, and how much has a name. */
 export const flowStatusSchema = z
   .strictObject({
@@ -77,6 +131,8 @@ export const flowStatusSchema = z
       leftOut: count,
       /** Datagrams that were read before news of addresses had settled, because there was no memory to hold them. */
       early: count,
+      /** Datagrams that were lost between a receiver and the worker of its stream. Absent: there is no stream. */
+      stream: count.optional(),
       /** Rows that the store did not take. */
       store: count,
       /** Why the store did not take the last ones that it did not. */
@@ -98,6 +154,8 @@ export const flowStatusSchema = z
       /** Why the controller is not reached. */
       error: z.string().optional(),
     }),
+    /** Absent: datagrams go through memory. */
+    stream: flowStreamSchema.optional(),
     store: z.strictObject({
       kind: z.string().max(32),
       /** What it keeps, and what it does not. */

@@ -75,8 +75,10 @@ export {
   attributionShareSchema,
   type FlowExporter,
   type FlowStatus,
+  type FlowStream,
   flowExporterSchema,
   flowStatusSchema,
+  flowStreamSchema,
 } from "./flow-status.ts";
 export {
   type InventoryEndpoint,

@@ -47,3 +47,8 @@ export function changeText(now: number, before: number): string {
   const percent = (100 * (now - before)) / before;
   return `${percent >= 0 ? "+" : ""}${percent.toFixed(Math.abs(percent) >= 99.95 ? 0 : 1)}%`;
 }
+
+/** `"1,234,567"`, whatever the machine's language is. */
+export function grouped(count: number): string {
+  return Math.round(count).toLocaleString("en-US");
+}

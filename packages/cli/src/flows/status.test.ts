@@ -90,4 +90,60 @@ describe("flows status", () => {
     expect(await run("flows status --collector http://c")).toBe(1);
     expect(screen.err).toContain("GET /v1/flows/status is not there");
   });
+
+  const since = "2026-11-20T10:00:00.000Z";
+  const connected = { state: "connected" as const, since };
+  const receiver = { redis: connected, sent: 1_200_000, waiting: 0, dropped: 0, entries: 281, bytes: 1_500_000 };
+  const worker = {
+    redis: connected,
+    state: "reading" as const,
+    lost: 0,
+    repeated: 7,
+    foreign: 0,
+    unkeptWindows: 1,
+    behindSeconds: 0,
+  };
+
+  test.each([
+    [
+      "in step",
+      receiver,
+      worker,
+      [
+        "into Redis:      connected for 5m12s, 1,200,000 datagrams given to holdfast:sflow, which has 281 entries of 1.50 MB",
+        "out of Redis:    connected for 5m12s, in step with holdfast:sflow",
+      ],
+    ],
+    [
+      "while Redis is away",
+      { ...receiver, redis: { state: "away" as const, since, error: "refused" }, waiting: 5000, dropped: 20 },
+      { ...worker, redis: { state: "away" as const, since, error: "refused" }, behindSeconds: 300 },
+      [
+        "into Redis:      away for 5m12s (refused), 1,200,000 datagrams given to holdfast:sflow, which has 281 entries of 1.50 MB, 5,000 wait, 20 given up",
+        "out of Redis:    away for 5m12s (refused), 5m behind holdfast:sflow",
+      ],
+    ],
+    [
+      "while the store is full",
+      undefined,
+      { ...worker, unkeptWindows: 4, behindSeconds: 75, storeError: "disk full" },
+      ["out of Redis:    connected for 5m12s, 1m15s behind holdfast:sflow, 4 windows wait: disk full"],
+    ],
+    [
+      "on standby",
+      undefined,
+      { ...worker, state: "standby" as const, holder: "h2-5f0c", foreign: 3 },
+      ["out of Redis:    connected for 5m12s, standby: h2-5f0c reads holdfast:sflow, 3 entries not read"],
+    ],
+  ])("says how the way through Redis does, %s", async (_, one, other, lines) => {
+    const stream = {
+      key: "holdfast:sflow",
+      ...(one === undefined ? {} : { receiver: one }),
+      ...(other === undefined ? {} : { worker: other }),
+    };
+    const { run, screen } = answering({ ...status, lost: { ...status.lost, stream: 1500 }, stream });
+    expect(await run("flows status --collector http://c")).toBe(0);
+    expect(screen.out).toContain(", 1,500 datagrams between receiver and worker\n");
+    expect(screen.out.split("\n").filter((line) => line.includes(" Redis:"))).toEqual(lines);
+  });
 });

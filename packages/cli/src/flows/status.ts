@@ -4,6 +4,8 @@ import { collectorRoutes, type FlowExporter, type FlowStatus } from "@holdfast/m
 import type { Context } from "../context.ts";
 import { printObject } from "../output/print.ts";
 import { type Column, formatDetails, formatTable } from "../output/table.ts";
+import { grouped } from "./figures.ts";
+import { streamLines } from "./stream-text.ts";
 
 export const DEFAULT_COLLECTOR = "http://127.0.0.1:4655";
 
@@ -24,6 +26,7 @@ function statusText(status: FlowStatus, now: Date): string {
     ["refused", listText(Object.entries(status.refused), "nothing")],
     ["without a name", shareText(status)],
     ["inventory", inventoryText(status, now)],
+    ...(status.stream === undefined ? [] : streamLines(status.stream, now)),
     ["store", `${status.store.kind}: ${status.store.description}`],
   ])}\n${exportersText(status)}`;
 }
@@ -39,6 +42,7 @@ function lossesOf({ lost }: FlowStatus): [string, number][] {
   return [
     ["datagrams in the kernel", lost.kernel],
     ["datagrams missing by their exporters' count", lost.missing],
+    ["datagrams between receiver and worker", lost.stream ?? 0],
     ["samples beyond what is told apart", lost.leftOut],
     ["datagrams read early", lost.early],
     [`rows that the store did not take${why}`, lost.store],
@@ -88,9 +92,4 @@ function exportersText({ exporters, exporterCount }: FlowStatus): string {
   if (exporterCount === 0) return "no exporter was heard of; nodes export where controller --sflow-targets says\n";
   const more = exporterCount - exporters.length;
   return `${formatTable(exporterColumns, exporters)}${more > 0 ? `and ${grouped(more)} more\n` : ""}`;
-}
-
-/** With commas between thousands, whatever the machine's language is. */
-function grouped(count: number): string {
-  return Math.round(count).toLocaleString("en-US");
 }

@@ -2,22 +2,25 @@ import { floorTo, isExpired, type Partition, partitionNamed, partitionOf, tableN
 import { rollUpsOf } from "../store/roll-ups.ts";
 import type { TierSettings } from "../store/store.ts";
 import { type Coverage, ROLLED_TIERS, type RolledTier, SUM_TIERS, type SumTier, UNITS } from "../store/sum-tiers.ts";
-import type { TrafficWindow } from "../windows/traffic.ts";
+import type { TrafficWindow, WindowOrigin } from "../windows/traffic.ts";
 import type { Cell, Database } from "./database.ts";
 import { createEndNumbers } from "./ends.ts";
+import { textSql } from "./predicate-sql.ts";
 import { rollUpSql } from "./roll-up-sql.ts";
 import { endColumns, rowColumns, sampleColumns } from "./row-columns.ts";
 import { createTableSql, TABLES } from "./schema.ts";
 
 /** The tables of an open file, and what they have. */
 export interface Catalog {
-  /** Writes a window, with what can be rolled up by it, in one transaction. Who fails has to roll back. */
+  /** Writes a window, with what can be rolled up by it, in one transaction; one that a stream gives once more is there already. Who fails has to roll back. */
   take(window: TrafficWindow): Promise<void>;
   /** False: DuckDB cannot go on with this file until it is opened again. */
   rollBack(): Promise<boolean>;
   expire(now: number): Promise<void>;
   query(sql: string): Promise<readonly (readonly Cell[])[]>;
   coverage(): Coverage;
+  /** Of the last window of a stream. */
+  checkpoint(stream: string): string | undefined;
   /** Those of the wanted tables that there are. */
   tables(wanted: readonly Partition[]): readonly string[];
   close(): void;
@@ -29,6 +32,7 @@ type Progress = ReadonlyMap<RolledTier, number>;
 export async function openCatalog(database: Database, tiers: TierSettings): Promise<Catalog> {
   let known = await readTables(database);
   let progress = await readProgress(database);
+  let checkpoints = await readCheckpoints(database);
   const ends = createEndNumbers(await readNextEnd(database, known));
 
   /** Of a transaction that is under way: they become {@link known} with it. */
@@ -59,6 +63,7 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     }
     const values = Array.from(reached, ([tier, value]) => `('${tier}', ${value})`).join(", ");
     await database.write(`DELETE FROM progress WHERE name <> 'version'; INSERT INTO progress VALUES ${values}`);
+    if (window.origin !== undefined) await database.write(checkpointSql(window.origin));
     return reached;
   }
 
@@ -95,12 +100,15 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
 
   return {
     async take(window) {
+      const { origin } = window;
+      if (origin !== undefined && checkpoints.get(origin.stream) === origin.checkpoint) return;
       const made = new Map(known);
       await database.write("BEGIN");
       const reached = await write(window, made);
       await database.write("COMMIT");
       ends.settle(true);
       [known, progress] = [made, reached];
+      if (origin !== undefined) checkpoints.set(origin.stream, origin.checkpoint);
     },
     async rollBack() {
       ends.settle(false);
@@ -110,7 +118,8 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
         // There is none when it was the beginning, or the end, that failed.
       }
       try {
-        await database.query("FROM progress");
+        // The end may have failed after the window was written.
+        checkpoints = await readCheckpoints(database);
         return true;
       } catch {
         return false;
@@ -119,6 +128,7 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     expire,
     query: (sql) => database.query(sql),
     coverage,
+    checkpoint: (stream) => checkpoints.get(stream),
     tables: (wanted) => wanted.map(tableName).filter((name) => known.has(name)),
     close: () => database.close(),
   };
@@ -137,6 +147,16 @@ async function readTables(database: Database): Promise<Map<string, Partition>> {
 async function readProgress(database: Database): Promise<Progress> {
   const rows = await database.query("SELECT name, value FROM progress WHERE name <> 'version'");
   return new Map(rows.map(([name, value]) => [name as RolledTier, Number(value)]));
+}
+
+async function readCheckpoints(database: Database): Promise<Map<string, string>> {
+  const rows = await database.query("SELECT name, checkpoint FROM streams");
+  return new Map(rows.map(([name, checkpoint]) => [String(name), String(checkpoint)]));
+}
+
+function checkpointSql({ stream, checkpoint }: WindowOrigin): string {
+  const name = textSql(stream);
+  return `DELETE FROM streams WHERE name = ${name}; INSERT INTO streams VALUES (${name}, ${textSql(checkpoint)})`;
 }
 
 async function readNextEnd(database: Database, known: ReadonlyMap<string, Partition>): Promise<number> {

@@ -81,7 +81,8 @@ export async function openDuckStore(
         .expire(window.start + window.seconds * 1000)
         .catch((error: unknown) => logger.warn("the flow store cannot drop what is old", { error: errorText(error) }));
     } catch (error) {
-      add(lost, window);
+      // A stream gives it again.
+      if (window.origin === undefined) add(lost, window);
       note(errorText(error));
       throw broken(errorText(error));
     }
@@ -134,6 +135,7 @@ export async function openDuckStore(
     kind: "duckdb",
     description: `Keeps traffic in ${options.path}; the end of the process loses the window that is being written.`,
     take: (window) => turns.take("write", () => take(window)),
+    checkpoint: (stream) => asked(({ checkpoint }) => Promise.resolve(checkpoint(stream))),
     sums: (plan) =>
       asked(async ({ query, coverage, tables }) => {
         const sql = sqlOf(plan, coverage(), tables);

@@ -64,8 +64,9 @@ export function createTableSql(table: string, kind: PartitionKind): string {
   return `CREATE TABLE IF NOT EXISTS ${table} (${columns.join(", ")})`;
 }
 
-/** How far rows have been rolled up, in seconds, and the version of all of this. */
+/** How far rows have been rolled up, in seconds, and the version of all of this; how far each stream has been read with the windows that are kept. */
 export const PROGRESS_SQL = `
   CREATE TABLE IF NOT EXISTS progress (name VARCHAR, value UINTEGER);
+  CREATE TABLE IF NOT EXISTS streams (name VARCHAR, checkpoint VARCHAR);
   INSERT INTO progress SELECT 'version', 1 WHERE NOT EXISTS (FROM progress WHERE name = 'version');
 `;

@@ -13,6 +13,8 @@ export interface Inventory {
   /** Runs until the signal is aborted; reconnects by itself. */
   run(signal: AbortSignal): Promise<void>;
   status(): FlowStatus["inventory"];
+  /** Resolves when names are known for the first time. */
+  readonly loaded: Promise<void>;
   /** Whose a number is, that of an endpoint that has ended lately included. */
   endpoint(number: number): Omit<EndpointEnd, "address"> | undefined;
   /** The node whose exporter calls itself so. */
@@ -51,6 +53,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
   let state: FlowStatus["inventory"]["state"] = "loading";
   let since = clock.now();
   let failure: string | undefined;
+  const loaded = Promise.withResolvers<void>();
 
   function enter(next: typeof state, error?: string): void {
     if (next !== state) since = clock.now();
@@ -111,6 +114,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
         if (!isLoaded) await load(watchdog.signal);
         if (!isLoaded) {
           enter("in-step");
+          loaded.resolve();
           groupsDue.wake();
         }
         isLoaded = true;
@@ -162,6 +166,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
     async run(signal) {
       await Promise.all([followAgain(signal), forgetInTime(signal), followGroups(signal)]);
     },
+    loaded: loaded.promise,
     status: () => ({
       state,
       since: since.toISOString(),

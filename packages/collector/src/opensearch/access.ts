@@ -1,5 +1,4 @@
-import { readFileSync } from "node:fs";
-import { errorText, HoldfastError } from "@holdfast/core";
+import { refusedOption, secretIn } from "../access/access-file.ts";
 
 /** How a cluster is reached. */
 export interface ServerAccess {
@@ -19,31 +18,14 @@ export interface ServerAccess {
 export function authorizationOf({ user, passwordFile, keyFile }: ServerAccess): string | undefined {
   if (keyFile !== undefined) {
     if (user !== undefined)
-      throw refused("opensearch-user", "there is an --opensearch-key-file already; say one of them");
+      throw refusedOption("opensearch-user", "there is an --opensearch-key-file already; say one of them");
     return `ApiKey ${secretIn("opensearch-key-file", keyFile)}`;
   }
   if (user === undefined && passwordFile === undefined) return undefined;
-  if (user === undefined) throw refused("opensearch-password-file", "say whose password it is by --opensearch-user");
-  if (passwordFile === undefined) throw refused("opensearch-user", "say the password by --opensearch-password-file");
+  if (user === undefined)
+    throw refusedOption("opensearch-password-file", "say whose password it is by --opensearch-user");
+  if (passwordFile === undefined)
+    throw refusedOption("opensearch-user", "say the password by --opensearch-password-file");
   const password = secretIn("opensearch-password-file", passwordFile);
   return `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
-}
-
-function secretIn(option: string, file: string): string {
-  const [secret = ""] = readAccessFile(option, file).split(/\r?\n/, 1);
-  if (secret === "") throw refused(option, `the first line of ${file} is empty`);
-  return secret;
-}
-
-/** @throws HoldfastError `invalid_argument`, naming the option */
-export function readAccessFile(option: string, file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw refused(option, `cannot read ${file}: ${errorText(error)}`);
-  }
-}
-
-function refused(option: string, why: string): HoldfastError {
-  return new HoldfastError("invalid_argument", `--${option}: ${why}`, { details: { field: option } });
 }

@@ -1,7 +1,8 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { type Clock, errorText, HoldfastError, isHoldfastError, timeLimit } from "@holdfast/core";
-import { authorizationOf, readAccessFile, type ServerAccess } from "./access.ts";
+import { readAccessFile } from "../access/access-file.ts";
+import { authorizationOf, type ServerAccess } from "./access.ts";
 
 /** An OpenSearch or Elasticsearch cluster, over plain HTTP. */
 export interface SearchServer {

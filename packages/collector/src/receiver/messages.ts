@@ -1,16 +1,9 @@
-import type { MessagePort } from "node:worker_threads";
 import type { InventoryChange } from "@holdfast/flow";
+import type { ThreadFailed } from "./own-thread.ts";
 import type { UdpSocketOptions } from "./udp-socket.ts";
 import type { SampledWindow, WindowingOptions } from "./windowing.ts";
 
 export interface ReceiverOptions extends UdpSocketOptions, WindowingOptions {}
-
-/** What the receiving thread begins with. */
-export interface ThreadStart {
-  readonly options: ReceiverOptions;
-  /** Where {@link ToThread} comes from. */
-  readonly orders: MessagePort;
-}
 
 /** What the receiving thread is told. */
 export type ToThread =
@@ -20,5 +13,5 @@ export type ToThread =
 /** What it says. */
 export type FromThread =
   | { readonly kind: "ready"; readonly port: number; readonly receiveBufferBytes: number }
-  | { readonly kind: "failed"; readonly code: string; readonly message: string }
+  | ThreadFailed
   | { readonly kind: "window"; readonly window: SampledWindow };

@@ -1,8 +1,7 @@
-import { once } from "node:events";
-import { MessageChannel, Worker } from "node:worker_threads";
-import { type ErrorCode, errorText, HoldfastError, isErrorCode, type Logger } from "@holdfast/core";
+import type { Logger } from "@holdfast/core";
 import type { InventoryChange } from "@holdfast/flow";
-import type { FromThread, ReceiverOptions, ThreadStart, ToThread } from "./messages.ts";
+import type { FromThread, ReceiverOptions, ToThread } from "./messages.ts";
+import { startOwnThread } from "./own-thread.ts";
 import type { SampledWindow } from "./windowing.ts";
 
 /** Takes sFlow in a thread of its own. */
@@ -33,52 +32,31 @@ export async function startReceiver(
   { logger, onWindow }: ReceiverDependencies,
   options: ReceiverOptions,
 ): Promise<Receiver> {
-  const { port1: orders, port2 } = new MessageChannel();
-  const start: ThreadStart = { options, orders: port2 };
-  const worker = new Worker(new URL("./thread.ts", import.meta.url), { workerData: start, transferList: [port2] });
-  const ended = Promise.withResolvers<void>();
-  // What a thread says last and its end may be told in one turn: who listens for the end only then waits for ever.
-  worker.once("exit", () => {
-    orders.close();
-    ended.resolve();
+  const { ready, ended, say } = await startOwnThread<ReceiverOptions, ToThread, FromThread>(logger, {
+    name: "sFlow receiver",
+    file: new URL("./thread.ts", import.meta.url),
+    options,
+    hear(message) {
+      if (message.kind === "window") onWindow(message.window);
+    },
   });
-  const { port, receiveBufferBytes } = await firstMessage(worker);
+  const { port, receiveBufferBytes } = ready;
   warnOfSmallBuffer(logger, options.receiveBufferBytes, receiveBufferBytes);
-  worker.on("message", (message: FromThread) => {
-    if (message.kind === "window") onWindow(message.window);
-  });
-  // Without a listener, an error of the thread would end the process; who waits for the end is told instead.
-  worker.on("error", (error) => {
-    logger.error("sFlow receiver failed", { error: errorText(error) });
-    ended.reject(failed(error));
-  });
-  // Nobody has to listen.
-  ended.promise.catch(() => undefined);
-
-  const say = (message: ToThread): void => orders.postMessage(message);
-  const learn = (changes: readonly InventoryChange[]): void => say({ kind: "inventory", changes });
   const stop = async (): Promise<void> => {
     say({ kind: "stop" });
-    await ended.promise.catch(() => undefined);
+    await ended.catch(() => undefined);
   };
-  return { port, receiveBufferBytes, ended: ended.promise, learn, stop, [Symbol.asyncDispose]: stop };
+  return {
+    port,
+    receiveBufferBytes,
+    ended,
+    learn: (changes) => say({ kind: "inventory", changes }),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
 }
 
-async function firstMessage(worker: Worker): Promise<Extract<FromThread, { kind: "ready" }>> {
-  const [message] = (await once(worker, "message")) as [FromThread];
-  if (message.kind === "ready") return message;
-  const [code, why]: [ErrorCode, string] =
-    message.kind === "failed" && isErrorCode(message.code)
-      ? [message.code, message.message]
-      : ["internal", "no answer"];
-  throw new HoldfastError(code, why);
-}
-
-function warnOfSmallBuffer(logger: Logger, asked: number, given: number): void {
+export function warnOfSmallBuffer(logger: Logger, asked: number, given: number): void {
   if (given >= asked) return;
   logger.warn("the kernel gave a smaller receive buffer than asked for; raise net.core.rmem_max", { asked, given });
-}
-
-function failed(cause: unknown): HoldfastError {
-  return new HoldfastError("unavailable", `the sFlow receiver has failed; start the collector again`, { cause });
 }

@@ -1,7 +1,8 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { assert, isHoldfastError } from "@holdfast/core";
 import { createMessageBatch } from "./message-batch.ts";
-import type { FromThread, ThreadStart, ToThread } from "./messages.ts";
+import type { FromThread, ReceiverOptions, ToThread } from "./messages.ts";
+import type { ThreadStart } from "./own-thread.ts";
 import { openUdpSocket, type UdpSocket, type UdpSocketOptions } from "./udp-socket.ts";
 import { createWindowing, type SampledWindow, type WindowingOptions } from "./windowing.ts";
 
@@ -17,7 +18,7 @@ const LAST_BATCHES = 10_000;
  * has no event loop: it waits in the kernel, and looks for messages between two batches.
  */
 assert(parentPort !== null, "the receiving thread has a parent");
-const { options, orders } = workerData as ThreadStart;
+const { options, orders } = workerData as ThreadStart<ReceiverOptions>;
 const socket = open(parentPort, options);
 if (socket !== undefined) run(parentPort, orders, { socket, options });
 

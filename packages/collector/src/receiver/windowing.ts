@@ -6,6 +6,7 @@ import {
   type InventoryChange,
   type TrafficSums,
 } from "@holdfast/flow";
+import type { WindowOrigin } from "../windows/traffic.ts";
 import { createHeldDatagrams } from "./held-datagrams.ts";
 
 export interface WindowingOptions {
@@ -27,6 +28,8 @@ export interface SampledWindow {
   /** Since the receiver started, as is what follows. */
   readonly taken: Taken;
   readonly decoder: DecoderTotals;
+  /** Of one that was read from a stream. */
+  readonly origin?: WindowOrigin;
 }
 
 export interface Taken {

@@ -35,10 +35,11 @@ function families({
     counter("samples", "Samples of all kinds in them.", [["", taken.samples]]),
     counter(
       "lost_datagrams",
-      "Datagrams that were not taken: dropped by the kernel, or missing by their exporters' count.",
+      "Datagrams that were not taken: dropped by the kernel, missing by their exporters' count, or lost on their way through Redis.",
       [
         ['where="kernel"', lost.kernel],
         ['where="missing"', lost.missing],
+        ['where="stream"', lost.stream ?? 0],
       ],
     ),
     counter("left_out_samples", "Flow samples beyond what is told apart.", [["", lost.leftOut]]),

@@ -8,6 +8,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
   let rows: DatedRow[] = [];
   let samples: TrafficSample[] = [];
   let newest: number | undefined;
+  const checkpoints = new Map<string, string>();
   const taken = { windows: 0, rows: 0, samples: 0 };
 
   function expire(now: number): void {
@@ -19,6 +20,9 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
     kind: "memory",
     description: "Keeps traffic as long as the process runs.",
     async take(window: TrafficWindow) {
+      const { origin } = window;
+      if (origin !== undefined && checkpoints.get(origin.stream) === origin.checkpoint) return;
+      if (origin !== undefined) checkpoints.set(origin.stream, origin.checkpoint);
       for (const { packets, bytes, samples: count, exactSamples, ...row } of window.rows) {
         rows.push({ start: window.start, row, sum: { packets, bytes, samples: count, exact: exactSamples } });
       }
@@ -29,6 +33,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
       taken.samples += window.samples.length;
       expire(newest);
     },
+    checkpoint: async (stream) => checkpoints.get(stream),
     sums: async (plan) => addUp(plan, rows),
     samples: async (plan) =>
       samples

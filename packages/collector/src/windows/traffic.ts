@@ -119,12 +119,25 @@ export interface TrafficWindow {
   readonly samples: readonly TrafficSample[];
   /** Flow samples that are in no row, because there were too many different rows, exporters or sources. */
   readonly leftOut: number;
+  /** What it was read from, which gives it again until it is kept. Absent: it is given once. */
+  readonly origin?: WindowOrigin;
+}
+
+/** How far a stream has been read with a window. */
+export interface WindowOrigin {
+  /** E.g. `"holdfast:sflow"`. */
+  readonly stream: string;
+  /** 1 for the first of this reader. */
+  readonly number: number;
+  /** All that a later reader has to know to go on behind this window. A store that keeps it with the window is given nothing twice. */
+  readonly checkpoint: string;
 }
 
 /** Takes windows in the order of their time. */
 export interface WindowSink {
   /**
-   * Resolves when the window is as safe as the sink makes it. Who fails keeps nothing of it, and is not given it again: the pipeline counts it as lost.
+   * Resolves when the window is as safe as the sink makes it. Who fails keeps nothing of it. It is given again when it has an origin, and counted as
+   * lost when it has none.
    */
   take(window: TrafficWindow): Promise<void>;
 }

@@ -4,10 +4,21 @@ import type { SampledWindow } from "../receiver/windowing.ts";
 import type { TrafficDimensions, TrafficSample, TrafficWindow, WindowRow } from "./traffic.ts";
 
 /** Says a window in words, with who its traffic is from and for. */
-export function trafficWindow({ start, traffic }: SampledWindow, seconds: number, name: NameRow): TrafficWindow {
+export function trafficWindow(
+  { start, traffic, origin }: SampledWindow,
+  seconds: number,
+  name: NameRow,
+): TrafficWindow {
   const rows = Array.from(trafficRows(traffic), (row) => windowRow(row, name));
   const samples = Array.from(trafficSamples(traffic), (sample) => windowSample(sample, name));
-  return { start, seconds, rows, samples, leftOut: traffic.leftOut };
+  return {
+    start,
+    seconds,
+    rows,
+    samples,
+    leftOut: traffic.leftOut,
+    ...(origin === undefined ? {} : { origin }),
+  };
 }
 
 function windowRow(row: TrafficRow, name: NameRow): WindowRow {

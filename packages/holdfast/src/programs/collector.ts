@@ -7,6 +7,8 @@ import {
   type FlowStore,
   noStore,
   openDuckStore,
+  redisAccess,
+  type StreamOptions,
   startCollector,
   type TierSettings,
 } from "@holdfast/collector";
@@ -36,10 +38,13 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
     samples: settings.keepSamples,
   };
   await using stack = new AsyncDisposableStack();
-  const flows = await openStore(settings, tiers, logger);
+  const stream = streamOptions(settings);
+  // Who reads nothing names and keeps nothing.
+  const isReceiverOnly = stream?.role === "receiver";
+  const flows = isReceiverOnly ? undefined : await openStore(settings, tiers, logger);
   if (flows !== undefined) stack.use(flows);
   const { server, controllerToken: token, names } = settings;
-  const client = names ? createClient({ fetch: createNodeFetch() }, { server, token }) : undefined;
+  const client = names && !isReceiverOnly ? createClient({ fetch: createNodeFetch() }, { server, token }) : undefined;
   const collector = await startCollector(
     { clock: systemClock, logger, store: flows ?? noStore, flows, ...(client === undefined ? {} : { client }) },
     {
@@ -47,6 +52,7 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
       tiers,
       windowSeconds,
       windowSamples: settings.windowSamples * (windowSeconds / WINDOW_SECONDS),
+      stream,
     },
   );
   logger.info("collector is ready", { port: collector.port, status: collector.statusAddress });
@@ -55,7 +61,20 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
     logger.info("collector is stopping", { signal });
     await collector.stop();
   });
-  await Promise.race([ending, collector.ended.then(() => ending)]);
+  try {
+    await Promise.race([ending, collector.ended.then(() => ending)]);
+  } finally {
+    // What a part that failed leaves behind, the others still hand on.
+    await collector.stop();
+  }
+}
+
+/** Undefined: datagrams go through memory. */
+function streamOptions(settings: Settings): StreamOptions | undefined {
+  const { redis: url, redisStream: key, redisStreamMemory, redisRole: role } = settings;
+  if (url === undefined || key === "none") return undefined;
+  const access = { url, passwordFile: settings.redisPasswordFile, caFile: settings.redisCaFile };
+  return { redis: redisAccess(access), key, streamBytes: redisStreamMemory * 1024 * 1024, role };
 }
 
 /** Undefined: nothing is to be kept. */

@@ -4,6 +4,7 @@ import { TEN_O_CLOCK } from "../made-traffic.ts";
 import { fill, type SuiteStores } from "./parties.ts";
 import { randomQuestions } from "./random-questions.ts";
 import { samplesSuite } from "./samples.ts";
+import { streamSuite } from "./streams.ts";
 import { sumsSuite } from "./sums.ts";
 import { tenantSuite } from "./tenants.ts";
 import { timeSuite } from "./time.ts";
@@ -38,6 +39,7 @@ export function flowStoreSuite(open: OpenFlowStore): void {
   tenantSuite(stores);
   timeSuite(stores);
   samplesSuite(stores);
+  streamSuite(stores);
 
   describe("its state", () => {
     test("says what was taken, and up to when", async () => {

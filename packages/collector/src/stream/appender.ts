@@ -1,0 +1,85 @@
+import { errorText } from "@holdfast/core";
+import { entryFields } from "./entry.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Redis } from "./redis.ts";
+
+/** Puts what waits in an outbox into the stream, an entry at a time, in order, until Redis has said that it has it. */
+export interface Appender {
+  /** Begins to send what waits, unless something is on its way. Never waits. */
+  flush(): void;
+  readonly stream: StreamSize;
+  /** Why Redis did not take the last entry; undefined: it did. */
+  readonly error: string | undefined;
+}
+
+/** As of the last second. */
+export interface StreamSize {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** Milliseconds. */
+const RETRY_AFTER = 100;
+const LOOK_AFTER = 1000;
+/** How many entries Redis looks at to say how large the stream is. */
+const LOOKED_AT = "32";
+
+export interface AppenderOptions {
+  readonly key: string;
+  /** Of Redis' memory, which the stream may have; beyond it, the oldest entries go. */
+  readonly mostBytes: number;
+}
+
+/** An entry that Redis may have, because the connection was lost before it said so, is sent again: who reads knows it by its numbers. */
+export function createAppender(redis: Redis, outbox: Outbox, { key, mostBytes }: AppenderOptions): Appender {
+  let stream: StreamSize = { entries: 0, bytes: 0 };
+  let isBusy = false;
+  let lookAt = 0;
+  let retryAt = 0;
+  let error: string | undefined;
+
+  /** What the stream may hold is told to Redis in entries, of which it knows how large they are on the whole. */
+  async function look(now: number): Promise<void> {
+    lookAt = now + LOOK_AFTER;
+    const entries = await redis.command<number>(["XLEN", key]);
+    const bytes = await redis.command<number | null>(["MEMORY", "USAGE", key, "SAMPLES", LOOKED_AT]);
+    stream = { entries, bytes: bytes ?? 0 };
+  }
+
+  function bound(): readonly string[] {
+    if (stream.entries === 0) return [];
+    const most = Math.max(1, Math.floor(mostBytes / (stream.bytes / stream.entries)));
+    return ["MAXLEN", "~", String(most)];
+  }
+
+  async function send(now: number): Promise<void> {
+    if (now >= lookAt) await look(now);
+    const entry = outbox.next();
+    if (entry === undefined) return;
+    await redis.command(["XADD", key, ...bound(), "*", ...entryFields(entry)]);
+    outbox.sent();
+    error = undefined;
+  }
+
+  return {
+    get stream() {
+      return stream;
+    },
+    get error() {
+      return error;
+    },
+    flush() {
+      const now = Date.now();
+      if (isBusy || now < retryAt) return;
+      isBusy = true;
+      send(now)
+        .catch((reason: unknown) => {
+          error = errorText(reason);
+          retryAt = now + RETRY_AFTER;
+        })
+        .finally(() => {
+          isBusy = false;
+        });
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { systemClock } from "@holdfast/core";
+import { describe, expect, test } from "vitest";
+import type { ConsumerGroup, Delivery } from "./consumer-group.ts";
+import { createReader } from "./reader.ts";
+import type { StreamWindows } from "./stream-windows.ts";
+
+const delivery = (id: string): Delivery => ({ id });
+
+/** Gives what was given before, then the new entries one by one, and then nothing. */
+function fakeGroup(given: readonly string[], fresh: readonly string[], acknowledge: ConsumerGroup["acknowledge"]) {
+  const left = [...fresh];
+  const group: ConsumerGroup = {
+    ensure: async () => undefined,
+    async *claim() {
+      yield given.map(delivery);
+    },
+    async read() {
+      const [next] = left.splice(0, 1);
+      if (next === undefined) await new Promise((resolve) => setTimeout(resolve, 1));
+      return next === undefined ? [] : [delivery(next)];
+    },
+    acknowledge,
+    checkpoint: async () => undefined,
+  };
+  return { group, left };
+}
+
+function fakeWindows(unkept = 0) {
+  const taken: string[] = [];
+  const windows = {
+    unkept,
+    take: ({ id }: Delivery) => void taken.push(id),
+    advance: () => undefined,
+  } as unknown as StreamWindows & { unkept: number };
+  return { windows, taken };
+}
+
+const ours = { hold: async () => true, holder: "us", release: async () => undefined };
+
+describe("a stream's reader", () => {
+  test("reads what was given before and not acknowledged, and then what is new", async () => {
+    const { group } = fakeGroup(["1", "2"], ["3", "4"], async () => undefined);
+    const { windows, taken } = fakeWindows();
+    const stopping = new AbortController();
+    const running = createReader({ clock: systemClock, group, lease: ours }, 0).run(windows, stopping.signal);
+    await expect.poll(() => taken).toEqual(["1", "2", "3", "4"]);
+    stopping.abort();
+    await running;
+  });
+
+  test("reads no more while the store has windows to take, and goes on when it has taken one", async () => {
+    const { group, left } = fakeGroup([], ["1", "2"], async () => undefined);
+    const { windows, taken } = fakeWindows(4);
+    const stopping = new AbortController();
+    const reader = createReader({ clock: systemClock, group, lease: ours }, 0);
+    const running = reader.run(windows, stopping.signal);
+    await expect.poll(() => left).toEqual(["2"]);
+    expect(taken).toEqual([]);
+    (windows as { unkept: number }).unkept = 3;
+    reader.proceed();
+    await expect.poll(() => taken).toEqual(["1", "2"]);
+    stopping.abort();
+    await running;
+  });
+
+  test("fails when another reader has the stream, and reads nothing of it", async () => {
+    const { group } = fakeGroup(["1"], ["2"], async () => undefined);
+    const { windows, taken } = fakeWindows();
+    const theirs = { ...ours, hold: async () => false, holder: "h2" };
+    const running = createReader({ clock: systemClock, group, lease: theirs }, 0).run(
+      windows,
+      new AbortController().signal,
+    );
+    await expect(running).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("h2 reads") });
+    expect(taken).toEqual([]);
+  });
+
+  test("tells Redis later what it could not tell it now, once and in order", async () => {
+    const told: [readonly string[], string][] = [];
+    let isAway = true;
+    const { group } = fakeGroup([], [], async (ids, checkpoint) => {
+      if (isAway) throw new Error("away");
+      told.push([ids, checkpoint]);
+    });
+    const reader = createReader({ clock: systemClock, group, lease: ours }, 0);
+    await reader.acknowledge(["1"], "a");
+    await reader.acknowledge(["2"], "b");
+    isAway = false;
+    await reader.acknowledge(["3"], "c");
+    expect(told).toEqual([[["1", "2", "3"], "c"]]);
+  });
+});
