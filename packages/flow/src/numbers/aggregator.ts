@@ -27,7 +27,15 @@ import { createKeyIndex } from "./key-index.ts";
 import { createSamplePicker, type PickedSample, type PickedSamples, pickedSamples } from "./picked-samples.ts";
 import { createSequenceTracker, type SequenceCounts, type SequenceTracker } from "./sequence.ts";
 import { createSourceMeter, type SourceMeter, type SourceState } from "./source-meter.ts";
-import { exporterOf, readTrafficKey, TRAFFIC_KEY_WORDS, type TrafficKey, writeTrafficKey } from "./traffic-key.ts";
+import {
+  exporterOf,
+  IS_COUNTED,
+  readTrafficKey,
+  TRAFFIC_FLAGS,
+  TRAFFIC_KEY_WORDS,
+  type TrafficKey,
+  writeTrafficKey,
+} from "./traffic-key.ts";
 
 /** Adds up the flow samples of many exporters. */
 export interface Aggregator {
@@ -53,7 +61,7 @@ export interface TrafficSums {
   /** Discarded packets that were told of; they are no traffic. */
   readonly discards: number;
   readonly exporters: readonly ExporterState[];
-  /** Some of the samples; {@link trafficSamples} says them in words. */
+  /** Some of the samples that are counted; {@link trafficSamples} says them in words. */
   readonly picked: PickedSamples;
 }
 
@@ -100,7 +108,7 @@ const SUMS = 4;
 export function createAggregator(options: AggregatorOptions = {}, attribution?: Attribution): Aggregator {
   const { mostRows = 1_000_000, mostExporters = 10_000, mostSources = 200_000, mostSamples = 0 } = options;
   const picker = createSamplePicker(mostSamples);
-  const amounts = { at: 0, rate: 0, bytes: 0 };
+  const amounts = { keyAt: 0, at: 0, rate: 0, bytes: 0 };
   const exporters = createKeyIndex(EXPORTER_WORDS, mostExporters);
   const trackers: SequenceTracker[] = [];
   const sources = createKeyIndex(SOURCE_WORDS, mostSources);
@@ -151,9 +159,12 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
     sums[at + 2] = (sums[at + 2] ?? 0) + 1;
     if (weight === 1) sums[at + 3] = (sums[at + 3] ?? 0) + 1;
     if (mostSamples === 0) return;
+    amounts.keyAt = number * TRAFFIC_KEY_WORDS;
+    // The same packet once more is no other sample of the traffic.
+    if (((rows.keys[amounts.keyAt + TRAFFIC_FLAGS] ?? 0) & IS_COUNTED) === 0) return;
     amounts.rate = weight;
     amounts.bytes = bytes;
-    picker.take(rowKey, samples, row, amounts);
+    picker.take(rows.keys, samples, row, amounts);
   }
 
   function exporterAt(number: number): Exporter {

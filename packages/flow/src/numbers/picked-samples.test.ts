@@ -1,4 +1,7 @@
+import { IpAddress, MacAddress } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
+import { type Attribution, createAttribution } from "../attribution/attribution.ts";
+import { addressWords, macWords } from "../attribution/change.ts";
 import { createSflowDecoder } from "../sflow/decoder.ts";
 import { encodeDatagram, encodeHeaderRecord, encodeSample, type SamplePlan } from "../testing/encoder.ts";
 import { ethernet, ipv4, tcp, udp } from "../testing/packets.ts";
@@ -18,8 +21,8 @@ const flow = (sequence: number, packet: Uint8Array, plan: Partial<SamplePlan> = 
   });
 
 /** What is picked of samples that come in datagrams of their own, a millisecond apart. */
-function picked(most: number, samples: readonly Uint8Array[]) {
-  const aggregator = createAggregator({ mostSamples: most });
+function picked(most: number, samples: readonly Uint8Array[], attribution?: Attribution) {
+  const aggregator = createAggregator({ mostSamples: most }, attribution);
   for (const [index, sample] of samples.entries()) {
     const bytes = encodeDatagram({ sequence: index + 1, uptimeMs: index, samples: [sample] });
     decoder.decode(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0, bytes.length);
@@ -56,6 +59,32 @@ describe("picked samples", () => {
     expect(found[1]).not.toHaveProperty("outputIfIndex");
     expect(found[1]).not.toHaveProperty("tcpFlags");
     expect(again).toEqual([]);
+  });
+
+  test("say whose they are, also when traffic of their kind came before, and are of what is counted", () => {
+    const attribution = createAttribution();
+    attribution.apply({ kind: "node", node: 0, agents: [addressWords(IpAddress.parse("10.0.0.1"))], from: 0 });
+    for (const [number, node] of [0, 1].entries()) {
+      const mac = macWords(MacAddress.parse(`02:00:00:00:00:0${number + 1}`));
+      const place = { node, network: 0, tenant: 0, isSampled: true, isRoutable: true };
+      const endpoint = { number, ...place, mac, addresses: [addressWords(IpAddress.parse(`10.20.0.${number + 1}`))] };
+      attribution.apply({ kind: "begin", endpoint, from: 0 });
+    }
+    const there = ethernet(
+      { source: "02:00:00:00:00:01", destination: "02:00:00:00:00:02" },
+      ipv4({ source: "10.20.0.1", destination: "10.20.0.2" }, tcp({ source: 40_000, destination: 80 })),
+    );
+    // Its other end is on another node, which exports as well: there it is counted.
+    const back = ethernet(
+      { source: "02:00:00:00:00:02", destination: "02:00:00:00:00:01" },
+      ipv4({ source: "10.20.0.2", destination: "10.20.0.1" }, tcp({ source: 80, destination: 40_000 })),
+    );
+    attribution.apply({ kind: "node", node: 1, agents: [addressWords(IpAddress.parse("10.0.0.9"))], from: NOW });
+    const { found } = picked(10, [flow(1, there), flow(2, there), flow(3, back)], attribution);
+    expect(found.map(({ sourceOwner, destinationOwner }) => [sourceOwner, destinationOwner])).toEqual([
+      [0, 1],
+      [0, 1],
+    ]);
   });
 
   test("are as many as are wanted, from all of the time", () => {

@@ -29,14 +29,16 @@ export interface PickedSample extends TrafficKey {
 
 /** Picks samples out of all that come, each as likely as any other. */
 export interface SamplePicker {
-  /** @param key of the traffic, with whose it is; @param row of the sample in `samples` */
-  take(key: Uint32Array, samples: Uint32Array, row: number, amounts: SampleAmounts): void;
+  /** @param keys of traffic, with whose it is; @param row of the sample in `samples` */
+  take(keys: Uint32Array, samples: Uint32Array, row: number, amounts: SampleAmounts): void;
   /** Gives what was picked since the last call, and begins anew. */
   drain(): PickedSamples;
 }
 
 /** One object that is always the same, so that nothing is made for a sample. */
 export interface SampleAmounts {
+  /** Where the key of the sample's traffic begins. */
+  keyAt: number;
   at: number;
   rate: number;
   bytes: number;
@@ -73,11 +75,12 @@ export function createSamplePicker(most: number): SamplePicker {
   }
 
   return {
-    take(key, samples, row, { at, rate, bytes }) {
+    take(from, samples, row, { keyAt, at, rate, bytes }) {
       seen += 1;
       const place = seen <= most ? seen - 1 : below(seen);
       if (place >= most) return;
-      keys.set(key, place * TRAFFIC_KEY_WORDS);
+      for (let word = 0; word < TRAFFIC_KEY_WORDS; word++)
+        keys[place * TRAFFIC_KEY_WORDS + word] = from[keyAt + word] ?? 0;
       const to = place * DETAILS;
       const packet = row + SAMPLE_KEY;
       const hasPorts = ((samples[packet + KEY_FLAGS] ?? 0) & PORTS) !== 0;
