@@ -101,16 +101,16 @@ const end = (placed: PlacedEndpoint, to: number): void => attribution.apply({ ki
 describe("an address that moved", () => {
   const packet = { node: 9, source: "192.0.2.1", destination: "10.0.0.5" };
 
-  test("is its former owner's before, nobody's between, and the next one's after", () => {
+  test("is its former owner's before and just after, nobody's then, and the next one's from its beginning on", () => {
     const former = endpoint(0, { ip: "10.0.0.5" });
     const next = endpoint(1, { ip: "10.0.0.5" });
     begin(former, 1000);
     end(former, 2000);
-    begin(next, 3000);
-    const owners = [999, 1000, 1999, 2000, 2999, 3000].map(
+    begin(next, 4000);
+    const owners = [999, 1000, 1999, 2000, 3499, 3500, 3999, 4000].map(
       (at) => attributed(attribution, { ...packet, at }).destinationOwner,
     );
-    expect(owners).toEqual([undefined, 0, 0, undefined, undefined, 1]);
+    expect(owners).toEqual([undefined, 0, 0, 0, 0, undefined, undefined, 1]);
   });
 
   test("is the next one's as soon as that has it, also while the end of the former one is not known", () => {
@@ -128,6 +128,18 @@ describe("an address that moved", () => {
     expect(attributed(attribution, { ...packet, at: 1500 }).destinationOwner).toBe(0);
     attribution.apply({ kind: "forget", before: 2001 });
     expect(attributed(attribution, { ...packet, at: 1500 }).destinationOwner).toBeUndefined();
+  });
+
+  test("is told of by its MAC, too, just after its owner has gone: in the sender's network, and of a sender that nobody knows", () => {
+    begin(endpoint(0, { ip: "10.0.0.5" }), 0);
+    const gone = endpoint(1, { ip: "10.0.0.6" });
+    begin(gone, 0);
+    end(gone, 2000);
+    // No address says it.
+    const seen = { ...packet, source: "0.0.0.0", destination: "0.0.0.0", destinationMac: macOf(1), at: 3400 };
+    expect(attributed(attribution, { ...seen, node: 0, sourceMac: macOf(0) }).destinationOwner).toBe(1);
+    expect(attributed(attribution, seen).destinationOwner).toBe(1);
+    expect(attributed(attribution, { ...seen, at: 3500 }).destinationOwner).toBeUndefined();
   });
 });
 
@@ -331,11 +343,13 @@ describe("random histories", () => {
     const hasAddress = (text: string) => (one: PlacedEndpoint) =>
       one.addresses.some((own) => own.join() === address(text).join());
     const known = (found: ReturnType<typeof find>) => (found === "ambiguous" ? undefined : found);
-    const byMac = (text: string) => known(find((one) => one.node === node && hasMac(text)(one))) ?? find(hasMac(text));
+    const lately = (fits: (one: PlacedEndpoint) => boolean) => find(fits) ?? inventory.last(at, 1500, fits);
+    const byMac = (text: string) =>
+      known(find((one) => one.node === node && hasMac(text)(one))) ?? lately(hasMac(text));
     const byAddress = (text: string, other: PlacedEndpoint | undefined) =>
-      (other && find((one) => one.network === other.network && hasAddress(text)(one))) ??
-      (other && find((one) => one.tenant === other.tenant && hasAddress(text)(one))) ??
-      find((one) => one.isRoutable && hasAddress(text)(one));
+      (other && lately((one) => one.network === other.network && hasAddress(text)(one))) ??
+      (other && lately((one) => one.tenant === other.tenant && hasAddress(text)(one))) ??
+      lately((one) => one.isRoutable && hasAddress(text)(one));
     const byPort = node === 9 ? undefined : find((one) => one.node === node && one.ifIndex === packet.ifIndex);
     const isOwn = (one: PlacedEndpoint): boolean => one.node === node && hasMac(packet.sourceMac)(one);
     const here = node === 9 ? undefined : known(find(isOwn));
@@ -350,7 +364,7 @@ describe("random histories", () => {
     const sender = byPort ?? here ?? late ?? elsewhere;
     const from = known(sender);
     const receiver = from
-      ? find((one) => one.network === from.network && hasMac(packet.destinationMac)(one))
+      ? lately((one) => one.network === from.network && hasMac(packet.destinationMac)(one))
       : byMac(packet.destinationMac);
     const source = known(sender) ?? byAddress(packet.source, known(receiver)) ?? sender;
     const destination = known(receiver) ?? byAddress(packet.destination, known(source)) ?? receiver;

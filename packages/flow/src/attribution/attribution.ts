@@ -44,7 +44,10 @@ export interface Attribution {
   attribute(key: Uint32Array): void;
 }
 
-/** Milliseconds: exporters send at least each second what they have collected, and it takes a moment to arrive. */
+/**
+ * Milliseconds: exporters send at least each second what they have collected, and it takes a moment to arrive. So who had something until just before a
+ * sample came is whose it is, when nobody has it since.
+ */
 const COLLECTED = 1500;
 
 /**
@@ -55,7 +58,7 @@ const COLLECTED = 1500;
  * counted at the destination's node; and where neither has one that samples, wherever they are seen.
  */
 export function createAttribution(): Attribution {
-  const places = createPlaces();
+  const places = createPlaces(COLLECTED);
   const { owners } = places;
   const exporting = createExportingNodes();
   const uplinks = createUplinks();
@@ -115,7 +118,7 @@ export function createAttribution(): Attribution {
    * one's, if it came by his port. By the uplink, the same MAC may come from where he has gone to.
    */
   function formerSender(key: Uint32Array, port: number): number {
-    const former = places.byMacLately(node, key, TRAFFIC_SOURCE_MAC, { time, late: COLLECTED });
+    const former = places.byMacLately(node, key, TRAFFIC_SOURCE_MAC, time);
     if (former === NOBODY) return NOBODY;
     const known = owners.portOf(former);
     return known === port || (known === 0 && !uplinks.has(node, port)) ? former : NOBODY;
@@ -125,7 +128,8 @@ export function createAttribution(): Attribution {
   function receiverOf(key: Uint32Array, flags: number, sender: number): number {
     if ((flags & HAS_DESTINATION_MAC) === 0) return NOBODY;
     if (sender >= 0) return places.byMacInNetwork(owners.networkOf(sender), key, TRAFFIC_DESTINATION_MAC, time);
-    return places.byMac(node, key, TRAFFIC_DESTINATION_MAC, time);
+    const found = places.byMac(node, key, TRAFFIC_DESTINATION_MAC, time);
+    return found === NOBODY ? places.byMacLately(ANY, key, TRAFFIC_DESTINATION_MAC, time) : found;
   }
 
   /** By the address at a place of the key, seen from the other end. */

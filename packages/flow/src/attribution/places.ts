@@ -19,14 +19,11 @@ export interface Places {
   /** Of the MAC at a place of a key: at a node if there is one there, else anywhere. {@link ANY}: anywhere. */
   byMac(node: number, words: Uint32Array, at: number, time: number): number;
   byMacAtNode(node: number, words: Uint32Array, at: number, time: number): number;
-  /** At a node, now or until so many milliseconds ago. */
-  byMacLately(
-    node: number,
-    words: Uint32Array,
-    at: number,
-    span: { readonly time: number; readonly late: number },
-  ): number;
+  /** At a node, or {@link ANY}: then, or until just before it. */
+  byMacLately(node: number, words: Uint32Array, at: number, time: number): number;
+  /** Then, else until just before it. */
   byMacInNetwork(network: number, words: Uint32Array, at: number, time: number): number;
+  /** Then, else until just before it. */
   byAddress(scope: number, words: Uint32Array, at: number, time: number): number;
   /** Of a segment's id; {@link NOBODY}: no network has it. */
   networkOf(kind: Segment["kind"], id: number): number;
@@ -35,12 +32,14 @@ export interface Places {
 /**
  * MACs have one key wherever they are, for few networks have the same ones; addresses have one for each scope, because every tenant may use the same
  * prefix.
+ *
+ * @param late milliseconds that are "just before"
  */
-export function createPlaces(): Places {
+export function createPlaces(late: number): Places {
   const owners = createOwners();
-  const ports = createTenures(2);
-  const macs = createTenures(2);
-  const addresses = createTenures(5);
+  const ports = createTenures(2, late);
+  const macs = createTenures(2, late);
+  const addresses = createTenures(5, late);
   const segments = { vlan: new Map<number, number>(), vni: new Map<number, number>() };
   const pair = new Uint32Array(2);
   const address = new Uint32Array(5);
@@ -93,16 +92,20 @@ export function createPlaces(): Places {
     byMacAtNode(node, words, at, time) {
       return macs.find(macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0)), time, node, ANY);
     },
-    byMacLately(node, words, at, { time, late }) {
-      return macs.lastAt(macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0)), time, node, late);
+    byMacLately(node, words, at, time) {
+      return macs.last(macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0)), time, node, ANY);
     },
     byMacInNetwork(network, words, at, time) {
-      return macs.find(macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0)), time, ANY, network);
+      const key = macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0));
+      const found = macs.find(key, time, ANY, network);
+      return found === NOBODY ? macs.last(key, time, ANY, network) : found;
     },
     byAddress(scope, words, at, time) {
       address[0] = scope;
       for (let word = 0; word < 4; word++) address[1 + word] = words[at + word] ?? 0;
-      return addresses.find(addresses.keyOf(address), time, ANY, ANY);
+      const key = addresses.keyOf(address);
+      const found = addresses.find(key, time, ANY, ANY);
+      return found === NOBODY ? addresses.last(key, time, ANY, ANY) : found;
     },
     networkOf: (kind, id) => segments[kind].get(id) ?? NOBODY,
   };

@@ -30,8 +30,8 @@ export interface Tenures {
    * @returns an owner's number, {@link NOBODY} or {@link AMBIGUOUS}
    */
   find(key: number, time: number, node: number, network: number): number;
-  /** Who had it last at a node, until a time or not longer than so many milliseconds before it; {@link NOBODY}: nobody. */
-  lastAt(key: number, time: number, node: number, milliseconds: number): number;
+  /** Who had it last of those, until a time or not much longer before it; {@link NOBODY}: nobody. */
+  last(key: number, time: number, node: number, network: number): number;
   /** Drops what ended before a time. */
   forget(before: number): void;
   /** Keys that have or had an owner. */
@@ -50,8 +50,10 @@ const [OWNER, OLDER, NODE, NETWORK] = [4, 5, 6, 7];
 /**
  * Flat memory: a hash index from keys to their newest tenure, and from there a list that goes back in time. No object per key or tenure, and no
  * allocation in `find`.
+ *
+ * @param late milliseconds that a tenure may be over for {@link Tenures.last}
  */
-export function createTenures(wordsPerKey: number): Tenures {
+export function createTenures(wordsPerKey: number, late = 0): Tenures {
   let keys = createKeyIndex(wordsPerKey, Number.POSITIVE_INFINITY);
   /** By key: its newest tenure. */
   let newest = new Int32Array(FIRST).fill(NONE);
@@ -108,6 +110,11 @@ export function createTenures(wordsPerKey: number): Tenures {
     cells[after * WORDS + OLDER] = older(tenure);
   }
 
+  function isOf(tenure: number, node: number, network: number): boolean {
+    if (node !== ANY && cells[tenure * WORDS + NODE] !== node) return false;
+    return network === ANY || cells[tenure * WORDS + NETWORK] === network;
+  }
+
   /** Drops what ended before; gives whether the key has anything left. */
   function prune(key: number, before: number): boolean {
     for (let tenure = newest[key] ?? NONE; tenure !== NONE; ) {
@@ -156,9 +163,7 @@ export function createTenures(wordsPerKey: number): Tenures {
       let foundNetwork = ANY;
       for (let tenure = newest[key] ?? NONE; tenure !== NONE; tenure = older(tenure)) {
         const at = tenure * WORDS;
-        if (from(tenure) > time || to(tenure) <= time) continue;
-        if (node !== ANY && cells[at + NODE] !== node) continue;
-        if (network !== ANY && cells[at + NETWORK] !== network) continue;
+        if (from(tenure) > time || to(tenure) <= time || !isOf(tenure, node, network)) continue;
         if (found === NOBODY) {
           found = cells[at + OWNER] ?? NOBODY;
           foundNetwork = cells[at + NETWORK] ?? ANY;
@@ -166,13 +171,11 @@ export function createTenures(wordsPerKey: number): Tenures {
       }
       return found;
     },
-    lastAt(key, time, node, milliseconds) {
+    last(key, time, node, network) {
       let tenure = key < 0 ? NONE : (newest[key] ?? NONE);
-      for (; tenure !== NONE; tenure = older(tenure)) {
-        if (cells[tenure * WORDS + NODE] !== node || from(tenure) > time) continue;
-        if (to(tenure) + milliseconds > time) return cells[tenure * WORDS + OWNER] ?? NOBODY;
-      }
-      return NOBODY;
+      while (tenure !== NONE && !(from(tenure) <= time && time < to(tenure) + late && isOf(tenure, node, network)))
+        tenure = older(tenure);
+      return tenure === NONE ? NOBODY : (cells[tenure * WORDS + OWNER] ?? NOBODY);
     },
     forget(before) {
       let empty = 0;
