@@ -1,94 +1,40 @@
 import type { LabHost } from "@holdfast/lab";
-import { type FlowStatus, flowStatusSchema, routes } from "@holdfast/model";
+import { routes } from "@holdfast/model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createFlowStage, type FlowStage, LIMIT } from "./flow-stage.ts";
 import { repeated } from "./machine.ts";
-import { HOLDFAST, Stage } from "./stage.ts";
+import type { Stage } from "./stage.ts";
 
-/** Where collectors and controllers are in a lab: the control space's address. */
-const CONTROL = "192.168.77.2";
-const STATUS = "http://127.0.0.1:4655";
 /** Ethernet, IPv4 and ICMP before what a ping carries. */
 const HEADERS = 14 + 20 + 8;
-const LIMIT = 60_000;
 
+let flow: FlowStage;
 let stage: Stage;
 
 beforeAll(async () => {
-  const signal = AbortSignal.timeout(120_000);
-  stage = await Stage.create(
-    {
-      title: "flow-truth",
-      vlans: { 100: ["10.20.0.1/16"] },
-      controllerFlags: [
-        "--sflow-targets",
-        CONTROL,
-        "--sflow-sampling",
-        "1",
-        "--sflow-polling",
-        "1s",
-        "--collector",
-        STATUS,
-      ],
-    },
-    signal,
-  );
-  const flags = [
-    "--listen",
-    `${CONTROL}:6343`,
-    "--server",
-    stage.platform.server,
-    "--controller-token",
-    stage.platform.token,
-  ];
-  await stage.lab.control.spawn([HOLDFAST, "collector", ...flags, "--store", `${stage.lab.folder}/flows.db`], {
-    name: "collector",
-    ready: { kind: "line", pattern: /"collector is ready"/, timeout: LIMIT },
-    signal: new AbortController().signal,
-  });
-  await stage.network("vlan", "--kind vlan --vlan 100 --subnet 10.20.0.0/16", signal);
-  await stage.network("overlay", "--kind vxlan --subnet 10.30.0.0/16", signal);
-  const areHeard = async () => (heardExporters(await status(signal)).join() === "h1,h2" ? true : undefined);
-  await repeated(areHeard, signal);
+  flow = await createFlowStage("flow-truth", 1, AbortSignal.timeout(120_000));
+  ({ stage } = flow);
 }, 180_000);
 
 afterAll(async () => {
-  await stage?.[Symbol.asyncDispose]();
+  await flow?.[Symbol.asyncDispose]();
 });
-
-async function status(signal: AbortSignal): Promise<FlowStatus> {
-  const { stdout } = await stage.lab.control.exec([HOLDFAST, "flows", "status", "--collector", STATUS, "-o", "json"], {
-    signal,
-  });
-  return flowStatusSchema.parse(JSON.parse(stdout));
-}
-
-/** Nodes of both of whose bridges something has come. */
-function heardExporters({ exporters, inventory }: FlowStatus): string[] {
-  if (inventory.state !== "in-step") return [];
-  const nodes = exporters.map(({ node }) => node ?? "nobody's");
-  return [...new Set(nodes)].filter((node) => nodes.filter((one) => one === node).length === 2).sort();
-}
-
-/** Waits until everything that was sampled before has been told. */
-async function settled(signal: AbortSignal): Promise<void> {
-  const now = Date.now();
-  const isOver = async () => Date.parse((await status(signal)).window?.start ?? "") > now + 2000;
-  await expect.poll(isOver, { timeout: LIMIT, interval: 500 }).toBe(true);
-}
 
 /** What was counted of pings in a network, e.g. `"redis-0@h1 > web-0: 20 packets, 2840 bytes"`. */
 async function pingsIn(network: string, signal: AbortSignal): Promise<string[]> {
-  const by = "source.identity,source.node,destination.identity";
-  const query = { by, filter: `protocol=icmp source.network=${network}`, last: "30m", limit: 100 };
-  const { groups } = await stage.platform.client.call(routes.topFlows, { query }, { signal });
+  const by = ["source.identity", "source.node", "destination.identity"];
+  const { groups } = await flow.top(by.join(), `protocol=icmp source.network=${network}`, signal);
   return groups
     .map(({ key, traffic }) => {
-      const [from, node, to] = by.split(",").map((field) => key[field]);
+      const [from, node, to] = by.map((field) => key[field]);
       const error = traffic.errorPercent === 0 ? "" : ` ±${traffic.errorPercent} %`;
       return `${from}@${node} > ${to}: ${traffic.packets} packets, ${traffic.bytes} bytes${error}`;
     })
     .sort();
 }
+
+/** What is counted of pings of a size. */
+const counted = (count: number, bytes: number): string => `${count} packets, ${count * (bytes + HEADERS)} bytes`;
 
 /** Sends so many pings of so many bytes, all of which are answered. */
 async function ping(
@@ -102,10 +48,16 @@ async function ping(
   expect(said).toContain(`${count} packets received`);
 }
 
-async function start(host: LabHost, identity: string, network: string, signal: AbortSignal): Promise<string> {
-  const [address = ""] = (await stage.getClaim(identity, network, signal)).addresses;
-  await stage.run(host, identity, { network, address }, signal);
-  return address;
+/** Whether packets of the containers go through connection tracking. */
+async function isTracking(host: LabHost, signal: AbortSignal): Promise<true | undefined> {
+  const { stdout } = await host.exec(["ovs-ofctl", "-O", "OpenFlow14", "dump-flows", "hf-int"], { signal });
+  return stdout.includes("ct(") ? true : undefined;
+}
+
+/** Datagrams of each exporter of a node. */
+async function receivedOf(name: string, signal: AbortSignal): Promise<readonly number[]> {
+  const { exporters } = await flow.status(signal);
+  return exporters.filter(({ node }) => node === name).map(({ received }) => received);
 }
 
 describe("where each packet is sampled, at both bridges of both machines", () => {
@@ -115,13 +67,12 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
       const signal = AbortSignal.timeout(LIMIT);
       const [a, b, c] = [`${network}-a`, `${network}-b`, `${network}-c`];
       for (const identity of [a, b, c]) await stage.claim(identity, network, signal);
-      await start(stage.h1, a, network, signal);
-      const far = await start(stage.h2, b, network, signal);
-      const near = await start(stage.h1, c, network, signal);
+      await flow.start(stage.h1, a, network, signal);
+      const far = await flow.start(stage.h2, b, network, signal);
+      const near = await flow.start(stage.h1, c, network, signal);
       await ping(stage.h1, a, { to: far, count: 40, bytes: 100 }, signal);
       await ping(stage.h1, a, { to: near, count: 25, bytes: 1000 }, signal);
-      await settled(signal);
-      const counted = (count: number, bytes: number): string => `${count} packets, ${count * (bytes + HEADERS)} bytes`;
+      await flow.settled(signal);
       expect(await pingsIn(network, signal)).toEqual([
         `${a}@h1 > ${b}: ${counted(40, 100)}`,
         `${a}@h1 > ${c}: ${counted(25, 1000)}`,
@@ -137,13 +88,13 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
     async () => {
       const signal = AbortSignal.timeout(LIMIT);
       for (const identity of ["mover", "rest"]) await stage.claim(identity, "vlan", signal);
-      const rest = await start(stage.h1, "rest", "vlan", signal);
-      await start(stage.h1, "mover", "vlan", signal);
+      const rest = await flow.start(stage.h1, "rest", "vlan", signal);
+      await flow.start(stage.h1, "mover", "vlan", signal);
       await ping(stage.h1, "mover", { to: rest, count: 30, bytes: 200 }, signal);
       await stage.h1.docker(["rm", "--force", "mover"], { signal });
-      await start(stage.h2, "mover", "vlan", signal);
+      await flow.start(stage.h2, "mover", "vlan", signal);
       await ping(stage.h2, "mover", { to: rest, count: 20, bytes: 200 }, signal);
-      await settled(signal);
+      await flow.settled(signal);
       const told = (await pingsIn("vlan", signal)).filter((line) => line.includes("mover"));
       expect(told).toEqual([
         "mover@h1 > rest: 30 packets, 7260 bytes",
@@ -154,9 +105,90 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
     LIMIT,
   );
 
+  test(
+    "what policies track is counted as what they let through, and nothing of it is told as dropped",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      const servers = ["serves", "beside"];
+      for (const identity of ["asks", ...servers]) {
+        await stage.claim(identity, "vlan", signal);
+        await stage.holdfast(`group create ${identity} --identity ${identity}`, signal);
+      }
+      await flow.start(stage.h1, "asks", "vlan", signal);
+      const far = await flow.start(stage.h2, "serves", "vlan", signal);
+      const near = await flow.start(stage.h1, "beside", "vlan", signal);
+      for (const identity of servers) {
+        await stage.holdfast(`policy create ${identity} --group ${identity} --isolate ingress`, signal);
+        await stage.holdfast(`policy set-rule ${identity} ingress ask --action allow --peer group=asks`, signal);
+      }
+      for (const host of stage.lab.hosts) await repeated(async () => await isTracking(host, signal), signal);
+      await ping(stage.h1, "asks", { to: far, count: 40, bytes: 100 }, signal);
+      await ping(stage.h1, "asks", { to: near, count: 25, bytes: 1000 }, signal);
+      await flow.settled(signal);
+      const told = (await pingsIn("vlan", signal)).filter((line) => line.includes("asks"));
+      expect(told).toEqual([
+        `asks@h1 > beside: ${counted(25, 1000)}`,
+        `asks@h1 > serves: ${counted(40, 100)}`,
+        `beside@h1 > asks: ${counted(25, 1000)}`,
+        `serves@h2 > asks: ${counted(40, 100)}`,
+      ]);
+      expect((await flow.status(signal)).taken.discards).toBe(0);
+      expect((await flow.top("", "verdict=denied", signal)).total.packets).toBe(0);
+    },
+    LIMIT,
+  );
+
+  test(
+    "each packet of a window is there as a sample as well",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      for (const identity of ["sampled", "other"]) await stage.claim(identity, "overlay", signal);
+      await flow.start(stage.h1, "sampled", "overlay", signal);
+      const other = await flow.start(stage.h2, "other", "overlay", signal);
+      await ping(stage.h1, "sampled", { to: other, count: 15, bytes: 300 }, signal);
+      await flow.settled(signal);
+      const query = { filter: "protocol=icmp source.identity=sampled,other", last: "5m", limit: 1000 };
+      const { items } = await stage.platform.client.call(routes.flowSamples, { query }, { signal });
+      const said = items.map(({ source, destination, bytes, rate }) =>
+        [source.identity, source.node, destination.identity, bytes, rate].join(" "),
+      );
+      const each = (line: string): string[] => Array.from({ length: 15 }, () => line);
+      expect(said.sort()).toEqual([...each("other h2 sampled 342 1"), ...each("sampled h1 other 342 1")]);
+    },
+    LIMIT,
+  );
+
+  test(
+    "an Open vSwitch that is killed exports again when it is back, and what was sent is counted as before",
+    async () => {
+      const signal = AbortSignal.timeout(2 * LIMIT);
+      for (const identity of ["lives", "answers"]) await stage.claim(identity, "vlan", signal);
+      await flow.start(stage.h1, "lives", "vlan", signal);
+      const far = await flow.start(stage.h2, "answers", "vlan", signal);
+      await ping(stage.h1, "lives", { to: far, count: 20, bytes: 100 }, signal);
+      // It takes with it what it has not sent yet.
+      await flow.settled(signal);
+      const exported = async () => await receivedOf("h1", signal);
+      await stage.lab.kill(stage.h1, "ovs", signal);
+      await flow.settled(signal);
+      const before = await exported();
+      await stage.lab.start(stage.h1, "ovs", signal);
+      await repeated(
+        async () => ((await exported()).every((count, index) => count > (before[index] ?? 0)) ? true : undefined),
+        signal,
+      );
+      await repeated(async () => ((await stage.answersRouter(far, signal)) ? true : undefined), signal);
+      await ping(stage.h1, "lives", { to: far, count: 30, bytes: 100 }, signal);
+      await flow.settled(signal);
+      const told = (await pingsIn("vlan", signal)).filter((line) => line.includes("lives"));
+      expect(told).toEqual([`answers@h2 > lives: ${counted(50, 100)}`, `lives@h1 > answers: ${counted(50, 100)}`]);
+    },
+    2 * LIMIT,
+  );
+
   test("nothing is lost, and what containers send has a name", async () => {
     const signal = AbortSignal.timeout(LIMIT);
-    const { lost, refused, exporters } = await status(signal);
+    const { lost, refused, exporters } = await flow.status(signal);
     expect(lost).toMatchObject({ kernel: 0, missing: 0, leftOut: 0, store: 0 });
     expect(refused).toEqual({});
     expect(exporters.map(({ samplesLost }) => samplesLost)).toEqual([0, 0, 0, 0]);
