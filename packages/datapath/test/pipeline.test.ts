@@ -74,6 +74,16 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
   },
   { heading: "Table 21: back to who asked", table: 21, text: "Into the uplink with its tag." },
   {
+    heading: "Table 25: is it one too many?",
+    table: 25,
+    text: "Begun by an endpoint that may have so many connections only: one above that is not remembered in its zone, and only a second look tells.",
+  },
+  {
+    heading: "Table 26: what is not remembered",
+    table: 26,
+    text: "Has no mark, and goes nowhere.",
+  },
+  {
     heading: "Table 30: where to",
     table: 30,
     text: "By network and MAC. Nothing is learned and unknown unicast is never flooded: from inside a VLAN it leaves through the uplink only, else it is dropped.",
@@ -88,6 +98,12 @@ const PAGE: readonly { readonly heading: string; readonly table: number; readonl
     table: 36,
     text: "As in table 13, with the ingress path of the program.",
   },
+  {
+    heading: "Table 37: is it one too many there?",
+    table: 37,
+    text: "As table 25, of what others begin to such an endpoint.",
+  },
+  { heading: "Table 38: what is not remembered there", table: 38, text: "As table 26." },
   { heading: "Table 39: into the endpoint", table: 39, text: "What its policy has let pass." },
   {
     heading: "Table 40: to all here",
@@ -162,7 +178,7 @@ describe("PIPELINE.md", () => {
       "Both publish ports. Port 1 leads to the uplink, port 2 is the tunnel, port 3 is the machine's. The cookie is `HOLD`, what the flow is",
       "for (0 base, 1 network, 2 endpoint, 3 remote, 4 gateway, 5 access, 6 probe, 7 policy), and the number of the network or port. The",
       "endpoint in the VLAN has a policy: the group `web` and 192.0.2.0/24 reach its ports 80 and 443, and nobody else begins anything with it.",
-      "The other one may send 100 Mbit/s and 20,000 packets a second, and is marked with DSCP 10.",
+      "The other one may send 100 Mbit/s and 20,000 packets a second, is marked with DSCP 10, and may have 500 connections.",
       "",
       sections.join("\n"),
       "## The bridge of the uplink",
@@ -195,7 +211,7 @@ async function police(world: TwoHosts): Promise<void> {
 async function limit(world: TwoHosts): Promise<void> {
   const wiring = world.members.get("vxlan-a")?.wiring;
   if (wiring === undefined) throw new TypeError("there is no vxlan-a");
-  const qos = { egress: { rate: 100e6, burst: 65_536, packets: 20_000 }, dscp: 10 };
+  const qos = { egress: { rate: 100e6, burst: 65_536, packets: 20_000 }, dscp: 10, connections: 500 };
   await world.driver(0).attach({ ...wiring, qos }, world.signal);
 }
 

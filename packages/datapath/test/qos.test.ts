@@ -1,9 +1,16 @@
+import { systemClock } from "@holdfast/core";
+import { createSwitchControl } from "@holdfast/ovsdb";
 import { expect, test } from "vitest";
 import { network, on, wiring } from "../src/testing/parties.ts";
 import { Host } from "./fabric.ts";
 import { qosSuite } from "./qos-suite.ts";
 
-qosSuite("Open vSwitch in user space", { countsConnections: false }, async () => {
+function zoneLimits(host: Host): Promise<string> {
+  const control = createSwitchControl({ clock: systemClock }, host.ovs.rundir);
+  return control.ask("dpctl/ct-get-limits", ["netdev@ovs-netdev"], AbortSignal.timeout(5000));
+}
+
+qosSuite("Open vSwitch in user space", async () => {
   const host = await Host.start();
   const web = network("n7", "vlan", 100);
   const opened = async () => {
@@ -39,9 +46,9 @@ qosSuite("Open vSwitch in user space", { countsConnections: false }, async () =>
         "dump-meters",
         host.ovs.managementSocket("hf-int"),
       );
-      return [...flows.split("\n"), ...meters.split("\n")]
-        .filter((line) => /meter[:=]|type=drop|ip_dscp/.test(line))
-        .join("\n");
+      const limits = (await zoneLimits(host)).replaceAll(/,count=\d+/g, "");
+      const lines = [flows, meters, limits].flatMap((text) => text.split("\n"));
+      return lines.filter((line) => /meter[:=]|type=drop|ip_dscp|^zone=/.test(line)).join("\n");
     },
     exec: (program, ...args) => host.ovs.exec(program, ...args),
     async [Symbol.asyncDispose]() {
@@ -57,16 +64,21 @@ test("a killed switch has the limits and marks of what endpoints send again", as
   await using _closed = { [Symbol.asyncDispose]: () => driver.close() };
   driver.setNetwork(network("n7", "vlan", 100));
   const egress = { rate: 40e6, burst: 65_536, packets: 10_000 };
-  await driver.attach(wiring("a", "n7", ["10.20.0.5"], { qos: { egress, dscp: 10 } }), AbortSignal.timeout(5000));
+  await driver.attach(
+    wiring("a", "n7", ["10.20.0.5"], { qos: { egress, dscp: 10, connections: 7 } }),
+    AbortSignal.timeout(5000),
+  );
   await driver.synced(AbortSignal.timeout(5000));
   const bridge = host.ovs.managementSocket("hf-int");
   const meters = async () =>
     (await host.ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "dump-meters", bridge)).split("\n").slice(1);
   const own = async () => (await host.flows()).match(/(meter:\d+|set_field:10->ip_dscp)/g)?.toSorted();
-  const before = [await meters(), await own()];
+  const state = async () => [await meters(), await own(), await zoneLimits(host)];
+  const before = await state();
+  expect(before[2]).toContain("zone=33768,limit=7,count=0");
   expect(before[1]).toEqual(["meter:1000", "meter:66536", "set_field:10->ip_dscp"]);
   await host.ovs.restartSwitch("kill");
-  await expect.poll(async () => [await meters(), await own()], { timeout: 5000 }).toEqual(before);
+  await expect.poll(state, { timeout: 5000 }).toEqual(before);
 }, 30_000);
 
 test("an endpoint with a guarantee has its own class of an uplink that the switch holds, by its MAC", async () => {

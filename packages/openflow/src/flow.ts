@@ -43,6 +43,8 @@ export interface Match {
   readonly tcpFlags?: Masked<number>;
   /** What connection tracking knows of the packet's connection (CS_*), e.g. {@link connectionState}. */
   readonly ctState?: { readonly value: number; readonly mask: number };
+  /** What the connection was committed with; 0 also of one that is not remembered. */
+  readonly ctMark?: Masked<number>;
   /** Number of a conjunction whose clauses have all matched (ovs-fields(7), "Conjunctive Match Fields"). */
   readonly conjunction?: number;
   readonly arpOp?: number;

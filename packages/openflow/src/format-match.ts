@@ -40,6 +40,7 @@ export function formatMatch(match: Match): string {
   const type = match.ethType;
   put("conj_id", "conj_id", decimal);
   put("ct_state", "ct_state", (entry) => flags(entry, CONNECTION_FLAGS));
+  put("ct_mark", "ct_mark", hexadecimal);
   const word = typeWord(type, match.ipProto);
   if (word !== undefined) parts.push(word);
   for (const register of REGISTERS) put(register, register, hexadecimal);

@@ -93,6 +93,7 @@ export const MATCH_ROWS: readonly MatchRow[] = [
   number("sctpDst", "sctp_dst", true),
   number("tcpFlags", "tcp_flags", true),
   number("ctState", "ct_state", true),
+  number("ctMark", "ct_mark", true),
   number("conjunction", "conj_id", false),
   { ...number("icmpType", "icmp_type", false), applies: ofV6Packet(false) },
   { ...number("icmpType", "icmpv6_type", false), applies: ofV6Packet(true) },

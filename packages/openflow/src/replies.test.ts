@@ -76,7 +76,7 @@ describe("messages from the switch", () => {
     const match = hex(
       "0001 0018", // OFPMT_OXM, 24 bytes
       "80000004 00000003", // OXM_OF_IN_PORT 3
-      "0001d708 00000020 00000020", // NXM_NX_CT_MARK with a mask
+      "0001d508 00000020 00000020", // NXM_NX_CT_ZONE as if it had 32 bits, with a mask
     );
     const instructions = hex(
       "0004 0020 00000000", // OFPIT_APPLY_ACTIONS, 32 bytes
@@ -94,7 +94,7 @@ describe("messages from the switch", () => {
       table: 0,
       priority: 5,
       cookie: 0n,
-      match: { inPort: 3, opaque: "0001d7080000002000000020" },
+      match: { inPort: 3, opaque: "0001d5080000002000000020" },
       actions: [
         { kind: "opaque", layer: "action", bytes: "ffff001000002320002b000000000000" },
         { kind: "opaque", layer: "action", bytes: "0011000888a80000" },
@@ -106,7 +106,7 @@ describe("messages from the switch", () => {
       Buffer.concat([match, instructions]).toString("hex"),
     );
     expect(formatFlow(observed.flow)).toBe(
-      "priority=5,in_port=3,oxm=0x0001d7080000002000000020 actions=action(0xffff001000002320002b000000000000)," +
+      "priority=5,in_port=3,oxm=0x0001d5080000002000000020 actions=action(0xffff001000002320002b000000000000)," +
         "action(0x0011000888a80000),instruction(0x0001000805000000)",
     );
   });

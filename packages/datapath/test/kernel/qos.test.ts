@@ -4,7 +4,7 @@ import { network, routed, wiring } from "../../src/testing/parties.ts";
 import { qosSuite } from "../qos-suite.ts";
 import { Machine } from "./machine.ts";
 
-qosSuite("the plain kernel", { countsConnections: true }, async () => {
+qosSuite("the plain kernel", async () => {
   const machine = await Machine.start();
   const web = routed(network("n7", "vlan", 100));
   const opened = async () => {

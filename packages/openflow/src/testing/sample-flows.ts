@@ -164,6 +164,8 @@ const CASES: readonly (readonly [Match, ...Action[]])[] = [
     setRegister("reg0", 7),
     { kind: "resubmit", table: 5 },
   ],
+  [{ ...ipv4, ctState: connectionState("+trk"), ctMark: 0 }],
+  [{ ...ipv6, ctMark: { value: 2, mask: 3 } }, { kind: "normal" }],
   [{ inPort: 10 }, { kind: "meter", id: SAMPLE_METER.id }],
 ];
 

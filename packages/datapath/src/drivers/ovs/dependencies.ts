@@ -4,6 +4,7 @@ import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { OpenVSwitch, OvsdbClient } from "@holdfast/ovsdb";
 import type { HostTools } from "../../machine/host-tools.ts";
 import type { ConnectionTracking } from "./policy/tracked-connections.ts";
+import type { ZoneLimits } from "./zone-limits.ts";
 
 /** Opens an OpenFlow connection to a bridge; calls back each time it stands. */
 export type ConnectSwitch = (bridge: string, onConnected: () => void) => OpenFlowSwitch;
@@ -19,6 +20,8 @@ export interface OvsDriverDependencies {
   readonly traffic?: TrafficControl;
   /** What the switch follows, so that what a policy denies now can be cut. */
   readonly tracking: ConnectionTracking;
+  /** Absent: numbers of connections cannot be kept to. */
+  readonly zoneLimits?: ZoneLimits | undefined;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly reached?: Reached | undefined;

@@ -204,6 +204,7 @@ class OvsDriver implements DatapathDriver {
     }
     const { plan, flows, machine } = this.#parts;
     const limits = this.#setQos(wiring, link);
+    const isPoliced = wiring.policy !== undefined || limits.counted;
     this.#foundation.watch.add(link.name, wiring.id);
     const member: LocalMember = {
       id: wiring.id,
@@ -213,10 +214,10 @@ class OvsDriver implements DatapathDriver {
       mac: wiring.mac,
       addresses: wiring.addresses,
       row: { table: "links", key: link.name },
-      policed: wiring.policy !== undefined,
+      policed: isPoliced,
       ...limits.port,
     };
-    const isFirstPolicy = await this.#police(wiring, link, signal);
+    const isFirstPolicy = isPoliced && (await this.#police(wiring, link, limits.counted, signal));
     const touched = plan.setLocal(member);
     const reached = firstOfEachFamily(wiring.addresses);
     const ports = wiring.ports.flatMap((port) => reached.map((address) => ({ ...port, address })));
@@ -228,14 +229,14 @@ class OvsDriver implements DatapathDriver {
     ]);
     if (isFirstPolicy) await this.#parts.policy.settle(signal);
     // Its frames do not come there any more.
-    if (wiring.policy === undefined) await this.#parts.policy.unbind(wiring.id, signal);
+    if (!isPoliced) await this.#parts.policy.release(wiring.id, signal);
   }
 
   #setQos(wiring: EndpointWiring, link: LinkRow): PortQos {
     const { qos } = this.#foundation;
     if (qos !== undefined) return qos.set(wiring, link);
     refuseQos(wiring);
-    return { port: {}, settled: async () => undefined };
+    return { port: {}, counted: false, settled: async () => undefined };
   }
 
   /** Endpoints that are attached without a policy have their first one when it resolves. */
@@ -254,11 +255,11 @@ class OvsDriver implements DatapathDriver {
   async #police(
     { id, policy: programs, addresses }: EndpointWiring,
     link: LinkRow,
+    counted: boolean,
     signal: AbortSignal,
   ): Promise<boolean> {
     const { policy } = this.#parts;
-    if (programs === undefined) return false;
     const used = !this.#foundation.pool.isFresh(link);
-    return await policy.bind(id, { port: link.number, addresses, programs }, used, signal);
+    return await policy.bind(id, { port: link.number, addresses, programs, counted }, used, signal);
   }
 }

@@ -16,6 +16,7 @@ import { withCleanup } from "../../machine/with-cleanup.ts";
 import { createOvsDriver } from "./driver.ts";
 import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
 import { connectionTracking } from "./policy/tracked-connections.ts";
+import { zoneLimits } from "./zone-limits.ts";
 
 export interface OpenOvsOptions extends OvsDriverOptions, MachineKernelOptions {
   readonly logger: Logger;
@@ -44,6 +45,7 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
   undo.defer(async () => traffic.close());
   const ended = new AbortController();
   undo.defer(() => ended.abort());
+  const control = createSwitchControl({ clock }, runDirectory);
   const driver = await createOvsDriver(
     {
       kernel,
@@ -52,10 +54,8 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
       host: createHostTools(namespace),
       netfilter,
       traffic,
-      tracking: connectionTracking(
-        { control: createSwitchControl({ clock }, runDirectory), clock },
-        settings.datapathType,
-      ),
+      tracking: connectionTracking({ control, clock }, settings.datapathType),
+      zoneLimits: zoneLimits(control, settings.datapathType),
       logger,
       clock,
       reached: options.reached,

@@ -1,6 +1,7 @@
 import type { EndpointQos } from "@holdfast/model";
 import type { Meter, OpenFlowSwitch } from "@holdfast/openflow";
 import type { EndpointWiring, RowStatus } from "../../driver.ts";
+import type { KnownTable } from "../../qos/known-table.ts";
 import { DIRECTIONS } from "../../qos/qos-row.ts";
 import { QosSide } from "../../qos/qos-side.ts";
 import type { Reconciler } from "../../reconcile/reconciler.ts";
@@ -8,13 +9,18 @@ import type { Table } from "../../reconcile/table.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { OvsSettings } from "./options.ts";
 import type { PortParty } from "./pipeline/parties.ts";
+import { zoneOf } from "./policy/endpoint-flows.ts";
 import { metersOf, portMeters } from "./port-meters.ts";
 import type { LinkRow } from "./tables/links.ts";
 import { meterTable } from "./tables/meters.ts";
+import { zoneLimitTable } from "./tables/zone-limits.ts";
+import type { ZoneLimit, ZoneLimits } from "./zone-limits.ts";
 
 /** What an endpoint's profile asks of its port's flows, and what waits for everything else of it to be in force. */
 export interface PortQos {
   readonly port: Pick<PortParty, "meters" | "dscp">;
+  /** Its connections are to be followed, because there may be so many of them only. */
+  readonly counted: boolean;
   readonly settled: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -25,14 +31,15 @@ export interface PortQos {
 export class OvsQos {
   readonly #side: QosSide;
   readonly #meters: Table<Meter>;
-  readonly #forgetMeters: () => void;
+  readonly #connections: Table<ZoneLimit> | undefined;
+  readonly #known: readonly { forget(): void }[];
   readonly #inKernel: boolean;
 
   /** Undefined: there are no means for it. */
   static create(
     reconciler: Reconciler,
     connection: OpenFlowSwitch,
-    { kernel, host, netfilter, traffic }: OvsDriverDependencies,
+    { kernel, host, netfilter, traffic, zoneLimits }: OvsDriverDependencies,
     { names, datapathType, guaranteesOn: uplink }: OvsSettings,
   ): OvsQos | undefined {
     if (netfilter === undefined || traffic === undefined) return undefined;
@@ -47,18 +54,19 @@ export class OvsQos {
         uplink,
         // Frames keep their sender's MAC, tagged or not.
         knownBy: ({ mac }) => [mac],
-        refuses: refusal,
+        refuses: (qos) => refusal(qos, zoneLimits),
         ...(inKernel ? {} : { onLink: receiving }),
       },
     );
-    return new OvsQos(side, reconciler, connection, inKernel);
+    const connections = zoneLimits === undefined ? undefined : zoneLimitTable(zoneLimits);
+    return new OvsQos(side, reconciler, { meters: meterTable(connection), connections }, inKernel);
   }
 
-  private constructor(side: QosSide, reconciler: Reconciler, connection: OpenFlowSwitch, inKernel: boolean) {
-    const { definition, forget } = meterTable(connection);
+  private constructor(side: QosSide, reconciler: Reconciler, { meters, connections }: KnownTables, inKernel: boolean) {
     this.#side = side;
-    this.#meters = reconciler.table(definition);
-    this.#forgetMeters = forget;
+    this.#meters = reconciler.table(meters.definition);
+    this.#connections = connections && reconciler.table(connections.definition);
+    this.#known = connections === undefined ? [meters] : [meters, connections];
     this.#inKernel = inKernel;
   }
 
@@ -69,9 +77,12 @@ export class OvsQos {
     const meters = portMeters(number, qos);
     this.#setMeters(number, meters);
     const keys = meters.map(({ id }) => String(id));
+    const counting = this.#setConnections(zoneOf(number), qos.connections);
     return {
+      counted: qos.connections !== undefined,
       port: { meters: meters.map(({ id }) => id), ...(qos.dscp === undefined ? {} : { dscp: qos.dscp }) },
-      settled: async (signal) => void (await Promise.all([onLink(signal), this.#meters.settled(keys, signal)])),
+      settled: async (signal) =>
+        void (await Promise.all([onLink(signal), this.#meters.settled(keys, signal), counting(signal)])),
     };
   }
 
@@ -79,6 +90,7 @@ export class OvsQos {
   remove({ name, number }: LinkRow): void {
     this.#side.remove(name);
     this.#setMeters(number, []);
+    this.#setConnections(zoneOf(number), undefined);
   }
 
   status(): readonly RowStatus[] {
@@ -101,7 +113,16 @@ export class OvsQos {
 
   /** The switch may have lost what it had. */
   reconnected(): void {
-    this.#forgetMeters();
+    for (const table of this.#known) table.forget();
+  }
+
+  /** Gives what waits for it to be in force. */
+  #setConnections(zone: number, limit: number | undefined): (signal: AbortSignal) => Promise<void> {
+    const key = String(zone);
+    if (limit !== undefined) this.#connections?.set({ zone, limit });
+    else this.#connections?.delete(key);
+    if (this.#connections?.has(key) !== true) return async () => undefined;
+    return async (signal) => await this.#connections?.settled([key], signal);
   }
 
   /** One that is not wanted goes behind the flows that name it. */
@@ -112,11 +133,16 @@ export class OvsQos {
   }
 }
 
+interface KnownTables {
+  readonly meters: KnownTable<Meter>;
+  readonly connections: KnownTable<ZoneLimit> | undefined;
+}
+
 function receiving({ ingress }: EndpointQos): EndpointQos | undefined {
   return ingress === undefined ? undefined : { ingress };
 }
 
-function refusal({ connections }: EndpointQos): string | undefined {
-  if (connections === undefined) return undefined;
-  return "Open vSwitch does not count connections; use a routed network, or leave it out";
+function refusal({ connections }: EndpointQos, limits: ZoneLimits | undefined): string | undefined {
+  if (connections === undefined || limits !== undefined) return undefined;
+  return "Open vSwitch counts connections in its user-space datapath only; use a routed network, or leave it out";
 }

@@ -17,7 +17,7 @@ export interface PortParty {
   readonly port: number;
   readonly mac: MacAddress;
   readonly addresses: readonly IpAddress[];
-  /** It has a policy, which what it sends and gets has to pass. */
+  /** It has a policy or a number of connections, which what it sends and gets has to pass. */
   readonly policed?: boolean;
   /** What it sends has to pass these, at most two, in this order. */
   readonly meters?: readonly number[];

@@ -2,7 +2,8 @@ import { Cidr, type IpAddress } from "@holdfast/core";
 import type { ConnectionTuple } from "@holdfast/openflow";
 import { decide, type Packet, type PolicyChange } from "@holdfast/policy";
 import { ICMPV6 } from "../pipeline/layout.ts";
-import { ANSWERER, zoneOf } from "./endpoint-flows.ts";
+import { zoneOf } from "./endpoint-flows.ts";
+import { ANSWERER } from "./layout.ts";
 import { type PolicedPort, type PolicyPlan, setsOf } from "./policy-plan.ts";
 import type { TrackedConnection } from "./tracked-connections.ts";
 
@@ -17,6 +18,7 @@ export function concernedZones(plan: PolicyPlan, change: PolicyChange): Readonly
   const edited = new Map(change.setEdits.map(({ id, remove, add }) => [id, [...remove, ...add]]));
   const zones = new Map<number, ConcernedPort>();
   for (const [endpoint, port] of plan.ports()) {
+    if (port.programs === undefined) continue;
     const program = plan.program(port.programs.program);
     const sets = program === undefined ? [] : [...setsOf(program)];
     const whole =
@@ -46,7 +48,7 @@ export function deniedConnections(
     if (concerned === undefined || connection.protocol === ICMPV6) return false;
     const packet = firstPacket(connection, concerned.port);
     if (!concerned.concerns(packet.remote)) return false;
-    const program = plan.program(concerned.port.programs.program);
+    const program = plan.program(concerned.port.programs?.program ?? "");
     if (program === undefined) return true;
     return decide(program, packet, (set, address) => plan.contains(set, address)).verdict === "deny";
   });

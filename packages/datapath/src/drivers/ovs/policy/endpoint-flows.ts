@@ -1,16 +1,24 @@
 import { type Action, connectionState, type FieldName, type Match, NOT_SYN, setRegister } from "@holdfast/openflow";
 import type { Direction, EndpointPrograms } from "@holdfast/policy";
 import { DROP, EtherType, goto, ICMPV6, PORT, type Rule, TableId } from "../pipeline/layout.ts";
-import { ALLOWED, listNumber, type Mode, onwards, pathNumber, Register, setPair } from "./layout.ts";
+import {
+  ALLOWED,
+  ANSWERER,
+  BEGUN,
+  begin,
+  listNumber,
+  type Mode,
+  onwards,
+  pathNumber,
+  Register,
+  setPair,
+} from "./layout.ts";
 import { setList } from "./rule-flows.ts";
 
 /** Connections of an endpoint are in a zone of its own: so tenants with the same addresses cannot meet, nor both ends of one that stays here. */
 export function zoneOf(port: number): number {
   return port ^ 0x8000;
 }
-
-/** The mark of a connection whose first packet here was an answer. */
-export const ANSWERER = 1;
 
 const TCP = 6;
 const FAMILIES = [
@@ -42,7 +50,7 @@ export function policyBase(): readonly Rule[] {
     ...exempt.map((match) => rule(TableId.policyEgress, 110, match, [goto(TableId.neighbourResponder)])),
     ...exempt.map((match) => rule(TableId.policyIngress, 110, match, [goto(TableId.delivery)])),
     rule(TableId.policyIngress, 110, { ethType: EtherType.arp }, [goto(TableId.delivery)]),
-    ...(["egress", "ingress"] as const).flatMap(stateBase),
+    ...(["egress", "ingress"] as const).flatMap((direction) => [...stateBase(direction), ...begunBase(direction)]),
     rule(TableId.policyHosts, 0, {}, [...setPair(Register.host, 0n), goto(TableId.policyPrefixes)]),
     rule(TableId.policyPrefixes, 0, {}, [...setPair(Register.prefix, 0n), goto(TableId.policyRealms)]),
     rule(TableId.policyRealms, 20, { registers: { [Register.platform]: 1 } }, [
@@ -68,6 +76,14 @@ function stateBase(direction: Direction): readonly Rule[] {
   ];
 }
 
+function begunBase(direction: Direction): readonly Rule[] {
+  const { begun, counted } = BEGUN[direction];
+  return [
+    ...FAMILIES.map(({ ethType }) => rule(counted, 100, { ethType, ctMark: 0 }, DROP)),
+    ...[begun, counted].map((table) => rule(table, 0, {}, [onwards(direction)])),
+  ];
+}
+
 /**
  * A TCP connection begins with SYN. Otherwise one that was cut would go on as one that the other end has begun.
  */
@@ -84,32 +100,53 @@ export function onlyBeginnings(): readonly Rule[] {
  */
 const ECHO_REQUEST = { ipProto: ICMPV6, icmpType: 128 } as const;
 
-/** What an endpoint sends and gets goes through its programs. */
-export function endpointFlows(port: number, programs: EndpointPrograms, pickUp: boolean): readonly Rule[] {
+/** How connections of an endpoint are treated. */
+export interface Treatment {
+  /** Absent: it has no policy, and everything may begin. */
+  readonly programs?: EndpointPrograms | undefined;
+  /** There may be so many of them; the switch knows how many. */
+  readonly counted?: boolean;
+  /** Those that the switch does not know may be picked up in their middle. */
+  readonly pickUp?: boolean;
+}
+
+/** What an endpoint sends and gets goes through its programs, and what begins a connection past its number of them. */
+export function endpointFlows(port: number, treatment: Treatment): readonly Rule[] {
   return [
     // A frame to all comes to the port that it is from, too, where the switch stops it.
     rule(TableId.policyIngress, 120, { inPort: port, registers: { [PORT]: port } }, DROP),
-    ...(["egress", "ingress"] as const).flatMap((direction) => sideFlows(port, direction, programs, pickUp)),
+    ...(["egress", "ingress"] as const).flatMap((direction) => sideFlows(port, direction, treatment)),
   ];
 }
 
-function sideFlows(port: number, direction: Direction, programs: EndpointPrograms, pickUp: boolean): readonly Rule[] {
+function sideFlows(port: number, direction: Direction, { programs, counted, pickUp }: Treatment): readonly Rule[] {
   const { track, state, of } = SIDES[direction];
   return FAMILIES.flatMap(({ ethType, remote, ...fields }) => {
     const match = { ...of(port), ethType };
     const copy: Action = { kind: "move", from: fields[direction] satisfies FieldName, to: remote };
     const begins = { ...match, ctState: connectionState("+new", "+trk") };
-    const decided = [copy, ...walks(programs, direction)];
-    const isV6 = ethType === EtherType.ipv6;
+    const look = (table: number): Action => ({ kind: "track", zone: zoneOf(port), table });
+    const { begun, counted: lookedUp } = BEGUN[direction];
+    const side = { state, match, begins, copy };
     return [
-      rule(track, 100, match, [{ kind: "track", zone: zoneOf(port), table: state }]),
-      rule(state, 100, begins, decided),
-      ...(isV6
-        ? [rule(state, 125, { ...match, ...ECHO_REQUEST, ctState: connectionState("+est", "-rpl", "+trk") }, decided)]
-        : []),
-      ...(pickUp ? pickUpFlows({ state, match, begins, copy, decided }, programs, direction) : []),
+      rule(track, 100, match, [look(state)]),
+      ...(counted === true ? [rule(begun, 100, match, [look(lookedUp)])] : []),
+      // Whatever it is, also what was begun before anybody looked.
+      ...(programs === undefined ? [rule(state, 115, begins, begin(direction))] : []),
+      ...(programs === undefined ? [] : decidedFlows(side, programs, direction, pickUp)),
     ];
   });
+}
+
+function decidedFlows(side: Side, programs: EndpointPrograms, direction: Direction, pickUp = false): readonly Rule[] {
+  const { state, match, begins, copy } = side;
+  const decided = [copy, ...walks(programs, direction)];
+  const echo = { ...match, ...ECHO_REQUEST, ctState: connectionState("+est", "-rpl", "+trk") };
+  return [
+    rule(state, 100, begins, decided),
+    ...(match.ethType === EtherType.ipv6 ? [rule(state, 125, echo, decided)] : []),
+    ...(pickUp ? pickUpFlows({ ...side, decided }, programs, direction) : []),
+  ];
 }
 
 interface Side {
@@ -117,7 +154,6 @@ interface Side {
   readonly match: Match;
   readonly begins: Match;
   readonly copy: Action;
-  readonly decided: readonly Action[];
 }
 
 /** Ports that systems give to who begins a connection are among these (RFC 6056; from 32768 in Linux); the services that have one, seldom. */
@@ -128,7 +164,11 @@ const SERVICE = { value: 0, mask: 0x8000 } as const;
  * A packet in the middle of a TCP connection that the switch does not know, from the endpoint (egress) or for it. Who has begun it is seen by the ports; where
  * they do not say it, both readings must allow it. So what was denied does not come back when the other end is heard first.
  */
-function pickUpFlows(side: Side, { program }: EndpointPrograms, direction: Direction): readonly Rule[] {
+function pickUpFlows(
+  side: Side & { readonly decided: readonly Action[] },
+  { program }: EndpointPrograms,
+  direction: Direction,
+): readonly Rule[] {
   const { state, match, begins, copy, decided } = side;
   const middle = { ...begins, ipProto: TCP, tcpFlags: NOT_SYN };
   const other = direction === "egress" ? "ingress" : "egress";
@@ -137,10 +177,7 @@ function pickUpFlows(side: Side, { program }: EndpointPrograms, direction: Direc
   return [
     rule(state, 116, { ...middle, tcpSrc: EPHEMERAL, tcpDst: SERVICE }, decided),
     rule(state, 115, middle, [copy, ...walk(program, other, "reversed"), goto(TableId.policyPickedUp)]),
-    rule(TableId.policyPickedUp, 110, { ...allowed, ...answer }, [
-      { kind: "commit", mark: ANSWERER },
-      onwards(direction),
-    ]),
+    rule(TableId.policyPickedUp, 110, { ...allowed, ...answer }, begin(direction, ANSWERER)),
     rule(TableId.policyPickedUp, 100, allowed, decided),
   ];
 }

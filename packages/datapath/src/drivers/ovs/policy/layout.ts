@@ -75,6 +75,25 @@ export function etherTypeOf(family: Family): number {
   return family === "v4" ? EtherType.ipv4 : EtherType.ipv6;
 }
 
+/** What the first packet of a connection that may be does next; see {@link BEGUN}. */
+export function begin(direction: Direction, mark = BEGINNER): Rule["actions"] {
+  return [{ kind: "commit", mark }, goto(BEGUN[direction].begun)];
+}
+
+/** The mark of a connection whose first packet here was the first. */
+const BEGINNER = 2;
+/** The mark of a connection whose first packet here was an answer. */
+export const ANSWERER = 1;
+
+/**
+ * A connection above an endpoint's number is not remembered, and the packet does not show it: only a second look does, which finds no mark. Others are not looked
+ * up again.
+ */
+export const BEGUN = {
+  egress: { begun: TableId.policyEgressBegun, counted: TableId.policyEgressCounted },
+  ingress: { begun: TableId.policyIngressBegun, counted: TableId.policyIngressCounted },
+} as const;
+
 /** What a packet that may pass does next. */
 export function onwards(direction: Direction): Rule["actions"][number] {
   return goto(direction === "egress" ? TableId.destination : TableId.delivery);

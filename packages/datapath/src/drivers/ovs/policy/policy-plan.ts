@@ -3,18 +3,15 @@ import type { EndpointPrograms, PolicyChange, Program, ProgramId, SetId } from "
 import { type FlowRow, flowRows } from "../flow-row.ts";
 import { cookieOf, TableId } from "../pipeline/layout.ts";
 import { AddressClasses } from "./address-classes.ts";
-import { endpointFlows, onlyBeginnings, policyBase } from "./endpoint-flows.ts";
+import { endpointFlows, onlyBeginnings, policyBase, type Treatment } from "./endpoint-flows.ts";
 import { FlowStore } from "./flow-store.ts";
 import { keysByPath, knownPriorities } from "./known-priorities.ts";
 import { ProgramFlows } from "./program-flows.ts";
 
-/** An endpoint that is a port of the switch, and has a policy. */
-export interface PolicedPort {
+/** An endpoint that is a port of the switch, and has a policy or a number of connections. */
+export interface PolicedPort extends Treatment {
   readonly port: number;
   readonly addresses: readonly IpAddress[];
-  readonly programs: EndpointPrograms;
-  /** For a while connections of it that the switch does not know may be picked up in their middle. */
-  readonly pickUp?: boolean;
 }
 
 /** From programs, sets and endpoints to flows; what one change is in flows costs what changes, not what there is. */
@@ -64,7 +61,8 @@ export class PolicyPlan {
     for (const program of change.programs) this.#programs.set(program);
     for (const { endpoint, program, staged } of change.endpoints) {
       const port = this.#ports.get(endpoint);
-      if (port !== undefined) this.bind(endpoint, { ...port, programs: programsOf(program, staged) });
+      // Without a policy until now it gets its first one from who attaches it.
+      if (port?.programs !== undefined) this.bind(endpoint, { ...port, programs: programsOf(program, staged) });
     }
     for (const id of change.programsGone) this.#programs.remove(id);
     for (const id of change.setsGone) this.#classes.remove(id);
@@ -89,7 +87,7 @@ export class PolicyPlan {
       programsGone: programs.filter((id) => this.program(id) === undefined),
       endpoints: change.endpoints.flatMap(({ endpoint }) => {
         const port = this.#ports.get(endpoint);
-        return port === undefined ? [] : [{ endpoint, ...port.programs }];
+        return port?.programs === undefined ? [] : [{ endpoint, ...port.programs }];
       }),
     };
   }
@@ -101,15 +99,20 @@ export class PolicyPlan {
   }
 
   /** The endpoint is at a port. @throws HoldfastError `not_found`: a program of it is not here. */
-  bind(endpoint: string, { port, addresses, programs, pickUp = false }: PolicedPort): void {
-    this.check(endpoint, programs);
-    if (programs.staged !== undefined) this.#programs.use(programs.staged, "staged");
-    if (pickUp) this.#programs.use(programs.program, "reversed");
-    const rows = flowRows(endpointFlows(port, programs, pickUp), cookieOf("policy", port));
+  bind(endpoint: string, bound: PolicedPort): void {
+    const { port, programs } = bound;
+    if (programs !== undefined) this.#use(endpoint, programs, bound.pickUp);
+    const rows = flowRows(endpointFlows(port, bound), cookieOf("policy", port));
     const keys = new Set(rows.map(({ key }) => key));
     for (const key of this.#ports.get(endpoint)?.keys ?? []) if (!keys.has(key)) this.flows.delete(key);
     for (const each of rows) this.flows.put(each);
-    this.#ports.set(endpoint, { port, addresses, programs, pickUp, keys: [...keys] });
+    this.#ports.set(endpoint, { ...bound, keys: [...keys] });
+  }
+
+  #use(endpoint: string, programs: EndpointPrograms, pickUp = false): void {
+    this.check(endpoint, programs);
+    if (programs.staged !== undefined) this.#programs.use(programs.staged, "staged");
+    if (pickUp) this.#programs.use(programs.program, "reversed");
   }
 
   /** From now on no connection is picked up in its middle. */

@@ -4,7 +4,7 @@ import type { ConnectionTuple } from "@holdfast/openflow";
 import { FakeSwitch } from "@holdfast/openflow/testing";
 import { beforeEach, describe, expect, test } from "vitest";
 import { from, having, NO_CHANGE, prefixSet, program, REALM_SETS, rule, tcp } from "../../../testing/policy-parties.ts";
-import { ANSWERER } from "./endpoint-flows.ts";
+import { ANSWERER } from "./layout.ts";
 import { PolicySide } from "./policy-side.ts";
 import type { TrackedConnection } from "./tracked-connections.ts";
 
@@ -60,6 +60,33 @@ describe("policies in a switch", () => {
       never,
     );
     expect(flows.bundles).toBe(before + 1);
+  });
+
+  test("who has none any more keeps its flows until no packet is led to them", async () => {
+    let left = "";
+    settle = async () => {
+      left = String(flows);
+    };
+    await side.release("a", never);
+    expect(left).toContain("table=12, priority=100,ip,in_port=1000");
+    expect(String(flows)).not.toContain("in_port=1000");
+    left = "";
+    await side.release("a", never);
+    expect(left).toBe("");
+  });
+
+  test("without a policy everything may begin, and what is counted is looked up again", async () => {
+    await side.bind("b", { port: 1001, addresses: [], counted: true }, true, never);
+    const own = String(flows)
+      .split("\n")
+      .filter((line) => line.includes("in_port=1001"));
+    expect(own.map((line) => line.replace(/cookie=\S+ /, ""))).toContain(
+      "table=13, priority=115,ct_state=+new+trk,ip,in_port=1001 actions=ct(commit,zone=NXM_NX_CT_ZONE[],exec(set_field:0x2->ct_mark)),resubmit(,25)",
+    );
+    expect(own.join("\n")).toMatch(/table=25, priority=100,ip,in_port=1001 actions=ct\(table=26,zone=33769\)/);
+    tracked = [incoming("10.20.0.6", 80, 33_769)];
+    await side.applyPolicy({ ...NO_CHANGE, endpoints: [having("b", web.id)] }, never);
+    expect(flows.forgotten).toEqual([]);
   });
 
   test("a refused change leaves what was in force, and the next one goes through", async () => {

@@ -1,6 +1,6 @@
 import { type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/core";
 import { flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
-import type { PolicyChange } from "@holdfast/policy";
+import type { EndpointPrograms, PolicyChange } from "@holdfast/policy";
 import type { PolicyDatapath, RowStatus, RuleCounter } from "../../../driver.ts";
 import { type FlowRow, flowRows } from "../flow-row.ts";
 import { COUNTER_COOKIES, cookieOf, POLICY_COOKIES } from "../pipeline/layout.ts";
@@ -86,7 +86,7 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
   }
 
   /** @throws HoldfastError `not_found`: the endpoint's program is not here. */
-  check(endpoint: string, programs: PolicedPort["programs"]): void {
+  check(endpoint: string, programs: EndpointPrograms): void {
     this.#plan.check(endpoint, programs);
   }
 
@@ -104,8 +104,7 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
       const isFirst = pickUp && before === undefined;
       if (isFirst) this.#endPickUpLater();
       await this.#push(signal);
-      const { program, staged } = port.programs;
-      if (!used || (before?.programs.program === program && before.programs.staged === staged)) return false;
+      if (!used || port.programs === undefined || isSame(before?.programs, port.programs)) return false;
       if (this.#unsettled) await this.settle(signal);
       await this.#cut({ ...NO_CHANGE, endpoints: [{ endpoint, ...port.programs }] }, signal);
       return isFirst;
@@ -124,6 +123,13 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
       this.#unsettled = true;
       throw error;
     }
+  }
+
+  /** The endpoint's packets are not led here any more; those that the switch still treats as before find their flows until it does not. */
+  async release(endpoint: string, signal: AbortSignal): Promise<void> {
+    if (!this.#plan.ports().has(endpoint)) return;
+    await this.settle(signal);
+    await this.unbind(endpoint, signal);
   }
 
   /** The endpoint is not at a port any more; nor are its connections. */
@@ -234,4 +240,8 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
     this.#turn = done.catch(() => undefined);
     return done;
   }
+}
+
+function isSame(a: EndpointPrograms | undefined, b: EndpointPrograms): boolean {
+  return a?.program === b.program && a.staged === b.staged;
 }

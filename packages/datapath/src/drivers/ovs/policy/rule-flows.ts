@@ -2,7 +2,7 @@ import type { Family } from "@holdfast/core";
 import type { Action, Match } from "@holdfast/openflow";
 import type { Direction, ProgramId, ProgramRule, SetId } from "@holdfast/policy";
 import { goto, type Rule, TableId } from "../pipeline/layout.ts";
-import { ALLOWED, etherTypeOf, type Mode, onwards, pathNumber, Register, ruleNumber, setPair } from "./layout.ts";
+import { ALLOWED, begin, etherTypeOf, type Mode, pathNumber, Register, ruleNumber, setPair } from "./layout.ts";
 import { AFTER_ALL_RULES } from "./priorities.ts";
 import { remoteIn } from "./remotes.ts";
 import { reversedMatches, serviceMatches } from "./service-matches.ts";
@@ -72,7 +72,7 @@ function outcomeOf({ id, verdict }: ProgramRule, place: RulePlace): readonly Act
   if (verdict === "pass") return [...counted, ...toNextList(place)];
   if (verdict === "deny" || mode === "staged") return counted;
   if (mode === "reversed") return [...counted, setList(ALLOWED)];
-  return [...counted, { kind: "commit" }, onwards(direction)];
+  return [...counted, ...begin(direction)];
 }
 
 export function setList(list: number): Action {
