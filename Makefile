@@ -85,7 +85,7 @@ test-matrix: setup ## All cases of the policy matrix on both data paths; make te
 # In namespaces of its own: nothing reaches out, nothing reaches in, and all of it is gone when they are.
 OPENSEARCH := node_modules/.cache/opensearch
 test-opensearch: setup ## Opt-in: the flow store in a real OpenSearch, whose jars come through Maven or from MAVEN_REPOSITORY
-	@setup/debian.sh openjdk-17-jre-headless maven
+	@setup/debian.sh openjdk-17-jre-headless maven openssl
 	@setup/opensearch.sh $(OPENSEARCH)
 	@HOLDFAST_OPENSEARCH=$(CURDIR)/$(OPENSEARCH) unshare --net --mount --pid --fork --kill-child --mount-proc sh -c \
 	  'ip link set lo up && mount -t tmpfs -o size=4g tmpfs /tmp && exec vitest run --project system packages/collector/test/opensearch'

@@ -63,8 +63,11 @@ export async function openCatalog(
     const stream = streamName(prefix, partition);
     // It may be written to even when the answer does not arrive.
     known.set(stream, partition);
-    stale.add(stream);
-    return writeDocuments(dependencies, stream, documents, options);
+    try {
+      return await writeDocuments(dependencies, stream, documents, options);
+    } finally {
+      stale.add(stream);
+    }
   }
 
   async function take(window: TrafficWindow, options: BulkOptions): ReturnType<Catalog["take"]> {

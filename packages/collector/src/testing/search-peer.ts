@@ -6,6 +6,8 @@ export interface AskedOfPeer {
   readonly method: string;
   /** Without what is behind the question mark. */
   readonly path: string;
+  /** What is behind it; empty: nothing. */
+  readonly query: string;
   readonly authorization: string | undefined;
   readonly body: string;
 }
@@ -43,7 +45,8 @@ async function read(request: IncomingMessage): Promise<AskedOfPeer> {
   for await (const chunk of request) chunks.push(chunk as Uint8Array);
   const { method = "GET", url = "/", headers } = request;
   const { authorization } = headers;
-  return { method, path: url.split("?")[0] as string, authorization, body: Buffer.concat(chunks).toString("utf8") };
+  const [path = "", query = ""] = url.split("?");
+  return { method, path, query, authorization, body: Buffer.concat(chunks).toString("utf8") };
 }
 
 function reply(response: ServerResponse, answer: PeerAnswer): void {
