@@ -2,7 +2,7 @@ import { Cidr, type Identity, type IpAddress, MacAddress, Name } from "@holdfast
 import { ManualClock } from "@holdfast/core/testing";
 import type { Phase } from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createBlockAddresses } from "./block-addresses.ts";
 import { openBook } from "./book.ts";
 import type { HeldBlock } from "./held-block.ts";
@@ -86,6 +86,26 @@ describe("the next address of a node's blocks", () => {
     expect(addresses.next(KEY, "v4", 1000)).toBeUndefined();
     node.clock.advance(1);
     expect(addresses.next(KEY, "v4", 1000)).toBe(at(128));
+  });
+
+  test("is not looked for again in a block that had none, until one has rested or another has gone", async () => {
+    const node = await start(block(128));
+    for (const last of [128, 129, 130, 131]) await node.use(last);
+    await node.release(130);
+    const looks = vi.spyOn(node.book, "holderOf");
+    expect(node.next()).toBeUndefined();
+    const once = looks.mock.calls.length;
+    expect(node.next()).toBeUndefined();
+    expect(looks.mock.calls.length).toBe(once);
+    expect(node.next(0)).toBe(at(130));
+    expect(node.next()).toBeUndefined();
+    node.clock.advance(1000);
+    expect(node.next()).toBe(at(130));
+    await node.use(130);
+    expect(node.next()).toBeUndefined();
+    await node.release(128);
+    node.clock.advance(1000);
+    expect(node.next()).toBe(at(128));
   });
 
   test("of an endpoint that was lost rests from then on", async () => {

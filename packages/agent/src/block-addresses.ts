@@ -24,8 +24,17 @@ interface Search {
   readonly addresses: readonly IpAddress[];
   /** Index of the first to look at: those before it were in use when it was given. */
   start: number;
-  /** {@link Book.departures} when all were found to be in use. */
-  fullAt: number;
+  /** What the last look found, when it found none to give. */
+  none?: Exhaustion | undefined;
+}
+
+/** Nothing can be given, unless an endpoint has gone meanwhile or what was released has rested. */
+interface Exhaustion {
+  /** {@link Book.departures} at that time. */
+  readonly departures: number;
+  readonly cooldown: number;
+  /** When the first will have rested, epoch milliseconds. */
+  readonly until: number;
 }
 
 interface Free {
@@ -39,7 +48,7 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
   const searches = new WeakMap<HeldBlock["ranges"], Search>();
 
   function searchOf(block: HeldBlock): Search {
-    const search = searches.get(block.ranges) ?? { addresses: [...addressesOf(block)], start: 0, fullAt: Number.NaN };
+    const search = searches.get(block.ranges) ?? { addresses: [...addressesOf(block)], start: 0 };
     searches.set(block.ranges, search);
     return search;
   }
@@ -54,25 +63,27 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
   /** Addresses of the block that may be given. */
   function* free(block: HeldBlock, cooldown: number): Iterable<Free> {
     const search = searchOf(block);
-    if (search.fullAt === book.departures) return;
+    const time = now();
+    const { departures } = book;
+    const { none } = search;
+    if (none?.departures === departures && none.cooldown === cooldown && time < none.until) return;
     const network = networkKey(block);
     const released = new Map(block.released.map(({ address, at }) => [address, at]));
     const { addresses, start } = search;
-    let busy = 0;
+    let soonest = Number.POSITIVE_INFINITY;
     for (let step = 0; step < addresses.length; step++) {
       const index = (start + step) % addresses.length;
       const address = addresses[index];
       if (address === undefined) continue;
       const holder = book.holderOf(network, address);
-      if (holder !== undefined && (holder.phase !== "released" || holder.conflicts !== undefined)) {
-        busy++;
-        continue;
-      }
+      if (holder !== undefined && (holder.phase !== "released" || holder.conflicts !== undefined)) continue;
       const [until, since] = [released.get(address), holder?.since];
       const usedUntil = until === undefined || since === undefined ? (until ?? since) : Math.max(until, since);
-      if (usedUntil === undefined || usedUntil + cooldown <= now()) yield { address, usedUntil, index };
+      const from = usedUntil === undefined ? time : usedUntil + cooldown;
+      soonest = Math.min(soonest, from);
+      if (from <= time) yield { address, usedUntil, index };
     }
-    if (busy === addresses.length) search.fullAt = book.departures;
+    if (soonest > time) search.none = { departures, cooldown, until: soonest };
   }
 
   return {
