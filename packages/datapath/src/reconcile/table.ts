@@ -47,7 +47,7 @@ export class Table<T> {
     const key = this.#definition.key(row);
     const entry = this.#entries.get(key);
     if (entry === undefined) this.#open.add(this.#insert(key, row).key);
-    else if (entry.wanted && this.#definition.same(entry.row, row)) return;
+    else if (entry.wanted && (entry.row === row || this.#definition.same(entry.row, row))) return;
     else this.#change(entry, row, true);
     this.poke();
   }
