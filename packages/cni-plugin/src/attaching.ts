@@ -23,11 +23,11 @@ const UNDO_LIMIT = 5000;
 
 /** Wires a container. Again for the same container: what is missing is made good. Gives the result for standard output. */
 export async function addWorkload(
-  dependencies: PluginDependencies & { readonly turns: Turns; readonly isBusy: () => boolean },
+  dependencies: PluginDependencies & { readonly turns: Turns },
   call: SandboxCall,
   signal: AbortSignal,
 ): Promise<string> {
-  const { workloads, kernel, turns, isBusy, reached } = dependencies;
+  const { workloads, kernel, turns, reached } = dependencies;
   reached?.("cni.add-begun");
   const { workload, netns, config } = call;
   const [wishes, earlier] = [readWishes(call), resultBefore(config)];
@@ -51,7 +51,7 @@ export async function addWorkload(
     // Interfaces of one container may come at the same time, and one of them has the default route.
     const wanted = await turns.take(`sandbox ${netns}`, async () => {
       const defaultVia = await sandbox.defaultGateways(placed, config.defaultRoute);
-      await sandbox.take(kernel, port, { ...placed, defaultVia }, { beside: isBusy(), reached });
+      await sandbox.take(kernel, port, { ...placed, defaultVia }, reached);
       return { ...placed, defaultVia };
     });
     const hostMac = port.hostMac ?? (await kernel.getLink(port.hostInterface))?.mac;

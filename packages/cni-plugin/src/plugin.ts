@@ -25,43 +25,26 @@ export interface CniPlugin {
 /** The CNI plugin, done by the agent. */
 export function createCniPlugin(dependencies: PluginDependencies): CniPlugin {
   const turns = new Turns();
-  let running = 0;
-  const calls: Calls = { turns, isBusy: () => running > 1 };
   return {
-    async handle(invocation, signal) {
-      running += 1;
-      try {
-        return await handle(dependencies, calls, invocation, signal);
-      } finally {
-        running -= 1;
-      }
-    },
+    handle: (invocation, signal) => handle(dependencies, turns, invocation, signal),
     endInterruptedCalls: (signal) => endInterruptedCalls(dependencies, signal),
     collectOrphans: (clock, signal) =>
       collectOrphans({ ...dependencies, clock }, (key, work) => turns.take(key, work), signal),
   };
 }
 
-/** The calls that run. */
-interface Calls {
-  readonly turns: Turns;
-  /** Whether others wait for this thread. */
-  readonly isBusy: () => boolean;
-}
-
 async function handle(
   dependencies: PluginDependencies,
-  calls: Calls,
+  turns: Turns,
   invocation: Invocation,
   signal: AbortSignal,
 ): Promise<string> {
-  const { turns } = calls;
   switch (invocation.command) {
     case "VERSION":
       return versionOutput(invocation.asked);
     case "ADD":
       return await turns.take(attachmentKey(invocation), () =>
-        addWorkload({ ...dependencies, ...calls }, invocation, signal),
+        addWorkload({ ...dependencies, turns }, invocation, signal),
       );
     case "DEL":
       await turns.take(attachmentKey(invocation), () => delWorkload(dependencies, invocation, signal));

@@ -1,7 +1,7 @@
 import { type Stats, statSync } from "node:fs";
 import { Cidr, IpAddress, isHoldfastError, type MacAddress, type Reached } from "@holdfast/core";
 import type { AttachedInterface } from "@holdfast/model";
-import type { InterfaceAddress, Kernel, Route, Way } from "@holdfast/netlink";
+import type { InterfaceAddress, Kernel, Route } from "@holdfast/netlink";
 import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 
 /** What an interface in a sandbox is to be. */
@@ -110,7 +110,7 @@ export class Sandbox implements AsyncDisposable {
     machine: Kernel,
     { interfaceName, inSandbox }: Pick<AttachedInterface, "interfaceName" | "inSandbox">,
     wanted: SandboxInterface,
-    { reached, ...way }: Way & { readonly reached?: Reached | undefined } = {},
+    reached?: Reached,
   ): Promise<void> {
     const { ifName, mac, addresses } = wanted;
     const isHere = inSandbox ?? (await this.#kernel.getLink(ifName))?.mac === mac;
@@ -126,7 +126,7 @@ export class Sandbox implements AsyncDisposable {
       { kind: "up", link: ifName },
       ...routes.map((route) => ({ kind: "route", route }) as const),
     ] as const;
-    await this.#kernel.apply(changes, way);
+    await this.#kernel.apply(changes);
     reached?.("cni.add-dressed");
   }
 

@@ -10,7 +10,6 @@ export {
   type Route,
   type RouteFilter,
   type VethOptions,
-  type Way,
 } from "./kernel.ts";
 export { KernelError } from "./kernel-error.ts";
 export { createNamespace, deleteNamespace, NAMESPACE_FOLDER, withNamespace } from "./namespaces.ts";
@@ -28,5 +27,6 @@ export type {
 } from "./netfilter/netfilter.ts";
 export { createNetfilter } from "./netfilter/nfnetlink-netfilter.ts";
 export { createKernel, type KernelOptions } from "./rtnetlink-kernel.ts";
+export { threadIsBusy } from "./thread-load.ts";
 export { createTrafficControl } from "./traffic/rtnetlink-traffic.ts";
 export type { ClassId, IfbOptions, Qdisc, TrafficClass, TrafficControl } from "./traffic/traffic-control.ts";

@@ -10,7 +10,7 @@ export interface Kernel {
   listLinks(): Promise<readonly Link[]>;
   getLink(name: string): Promise<Link | undefined>;
   /** Both ends in this namespace unless `peerNamespace` is given; both down unless asked. */
-  createVeth(options: VethOptions, way?: Way): Promise<void>;
+  createVeth(options: VethOptions): Promise<void>;
   /** A link is what has the name now: after a rename or a move, repeating it is ENODEV. */
   setLink(name: string, change: LinkChange): Promise<void>;
   deleteLink(name: string): Promise<void>;
@@ -37,7 +37,7 @@ export interface Kernel {
    *
    * @throws KernelError the first refusal.
    */
-  apply(changes: readonly KernelChange[], way?: Way): Promise<void>;
+  apply(changes: readonly KernelChange[]): Promise<void>;
 
   /** Those with a MAC. Of a link that is absent: none. */
   listNeighbours(link?: string): Promise<readonly Neighbour[]>;
@@ -92,14 +92,6 @@ export interface Ipv4Settings {
   readonly rp_filter?: 0 | 1 | 2;
   /** 1: addresses of 127/8 may be behind the link. */
   readonly route_localnet?: 0 | 1;
-}
-
-/**
- * Where the kernel works a change off: at once, on the calling thread, or `beside`, on another one, which takes a little longer and lets whatever else
- * waits for the calling thread go on; then other changes may take effect before. Absent: at once.
- */
-export interface Way {
-  readonly beside?: boolean;
 }
 
 export interface VethOptions {

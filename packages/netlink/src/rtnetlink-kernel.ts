@@ -14,7 +14,6 @@ import type {
   Route,
   RouteFilter,
   VethOptions,
-  Way,
 } from "./kernel.ts";
 import { attempt } from "./kernel-error.ts";
 import { createVeth, deleteLink, findLink, listLinks, setLink, type Transact } from "./links.ts";
@@ -33,11 +32,14 @@ import {
   replaceNeighbour,
   replaceRoute,
 } from "./tables.ts";
+import { threadIsBusy } from "./thread-load.ts";
 import { type NamespaceWatch, watchNamespace } from "./watch.ts";
 
 export interface KernelOptions {
   /** Bytes of events that may wait in the kernel for each watch before it tells of an overrun; absent: 8 MiB. */
   readonly watchBufferBytes?: number;
+  /** Whether others wait for this thread. Absent: as it is found to be. */
+  readonly isBusy?: () => boolean;
 }
 
 const WATCH_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -57,7 +59,7 @@ export async function createKernel(options: KernelOptions = {}): Promise<Kernel>
 /**
  * Every operation is done when its function returns: the kernel works within send(2). So operations take effect in the order of
  * their calls, awaited or not. The exceptions, which run beside: removing a link and moving one to another namespace, which keep the kernel busy for
- * 20 ms, and what is asked for that way.
+ * 20 ms; and, while others wait for this thread, making a veth and applying several changes.
  */
 class RtnetlinkKernel implements Kernel {
   readonly #socket: NetlinkSocket;
@@ -84,8 +86,8 @@ class RtnetlinkKernel implements Kernel {
     return findLink(this.#open(), name)?.link;
   }
 
-  async createVeth(options: VethOptions, way: Way = {}): Promise<void> {
-    await createVeth(this.#open(), options, this.#by(way));
+  async createVeth(options: VethOptions): Promise<void> {
+    await createVeth(this.#open(), options, this.#transact);
   }
 
   async setLink(name: string, change: LinkChange): Promise<void> {
@@ -121,8 +123,8 @@ class RtnetlinkKernel implements Kernel {
     deleteRoute(this.#open(), route);
   }
 
-  async apply(changes: readonly KernelChange[], way: Way = {}): Promise<void> {
-    await applyChanges(this.#open(), changes, this.#by(way));
+  async apply(changes: readonly KernelChange[]): Promise<void> {
+    await applyChanges(this.#open(), changes, this.#transact);
   }
 
   async listNeighbours(link?: string): Promise<readonly Neighbour[]> {
@@ -176,9 +178,11 @@ class RtnetlinkKernel implements Kernel {
     this.#socket.close();
   }
 
-  #by({ beside = false }: Way): Transact {
-    return (requests) => (beside ? this.#batches.transact(requests) : this.#socket.transact(requests));
-  }
+  /** At once; on another thread while others wait for this one. */
+  readonly #transact: Transact = (requests) => {
+    const { isBusy = threadIsBusy } = this.#options;
+    return isBusy() ? this.#batches.transact(requests) : this.#socket.transact(requests);
+  };
 
   #open(): NetlinkSocket {
     assert(!this.#closed, "a kernel is not used after close()");

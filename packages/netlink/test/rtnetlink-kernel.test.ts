@@ -1,11 +1,20 @@
 import { execFileSync } from "node:child_process";
 
+import { describe } from "vitest";
+
 import { deleteNamespace, withNamespace } from "../src/namespaces.ts";
 import { createKernel } from "../src/rtnetlink-kernel.ts";
-import { kernelCompliance } from "../src/testing/kernel-compliance.ts";
+import { type KernelEnvironment, kernelCompliance } from "../src/testing/kernel-compliance.ts";
 import { createTestNamespace } from "../src/testing/test-namespaces.ts";
 
-kernelCompliance("rtnetlink kernel", async () => {
+describe.each([
+  { name: "rtnetlink kernel", isBusy: false },
+  { name: "rtnetlink kernel, while others wait for its thread", isBusy: true },
+])("$name", ({ name, isBusy }) => {
+  kernelCompliance(name, () => makeEnvironment(() => isBusy));
+});
+
+async function makeEnvironment(isBusy: () => boolean): Promise<KernelEnvironment> {
   await using undo = new AsyncDisposableStack();
   const createNamespace = async (): Promise<string> => {
     const { path } = await createTestNamespace();
@@ -14,7 +23,7 @@ kernelCompliance("rtnetlink kernel", async () => {
   };
   const cleanup = undo.use(new AsyncDisposableStack());
   const own = await createNamespace();
-  const outside = await createKernel();
+  const outside = await createKernel({ isBusy });
   const kernel = await outside.enter(own);
   cleanup.defer(() => kernel.close());
   await outside.close();
@@ -32,4 +41,4 @@ kernelCompliance("rtnetlink kernel", async () => {
       await all.disposeAsync();
     },
   };
-});
+}

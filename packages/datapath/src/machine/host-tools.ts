@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { HoldfastError } from "@holdfast/core";
-import type { Way } from "@holdfast/netlink";
+import { threadIsBusy } from "@holdfast/netlink";
 
 /** What a driver asks of its machine beside links and switch: few, batched calls, none of them to wire an endpoint. */
 export interface HostTools {
@@ -12,9 +12,9 @@ export interface HostTools {
   iptables(family: "v4" | "v6", args: readonly string[], signal: AbortSignal): Promise<{ ok: boolean } | undefined>;
   /**
    * Writes a kernel setting, e.g. `"net.ipv4.ip_forward"`, unless it is so already; one of something `new`, which nobody has set yet, without a look.
-   * On another thread when that is asked for: the kernel has its writer turn round and round while others hold the lock for links.
+   * That on another thread while others wait for this one: the kernel has its writer turn round and round while others hold the lock for links.
    */
-  setSysctl(name: string, value: string, age?: "new", way?: Way): Promise<void>;
+  setSysctl(name: string, value: string, age?: "new"): Promise<void>;
 }
 
 /** The tools of this machine, or of one of its network namespaces when a path is given. */
@@ -36,7 +36,7 @@ export function createHostTools(namespace?: string): HostTools {
       const { code } = await run(family === "v4" ? "iptables" : "ip6tables", ["-w", ...args], undefined, signal);
       return code === NO_PROGRAM ? undefined : { ok: code === 0 };
     },
-    async setSysctl(name, value, age, { beside = false } = {}) {
+    async setSysctl(name, value, age) {
       const path = `/proc/sys/${name.replaceAll(".", "/")}`;
       if (namespace !== undefined) {
         const script = `[ "$(cat ${path})" = ${value} ] || echo ${value} > ${path}`;
@@ -44,7 +44,7 @@ export function createHostTools(namespace?: string): HostTools {
         if (code !== 0) throw new HoldfastError("kernel_rejected", `cannot set ${name} to ${value}: ${stderr.trim()}`);
         return;
       }
-      if (beside) return await writeFile(path, value);
+      if (age === "new" && threadIsBusy()) return await writeFile(path, value);
       // No disk is behind it: the eight turns that reading and writing take on other threads cost an attachment half a millisecond.
       if (age === "new" || readFileSync(path, "utf8").trim() !== value) writeFileSync(path, value);
     },

@@ -76,11 +76,10 @@ export class Ground {
     this.reached = reached;
     this.logger = logger.child({ component: "datapath" });
     this.reconciler = new Reconciler({ clock, logger });
-    const mayCreate = ({ name }: VethRow): boolean => this.creatable.has(name);
     this.routesOfKernel = routeTable(kernel, names);
     this.#neighboursOfKernel = neighbourTable(kernel, names);
     this.#gatewaysOfKernel = gatewayTable(kernel);
-    this.veths = this.reconciler.table(vethTable({ kernel, host, mayCreate }, names));
+    this.veths = this.reconciler.table(vethTable({ kernel, host, creatable: this.creatable }, names));
     this.#gateways = this.reconciler.table(this.#gatewaysOfKernel.definition);
     this.routes = this.reconciler.table(this.routesOfKernel.definition);
     this.neighbours = this.reconciler.table(this.#neighboursOfKernel.definition);

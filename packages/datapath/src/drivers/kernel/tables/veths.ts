@@ -1,5 +1,5 @@
 import { HoldfastError, type MacAddress } from "@holdfast/core";
-import type { Kernel, Way } from "@holdfast/netlink";
+import type { Kernel } from "@holdfast/netlink";
 import { endpointAlias, readAlias } from "../../../links/link-alias.ts";
 import type { HostTools } from "../../../machine/host-tools.ts";
 import type { TableDefinition } from "../../../reconcile/operations.ts";
@@ -24,49 +24,46 @@ export interface VethRow {
 interface VethDependencies {
   readonly kernel: Kernel;
   readonly host: HostTools;
-  /** Whether the interface may be made: one that has vanished is never made again, nobody would have the new one. */
-  readonly mayCreate: (row: VethRow) => boolean;
+  /** Names of interfaces that may be made: one that has vanished is never made again, nobody would have the new one. */
+  readonly creatable: ReadonlySet<string>;
 }
 
-export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: LinkNames): TableDefinition<VethRow> {
+export function vethTable({ kernel, host, creatable }: VethDependencies, names: LinkNames): TableDefinition<VethRow> {
   /** A link that comes up without IPv6 spares the kernel an address of its own and the question who else has it. */
-  const bringUp = async ({ name, v6 }: VethRow, way: Way = {}): Promise<void> => {
+  const bringUp = async ({ name, v6 }: VethRow): Promise<void> => {
     const [setting, value] = v6 ? ["accept_ra", "0"] : ["disable_ipv6", "1"];
-    await ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.${setting}`, value, "new", way));
-    await kernel.apply([{ kind: "up", link: name }], way);
+    await ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.${setting}`, value, "new"));
+    await kernel.apply([{ kind: "up", link: name }]);
     if (v6) await ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 }));
   };
-  const create = async (row: VethRow, way: Way): Promise<void> => {
+  const create = async (row: VethRow): Promise<void> => {
     const { name, hostMac, peer, endpoint, mac, mtu, sandbox } = row;
     const place = sandbox === undefined ? {} : { peerNamespace: sandbox };
-    await kernel.createVeth(
-      {
-        name,
-        mac: hostMac,
-        peer,
-        peerMac: mac,
-        mtu,
-        alias: endpointAlias(endpoint),
-        ipv4: {
-          // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
-          rp_filter: 1,
-          // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
-          route_localnet: 1,
-        },
-        ...place,
+    await kernel.createVeth({
+      name,
+      mac: hostMac,
+      peer,
+      peerMac: mac,
+      mtu,
+      alias: endpointAlias(endpoint),
+      ipv4: {
+        // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
+        rp_filter: 1,
+        // The machine may ask for its published ports by its loopback; endpoints may not, which the firewall sees to.
+        route_localnet: 1,
       },
-      way,
-    );
+      ...place,
+    });
     try {
-      await bringUp(row, way);
+      await bringUp(row);
     } catch (error) {
       await kernel.deleteLink(name);
       throw error;
     }
   };
-  const ensure = async (row: VethRow, way: Way): Promise<void> => {
+  const ensure = async (row: VethRow): Promise<void> => {
     // One that is there already is taken as it is when it is what is wanted.
-    if (mayCreate(row)) return await create(row, way);
+    if (creatable.has(row.name)) return await create(row);
     const present = await kernel.getLink(row.name);
     // Whoever made it did not come to the end of it.
     if (present?.up === false) return await bringUp(row);
@@ -80,9 +77,7 @@ export function vethTable({ kernel, host, mayCreate }: VethDependencies, names: 
     same: (a, b) => a.endpoint === b.endpoint && a.mac === b.mac,
     operations: {
       async update(rows) {
-        // When many start at once, others wait for this thread.
-        const way = { beside: rows.length > 1 };
-        const made = await Promise.allSettled(rows.map((row) => ensure(row, way)));
+        const made = await Promise.allSettled(rows.map(ensure));
         const failed = made.find(({ status }) => status === "rejected");
         if (failed?.status === "rejected") throw failed.reason;
       },
