@@ -6,6 +6,7 @@ import { isRegister } from "./match-fields.ts";
 import {
   ActionType,
   APPLY_ACTIONS,
+  CONTROLLER_METER,
   ETHERTYPE_VLAN,
   METER_INSTRUCTION,
   NICIRA,
@@ -133,6 +134,9 @@ function writeAction(writer: ByteWriter, action: Action): void {
         .u8(action.of)
         .u32(action.id);
       return;
+    case "tell":
+      nicira(writer, 24, NiciraAction.controller2).zeros(6).u16(CONTROLLER_METER).u16(8).u32(action.meter);
+      return;
     case "meter":
       throw new HoldfastError("invalid_argument", `meter ${action.id} stands in a flow only, not among actions alone`);
     case "opaque":
@@ -211,6 +215,8 @@ function readNicira(reader: ByteReader): Action | undefined {
       const port = reader.u16();
       return port === IN_PORT_16 ? { kind: "resubmit", table: reader.u8() } : undefined;
     }
+    case NiciraAction.controller2:
+      return readTell(reader);
     case NiciraAction.conntrack:
       return readConntrack(reader);
     case NiciraAction.conjunction:
@@ -225,6 +231,13 @@ function readNicira(reader: ByteReader): Action | undefined {
     default:
       return undefined;
   }
+}
+
+/** Undefined when it says anything else than a meter. */
+function readTell(reader: ByteReader): Action | undefined {
+  reader.skip(6);
+  if (reader.remaining !== 8 || reader.u16() !== CONTROLLER_METER || reader.u16() !== 8) return undefined;
+  return { kind: "tell", meter: reader.u32() };
 }
 
 function readMove(reader: ByteReader): Action | undefined {

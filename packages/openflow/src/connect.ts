@@ -63,7 +63,7 @@ class OpenFlowClient implements OpenFlowSwitch {
   /** The connection, or the try to get one. */
   #connection: Promise<Connection>;
   #connected = false;
-  #listener: ((packet: PacketIn) => void) | undefined;
+  readonly #listeners: ((packet: PacketIn) => void)[] = [];
 
   constructor({ clock, logger }: OpenFlowDependencies, options: OpenFlowOptions) {
     this.#clock = clock;
@@ -122,14 +122,17 @@ class OpenFlowClient implements OpenFlowSwitch {
   }
 
   listen(listener: (packet: PacketIn) => void): void {
-    const first = this.#listener === undefined;
-    this.#listener = listener;
+    const first = this.#listeners.length === 0;
+    this.#listeners.push(listener);
     // Of a connection that is only tried for now, nothing has been asked yet.
     if (first) this.#connection.then((connection) => this.#askForPackets(connection)).catch(() => {});
   }
 
   #askForPackets(connection: Connection): void {
-    connection.wantPackets((body) => this.#listener?.(readPacketIn(body)));
+    connection.wantPackets((body) => {
+      const packet = readPacketIn(body);
+      for (const listener of this.#listeners) listener(packet);
+    });
   }
 
   async close(): Promise<void> {
@@ -191,7 +194,7 @@ class OpenFlowClient implements OpenFlowSwitch {
     // Before anything else is sent over it: flows must not send packets before they are wanted.
     const settled = connection
       .then((opened) => {
-        if (this.#listener !== undefined) this.#askForPackets(opened);
+        if (this.#listeners.length > 0) this.#askForPackets(opened);
         return opened;
       })
       .finally(() => done.abort(overdue));

@@ -135,5 +135,7 @@ export type Action =
   | { readonly kind: "conjunction"; readonly id: number; readonly clause: number; readonly of: number }
   /** What is above the meter's rate ends here (OFPIT_METER); the first action of a flow, once. See {@link Meter}. */
   | { readonly kind: "meter"; readonly id: number }
+  /** A copy for us, as the actions before have left the packet, unless the meter is used up (`controller` with `meter_id`, ovs-actions(7)). */
+  | { readonly kind: "tell"; readonly meter: number }
   /** An action or instruction of a dumped flow that no other kind can say: its bytes in hexadecimal, encoded again as they were. */
   | { readonly kind: "opaque"; readonly layer: "action" | "instruction"; readonly bytes: string };

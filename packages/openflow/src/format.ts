@@ -72,6 +72,8 @@ function formatAction(action: Action): string {
       return `ct(commit,zone=${subfield(FIELDS.ct_zone)}${formatMark(action.mark)})`;
     case "conjunction":
       return `conjunction(${action.id},${action.clause}/${action.of})`;
+    case "tell":
+      return `controller(meter_id=${action.meter})`;
     case "meter":
       return `meter:${action.id}`;
     case "opaque":

@@ -69,7 +69,10 @@ export const NiciraAction = {
   conjunction: 34,
   conntrack: 35,
   nat: 36,
+  controller2: 37,
 } as const;
+/** NXAC2PT_METER_ID: a property of NXAST_CONTROLLER2. */
+export const CONTROLLER_METER = 5;
 export const NICIRA = 0x0000_2320;
 
 /** NXT_*. */

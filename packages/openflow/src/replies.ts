@@ -96,10 +96,9 @@ export function readPacketIn(body: Buffer): PacketIn {
   const reader = new ByteReader(body);
   reader.skip(4 + 2 + 1 + 1);
   const cookie = reader.u64();
+  const match = readMatch(reader);
   reader.skip(2);
-  const match = reader.u16();
-  reader.skip(match - 4 + (-match & 7) + 2);
-  return { cookie, frame: reader.bytes(reader.remaining) };
+  return { cookie, match, frame: reader.bytes(reader.remaining) };
 }
 
 /** The `ofp_port` of one part (OpenFlow 1.4 section 7.2.1). */

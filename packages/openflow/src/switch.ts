@@ -1,5 +1,5 @@
 import type { ConnectionTuple, WholeZone } from "./connections.ts";
-import type { Flow, FlowKey } from "./flow.ts";
+import type { Flow, FlowKey, Match } from "./flow.ts";
 import type { Meter } from "./meter.ts";
 
 /** One OpenFlow connection to one bridge: OpenFlow 1.4 with Nicira extensions, over the bridge's management socket. */
@@ -46,8 +46,8 @@ export interface OpenFlowSwitch {
   forgetConnections(connections: readonly (ConnectionTuple | WholeZone)[]): Promise<void>;
 
   /**
-   * Calls back for each frame that a flow sends to {@link CONTROLLER_PORT}, from now on and over all connections to come; there is one listener. What
-   * comes while there is no connection is lost.
+   * Calls back for each frame that a flow sends to {@link CONTROLLER_PORT} or tells of, from now on and over all connections to come; every listener gets
+   * all. What comes while there is no connection is lost.
    */
   listen(listener: (packet: PacketIn) => void): void;
 
@@ -60,6 +60,8 @@ export interface PacketIn {
   /** Of the flow. */
   readonly cookie: bigint;
   readonly frame: Uint8Array;
+  /** What is known of it beside: where it came in, registers that are not 0. */
+  readonly match: Match;
 }
 
 export interface FlowChange {

@@ -38,7 +38,7 @@ export class FakeSwitch implements OpenFlowSwitch {
   readonly #meters = new Map<number, Meter>();
   #connected = true;
   #closed = false;
-  #listener: ((packet: PacketIn) => void) | undefined;
+  readonly #listeners: ((packet: PacketIn) => void)[] = [];
 
   constructor(ports: readonly SwitchPort[] = []) {
     this.#ports = [...ports];
@@ -148,12 +148,12 @@ export class FakeSwitch implements OpenFlowSwitch {
   }
 
   listen(listener: (packet: PacketIn) => void): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   /** A flow with this cookie sends a frame to the controller. */
   packetIn(packet: PacketIn): void {
-    if (this.connected) this.#listener?.(packet);
+    if (this.connected) for (const listener of this.#listeners) listener(packet);
   }
 
   close(): Promise<void> {

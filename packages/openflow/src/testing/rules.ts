@@ -63,6 +63,7 @@ function needsOf(action: Action): readonly Prerequisite[] {
     case "push-vlan":
     case "pop-vlan":
     case "meter":
+    case "tell":
     case "opaque":
       return [];
   }

@@ -166,6 +166,7 @@ const CASES: readonly (readonly [Match, ...Action[]])[] = [
   ],
   [{ ...ipv4, ctState: connectionState("+trk"), ctMark: 0 }],
   [{ ...ipv6, ctMark: { value: 2, mask: 3 } }, { kind: "normal" }],
+  [{ inPort: 11 }, { kind: "tell", meter: SAMPLE_METER.id }, setRegister("reg0", 1)],
   [{ inPort: 10 }, { kind: "meter", id: SAMPLE_METER.id }],
 ];
 

@@ -27,7 +27,7 @@ function start(settled: () => Promise<void> = async () => undefined) {
   } as unknown as Table<FlowRow>;
   const probe = new ConflictProbe({ connection: fake, flows, clock: systemClock, random: () => 0.5, mac: NODE });
   const hear = (mac: MacAddress, cookie = cookieOf("probe", 7)): void =>
-    fake.packetIn({ cookie, frame: announcementFrames(mac, [address])[1] ?? new Uint8Array() });
+    fake.packetIn({ cookie, match: {}, frame: announcementFrames(mac, [address])[1] ?? new Uint8Array() });
   return { fake, rows, probe, hear };
 }
 
@@ -63,7 +63,7 @@ describe("asking who has an address", () => {
     const asked = probe.ask(vlan, question, never);
     const about = announcementFrames(OTHER, [IpAddress.parse("10.20.0.10")])[0] ?? new Uint8Array();
     for (const frame of [new Uint8Array(3), learningFrame(OTHER), about])
-      fake.packetIn({ cookie: cookieOf("probe", 7), frame });
+      fake.packetIn({ cookie: cookieOf("probe", 7), match: {}, frame });
     expect(await asked).toEqual([]);
   });
 

@@ -3,6 +3,7 @@ import type { Kernel, Netfilter, TrafficControl } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { OpenVSwitch, OvsdbClient } from "@holdfast/ovsdb";
 import type { HostTools } from "../../machine/host-tools.ts";
+import type { PacketLog } from "./policy/rule-log.ts";
 import type { ConnectionTracking } from "./policy/tracked-connections.ts";
 import type { ZoneLimits } from "./zone-limits.ts";
 
@@ -20,6 +21,8 @@ export interface OvsDriverDependencies {
   readonly traffic?: TrafficControl;
   /** What the switch follows, so that what a policy denies now can be cut. */
   readonly tracking: ConnectionTracking;
+  /** Where rules with `log` write. Absent: nowhere. */
+  readonly packetLog?: PacketLog | undefined;
   /** Absent: numbers of connections cannot be kept to. */
   readonly zoneLimits?: ZoneLimits | undefined;
   readonly logger: Logger;

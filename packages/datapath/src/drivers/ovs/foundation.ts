@@ -161,10 +161,12 @@ export class Foundation {
   }
 
   /** What every policy needs is in force before the first endpoint. */
-  async #startPolicy(connection: OpenFlowSwitch, signal: AbortSignal): Promise<PolicySide> {
-    const { tracking, clock } = this.#dependencies;
-    const policy = new PolicySide({ connection, tracking, clock, logger: this.logger, signal: this.#closing.signal });
-    await policy.start(signal);
+  async #startPolicy(connection: OpenFlowSwitch, started: AbortSignal): Promise<PolicySide> {
+    const { tracking, clock, packetLog } = this.#dependencies;
+    const log = packetLog && { write: packetLog, linkName: this.settings.names.link };
+    const signal = this.#closing.signal;
+    const policy = new PolicySide({ connection, tracking, clock, log, logger: this.logger, signal });
+    await policy.start(started);
     this.#policy = policy;
     return policy;
   }

@@ -11,10 +11,12 @@ import {
 } from "@holdfast/ovsdb";
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
+import { writeKernelLog } from "../../machine/kernel-log.ts";
 import { type MachineKernelOptions, machineKernel } from "../../machine/machine-kernel.ts";
 import { withCleanup } from "../../machine/with-cleanup.ts";
 import { createOvsDriver } from "./driver.ts";
 import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
+import type { PacketLog } from "./policy/rule-log.ts";
 import { connectionTracking } from "./policy/tracked-connections.ts";
 import { zoneLimits } from "./zone-limits.ts";
 
@@ -22,13 +24,15 @@ export interface OpenOvsOptions extends OvsDriverOptions, MachineKernelOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly reached?: Reached | undefined;
+  /** Where rules with `log` write. Default: the kernel's log. */
+  readonly packetLog?: PacketLog;
   /** Ends the wait for the switch; afterwards `close` ends the driver. */
   readonly signal: AbortSignal;
 }
 
 /** A driver on the Open vSwitch and the kernel of this machine. */
 export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDriver> {
-  const { logger, clock = systemClock, runDirectory, signal, namespace } = options;
+  const { logger, clock = systemClock, runDirectory, signal, namespace, packetLog = writeKernelLog } = options;
   await using undo = new AsyncDisposableStack();
   const kernel = await machineKernel(options, undo);
   const path = `${runDirectory}/db.sock`;
@@ -55,6 +59,8 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
       netfilter,
       traffic,
       tracking: connectionTracking({ control, clock }, settings.datapathType),
+      // That the kernel's datapath has meters was never tried.
+      packetLog: settings.datapathType === "netdev" ? packetLog : undefined,
       zoneLimits: zoneLimits(control, settings.datapathType),
       logger,
       clock,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Family } from "@holdfast/core";
-import { type Match, type RegisterName, setRegister } from "@holdfast/openflow";
+import { type Match, type Meter, type RegisterName, setRegister } from "@holdfast/openflow";
 import type { Direction, ProgramId, RuleId } from "@holdfast/policy";
 import { EtherType, goto, type Rule, TableId } from "../pipeline/layout.ts";
 
@@ -73,6 +73,23 @@ function halves(value: bigint): readonly [number, number] {
 
 export function etherTypeOf(family: Family): number {
   return family === "v4" ? EtherType.ipv4 : EtherType.ipv6;
+}
+
+/** Of the meters that keep what is told of packets to ten a second and rule: numbers of ports end before them. */
+const FIRST_LOG_METER = 0x2_0000;
+/** Rules whose numbers end alike share one. */
+const LOG_METERS = 1024;
+
+export function logMeterOf(rule: bigint): number {
+  return FIRST_LOG_METER + Number(rule % BigInt(LOG_METERS));
+}
+
+export function logMeter(id: number): Meter {
+  return { id, unit: "packets", rate: 10, burst: 10 };
+}
+
+export function isLogMeter({ id }: Meter): boolean {
+  return id >= FIRST_LOG_METER && id < FIRST_LOG_METER + LOG_METERS;
 }
 
 /** What the first packet of a connection that may be does next; see {@link BEGUN}. */

@@ -196,6 +196,24 @@ describe("the flows of policies", () => {
     expect(plan.flows.difference(false)).toMatchObject({ add: [], remove: [] });
   });
 
+  test("a rule with log tells of what it decides, and not of what it would", async () => {
+    const logged = program("acme/2", { ...web, log: true });
+    const told = async (logs: boolean, programs: PolicyChange["endpoints"][number]) => {
+      plan = new PolicyPlan({ logs });
+      flows = new FakeSwitch();
+      plan.apply(change({ sets: SETS, programs: [program("acme/1", web), logged] }));
+      plan.bind("a", { ...PORT, programs });
+      await send();
+      return table(17).filter((line) => /ct\(commit|resubmit\(,18\)/.test(line) && line.includes("controller("));
+    };
+    const [meter] = await told(true, { endpoint: "a", program: "acme/2" });
+    expect(meter).toMatch(/reg15,controller\(meter_id=13[12]\d{3}\),resubmit\(,18\)/);
+    expect(await told(false, { endpoint: "a", program: "acme/2" })).toEqual([]);
+    const staged = await told(true, { endpoint: "a", program: "acme/1", staged: "acme/2" });
+    // The program as it would be when it is enforced has them, with the walk that only counts beside it.
+    expect(staged).toHaveLength((await told(true, { endpoint: "a", program: "acme/2" })).length);
+  });
+
   test("nothing is left of what is gone", async () => {
     plan.unbind("a");
     plan.apply(change({ programsGone: ["acme/1"], setsGone: SETS.map(({ id }) => id) }));

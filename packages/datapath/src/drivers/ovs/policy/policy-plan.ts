@@ -18,11 +18,12 @@ export interface PolicedPort extends Treatment {
 export class PolicyPlan {
   readonly flows = new FlowStore();
   readonly #classes = new AddressClasses(this.flows);
-  readonly #programs = new ProgramFlows(this.flows, this.#classes);
+  readonly #programs: ProgramFlows;
   #members: string[] = [];
   readonly #ports = new Map<string, PolicedPort & { readonly keys: readonly string[] }>();
 
-  constructor() {
+  constructor(options: { readonly logs: boolean } = { logs: false }) {
+    this.#programs = new ProgramFlows(this.flows, this.#classes, options);
     for (const row of flowRows([...policyBase(), ...onlyBeginnings()], cookieOf("policy"))) this.flows.put(row);
   }
 

@@ -1,13 +1,14 @@
 import { type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/core";
-import { flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
+import { type Flow, flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
 import type { EndpointPrograms, PolicyChange } from "@holdfast/policy";
 import type { PolicyDatapath, RowStatus, RuleCounter } from "../../../driver.ts";
 import { type FlowRow, flowRows } from "../flow-row.ts";
 import { COUNTER_COOKIES, cookieOf, POLICY_COOKIES } from "../pipeline/layout.ts";
 import { concernedZones, deniedConnections } from "./denied-connections.ts";
 import { policyBase, zoneOf } from "./endpoint-flows.ts";
-import { Register } from "./layout.ts";
+import { logMeter, Register } from "./layout.ts";
 import { type PolicedPort, PolicyPlan } from "./policy-plan.ts";
+import { createRuleLog, type RuleLogDependencies } from "./rule-log.ts";
 import type { ConnectionTracking } from "./tracked-connections.ts";
 
 export interface PolicyDependencies {
@@ -15,6 +16,8 @@ export interface PolicyDependencies {
   readonly tracking: ConnectionTracking;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where packets of rules with `log` are told of. Absent: nowhere. */
+  readonly log?: Pick<RuleLogDependencies, "write" | "linkName"> | undefined;
   /** Ends with the driver. */
   readonly signal: AbortSignal;
 }
@@ -30,7 +33,7 @@ const NO_CHANGE: PolicyChange = { sets: [], setEdits: [], setsGone: [], programs
 /** Enforces programs with the flows of the integration bridge. One change is one bundle; changes go one after the other. */
 export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
   readonly #dependencies: PolicyDependencies;
-  readonly #plan = new PolicyPlan();
+  readonly #plan: PolicyPlan;
   #turn: Promise<unknown> = Promise.resolve();
   /** Whether it is known what the switch has. */
   #observed = false;
@@ -40,9 +43,18 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
   /** Packets may still be treated as flows said before the last change. */
   #unsettled = false;
   #failure: RowStatus | undefined;
+  /** That the switch is known to have. */
+  readonly #logMeters = new Set<number>();
 
   constructor(dependencies: PolicyDependencies) {
     this.#dependencies = dependencies;
+    const { connection, logger, log } = dependencies;
+    this.#plan = new PolicyPlan({ logs: log !== undefined });
+    if (log === undefined) return;
+    const hear = createRuleLog({ ...log, logger, named: (number) => this.#plan.named(number) });
+    connection.listen((packet) => {
+      if (packet.cookie === cookieOf("policy")) hear(packet);
+    });
   }
 
   /** Takes over what the switch has, and makes what every endpoint's policy needs. */
@@ -201,6 +213,7 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
     const rows = await this.#dump();
     this.#plan.flows.observe(rows);
     this.#observed = true;
+    this.#logMeters.clear();
     return rows;
   }
 
@@ -212,6 +225,7 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
       const [add, remove] = [difference.add, difference.remove].map((rows) => rows.map(({ flow }) => flow));
       if (difference.add.length + difference.remove.length > 0) {
         this.#unsettled = true;
+        await this.#limitLogs(add ?? []);
         await connection.apply({ add: add ?? [], remove: remove ?? [] }, signal);
       }
       this.#plan.flows.done(difference);
@@ -222,6 +236,15 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
       const attempts = (this.#failure?.attempts ?? 0) + 1;
       this.#failure = { row: "policies", state: "error", attempts, error: errorText(error) };
       throw error;
+    }
+  }
+
+  /** Before the flows that name them: without its meter a flow would tell of every packet. */
+  async #limitLogs(flows: readonly Flow[]): Promise<void> {
+    for (const action of flows.flatMap(({ actions }) => actions)) {
+      if (action.kind !== "tell" || this.#logMeters.has(action.meter)) continue;
+      await this.#dependencies.connection.setMeter(logMeter(action.meter));
+      this.#logMeters.add(action.meter);
     }
   }
 

@@ -36,13 +36,16 @@ export type KnownPriorities = ReadonlyMap<string, ReadonlyMap<string, number>>;
 /** Tables 16 to 18: what programs decide. A rule that stays the same keeps its flows. */
 export class ProgramFlows {
   readonly #flows: FlowStore;
+  readonly #logs: boolean;
   readonly #classes: AddressClasses;
   readonly #programs = new Map<ProgramId, Compiled>();
   readonly #users = new Map<SetId, Set<Part>>();
   #inherited: KnownPriorities = new Map();
   #inheritedKeys: ReadonlyMap<bigint, readonly string[]> = new Map();
 
-  constructor(flows: FlowStore, classes: AddressClasses) {
+  /** `logs`: rules with `log` tell of their packets. */
+  constructor(flows: FlowStore, classes: AddressClasses, { logs }: { readonly logs: boolean }) {
+    this.#logs = logs;
     this.#flows = flows;
     this.#classes = classes;
   }
@@ -154,7 +157,8 @@ export class ProgramFlows {
 
   #rulePart(rule: ProgramRule, place: RulePlace, priority: number): RulePart {
     const sets = rule.remote === "any" ? [] : rule.remote.sets;
-    const build = () => ruleFlows(rule, place, priority, (each) => this.#classes.matches(each));
+    const shown = this.#logs ? rule : { ...rule, log: false };
+    const build = () => ruleFlows(shown, place, priority, (each) => this.#classes.matches(each));
     return { rule, priority, sets, build, keys: [] };
   }
 

@@ -2,7 +2,17 @@ import type { Family } from "@holdfast/core";
 import type { Action, Match } from "@holdfast/openflow";
 import type { Direction, ProgramId, ProgramRule, SetId } from "@holdfast/policy";
 import { goto, type Rule, TableId } from "../pipeline/layout.ts";
-import { ALLOWED, begin, etherTypeOf, type Mode, pathNumber, Register, ruleNumber, setPair } from "./layout.ts";
+import {
+  ALLOWED,
+  begin,
+  etherTypeOf,
+  logMeterOf,
+  type Mode,
+  pathNumber,
+  Register,
+  ruleNumber,
+  setPair,
+} from "./layout.ts";
 import { AFTER_ALL_RULES } from "./priorities.ts";
 import { remoteIn } from "./remotes.ts";
 import { reversedMatches, serviceMatches } from "./service-matches.ts";
@@ -66,9 +76,11 @@ function inPlace({ program, family, direction, mode, list }: RulePlace, parts: r
 }
 
 /** Counts, and then: a connection that may be is remembered, and its first packet goes on. */
-function outcomeOf({ id, verdict }: ProgramRule, place: RulePlace): readonly Action[] {
+function outcomeOf({ id, verdict, log }: ProgramRule, place: RulePlace): readonly Action[] {
   const { program, direction, mode } = place;
-  const counted = [...setPair(Register.rule, ruleNumber(program, id)), goto(TableId.policyCounters)];
+  const number = ruleNumber(program, id);
+  const told: readonly Action[] = log && mode !== "staged" ? [{ kind: "tell", meter: logMeterOf(number) }] : [];
+  const counted = [...setPair(Register.rule, number), ...told, goto(TableId.policyCounters)];
   if (verdict === "pass") return [...counted, ...toNextList(place)];
   if (verdict === "deny" || mode === "staged") return counted;
   if (mode === "reversed") return [...counted, setList(ALLOWED)];
