@@ -37,7 +37,16 @@ export async function measureQuestions(): Promise<QuestionFigures> {
   try {
     const rows = await fill(path);
     const collector = startChild([
-      ...[join(import.meta.dirname, "../../bin/holdfast"), "collector", "--store", path, "--log-level", "error"],
+      ...[
+        join(import.meta.dirname, "../../bin/holdfast"),
+        "collector",
+        "--store",
+        path,
+        "--alarms",
+        "none",
+        "--log-level",
+        "error",
+      ],
       ...["--listen", `127.0.0.1:${PORTS.sflow}`, "--status", `127.0.0.1:${PORTS.http}`],
       // There is no controller; the traffic of the hour has its names.
       ...["--store-memory", String(STORE.memoryMib), "--no-names"],

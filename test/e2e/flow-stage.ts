@@ -41,7 +41,7 @@ export async function createFlowStage(title: string, sampling: number, signal: A
 
 async function startCollector({ lab, platform }: Stage): Promise<void> {
   const from = ["--server", platform.server, "--controller-token", platform.token];
-  const keeping = ["--listen", `${CONTROL}:6343`, "--store", `${lab.folder}/flows.db`];
+  const keeping = ["--listen", `${CONTROL}:6343`, "--store", `${lab.folder}/flows.db`, "--alarms", "none"];
   await lab.control.spawn([HOLDFAST, "collector", ...keeping, ...from], {
     name: "collector",
     ready: { kind: "line", pattern: /"collector is ready"/, timeout: LIMIT },

@@ -113,6 +113,8 @@ async function namesOf(
   switch (kind) {
     case "tenant":
       return pick(listAll(client, routes.listTenants, {}, call), (item) => item.name);
+    case "alarm":
+      return pick(listAll(client, routes.listFlowAlarms, { query: { tenant } }, call), (item) => item.name);
     case "network":
       return pick(listAll(client, routes.listNetworks, { query: { tenant } }, call), (item) => item.name);
     case "subnet": {

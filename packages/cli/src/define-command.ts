@@ -19,6 +19,7 @@ export type Completes =
   | "policy"
   | "qos"
   | "block"
+  | "alarm"
   | "file"
   | "none";
 
@@ -87,8 +88,22 @@ function checkFormat(command: Command, formats: readonly string[]): void {
   command.error(`error: --output ${output} is not for this command; it prints ${formats.join(", ")}`);
 }
 
-export function createNoun(name: string, summary: string, commands: readonly CommandDefinition[], io: CliIo): Command {
+/** Commands about one thing, e.g. `flows alarms`. */
+export interface NounDefinition {
+  readonly name: string;
+  readonly summary: string;
+  readonly commands: readonly CommandDefinition[];
+}
+
+export function createNoun(
+  name: string,
+  summary: string,
+  commands: readonly (CommandDefinition | NounDefinition)[],
+  io: CliIo,
+): Command {
   const noun = new Command(name).description(summary);
-  for (const definition of commands) noun.addCommand(createCommand(definition, io));
+  for (const one of commands) {
+    noun.addCommand("commands" in one ? createNoun(one.name, one.summary, one.commands, io) : createCommand(one, io));
+  }
   return noun;
 }

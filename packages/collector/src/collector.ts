@@ -1,7 +1,12 @@
 import type { Client } from "@holdfast/client";
 import type { Clock, ListenAddress, Logger } from "@holdfast/core";
 import type { FlowStatus } from "@holdfast/model";
-import { createFlowApi } from "./api/flow-api.ts";
+import type { Store } from "@holdfast/store";
+import { type Alarms, openAlarms } from "./alarms/alarms.ts";
+import { sendByFetch } from "./alarms/messenger.ts";
+import { createAlarmApi } from "./api/alarm-api.ts";
+import { createAskerCheck } from "./api/asker.ts";
+import { createFlowApi, type FlowApi } from "./api/flow-api.ts";
 import { createTail } from "./api/tail.ts";
 import { createInventory } from "./inventory/inventory.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
@@ -10,6 +15,7 @@ import { createNaming, nobodyInside } from "./naming/naming.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { followKernelDrops } from "./receiver/kernel-drops.ts";
 import { startMemorySource, type TrafficSource } from "./receiver/traffic-source.ts";
+import { alarmFamilies } from "./status/alarm-metrics.ts";
 import { createEndpointTraffic } from "./status/endpoint-traffic.ts";
 import { startStatusServer } from "./status/status-server.ts";
 import { storeFamilies } from "./status/store-metrics.ts";
@@ -41,6 +47,8 @@ export interface CollectorDependencies {
   readonly store: WindowStore;
   /** The same store, if it is one that can be asked. Absent: nobody can ask about flows. */
   readonly flows?: FlowStore | undefined;
+  /** Where alarms are kept. Absent: there are none. */
+  readonly alarms?: Store | undefined;
   /** Of the controller that knows the names. Absent: nobody inside has one. */
   readonly client?: Client;
 }
@@ -71,7 +79,7 @@ export interface CollectorOptions {
 
 /** @throws HoldfastError `conflict` or `unavailable` when it cannot listen. */
 export async function startCollector(
-  { clock, logger, store, flows, client }: CollectorDependencies,
+  { clock, logger, store, flows, client, alarms: alarmStore }: CollectorDependencies,
   options: CollectorOptions,
 ): Promise<Collector> {
   const { listen, windowSeconds = 10, endpointMetrics = 0, tiers = DEFAULT_TIERS } = options;
@@ -85,7 +93,9 @@ export async function startCollector(
     take(window) {
       tail.take(window);
       endpoints.take(window);
-      return steady.take(window);
+      const kept = steady.take(window);
+      alarms?.follow(window, kept);
+      return kept;
     },
   };
   let learn: TrafficSource["learn"] = () => undefined;
@@ -93,6 +103,20 @@ export async function startCollector(
   const inside = inventory ?? nobodyInside;
   const name = createNaming(inside, nameByPrefixes(options.prefixes));
   await using undo = new AsyncDisposableStack();
+  const alarms: Alarms | undefined =
+    alarmStore &&
+    (await openAlarms({
+      book: alarmStore,
+      store: flows,
+      exporters: () => status().exporters,
+      send: sendByFetch,
+      clock,
+      logger,
+      random: Math.random,
+      nonce: () => crypto.randomUUID(),
+    }));
+  undo.defer(() => alarms?.stop());
+  if (alarms !== undefined) undo.use(runInBackground((signal) => alarms.run(signal)));
   const drops = followKernelDrops(clock);
   undo.defer(() => drops.stop());
   const pipeline = createPipeline({ clock, logger, store: told, name, kernelDrops: drops.count }, windowSeconds);
@@ -135,9 +159,13 @@ export async function startCollector(
     ...endpoints.families(),
     ...(flows === undefined ? [] : storeFamilies(flows.state())),
     ...(stream === undefined ? [] : streamFamilies(stream.status())),
+    ...(alarms === undefined ? [] : alarmFamilies(alarms.figures())),
   ];
   const api = createFlowApi({ store: flows, tail, clock, logger }, { tiers, token: options.token });
-  const server = await startStatusServer({ status, families, flows: api }, options.status);
+  const checkAsker = createAskerCheck(options.token);
+  const alarmApi = createAlarmApi({ alarms, checkAsker, logger });
+  const answers: FlowApi = (request, response) => alarmApi(request, response) || api(request, response);
+  const server = await startStatusServer({ status, families, flows: answers }, options.status);
   undo.defer(async () => {
     tail.close();
     await server.stop();

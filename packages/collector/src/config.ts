@@ -95,6 +95,11 @@ export const collectorOptions = {
     max: 100_000,
   }),
   keepSamples: option.duration("How long single samples are kept.", "30m"),
+  alarms: option.text(
+    "File that keeps alarms, their states and their history, created when absent; none: there are none.",
+    "FILE",
+    "/var/lib/holdfast/flow-alarms.db",
+  ),
   token: option.optional(
     "Bearer token that questions about flows must carry. Absent: only who comes from this machine may ask.",
     "TOKEN",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { flowAlarmSpecSchema } from "./alarm/index.ts";
 import { networkRetentionSchema, newClaimSchema } from "./claim.ts";
 import { identityField, labelsField, nameField } from "./fields.ts";
 import { newNetworkSchema } from "./network.ts";
@@ -106,6 +107,18 @@ export const documentSchema = z
       metadata: tenantMetadata,
       /** The whole policy. */
       spec: newPolicySchema.omit({ name: true, labels: true }).prefault({}),
+    }),
+    z.strictObject({
+      apiVersion,
+      kind: z.literal("FlowAlarm"),
+      /** Without a tenant it is the platform's own. */
+      metadata: z.strictObject({
+        name: nameField,
+        tenant: nameField.optional(),
+        labels: labelsField.default({}),
+      }),
+      /** The whole alarm. */
+      spec: flowAlarmSpecSchema,
     }),
   ])
   .meta({ id: "Document" });

@@ -72,3 +72,9 @@ export const endpointIdField = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/, "not an endpoint id")
   .meta({ description: "Id of one attachment, chosen by its node." });
+
+/** E.g. `"90s"` or `"1h30m"`. */
+export const durationField = z
+  .string()
+  .regex(/^(\d{1,6}(s|m|h|d))+$/, "not a duration; write for example 30s, 15m or 1h30m")
+  .meta({ examples: ["15m"] });

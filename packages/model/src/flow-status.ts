@@ -22,6 +22,8 @@ export const flowExporterSchema = z
     samplesLost: count,
     /** Packets that one sample stands for, of each rate that its sources state. */
     samplingRates: z.array(z.number().min(0)).max(16),
+    /** End of the last window in which anything came of it. */
+    heardAt: timeField,
     /** Whether anything came of it in the last minute. */
     state: z.enum(["heard", "silent"]),
   })

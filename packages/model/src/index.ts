@@ -1,3 +1,4 @@
+export * from "./alarm/index.ts";
 export {
   type BulkResult,
   type BulkResults,
@@ -190,6 +191,7 @@ export {
 export { burstText, defaultBurst, parseBurst, parseRate, rateText } from "./rate.ts";
 export { fillPath, type Route, type RouteInput, type RouteReply, type RouteRequest } from "./route.ts";
 export { type Placement, placementOf, ROUTED_GATEWAYS } from "./routed.ts";
+export { alarmRoutes } from "./routes/alarms.ts";
 export { collectorRoutes } from "./routes/collector.ts";
 export { flowRoutes } from "./routes/flows.ts";
 export { type Routes, routes } from "./routes/index.ts";

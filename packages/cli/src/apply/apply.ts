@@ -3,6 +3,7 @@ import type { Context } from "../context.ts";
 import { applyAddressSet } from "./address-set.ts";
 import { applyClaim } from "./claim.ts";
 import { inOrder, parseDocuments, type Written } from "./documents.ts";
+import { applyFlowAlarm } from "./flow-alarm.ts";
 import { applyGroup } from "./group.ts";
 import { applyNetwork } from "./network.ts";
 import { applyPolicy } from "./policy.ts";
@@ -52,5 +53,7 @@ async function applyDocument(target: Target, written: Written): Promise<Applied>
       return applyAddressSet(target, written as Written<"AddressSet">);
     case "Policy":
       return applyPolicy(target, written as Written<"Policy">);
+    case "FlowAlarm":
+      return applyFlowAlarm(target, written as Written<"FlowAlarm">);
   }
 }

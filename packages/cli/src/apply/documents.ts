@@ -35,9 +35,10 @@ const KINDS = [
   "Group",
   "AddressSet",
   "Policy",
+  "FlowAlarm",
 ] as const satisfies readonly Document["kind"][];
 
-/** Tenants first, policies last, whatever their order in the file: what is named comes before what names it. */
+/** Tenants first, policies and alarms last, whatever their order in the file: what is named comes before what names it. */
 export function inOrder(documents: readonly Written[]): Written[] {
   return [...documents].sort((a, b) => KINDS.indexOf(a.document.kind) - KINDS.indexOf(b.document.kind));
 }

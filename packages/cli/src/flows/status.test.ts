@@ -30,6 +30,7 @@ const status = flowStatusSchema.parse({
       restarts: 0,
       samplesLost: 72,
       samplingRates: [64, 400],
+      heardAt: "2026-11-20T10:05:10.000Z",
       state: "heard",
     },
   ],

@@ -1,15 +1,16 @@
-import { type CommandDefinition, text } from "../define-command.ts";
+import { type CommandDefinition, type NounDefinition, text } from "../define-command.ts";
 import { byOption, filterArgument, measureOption, rangeOptions } from "../flows/ask.ts";
 import { decodeCapture } from "../flows/decode.ts";
 import { showSamples, tailFlows } from "../flows/samples.ts";
 import { showSeries } from "../flows/series.ts";
 import { DEFAULT_COLLECTOR, showFlowStatus } from "../flows/status.ts";
 import { showMatrix, showTop } from "../flows/top.ts";
+import { alarmCommands } from "./flow-alarms.ts";
 
 const TABLE_FORMATS = ["table", "json", "yaml", "csv"] as const;
 const END_FIELDS = ["identity", "group", "tenant", "network", "node", "prefix", "address", "endpoint"] as const;
 
-export const flowCommands: readonly CommandDefinition[] = [
+export const flowCommands: readonly (CommandDefinition | NounDefinition)[] = [
   {
     name: "top",
     summary: "Who has the most traffic, by any fields; estimates, with their error and the share that has no name.",
@@ -81,6 +82,7 @@ export const flowCommands: readonly CommandDefinition[] = [
     formats: ["table", "json"],
     run: tailFlows,
   },
+  { name: "alarms", summary: "What to be told of traffic, and what alarms did.", commands: alarmCommands },
   {
     name: "status",
     summary: "Show how a collector does: what comes in, what is lost, and the share without a name.",

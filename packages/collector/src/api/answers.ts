@@ -89,7 +89,7 @@ export async function flowSeries(store: FlowStore, query: Query<"flowSeries">, m
 }
 
 /** @throws HoldfastError `invalid_argument` */
-function fieldsOf(by: string): readonly TrafficField[] {
+export function fieldsOf(by: string): readonly TrafficField[] {
   return namesIn(by).map((name) => {
     const field = trafficField(name);
     if (field !== undefined) return field;
@@ -161,7 +161,7 @@ function topOf(answer: SumAnswer, { fields, from, to, measure, compared }: About
   };
 }
 
-function keyOf(fields: readonly TrafficField[], key: readonly KeyValue[]): FlowKey {
+export function keyOf(fields: readonly TrafficField[], key: readonly KeyValue[]): FlowKey {
   return Object.fromEntries(fields.map((field, index) => [fieldName(field), key[index] ?? null]));
 }
 

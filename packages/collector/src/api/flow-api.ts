@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type Clock, errorText, HoldfastError, httpStatus, isHoldfastError, type Logger } from "@holdfast/core";
+import { type Clock, HoldfastError, type Logger } from "@holdfast/core";
 import {
   flowRoutes,
   parsePart,
-  problemOf,
   type Route,
   type RouteRequest,
   type Routes,
@@ -14,6 +13,7 @@ import {
 import type { FlowStore, TierSettings } from "../store/store.ts";
 import { flowMatrix, flowSeries, topFlows } from "./answers.ts";
 import { createAskerCheck } from "./asker.ts";
+import { sendProblem } from "./problem.ts";
 import { flowSamples } from "./samples.ts";
 import type { Tail } from "./tail.ts";
 
@@ -88,16 +88,6 @@ export function createFlowApi({ store, tail, clock, logger }: FlowApiDependencie
 function table<T>(format: "json" | "csv", value: T, csv: (value: T) => string): Reply {
   if (format === "csv") return { type: "text/csv", body: csv(value) };
   return { type: "application/json", body: JSON.stringify(value) };
-}
-
-function sendProblem(response: ServerResponse, thrown: unknown, logger: Logger): void {
-  const error = isHoldfastError(thrown)
-    ? thrown
-    : new HoldfastError("internal", "the question could not be answered; the collector's log says why");
-  if (error !== thrown) logger.error("a question about flows failed", { error: errorText(thrown) });
-  if (response.headersSent) return void response.destroy();
-  response.writeHead(httpStatus(error.code), { "content-type": "application/problem+json; charset=utf-8" });
-  response.end(JSON.stringify(problemOf(error)));
 }
 
 function refused(why: string): HoldfastError {

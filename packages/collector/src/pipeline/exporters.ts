@@ -34,15 +34,14 @@ export function createExporterBook(): ExporterBook {
     },
     list: (at, nodeOf) =>
       states.slice(0, MOST_EXPORTERS).map((state, index) => {
-        const isHeard = at - (heard[index]?.at ?? 0) < SILENT_AFTER;
-        return exporterOf(state, isHeard, nodeOf(state.agent));
+        return exporterOf(state, { heardAt: heard[index]?.at ?? 0, at }, nodeOf(state.agent));
       }),
   };
 }
 
 function exporterOf(
   { agent, subAgent, datagrams, sources }: ExporterState,
-  isHeard: boolean,
+  { heardAt, at }: { readonly heardAt: number; readonly at: number },
   node: string | undefined,
 ): FlowExporter {
   const { received, lost, restarts } = datagrams;
@@ -55,6 +54,7 @@ function exporterOf(
     restarts,
     samplesLost: sources.reduce((sum, source) => sum + source.lost, 0),
     samplingRates: [...new Set(sources.map(({ statedRate }) => statedRate))].sort((a, b) => a - b).slice(0, MOST_RATES),
-    state: isHeard ? "heard" : "silent",
+    heardAt: new Date(heardAt).toISOString(),
+    state: at - heardAt < SILENT_AFTER ? "heard" : "silent",
   };
 }

@@ -25,7 +25,15 @@ interface Counted {
 describe.skipIf(JARS === undefined)("the collector's program with OpenSearch (make test-opensearch)", () => {
   test("answers about flows from there", { timeout: 120_000 }, async () => {
     await using server = await startOpenSearch();
-    const flags = ["--opensearch", server.address.origin, "--opensearch-prefix", "mine", "--no-names"];
+    const flags = [
+      "--opensearch",
+      server.address.origin,
+      "--opensearch-prefix",
+      "mine",
+      "--no-names",
+      "--alarms",
+      "none",
+    ];
     const places = ["--listen", `127.0.0.1:${SFLOW}`, "--status", `127.0.0.1:${STATUS}`];
     const program = spawn(HOLDFAST, ["collector", ...flags, ...places], { stdio: ["ignore", "ignore", "inherit"] });
     const ended = once(program, "exit");

@@ -57,6 +57,28 @@ describe("questions about flows", () => {
     expect(seen).toEqual([]);
   });
 
+  test("so is what is to be changed, and what may not is refused first", async () => {
+    const bodies: string[] = [];
+    answer = (response) => {
+      const request = seen.at(-1) as IncomingMessage;
+      request.on("data", (chunk: Buffer) => bodies.push(String(chunk)));
+      request.on("end", () => response.writeHead(request.method === "DELETE" ? 204 : 200).end());
+    };
+    const { call } = await controller({ collector: url });
+    const alarm = { on: { kind: "rate" }, raise: { at: "100Mbit" } };
+    expect((await call("PUT", "/v1/flows/alarms/busy?tenant=shop", alarm)).status).toBe(200);
+    expect((await call("POST", "/v1/flows/alarms/busy/test")).status).toBe(200);
+    expect((await call("DELETE", "/v1/flows/alarms/busy")).status).toBe(204);
+    const wrong = await call("PUT", "/v1/flows/alarms/busy", { ...alarm, raise: { at: "5%" } });
+    expect([wrong.status, wrong.json.field]).toEqual([400, "raise.at"]);
+    expect(seen.map((one) => `${one.method} ${one.url}`)).toEqual([
+      "PUT /v1/flows/alarms/busy?tenant=shop",
+      "POST /v1/flows/alarms/busy/test",
+      "DELETE /v1/flows/alarms/busy",
+    ]);
+    expect(bodies.map((body) => JSON.parse(body) as unknown)).toEqual([alarm]);
+  });
+
   test("a refusal of the collector is the answer", async () => {
     const problem = { type: "", title: "", status: 400, detail: "by: no", code: "invalid_argument", retryable: false };
     answer = (response) =>

@@ -32,7 +32,7 @@ const PATIENCE_MILLISECONDS = 30_000;
  * @throws HoldfastError `unavailable` when nobody answers there
  */
 export async function passOn(
-  { url, raw, id }: Pick<FastifyRequest, "url" | "raw" | "id">,
+  { url, raw, id, method, body }: Pick<FastifyRequest, "url" | "raw" | "id" | "method" | "body">,
   reply: FastifyReply,
   { to, program, clock, stopping }: Passing,
 ): Promise<void> {
@@ -45,10 +45,18 @@ export async function passOn(
   );
   const signal = AbortSignal.any([stopping, gone.signal, late.signal]);
   const headers: Record<string, string> = { accept: raw.headers.accept ?? "*/*", "x-request-id": id };
+  const hasBody = body !== undefined && body !== null;
+  if (hasBody) headers["content-type"] = "application/json";
   if (to.token !== undefined) headers.authorization = `Bearer ${to.token}`;
   let response: Response;
   try {
-    response = await fetch(to.url.replace(/\/+$/, "") + url, { headers, signal, redirect: "error" });
+    response = await fetch(to.url.replace(/\/+$/, "") + url, {
+      method,
+      headers,
+      signal,
+      redirect: "error",
+      ...(hasBody ? { body: JSON.stringify(body) } : {}),
+    });
   } catch (error) {
     throw new HoldfastError(
       "unavailable",

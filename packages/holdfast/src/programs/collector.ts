@@ -15,6 +15,7 @@ import {
 import { collectorOptions } from "@holdfast/collector/config";
 import { type Logger, type OptionValues, systemClock } from "@holdfast/core";
 import { createNodeFetch } from "@holdfast/http";
+import { openSqliteStore, type Store } from "@holdfast/store";
 import { createPinoLogger } from "../pino-logger.ts";
 import { announceReady, stopRequested } from "../processes/ready.ts";
 import { readSettings } from "../settings.ts";
@@ -43,10 +44,12 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
   const isReceiverOnly = stream?.role === "receiver";
   const flows = isReceiverOnly ? undefined : await openStore(settings, tiers, logger);
   if (flows !== undefined) stack.use(flows);
+  const alarms = isReceiverOnly ? undefined : await openAlarmStore(settings.alarms, logger);
+  stack.defer(() => alarms?.close());
   const { server, controllerToken: token, names } = settings;
   const client = names && !isReceiverOnly ? createClient({ fetch: createNodeFetch() }, { server, token }) : undefined;
   const collector = await startCollector(
-    { clock: systemClock, logger, store: flows ?? noStore, flows, ...(client === undefined ? {} : { client }) },
+    { clock: systemClock, logger, store: flows ?? noStore, flows, alarms, ...(client === undefined ? {} : { client }) },
     {
       ...settings,
       tiers,
@@ -97,4 +100,11 @@ async function openStore(settings: Settings, tiers: TierSettings, logger: Logger
   if (path === "none") return undefined;
   mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
   return openDuckStore({ clock: systemClock, logger }, { path, memoryMib, tiers });
+}
+
+/** The end of the process is survived, the loss of power may cost the last moments: alarms are looked at again. */
+async function openAlarmStore(path: string, logger: Logger): Promise<Store | undefined> {
+  if (path === "none") return undefined;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  return await openSqliteStore({ clock: systemClock, logger }, { path, survives: "process-end", keepRevisions: 100 });
 }

@@ -23,7 +23,15 @@ export interface CollectorProcess extends AsyncDisposable {
 /** @param flags beside those of its ports */
 export async function createCollectorProcess(...flags: readonly string[]): Promise<CollectorProcess> {
   const [port, statusPort] = [await freePort(), await freePort()];
-  const own = ["--listen", `127.0.0.1:${port}`, "--status", `127.0.0.1:${statusPort}`, "--no-names"];
+  const own = [
+    "--listen",
+    `127.0.0.1:${port}`,
+    "--status",
+    `127.0.0.1:${statusPort}`,
+    "--no-names",
+    "--alarms",
+    "none",
+  ];
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {

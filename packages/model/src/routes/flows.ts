@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { momentField, nameField } from "../fields.ts";
+import { durationField, momentField, nameField } from "../fields.ts";
 import { flowSampleSchema, flowSamplesSchema, flowSeriesSchema, topFlowsSchema } from "../flow-answer.ts";
 import { route } from "../route.ts";
 
@@ -14,11 +14,9 @@ const scope = {
     .meta({ examples: ["identity=redis-0 service=6379"] }),
 };
 
-const durationField = z.string().regex(/^(\d{1,6}(s|m|h|d))+$/, "not a duration; write for example 30s, 15m or 1h30m");
-
 const range = {
   /** How far to look back from `to`. Absent, without `from`: 15m. */
-  last: durationField.optional().meta({ examples: ["15m"] }),
+  last: durationField.optional(),
   from: momentField.optional(),
   /** Not included. Absent: as far as there is traffic. */
   to: momentField.optional(),

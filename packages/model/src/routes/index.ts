@@ -1,4 +1,5 @@
 import type { Route } from "../route.ts";
+import { alarmRoutes } from "./alarms.ts";
 import { blockRoutes } from "./blocks.ts";
 import { bulkRoutes } from "./bulk.ts";
 import { claimRoutes } from "./claims.ts";
@@ -30,5 +31,6 @@ export const routes = {
   ...operationRoutes,
   ...watchRoutes,
   ...flowRoutes,
+  ...alarmRoutes,
 } as const satisfies Record<string, Route>;
 export type Routes = typeof routes;

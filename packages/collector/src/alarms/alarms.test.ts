@@ -1,0 +1,271 @@
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { HoldfastError, Name } from "@holdfast/core";
+import type { FlowExporter, NewFlowAlarmInput } from "@holdfast/model";
+import { openSqliteStore } from "@holdfast/store";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  type AlarmStage,
+  api,
+  busy,
+  mbit,
+  office,
+  ofTenant,
+  platform,
+  redis,
+  spec,
+  startAlarmStage,
+  teller,
+} from "../testing/alarm-stage.ts";
+import { nobody, TEN_O_CLOCK, traffic } from "../testing/made-traffic.ts";
+import { MOST_ALARMS } from "./alarms.ts";
+import { MOST_GROUPS } from "./traffic-values.ts";
+
+function removeFiles(path: string): void {
+  for (const end of ["", "-wal", "-shm", ".pid"]) rmSync(path + end, { force: true });
+}
+
+describe("alarms", () => {
+  let stage: AlarmStage;
+  beforeEach(async () => {
+    stage = await startAlarmStage();
+  });
+  afterEach(() => stage.close());
+
+  test("have a state for each group, and are raised and cleared with each by the windows that end", async () => {
+    await stage.alarms.put(platform("busy"), spec(busy));
+    await stage.windows([mbit(redis, 120)]);
+    expect(stage.state("busy")).toBe("unknown");
+    await stage.windows([mbit(redis, 120), mbit(api, 90)]);
+    expect(stage.events()).toEqual([["raised", { tenant: "shop", identity: "redis-0" }, 120e6]]);
+    await stage.windows([mbit(redis, 90), mbit(api, 101)]);
+    expect(stage.alarms.get(platform("busy"))).toMatchObject({ state: "firing", firing: 2, unit: "bit/s" });
+    await stage.windows([mbit(redis, 79), mbit(api, 101)], []);
+    expect(stage.events().slice(0, 2)).toEqual([
+      ["cleared", { tenant: "shop", identity: "api-1" }, undefined],
+      ["cleared", { tenant: "shop", identity: "redis-0" }, 79e6],
+    ]);
+    expect(stage.state("busy")).toBe("ok");
+    expect(stage.logger.events.filter(({ level }) => level === "warn").map(({ message }) => message)).toEqual([
+      "an alarm was raised",
+      "an alarm was raised",
+    ]);
+  });
+
+  test("of a share, of what has no name and of too little say what it is", async () => {
+    await stage.alarms.put(
+      platform("all-from"),
+      spec({ on: { kind: "share", by: "identity" }, over: "10s", raise: { at: "60%" } }),
+    );
+    await stage.alarms.put(
+      platform("outside"),
+      spec({ on: { kind: "share", filter: "peer.prefix=office" }, over: "10s", raise: { at: 99 } }),
+    );
+    await stage.alarms.put(
+      platform("no-name"),
+      spec({ on: { kind: "unattributed" }, over: "10s", raise: { at: "20%" } }),
+    );
+    const filter = "identity=redis-0";
+    await stage.alarms.put(
+      platform("quiet"),
+      spec({
+        on: { kind: "rate", filter },
+        when: "below",
+        over: "10s",
+        raise: { at: "1Mbit" },
+        clear: { at: "2Mbit" },
+      }),
+    );
+    await stage.windows(
+      [],
+      [mbit(redis, 70), mbit(api, 5), traffic(nobody("10.20.0.99"), office, { bytes: (25e6 * 10) / 8 })],
+    );
+    // Of what containers have, and of all there is.
+    expect(stage.events()).toEqual([
+      ["raised", {}, 25],
+      ["raised", { tenant: "shop", identity: "redis-0" }, (100 * 70) / 75],
+    ]);
+    expect(stage.alarms.history({ limit: 9, alarm: Name.parse("all-from") }).items).toHaveLength(1);
+    await stage.windows([]);
+    expect(stage.alarms.history({ limit: 9, alarm: Name.parse("quiet") }).items).toMatchObject([
+      { event: "raised", value: 0 },
+    ]);
+    expect([stage.state("no-name"), stage.state("quiet"), stage.state("outside")]).toEqual(["ok", "firing", "ok"]);
+  });
+
+  test("wait as long as they are to, and take nothing for held that nobody saw", async () => {
+    await stage.alarms.put(
+      platform("busy"),
+      spec({ ...busy, raise: { at: "100Mbit", for: "20s" }, clear: { at: "80Mbit", for: "10s" } }),
+    );
+    await stage.windows([], [mbit(redis, 120)], [mbit(redis, 120)]);
+    expect(stage.state("busy")).toBe("pending");
+    await stage.windows([mbit(redis, 120)], [mbit(redis, 1)]);
+    expect([stage.state("busy"), stage.events().length]).toEqual(["firing", 1]);
+    await stage.windows([mbit(redis, 1)]);
+    expect(stage.state("busy")).toBe("ok");
+    await stage.windows([mbit(redis, 120)]);
+    stage.start += 3_600_000;
+    await stage.windows([mbit(redis, 120)], [mbit(redis, 120)]);
+    expect(stage.state("busy")).toBe("pending");
+  });
+
+  test("look at no time of which the store has lost a window, and say so", async () => {
+    await stage.alarms.put(
+      platform("busy"),
+      spec({ ...busy, over: "20s", when: "below", raise: { at: "1Mbit" }, clear: { at: "2Mbit" } }),
+    );
+    await stage.windows([mbit(redis, 5)], [mbit(redis, 5)], [mbit(redis, 5)]);
+    expect(stage.state("busy")).toBe("ok");
+    stage.loses = true;
+    await stage.windows([mbit(redis, 5)]);
+    stage.loses = false;
+    await stage.windows([mbit(redis, 5)]);
+    expect([stage.state("busy"), stage.events()]).toEqual(["unknown", []]);
+    expect(stage.alarms.get(platform("busy")).problem).toContain("without a gap");
+    await stage.windows([mbit(redis, 5)]);
+    expect([stage.state("busy"), stage.events()]).toEqual(["ok", []]);
+    // One that it was never given, because too many waited.
+    stage.start += 10_000;
+    await stage.windows([mbit(redis, 5)]);
+    expect([stage.state("busy"), stage.events()]).toEqual(["unknown", []]);
+  });
+
+  test("on exporters know who was heard before a restart, and blame nobody for the time in between", async () => {
+    const heard = (agent: string, at: number): FlowExporter =>
+      ({ agent, subAgent: 0, heardAt: new Date(at).toISOString(), node: "h1" }) as unknown as FlowExporter;
+    await stage.alarms.put(platform("deaf"), spec({ on: { kind: "silent" }, raise: { at: "30s" } }));
+    stage.exporters = [heard("192.0.2.1", TEN_O_CLOCK + 10_000), heard("192.0.2.2", TEN_O_CLOCK + 30_000)];
+    await stage.windows([], [], []);
+    expect(stage.events()).toEqual([]);
+    await stage.windows([]);
+    expect(stage.events()).toEqual([["raised", { exporter: "192.0.2.1", node: "h1" }, 30]]);
+    // Both are not known to the new process yet.
+    stage.exporters = [];
+    stage.start += 600_000;
+    await stage.open();
+    await stage.windows([], []);
+    expect(stage.state("deaf")).toBe("firing");
+    stage.exporters = [heard("192.0.2.1", stage.start + 10_000)];
+    await stage.windows([], []);
+    expect(stage.events().slice(0, 2)).toEqual([
+      ["raised", { exporter: "192.0.2.2", node: "h1" }, undefined],
+      ["cleared", { exporter: "192.0.2.1", node: "h1" }, 0],
+    ]);
+    expect(() => spec({ on: { kind: "silent" }, when: "below", raise: { at: "30s" } })).toThrow("silence");
+    await expect(
+      stage.alarms.put(ofTenant("shop", "x"), spec({ on: { kind: "silent" }, raise: { at: "1m" } })),
+    ).rejects.toThrow("on.kind");
+  });
+
+  test("see and tell each tenant his own alone", async () => {
+    await stage.alarms.put(ofTenant("shop", "busy"), spec(busy));
+    await stage.alarms.put(ofTenant("bank", "busy"), spec(busy));
+    await stage.windows([], [traffic(teller, api, { bytes: (200e6 * 10) / 8 }), mbit(redis, 150)]);
+    const tenant = Name.parse("shop");
+    expect(stage.alarms.history({ limit: 9, tenant }).items.map(({ key }) => key)).toEqual([
+      { tenant: "shop", identity: "redis-0" },
+      { tenant: "shop", identity: "api-1" },
+    ]);
+    const bank = stage.alarms.history({ limit: 9, tenant: Name.parse("bank"), alarm: Name.parse("busy") }).items;
+    expect(bank.map(({ key }) => key)).toEqual([{ tenant: "bank", identity: "teller-0" }]);
+    expect(stage.alarms.list({ limit: 9, tenant }).items.map((one) => one.tenant)).toEqual(["shop"]);
+    expect(() => stage.alarms.get(platform("busy"))).toThrow("there is no alarm busy (the platform's own");
+    await expect(stage.alarms.delete(ofTenant("other", "busy"))).rejects.toThrow(
+      "there is no alarm busy (tenant other)",
+    );
+  });
+
+  test("cost one question for all groups, and for all alarms that ask the same", async () => {
+    let questions = 0;
+    const { sums } = stage.flows;
+    Object.assign(stage.flows, {
+      sums: (plan: Parameters<typeof sums>[0]) => {
+        questions += 1;
+        return sums(plan);
+      },
+    });
+    await stage.alarms.put(platform("busy"), spec(busy));
+    await stage.alarms.put(platform("busier"), spec({ ...busy, raise: { at: "900Mbit" } }));
+    const many = Array.from({ length: MOST_GROUPS + 20 }, (_, index) =>
+      mbit({ ...redis, identity: `r-${index}` }, 200 + index),
+    );
+    await stage.windows([], many);
+    expect(questions).toBe(1);
+    expect(stage.alarms.get(platform("busy"))).toMatchObject({ firing: MOST_GROUPS, groups: expect.anything() });
+    await stage.windows([mbit(redis, 101)]);
+    expect(stage.alarms.get(platform("busy")).firing).toBe(1);
+  });
+
+  test("are changed, and cleared when they mean something else, are disabled or deleted", async () => {
+    const first = await stage.alarms.put(platform("busy"), spec(busy));
+    await stage.windows([], [mbit(redis, 120)]);
+    expect(await stage.alarms.put(platform("busy"), spec(busy))).toMatchObject({
+      updatedAt: first.updatedAt,
+      state: "firing",
+    });
+    expect(await stage.alarms.put(platform("busy"), spec({ ...busy, raise: { at: "90Mbit" } }))).toMatchObject({
+      firing: 1,
+    });
+    expect(await stage.alarms.put(platform("busy"), spec({ ...busy, enabled: false }))).toMatchObject({
+      state: "disabled",
+    });
+    expect(stage.events().map(([event]) => event)).toEqual(["cleared", "raised"]);
+    await stage.windows([mbit(redis, 120)]);
+    expect(stage.events()).toHaveLength(2);
+    await stage.alarms.put(platform("busy"), spec(busy));
+    await stage.windows([mbit(redis, 120)]);
+    await stage.alarms.delete(platform("busy"));
+    expect(stage.events().map(([event]) => event)).toEqual(["cleared", "raised", "cleared", "raised"]);
+    expect(stage.alarms.list({ limit: 9 }).items).toEqual([]);
+  });
+
+  test("are refused with the field that is wrong", async () => {
+    const refused = async (on: NewFlowAlarmInput["on"]) => {
+      const thrown: unknown = await stage.alarms
+        .put(platform("x"), spec({ on, raise: { at: 1 } }))
+        .catch((error: unknown) => error);
+      return thrown instanceof HoldfastError ? [thrown.details.field, thrown.message] : thrown;
+    };
+    expect(await refused({ kind: "rate", filter: "identiy=a" })).toEqual([
+      "on.filter",
+      'on.filter, character 1: there is no field "identiy"; did you mean identity?',
+    ]);
+    expect(await refused({ kind: "share", by: "nothing" })).toMatchObject([
+      "on.by",
+      expect.stringContaining("nothing"),
+    ]);
+    for (let index = 0; index < MOST_ALARMS; index++) await stage.alarms.put(platform(`a${index}`), spec(busy));
+    await expect(stage.alarms.put(platform("one-more"), spec(busy))).rejects.toThrow(
+      `there are ${MOST_ALARMS} alarms already`,
+    );
+  });
+
+  test("keep definition, state, history and messages over a restart", async () => {
+    await stage.close();
+    const path = join(tmpdir(), `holdfast-alarms-${process.pid}.db`);
+    await using files = new AsyncDisposableStack();
+    files.defer(() => removeFiles(path));
+    const { clock, logger } = stage;
+    stage.book = await openSqliteStore({ clock, logger }, { path });
+    await stage.open();
+    stage.answer = () => Promise.reject(new Error("down"));
+    await stage.alarms.put(platform("busy"), spec({ ...busy, webhook: { url: "http://hooks/x" } }));
+    await stage.windows([], [mbit(redis, 120)]);
+    await stage.close();
+    await stage.book.close();
+    stage.book = await openSqliteStore({ clock, logger }, { path });
+    files.defer(() => stage.book.close());
+    stage.answer = () => Promise.resolve(204);
+    await stage.open();
+    expect(stage.state("busy")).toBe("firing");
+    await stage.pass(10_000);
+    expect(stage.alarms.history({ limit: 9 }).items).toMatchObject([
+      { event: "raised", message: { state: "delivered", tries: 2 } },
+    ]);
+    await stage.windows([], [mbit(redis, 1)]);
+    expect(stage.events().map(([event]) => event)).toEqual(["cleared", "raised"]);
+    await stage.close();
+  });
+});

@@ -1,0 +1,33 @@
+import { z } from "zod";
+
+const traffic = {
+  /** `bytes`: bit/s; `packets`: packets per second. */
+  measure: z.enum(["bytes", "packets"]).default("bytes"),
+  /** Which traffic, as questions have it. Absent: all. */
+  filter: z
+    .string()
+    .max(4000)
+    .optional()
+    .meta({ examples: ["network=web direction=ingress"] }),
+  /** Fields to tell apart, with commas between: each group has a state of its own. Absent: all traffic is one. */
+  by: z
+    .string()
+    .max(300)
+    .optional()
+    .meta({ examples: ["identity"] }),
+};
+
+/** What an alarm watches. */
+export const flowAlarmSubjectSchema = z
+  .discriminatedUnion("kind", [
+    /** Bit/s or packets per second. */
+    z.strictObject({ kind: z.literal("rate"), ...traffic }),
+    /** Percent: of each group in the traffic that the filter means; without `by`, of that traffic in all. */
+    z.strictObject({ kind: z.literal("share"), ...traffic }),
+    /** Percent of all bytes, whoever's they are, of which an end has no name. */
+    z.strictObject({ kind: z.literal("unattributed") }),
+    /** Seconds for which nothing came of an exporter; of each agent address. Not for tenants. */
+    z.strictObject({ kind: z.literal("silent") }),
+  ])
+  .meta({ id: "FlowAlarmSubject" });
+export type FlowAlarmSubject = z.output<typeof flowAlarmSubjectSchema>;
