@@ -5,10 +5,18 @@ import { claimName } from "./memberships.ts";
 import { isRoutable, type NetworkMap } from "./network-map.ts";
 import { createNumbers, type Numbers } from "./numbers.ts";
 
+/** What is told of an endpoint. */
+export type BookedEndpoint = Pick<
+  Endpoint,
+  "tenant" | "network" | "identity" | "node" | "mac" | "addresses" | "createdAt"
+> & { readonly id: string };
+
 /** Names of endpoints by the numbers that an attribution knows them by, those that have ended included for a time. */
 export interface EndpointBook {
   /** Gives what is new, if anything: phases are not. */
-  put(endpoint: Endpoint, networks: NetworkMap): InventoryChange | undefined;
+  put(endpoint: BookedEndpoint, networks: NetworkMap): InventoryChange | undefined;
+  /** Takes one that had ended before it was heard of; gives nothing of one that is there. */
+  pass(endpoint: BookedEndpoint, endedAt: number, networks: NetworkMap): readonly InventoryChange[];
   /** Gives that it has ended; of one that is not there: nothing. */
   end(id: string, at: number): InventoryChange | undefined;
   /** Ends those whose ids are not among these. */
@@ -38,7 +46,7 @@ export function createEndpointBook(nodes: Numbers): EndpointBook {
   const byNumber: (Entry | undefined)[] = [];
   const ended = new Map<string, Entry>();
 
-  function place(endpoint: Endpoint, networks: NetworkMap): PlacedEndpoint {
+  function place(endpoint: BookedEndpoint, networks: NetworkMap): PlacedEndpoint {
     const { id, tenant, network, node, mac, addresses } = endpoint;
     const record = networks.get(tenant, network);
     return {
@@ -62,17 +70,23 @@ export function createEndpointBook(nodes: Numbers): EndpointBook {
     return { kind: "end", endpoint: entry.placed, to: at };
   }
 
+  function put(endpoint: BookedEndpoint, networks: NetworkMap): InventoryChange | undefined {
+    const { id, tenant, network, identity, node } = endpoint;
+    if (byId.has(id)) return undefined;
+    const placed = place(endpoint, networks);
+    const name = { kind: "endpoint", endpoint: id, tenant, network, identity, groups: [], node } as const;
+    const entry: Entry = { placed, name };
+    byId.set(id, entry);
+    ended.delete(id);
+    byNumber[placed.number] = entry;
+    return { kind: "begin", endpoint: placed, from: Date.parse(endpoint.createdAt) };
+  }
+
   return {
-    put(endpoint, networks) {
-      const { id, tenant, network, identity, node } = endpoint;
-      if (byId.has(id)) return undefined;
-      const placed = place(endpoint, networks);
-      const name = { kind: "endpoint", endpoint: id, tenant, network, identity, groups: [], node } as const;
-      const entry: Entry = { placed, name };
-      byId.set(id, entry);
-      ended.delete(id);
-      byNumber[placed.number] = entry;
-      return { kind: "begin", endpoint: placed, from: Date.parse(endpoint.createdAt) };
+    put,
+    pass(endpoint, endedAt, networks) {
+      if (byId.has(endpoint.id) || ended.has(endpoint.id)) return [];
+      return [put(endpoint, networks), end(endpoint.id, endedAt)].filter((change) => change !== undefined);
     },
     end,
     keep(ids, at) {

@@ -57,6 +57,22 @@ const endpoint = (id: string, createdAt: string) =>
     revision: 2,
   });
 
+/** What happened to 10.20.0.5 of the network, unless said otherwise. */
+const entry = (id: string, event: string, when: string, more: object = {}) => ({
+  id: "x",
+  tenant: "blue",
+  network: "web",
+  address: "10.20.0.5",
+  identity: "x",
+  node: "h1",
+  event,
+  at: when,
+  actor: "test",
+  ...(id === "" ? {} : { endpoint: id }),
+  revision: 1,
+  ...more,
+});
+
 /** A controller whose lists are these, and whose watch says what is pushed. */
 function fakeController() {
   const lists: Record<string, readonly unknown[]> = { listNetworks: [network], listNodes: [node], listEndpoints: [] };
@@ -200,6 +216,61 @@ describe("an inventory", () => {
     lists.listGroupMembers = [{ ...member, identity: "b" }];
     clock.advance(60_000);
     await expect.poll(groups).toEqual([[], ["db", "web"]]);
+  });
+
+  test("knows who had ended before it began, by the ledger", async () => {
+    const stage = start();
+    await using _ = stage;
+    const { inventory, told, lists } = stage;
+    const minutesAgo = (count: number): string => new Date(Date.parse(at) - count * 60_000).toISOString();
+    lists.listEndpoints = [endpoint("here", minutesAgo(2))];
+    lists.listLedger = [
+      entry("a-1", "bound", minutesAgo(9), { identity: "a" }),
+      entry("a-1", "moved", minutesAgo(7), { identity: "a", endpoint: "a-2", formerEndpoint: "a-1" }),
+      entry("", "cooled", minutesAgo(6), { address: "10.20.0.8" }),
+      entry("a-2", "detached", minutesAgo(5), { identity: "a" }),
+      entry("old", "moved", minutesAgo(4), { address: "10.20.0.6", identity: "b" }),
+      entry("old", "released", minutesAgo(4), { address: "10.20.0.7", identity: "b" }),
+      entry("", "released", minutesAgo(4), { address: "10.20.0.9" }),
+      entry("c-1", "released", minutesAgo(3), { identity: "c" }),
+      entry("d-2", "moved", minutesAgo(3), { address: "10.20.0.10", identity: "d", formerEndpoint: "d-1" }),
+      entry("here", "bound", minutesAgo(2), { identity: "here" }),
+      // The watch tells that.
+      entry("here", "detached", minutesAgo(1), { identity: "here" }),
+    ];
+    await inventory.loaded;
+    const times = told.flatMap((change) => {
+      if (change.kind !== "begin" && change.kind !== "end") return [];
+      const { number, mac, addresses } = change.endpoint;
+      const minute = (Date.parse(at) - ("from" in change ? change.from : change.to)) / 60_000;
+      const { endpoint: id, identity } = inventory.endpoint(number) ?? {};
+      return [`${change.kind} ${id}/${identity} ${minute} min ago: ${addresses.length} by ${mac[1].toString(16)}`];
+    });
+    expect(times).toEqual([
+      "begin here/here 2 min ago: 1 by a140005",
+      "begin a-1/a 9 min ago: 1 by a140005",
+      "end a-1/a 7 min ago: 1 by a140005",
+      "begin a-2/a 7 min ago: 1 by a140005",
+      "end a-2/a 5 min ago: 1 by a140005",
+      "begin old/b 10 min ago: 2 by a140006",
+      "end old/b 4 min ago: 2 by a140006",
+      "begin c-1/c 5 min ago: 1 by a140005",
+      "end c-1/c 3 min ago: 1 by a140005",
+      "begin d-1/d 10 min ago: 1 by a14000a",
+      "end d-1/d 3 min ago: 1 by a14000a",
+    ]);
+    expect(inventory.status().endpoints).toBe(1);
+  });
+
+  test("goes on without the past when the ledger cannot be read", async () => {
+    const stage = start();
+    await using _ = stage;
+    stage.lists.listLedger = [{}];
+    stage.lists.listEndpoints = [endpoint("here", at)];
+    await expect.poll(() => stage.inventory.status()).toMatchObject({ state: "in-step", endpoints: 1 });
+    await stage.inventory.loaded;
+    stage.push(put(endpoint("next", at)));
+    await expect.poll(() => stage.inventory.status().endpoints).toBe(2);
   });
 
   test("tells addresses that containers may have from all others", async () => {

@@ -7,6 +7,7 @@ import { createEndpointBook } from "./endpoint-book.ts";
 import { readMemberships } from "./memberships.ts";
 import { createNetworkMap } from "./network-map.ts";
 import { createNumbers } from "./numbers.ts";
+import { readPastEndpoints } from "./past-endpoints.ts";
 
 /** Who has what, and since when, as a controller says it: all there is, then every change as it happens. */
 export interface Inventory {
@@ -50,6 +51,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
   const nodes = new Map<string, NodeRecord>();
   const agents = new Map<string, string>();
   const groupsDue = createNap(clock);
+  const pastDue = createNap(clock);
   let state: FlowStatus["inventory"]["state"] = "loading";
   let since = clock.now();
   let failure: string | undefined;
@@ -114,8 +116,8 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
         if (!isLoaded) await load(watchdog.signal);
         if (!isLoaded) {
           enter("in-step");
-          loaded.resolve();
           groupsDue.wake();
+          pastDue.wake();
         }
         isLoaded = true;
         if (event.type === "error") throw new Error(event.problem.detail);
@@ -125,6 +127,22 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
     } finally {
       watchdog.rest();
     }
+  }
+
+  /** Who has ended before this began: samples of that time may still come. */
+  async function tellPast(signal: AbortSignal): Promise<void> {
+    while (state === "loading" && !signal.aborted) await pastDue.sleep(SILENCE, signal);
+    if (signal.aborted) return;
+    try {
+      const since = new Date(clock.now().getTime() - HISTORY).toISOString();
+      const past = await readPastEndpoints({ client, networks }, since, signal);
+      for (let at = 0; at < past.length; at += MOST_AT_ONCE) {
+        tell(past.slice(at, at + MOST_AT_ONCE).flatMap((one) => endpoints.pass(one, one.endedAt, networks)));
+      }
+    } catch (error) {
+      if (!signal.aborted) logger.warn("who had addresses before is not known", { error: errorText(error) });
+    }
+    loaded.resolve();
   }
 
   async function forgetInTime(signal: AbortSignal): Promise<void> {
@@ -164,7 +182,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
 
   return {
     async run(signal) {
-      await Promise.all([followAgain(signal), forgetInTime(signal), followGroups(signal)]);
+      await Promise.all([followAgain(signal), tellPast(signal), forgetInTime(signal), followGroups(signal)]);
     },
     loaded: loaded.promise,
     status: () => ({
