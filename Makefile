@@ -60,6 +60,7 @@ test-simulation: node_modules/.package-lock.json ## Controllers, agents and runt
 test-system: setup ## Tests on the kernel and Open vSwitch, as root
 	@setup/debian.sh redis-tools
 	@vitest run --project system
+	@vitest run --project datapath
 
 test-e2e: setup ## Tests on whole lab hosts with Docker, containerd and podman, as root
 	@setup/debian.sh podman containernetworking-plugins
@@ -80,7 +81,7 @@ else
 endif
 
 test-matrix: setup ## All cases of the policy matrix on both data paths; make test has a quarter of those of Open vSwitch
-	@HOLDFAST_MATRIX_EVERY=1 vitest run --project system packages/datapath/test/policy-matrix.test.ts packages/datapath/test/kernel/policy-matrix.test.ts
+	@HOLDFAST_MATRIX_EVERY=1 vitest run --project datapath packages/datapath/test/policy-matrix.test.ts packages/datapath/test/kernel/policy-matrix.test.ts
 
 # In namespaces of its own: nothing reaches out, nothing reaches in, and all of it is gone when they are.
 OPENSEARCH := node_modules/.cache/opensearch
@@ -92,7 +93,7 @@ test-opensearch: setup ## Opt-in: the flow store in a real OpenSearch, whose jar
 
 test-uml: setup ## Opt-in, minutes: the data path on a kernel with the openvswitch module
 	@setup/debian.sh user-mode-linux
-	@HOLDFAST_UML=1 vitest run --project system packages/datapath/test/uml
+	@HOLDFAST_UML=1 vitest run --project datapath packages/datapath/test/uml
 
 bench: bench-docker bench-ipam bench-cni bench-flow bench-policy ## All benchmarks
 

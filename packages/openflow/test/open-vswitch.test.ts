@@ -45,7 +45,7 @@ describe("a connection to Open vSwitch", () => {
   });
 
   test("a flow that we cannot express is shown, added again unchanged, and removed", async () => {
-    const text = "table=3,ct_mark=5,tcp actions=ct(commit,force),goto_table:4";
+    const text = "table=3,pkt_mark=5,tcp actions=ct(commit,force),goto_table:4";
     await ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "add-flow", "br0", text);
     const printed = (): Promise<string> => ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows", "br0");
     const before = await printed();
