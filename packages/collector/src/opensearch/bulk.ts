@@ -31,6 +31,8 @@ const MOST_DOCUMENTS = 2000;
 const MOST_CHARACTERS = 4 * 1024 * 1024;
 /** Milliseconds that one request may take. */
 const REQUEST_PATIENCE = 30_000;
+/** The same of one that is tried once: others wait behind it, and so does who wants to stop. */
+const SHORT_PATIENCE = 5000;
 
 interface BulkAnswer {
   readonly items: readonly { readonly create: BulkItem }[];
@@ -77,7 +79,7 @@ export async function writeDocuments(
           method: "POST",
           path,
           body,
-          patience: REQUEST_PATIENCE,
+          patience: patience === 0 ? SHORT_PATIENCE : REQUEST_PATIENCE,
           signal,
         });
         return sorted(items.map(({ create }) => create));

@@ -10,11 +10,15 @@ export const NOTHING: Written = { kept: 0, refused: 0, reason: undefined };
 /** Elasticsearch has had data streams since then; every OpenSearch has. */
 const OLDEST_ELASTICSEARCH = [7, 9] as const;
 
+/** Milliseconds for the first request: whether anybody is there is said quickly. */
+const FIRST_PATIENCE = 5000;
+
 /** @throws HoldfastError `precondition_failed` */
 export async function checkVersion(server: SearchServer): Promise<void> {
   const { version } = await server.ask<{ version?: { number?: string; distribution?: string } }>({
     method: "GET",
     path: "/",
+    patience: FIRST_PATIENCE,
   });
   if (version?.number === undefined) {
     throw new HoldfastError(

@@ -7,6 +7,7 @@ import type { TrafficWindow } from "../windows/traffic.ts";
 import { type BulkOptions, type IdentifiedDocument, type Written, writeDocuments } from "./bulk.ts";
 import { checkVersion, NOTHING, readBytes, readProgress, readStreams, unlessGone } from "./catalog-state.ts";
 import { dimensionKey, sampleDocument, sumDocument } from "./documents.ts";
+import { type Holder, type HolderOptions, holdPrefix } from "./holder.ts";
 import { added, writeRollUp } from "./roll-up.ts";
 import type { Search, SearchAnswer } from "./searching.ts";
 import type { SearchServer } from "./server.ts";
@@ -15,6 +16,8 @@ import { STREAM_KINDS, type StreamKind, templateOf } from "./templates.ts";
 
 /** The data streams of a prefix, and what they have. */
 export interface Catalog {
+  /** That no other collector writes here; to be renewed before each window. */
+  readonly holder: Holder;
   /** Writes a window. Its documents have ids of their own, so that another try counts nothing twice. */
   take(window: TrafficWindow, options: BulkOptions): Promise<{ readonly rows: Written; readonly samples: Written }>;
   /** Rolls up what is over at the beginning of the newest window, in seconds, and then throws away what is too old. */
@@ -29,20 +32,19 @@ export interface Catalog {
   readonly bytes: number;
 }
 
-export interface CatalogOptions {
-  readonly prefix: string;
+export interface CatalogOptions extends HolderOptions {
   readonly tiers: TierSettings;
-  /** That no other process has: two of them never write the same id. */
-  readonly run: string;
 }
 
 /** Makes templates, and looks for what is there. @throws HoldfastError like {@link SearchServer.ask}; `precondition_failed` when the cluster is too old */
 export async function openCatalog(
   dependencies: { readonly clock: Clock; readonly server: SearchServer },
-  { prefix, tiers, run }: CatalogOptions,
+  { tiers, ...options }: CatalogOptions,
 ): Promise<Catalog> {
   const { server } = dependencies;
   await checkVersion(server);
+  const holder = await holdPrefix(dependencies, options);
+  const { prefix, run } = options;
   for (const kind of STREAM_KINDS) {
     await server.ask({ method: "PUT", path: `/_index_template/${prefix}-${kind}`, body: templateOf(prefix, kind) });
   }
@@ -176,6 +178,7 @@ export async function openCatalog(
   }
 
   return {
+    holder,
     take,
     keepUp,
     expire,

@@ -1,9 +1,9 @@
-import { systemClock } from "@holdfast/core";
-import { RecordingLogger } from "@holdfast/core/testing";
+import { type Clock, systemClock } from "@holdfast/core";
+import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
 import { ALWAYS } from "../query/plan.ts";
-import { DEFAULT_TIERS } from "../store/store.ts";
-import { TEN_O_CLOCK } from "../testing/made-traffic.ts";
+import { DEFAULT_TIERS, type FlowStore } from "../store/store.ts";
+import { outside, TEN_O_CLOCK, traffic, windowOf } from "../testing/made-traffic.ts";
 import { type AskedOfPeer, type PeerAnswer, startSearchPeer } from "../testing/search-peer.ts";
 import { createSearchStore } from "./opensearch-store.ts";
 
@@ -11,8 +11,11 @@ const OPENSEARCH = { number: "2.19.1", distribution: "opensearch" };
 
 /** An empty cluster of a version, with one stream. */
 function cluster(version: object | undefined, streams: readonly string[] = []) {
-  return ({ path }: AskedOfPeer): PeerAnswer => {
+  return ({ path, method }: AskedOfPeer): PeerAnswer => {
     if (path === "/") return { status: 200, body: version === undefined ? { hello: true } : { version } };
+    if (path === "/flows-holder/_doc/holder") {
+      return method === "GET" ? { status: 404, body: {} } : { status: 201, body: { _seq_no: 0, _primary_term: 1 } };
+    }
     if (path.startsWith("/_data_stream/"))
       return { status: 200, body: { data_streams: streams.map((name) => ({ name })) } };
     if (path.endsWith("/_search")) return { status: 200, body: { hits: { hits: [] }, aggregations: {} } };
@@ -29,11 +32,14 @@ const plan = {
   ranked: "all",
 } as const;
 
+function openStore(address: URL, clock: Clock): FlowStore {
+  const dependencies = { clock, logger: new RecordingLogger(), nonce: () => "run" };
+  return createSearchStore(dependencies, { addresses: [address], host: "here", prefix: "flows", tiers: DEFAULT_TIERS });
+}
+
 async function askOf(answer: (asked: AskedOfPeer) => PeerAnswer) {
   await using peer = await startSearchPeer(answer);
-  const dependencies = { clock: systemClock, logger: new RecordingLogger(), nonce: () => "run" };
-  const options = { addresses: [peer.address], prefix: "flows", tiers: DEFAULT_TIERS };
-  await using store = createSearchStore(dependencies, options);
+  await using store = openStore(peer.address, systemClock);
   const outcome = await store.sums(plan).catch((error: unknown) => error);
   return { outcome, asked: peer.asked };
 }
@@ -57,7 +63,7 @@ describe("a store in a cluster", () => {
 
   test("makes its templates once, for its own prefix alone", async () => {
     const { asked } = await askOf(cluster(OPENSEARCH));
-    const made = asked.filter(({ method }) => method === "PUT");
+    const made = asked.filter(({ path }) => path.startsWith("/_index_template/"));
     expect(made.map(({ path }) => path)).toEqual(
       ["fine", "minute", "tens", "hour", "samples"].map((kind) => `/_index_template/flows-${kind}`),
     );
@@ -67,7 +73,7 @@ describe("a store in a cluster", () => {
   test("asks for whole answers only, of the streams that there are", async () => {
     const streams = ["flows-fine-2026.11.20-1000", "flows-fine-2026.11.20-0900", "flows-2-fine-2026.11.20-1000"];
     const { asked } = await askOf(cluster(OPENSEARCH, streams));
-    expect(asked.at(-1)).toMatchObject({
+    expect(asked.findLast(({ path }) => path.endsWith("/_search"))).toMatchObject({
       path: "/flows-fine-2026.11.20-1000/_search",
       query: "ignore_unavailable=true&allow_partial_search_results=false",
     });
@@ -80,5 +86,48 @@ describe("a store in a cluster", () => {
       code: "unavailable",
       message: expect.stringMatching(/refuses GET \/ \(401\): who are you; .*--opensearch-password-file/) as string,
     });
+  });
+
+  test("that is silent is asked for 25 s, and then for less", async () => {
+    const clock = new ManualClock();
+    const streams = ["flows-fine-2026.11.20-1000"];
+    await using peer = await startSearchPeer((asked) =>
+      asked.path.startsWith("/flows-fine") && asked.path.endsWith("_search") && asked.body.includes("t0")
+        ? "silent"
+        : cluster(OPENSEARCH, streams)(asked),
+    );
+    await using store = openStore(peer.address, clock);
+    const outcome = store.sums(plan).catch((error: unknown) => error);
+    await expect.poll(() => peer.asked.at(-1)?.body).toContain("t0");
+    clock.advance(25_000);
+    expect(await outcome).toMatchObject({
+      code: "timeout",
+      retryable: false,
+      message: "the question took longer than 25 s; ask for a shorter time, or by fewer fields",
+    });
+  });
+
+  test("throws nothing away that it could not roll up", async () => {
+    const streams = ["flows-fine-2026.11.19-1000"];
+    const answerWhile =
+      (isRolling: boolean) =>
+      (asked: AskedOfPeer): PeerAnswer => {
+        if (asked.body.includes('"composite"'))
+          return isRolling ? cluster(OPENSEARCH)(asked) : { status: 503, body: {} };
+        const edge = { value: TEN_O_CLOCK - 24 * 3_600_000 };
+        if (asked.body.includes('"first"')) return { status: 200, body: { aggregations: { first: edge } } };
+        if (asked.path.endsWith("/_bulk")) return { status: 200, body: { items: [{ create: { status: 201 } }] } };
+        return cluster(OPENSEARCH, streams)(asked);
+      };
+    const deletedWhile = async (isRolling: boolean): Promise<readonly string[]> => {
+      await using peer = await startSearchPeer(answerWhile(isRolling));
+      await using store = openStore(peer.address, systemClock);
+      await store.take(windowOf(TEN_O_CLOCK, [traffic(outside("192.0.2.1"), outside("192.0.2.2"))]));
+      expect(store.state()).toMatchObject({ failing: undefined, taken: { windows: 1 } });
+      const deleted = peer.asked.filter(({ method }) => method === "DELETE").map(({ path }) => path);
+      return deleted.filter((path) => path.startsWith("/_data_stream/"));
+    };
+    expect(await deletedWhile(false)).toEqual([]);
+    expect(await deletedWhile(true)).toEqual(["/_data_stream/flows-fine-2026.11.19-1000"]);
   });
 });

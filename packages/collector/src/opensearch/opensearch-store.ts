@@ -31,6 +31,15 @@ export interface SearchStoreOptions extends ServerAccess {
   /** What names of data streams begin with; of this collector alone. */
   readonly prefix: string;
   readonly tiers: TierSettings;
+  /** Name of this machine. */
+  readonly host: string;
+}
+
+/** Why nothing is taken, since when for people, and since when by the clock that only grows. */
+interface Failing {
+  readonly reason: string;
+  readonly since: number;
+  readonly at: number;
 }
 
 /** Milliseconds for which a window is tried again and again; in an outage that is longer already, windows are tried once. */
@@ -48,15 +57,16 @@ const KEEP_UP_PATIENCE = 5000;
  */
 export function createSearchStore(dependencies: SearchStoreDependencies, options: SearchStoreOptions): FlowStore {
   const { clock, logger } = dependencies;
-  const { prefix, tiers } = options;
+  const { prefix, tiers, host } = options;
   const server = createSearchServer(clock, options);
   const run = dependencies.nonce();
   const turns = createTurns();
   const closing = new AbortController();
   const [taken, lost] = [nothing(), nothing()];
   let newest: number | undefined;
-  let failing: { readonly reason: string; readonly since: number; readonly at: number } | undefined;
+  let failing: Failing | undefined;
   let catalog: Catalog | undefined;
+  let isDisplaced = false;
   let due: TrafficWindow | undefined;
   let keepingUp: Promise<void> | undefined;
 
@@ -64,18 +74,25 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
   function opened(): Promise<Catalog> {
     return turns.take("open", async () => {
       if (closing.signal.aborted) throw new HoldfastError("unavailable", "the flow store is closed");
-      catalog ??= await openCatalog({ clock, server }, { prefix, tiers, run });
+      catalog ??= await openCatalog({ clock, server }, { prefix, tiers, run, host, mayFollow: !isDisplaced });
       return catalog;
     });
   }
 
-  async function openedWithin(patience: number): Promise<Catalog> {
+  /** Opened, and held against other collectors. */
+  async function heldWithin(patience: number): Promise<Catalog> {
     const until = clock.monotonic() + patience;
     for (let attempt = 0; ; attempt++) {
       try {
-        return await opened();
+        const found = await opened();
+        await found.holder.renew();
+        return found;
       } catch (error) {
         note(errorText(error));
+        if (isHoldfastError(error, "conflict")) {
+          // Whoever has taken over has written since: what is there is looked for again.
+          [catalog, isDisplaced] = [undefined, true];
+        }
         if (clock.monotonic() >= until || closing.signal.aborted) throw error;
         await clock.wait(backoff(attempt, { first: 100 }), closing.signal);
       }
@@ -85,7 +102,7 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
   async function take(window: TrafficWindow): Promise<void> {
     const patience = failing !== undefined && clock.monotonic() - failing.at >= OUTAGE ? 0 : OUTAGE;
     try {
-      const to = await openedWithin(patience);
+      const to = await heldWithin(patience);
       const { rows, samples } = await to.take(window, { patience, signal: closing.signal, onTrouble: note });
       add(taken, window);
       leaveOut(rows.refused, samples.refused, rows.reason ?? samples.reason);
@@ -153,7 +170,9 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
     try {
       return await question(await opened(), limit);
     } catch (error) {
-      if (isHoldfastError(error, "unauthenticated")) throw broken(errorText(error));
+      // Who asks has done nothing wrong.
+      if (isHoldfastError(error, "unauthenticated") || isHoldfastError(error, "conflict"))
+        throw broken(errorText(error));
       if (isHoldfastError(error)) throw error;
       if (!limit.aborted) throw broken(errorText(error));
       const remedy = "ask for a shorter time, or by fewer fields";
@@ -168,7 +187,10 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
 
   async function close(): Promise<void> {
     closing.abort(new HoldfastError("unavailable", "the flow store is closed"));
-    await turns.take("write", async () => keepingUp);
+    await turns.take("write", async () => {
+      await keepingUp;
+      await catalog?.holder.release();
+    });
     server.close();
   }
 

@@ -97,6 +97,16 @@ describe("a cluster's HTTP", () => {
     });
   });
 
+  test("a disk that is full is nothing that a password helps against", async () => {
+    const error = { type: "cluster_block_exception", reason: "index [x] blocked by: [FORBIDDEN/12/read-only]" };
+    await using peer = await startSearchPeer(() => ({ status: 403, body: { error, status: 403 } }));
+    const server = createSearchServer(systemClock, { addresses: [peer.address] });
+    await expect(server.ask(get)).rejects.toMatchObject({
+      code: "unavailable",
+      message: expect.stringContaining("blocked by: [FORBIDDEN/12/read-only]") as string,
+    });
+  });
+
   test("that is silent is waited for no longer than it was asked to", async () => {
     await using peer = await startSearchPeer(() => "silent");
     const server = createSearchServer(systemClock, { addresses: [peer.address] });

@@ -84,9 +84,11 @@ export function createSearchServer(clock: Clock, access: ServerAccess): SearchSe
   }
 
   function refusal(status: number, content: string, what: string): HoldfastError {
-    const said = reasonIn(content);
+    const { type, reason: said } = causeIn(content);
     const details = { status };
-    if (status === 401 || status === 403) {
+    // A full disk closes indices for writing, which is said as "forbidden".
+    const isBlocked = type === "cluster_block_exception";
+    if (!isBlocked && (status === 401 || status === 403)) {
       const remedy = "--opensearch-user with --opensearch-password-file, or --opensearch-key-file, says who asks";
       return new HoldfastError("unauthenticated", `${name} refuses ${what} (${status}): ${said}; ${remedy}`, {
         details,
@@ -94,7 +96,7 @@ export function createSearchServer(clock: Clock, access: ServerAccess): SearchSe
     }
     const message = `${name} answers ${what} with ${status}: ${said}`;
     if (status === 429) return new HoldfastError("too_many_requests", message, { details, retryable: true });
-    if (status === 408 || status >= 500) return new HoldfastError("unavailable", message, { details });
+    if (isBlocked || status === 408 || status >= 500) return new HoldfastError("unavailable", message, { details });
     return new HoldfastError(status === 404 ? "not_found" : "precondition_failed", message, { details });
   }
 
@@ -140,14 +142,15 @@ async function textOf(incoming: IncomingMessage): Promise<string> {
 }
 
 /** What the cluster says of an error: its cause, where it names one. */
-function reasonIn(content: string): string {
+function causeIn(content: string): { readonly type: string | undefined; readonly reason: string } {
+  const whole = content.slice(0, MOST_SAID) || "nothing more";
   try {
     const { error } = JSON.parse(content) as { error?: string | ErrorBody };
-    if (typeof error === "string") return error;
+    if (typeof error === "string") return { type: undefined, reason: error };
     const cause = error?.root_cause?.[0] ?? error;
-    return cause?.reason ?? cause?.type ?? content.slice(0, MOST_SAID);
+    return { type: cause?.type, reason: cause?.reason ?? cause?.type ?? whole };
   } catch {
-    return content.slice(0, MOST_SAID) || "nothing more";
+    return { type: undefined, reason: whole };
   }
 }
 

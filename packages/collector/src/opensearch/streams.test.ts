@@ -12,6 +12,7 @@ describe("data streams", () => {
 
   test.each([
     "holdfast-fine-2026.11.20-1000",
+    "holdfast-links-fine-2026.11.20-1000",
     "holdfast-flows-2-fine-2026.11.20-1000",
     "holdfast-flows-ends-2026.11.20-1000",
     "holdfast-flows-fine-2026.11.20-1001",

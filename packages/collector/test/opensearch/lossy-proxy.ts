@@ -7,15 +7,15 @@ export interface LossyProxy extends AsyncDisposable {
   readonly lost: number;
 }
 
-/** @param loses whether the answer to this request of a path, counted from 0, is lost */
-export async function startLossyProxy(to: URL, loses: (path: string, count: number) => boolean): Promise<LossyProxy> {
+/** @param paths of every third request to which the answer is lost */
+export async function startLossyProxy(to: URL, paths: RegExp): Promise<LossyProxy> {
   let [count, lost] = [0, 0];
   const server = createServer((incoming, response) => {
     void (async () => {
       const body = await bytesOf(incoming);
       const path = incoming.url ?? "/";
       const answer = await forward(new URL(path, to), incoming, body);
-      if (loses(path, count++)) {
+      if (paths.test(path) && count++ % 3 === 0) {
         lost += 1;
         response.destroy();
         return;

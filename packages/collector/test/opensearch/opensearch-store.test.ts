@@ -16,7 +16,7 @@ describe.skipIf(JARS === undefined)("the store in a real OpenSearch (make test-o
     Promise.resolve(
       createSearchStore(
         { clock: systemClock, logger: silentLogger, nonce: () => `run-${count}` },
-        { addresses: [server.address], prefix: `suite-${++count}`, tiers: SUITE_TIERS },
+        { host: "here", addresses: [server.address], prefix: `suite-${++count}`, tiers: SUITE_TIERS },
       ),
     ),
   );

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { createClient } from "@holdfast/client";
 import {
@@ -89,6 +90,7 @@ async function openStore(settings: Settings, tiers: TierSettings, logger: Logger
       {
         addresses,
         prefix: settings.opensearchPrefix,
+        host: hostname(),
         user: settings.opensearchUser,
         passwordFile: settings.opensearchPasswordFile,
         keyFile: settings.opensearchKeyFile,
