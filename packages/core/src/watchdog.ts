@@ -20,15 +20,15 @@ export function createWatchdog(clock: Clock, silenceMilliseconds: number, outer:
     counting.abort(WOKEN);
   }
 
+  function bark(): void {
+    barked.abort(new HoldfastError("unavailable", `nothing was heard for ${silenceMilliseconds / 1000} s`));
+  }
+
   function watch(): void {
     rest();
     counting = new AbortController();
     const { signal } = counting;
-    const tooLong = new HoldfastError("unavailable", `nothing was heard for ${silenceMilliseconds / 1000} s`);
-    clock.wait(silenceMilliseconds, signal).then(
-      () => barked.abort(tooLong),
-      () => undefined,
-    );
+    clock.wait(silenceMilliseconds, signal).then(bark, () => undefined);
   }
 
   watch();
