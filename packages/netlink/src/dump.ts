@@ -14,13 +14,18 @@ const ATTEMPTS = 16;
 
 /**
  * The rows of a table, all as they were at one time: a dump that the kernel marks as interrupted by a change (NLM_F_DUMP_INTR) is
- * asked for again. What `decode` gives undefined for is left out.
+ * asked for again. What `decode` gives undefined for is left out. A refusal with one of the errnos in `absent` says that there is no such table, and no row.
  *
  * @throws KernelError with `task` when the kernel refuses, EINTR when the table never stood still.
  */
-export function readDump<T>(task: string, ask: () => PendingDump, decode: (body: Uint8Array) => T | undefined): T[] {
+export function readDump<T>(
+  task: string,
+  ask: () => PendingDump,
+  decode: (body: Uint8Array) => T | undefined,
+  absent: ReadonlySet<number> = new Set(),
+): T[] {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const rows = readOnce(task, ask(), decode);
+    const rows = readOnce(task, ask(), decode, absent);
     if (rows !== "interrupted") return rows;
   }
   throw new KernelError({ task, errno: Errno.EINTR, explanation: "the table kept changing while it was read" });
@@ -30,6 +35,7 @@ function readOnce<T>(
   task: string,
   { sequence, receive }: PendingDump,
   decode: (body: Uint8Array) => T | undefined,
+  absent: ReadonlySet<number>,
 ): T[] | "interrupted" {
   const rows: T[] = [];
   let interrupted = false;
@@ -39,6 +45,7 @@ function readOnce<T>(
       if (message.flags & Flag.dumpInterrupted) interrupted = true;
       if (message.type === MessageType.error || message.type === MessageType.done) {
         const outcome = decodeOutcome(message);
+        if (absent.has(outcome.errno)) return [];
         if (outcome.errno !== 0) throw new KernelError({ task, ...outcome });
         return interrupted ? "interrupted" : rows;
       }

@@ -48,6 +48,14 @@ export function check(call: string, result: number): number {
   return result;
 }
 
+/** The same, for calls of which some refusals are an answer, and come often: undefined instead of an error that costs more than the call. */
+export function checkUnless(call: string, result: number, answers: readonly number[]): number | undefined {
+  if (result >= 0) return result;
+  const errno = koffi.errno();
+  if (answers.includes(errno)) return undefined;
+  throw new SystemError(call, errno);
+}
+
 /** Name of an errno, e.g. `"ENODEV"` for 19; `"E4711"` for a number the C library does not know. */
 export function errnoName(errno: number): string {
   return NAMES.get(errno) ?? `E${errno}`;

@@ -1,5 +1,5 @@
 import { LITTLE_ENDIAN, viewOf } from "./codec/attributes.ts";
-import { check, Errno, libc, SystemError } from "./libc.ts";
+import { checkUnless, Errno, libc } from "./libc.ts";
 
 /** linux/sockios.h: by name the index, by index the name; answered without the lock that changes hold. */
 const SIOCGIFINDEX = 0x8933;
@@ -25,11 +25,5 @@ export function linkName(socket: number, index: number): string | undefined {
 }
 
 function ask(socket: number, request: number, argument: Uint8Array): boolean {
-  try {
-    check("ioctl", libc.ioctl(socket, request, argument));
-    return true;
-  } catch (error) {
-    if (error instanceof SystemError && error.errno === Errno.ENODEV) return false;
-    throw error;
-  }
+  return checkUnless("ioctl", libc.ioctl(socket, request, argument), [Errno.ENODEV]) !== undefined;
 }

@@ -9,7 +9,7 @@ import {
   type Request,
 } from "./codec/message.ts";
 import { readDump } from "./dump.ts";
-import { check, Errno, libc, SystemError } from "./libc.ts";
+import { check, checkUnless, Errno, libc } from "./libc.ts";
 import { namespaceOfSocket, withNamespaceFd } from "./namespaces.ts";
 
 const AF_NETLINK = 16;
@@ -128,10 +128,15 @@ export class NetlinkSocket {
     }
   }
 
-  /** All rows of a table; see {@link readDump}. */
-  dump<T>(task: string, request: Request, decode: (body: Uint8Array) => T | undefined): T[] {
+  /** All rows of a table; see {@link readDump}. None when the kernel refuses with one of the errnos in `absent`. */
+  dump<T>(
+    task: string,
+    request: Request,
+    decode: (body: Uint8Array) => T | undefined,
+    absent?: ReadonlySet<number>,
+  ): T[] {
     const ask = () => ({ sequence: this.#send([request]), receive: () => this.#receive() });
-    return readDump(task, ask, decode);
+    return readDump(task, ask, decode, absent);
   }
 
   /** What the kernel knows it by, and names in events about what it has done. */
@@ -182,12 +187,7 @@ function besideSocket<T>(socket: NetlinkSocket, open: () => T): T {
 
 /** A datagram that waits, or none. The socket never blocks. */
 export function receiveWaiting(fd: number, buffer: Uint8Array): Uint8Array | undefined {
-  try {
-    return receiveInto(fd, buffer, MSG_DONTWAIT);
-  } catch (error) {
-    if (error instanceof SystemError && error.errno === Errno.EAGAIN) return undefined;
-    throw error;
-  }
+  return receiveInto(fd, buffer, MSG_DONTWAIT);
 }
 
 /** A descriptor, beside a socket, that hears what happens in the groups (bits of RTMGRP_…, or of another protocol); at most `bytes` wait unread. */
@@ -224,13 +224,11 @@ function openNetlink(groups: number, type = 0, protocol: number = NETLINK_ROUTE)
   }
 }
 
+/** Undefined: nothing has come, because a signal came first or nothing was there. */
 function receiveInto(fd: number, buffer: Uint8Array, flags: number): Uint8Array | undefined {
-  try {
-    return buffer.subarray(0, check("recv", libc.recv(fd, buffer, buffer.length, flags)));
-  } catch (error) {
-    if (error instanceof SystemError && error.errno === Errno.EINTR) return undefined;
-    throw error;
-  }
+  const nothing = flags === MSG_DONTWAIT ? [Errno.EINTR, Errno.EAGAIN] : [Errno.EINTR];
+  const length = checkUnless("recv", libc.recv(fd, buffer, buffer.length, flags), nothing);
+  return length === undefined ? undefined : buffer.subarray(0, length);
 }
 
 function int32(value: number): Uint8Array {

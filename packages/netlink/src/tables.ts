@@ -23,7 +23,6 @@ import {
   replaceRouteRequest,
 } from "./codec/route.ts";
 import type { InterfaceAddress, Neighbour, Route, RouteFilter } from "./kernel.ts";
-import { KernelError } from "./kernel-error.ts";
 import { Errno } from "./libc.ts";
 import { linkIndex, linkName } from "./link-names.ts";
 import { transactOne } from "./links.ts";
@@ -115,15 +114,10 @@ function hasDefaultMetric(socket: NetlinkSocket, route: RouteRecord): boolean {
 }
 
 function dumpRoutes(socket: NetlinkSocket, family: number, filter: { protocol?: number | undefined; index?: number }) {
-  try {
-    return socket.dump("list routes", listRoutesRequest(family, filter), decodeRoute);
-  } catch (error) {
-    // A namespace that never had a route has no table, and a machine may have no IPv6.
-    if (error instanceof KernelError && NO_TABLE.has(error.errno)) return [];
-    throw error;
-  }
+  return socket.dump("list routes", listRoutesRequest(family, filter), decodeRoute, NO_TABLE);
 }
 
+/** A namespace that never had a route has no table, and a machine may have no IPv6. */
 const NO_TABLE: ReadonlySet<number> = new Set([Errno.ENOENT, Errno.EAFNOSUPPORT, Errno.EOPNOTSUPP]);
 
 export function listNeighbours(socket: NetlinkSocket, link?: string): Neighbour[] {
