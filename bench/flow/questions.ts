@@ -7,7 +7,7 @@ import { openDuckStore } from "@holdfast/collector";
 import { silentLogger, systemClock } from "@holdfast/core";
 import { encodeDatagram, encodeHeaderRecord, encodeSample, ethernet, ipv4, udp } from "@holdfast/flow/testing";
 import type { TopFlows } from "@holdfast/model";
-import { startChild } from "../ipam/child.ts";
+import { type CollectorProgram, STORE_MIB, startCollectorProgram } from "./collector-program.ts";
 import { lastHour } from "./last-hour.ts";
 import { makeTraffic } from "./traffic.ts";
 
@@ -18,8 +18,6 @@ const TICK_MS = 10;
 const ASK_EVERY_MS = 100;
 const MARK_EVERY_MS = 500;
 const PORTS = { sflow: 16_353, http: 16_355 };
-const COLLECTOR = `http://127.0.0.1:${PORTS.http}`;
-const STORE = { memoryMib: 512 };
 
 export interface QuestionFigures {
   /** Milliseconds of each question for the ten that have the most in the last hour. */
@@ -36,29 +34,8 @@ export async function measureQuestions(): Promise<QuestionFigures> {
   const path = join(folder, "flows.db");
   try {
     const rows = await fill(path);
-    const collector = startChild([
-      ...[
-        join(import.meta.dirname, "../../bin/holdfast"),
-        "collector",
-        "--store",
-        path,
-        "--alarms",
-        "none",
-        "--log-level",
-        "error",
-      ],
-      ...["--listen", `127.0.0.1:${PORTS.sflow}`, "--status", `127.0.0.1:${PORTS.http}`],
-      // There is no controller; the traffic of the hour has its names.
-      ...["--store-memory", String(STORE.memoryMib), "--no-names"],
-    ]);
-    const ended = new Promise<void>((resolve) => collector.once("close", () => resolve()));
-    try {
-      await untilReady();
-      return { ...(await askUnderLoad()), rows };
-    } finally {
-      collector.kill("SIGKILL");
-      await ended;
-    }
+    await using collector = await startCollectorProgram(path, PORTS);
+    return { ...(await askUnderLoad(collector)), rows };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -72,7 +49,10 @@ async function fill(path: string): Promise<number> {
     hour: { seconds: 3600, retention: 480 * hour },
     samples: hour,
   };
-  await using store = await openDuckStore({ clock: systemClock, logger: silentLogger }, { path, ...STORE, tiers });
+  await using store = await openDuckStore(
+    { clock: systemClock, logger: silentLogger },
+    { path, memoryMib: STORE_MIB, tiers },
+  );
   let rows = 0;
   for (const window of lastHour(Date.now())) {
     await store.take(window);
@@ -81,7 +61,8 @@ async function fill(path: string): Promise<number> {
   return rows;
 }
 
-async function askUnderLoad(): Promise<Omit<QuestionFigures, "rows">> {
+async function askUnderLoad(collector: CollectorProgram): Promise<Omit<QuestionFigures, "rows">> {
+  const ask = (query: string): Promise<TopFlows> => collector.get<TopFlows>(`/v1/flows/top?${query}`);
   const load = makeTraffic(2000, false);
   const socket = createSocket("udp4");
   await new Promise<void>((resolve) => socket.connect(PORTS.sflow, "127.0.0.1", () => resolve()));
@@ -123,12 +104,6 @@ async function askUnderLoad(): Promise<Omit<QuestionFigures, "rows">> {
   return { top, fresh };
 }
 
-async function ask(query: string): Promise<TopFlows> {
-  const response = await fetch(`${COLLECTOR}/v1/flows/top?${query}`);
-  if (!response.ok) throw new TypeError(await response.text());
-  return (await response.json()) as TopFlows;
-}
-
 /** One packet from an address that nobody else has. */
 function markedDatagram(address: string, sequence: number): Uint8Array {
   const packet = ethernet(
@@ -149,18 +124,4 @@ function markedDatagram(address: string, sequence: number): Uint8Array {
     records: [encodeHeaderRecord(packet, { frameLength: 128 })],
   });
   return encodeDatagram({ agent: "10.9.9.1", sequence, uptimeMs: sequence * MARK_EVERY_MS, samples: [sample] });
-}
-
-async function untilReady(): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    if (
-      await fetch(`${COLLECTOR}/readyz`).then(
-        ({ ok }) => ok,
-        () => false,
-      )
-    )
-      return;
-    await pause(100);
-  }
-  throw new TypeError("the collector does not become ready");
 }

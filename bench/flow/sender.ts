@@ -3,7 +3,7 @@ import { makeTraffic } from "./traffic.ts";
 
 /**
  * Sends sFlow to a port of this machine at an even pace, as exporters that lose nothing would: `node sender.ts PORT DATAGRAMS_PER_SECOND SECONDS`.
- * Prints how many datagrams and samples it sent, as JSON.
+ * Prints how many datagrams, samples and flow samples it sent, as JSON.
  */
 const [port = 0, rate = 0, seconds = 0] = process.argv.slice(2).map(Number);
 const AGENTS = 4;
@@ -11,14 +11,20 @@ const AGENTS = 4;
 const SEQUENCE_AT = 16;
 const SAMPLES_AT = 28;
 const SAMPLING_RATE = 400;
+/** Format of flow samples, which counters have not. */
+const FLOW_SAMPLE = 1;
 
 const traffic = makeTraffic(2000, false).map((bytes) => ({
   bytes,
   view: new DataView(bytes.buffer),
   samples: samplesIn(bytes),
 }));
+const flowSamples = traffic.map(
+  ({ view, samples }) => samples.filter((at) => view.getUint32(at) === FLOW_SAMPLE).length,
+);
 const sequences = { datagram: new Uint32Array(AGENTS), sample: new Uint32Array(AGENTS) };
-const sent = { datagrams: 0, samples: 0 };
+/** Of the samples, those that are no counters. */
+const sent = { datagrams: 0, samples: 0, flowSamples: 0 };
 const socket = createSocket({ type: "udp4", sendBufferSize: 4 * 1024 * 1024 });
 socket.connect(port, "127.0.0.1", () => send(performance.now()));
 
@@ -41,7 +47,7 @@ function sendNext(): void {
   const agent = index % AGENTS;
   view.setUint32(SEQUENCE_AT, next(sequences.datagram, agent));
   for (const at of samples) {
-    if (view.getUint32(at) !== 1) continue;
+    if (view.getUint32(at) !== FLOW_SAMPLE) continue;
     const sequence = next(sequences.sample, agent);
     view.setUint32(at + 8, sequence);
     view.setUint32(at + 20, (sequence * SAMPLING_RATE) >>> 0);
@@ -49,6 +55,7 @@ function sendNext(): void {
   socket.send(bytes);
   sent.datagrams += 1;
   sent.samples += samples.length;
+  sent.flowSamples += flowSamples[index] ?? 0;
 }
 
 function next(numbers: Uint32Array, agent: number): number {
