@@ -64,6 +64,12 @@ async function ask(
   return JSON.parse(stdout) as { readonly sent: number; readonly answered: number };
 }
 
+/** Datagrams of a node's exporters that never came. */
+async function missingOf(name: string, signal: AbortSignal): Promise<number> {
+  const { exporters } = await flow.status(signal);
+  return exporters.filter(({ node }) => node === name).reduce((sum, { lost }) => sum + lost, 0);
+}
+
 /** By how much more than the told error an estimate is off: up to 1 is as told. */
 function excess({ packets, errorPercent }: FlowGroup["traffic"], truth: number): number {
   return Math.abs(packets - truth) / (truth * (errorPercent / 100));
@@ -116,5 +122,31 @@ describe("one packet of 64 is sampled, at both bridges of both machines", () => 
       expect(exporters.map(({ restarts }) => restarts)).toEqual([1, 1]);
     },
     2 * LIMIT,
+  );
+
+  test(
+    "datagrams that get lost on their way are told of the exporters that they are missing of, and of no other",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      const { control } = flow.stage.lab;
+      const [before, beforeOfOther] = [await missingOf("h1", signal), await missingOf("h2", signal)];
+      const { stdout } = await flow.stage.h1.exec(["ip", "-o", "route", "get", flow.stage.lab.controlAddress], {
+        signal,
+      });
+      const [, source = ""] = / src (\S+)/.exec(stdout) ?? [];
+      const chain = "add chain inet gap in { type filter hook input priority 0; }";
+      const rule = `add rule inet gap in ip saddr ${source} udp dport 6343 counter name lost drop`;
+      const nft = async (commands: string) => (await control.exec(["nft", commands], { signal })).stdout;
+      await nft(`add table inet gap; add counter inet gap lost; ${chain}; ${rule}`);
+      await flow.settled(signal);
+      await nft("flush chain inet gap in");
+      const dropped = Number(/packets (\d+)/.exec(await nft("list counter inet gap lost"))?.[1]);
+      await nft("delete table inet gap");
+      expect(dropped).toBeGreaterThan(0);
+      const missing = async () => (await missingOf("h1", signal)) - before;
+      await expect.poll(missing, { timeout: LIMIT / 2, interval: 500 }).toBe(dropped);
+      expect(await missingOf("h2", signal)).toBe(beforeOfOther);
+    },
+    LIMIT,
   );
 });

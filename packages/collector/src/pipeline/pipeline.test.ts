@@ -16,14 +16,18 @@ function start(take: (window: TrafficWindow) => Promise<void>) {
   const pipeline = createPipeline(dependencies, 1);
   const windowing = createWindowing(pipeline.take, { windowMs: 1000, settleMs: 0, holdBytes: 0 });
   let sequence = 0;
+  /** A datagram of one sample in the window of a second. */
+  const datagram = (number: number, at: number, agent = "10.0.0.1"): void => {
+    const sample = encodeSample({ format: 1, sequence: number, rate: 1, pool: number, records: [header] });
+    const bytes = encodeDatagram({ agent, sequence: number, uptimeMs: number, samples: [sample] });
+    windowing.take(new DataView(bytes.buffer), 0, bytes.length, at * 1000);
+  };
   /** One row in the window of this second. */
   const second = (at: number): void => {
-    const sample = encodeSample({ format: 1, sequence: ++sequence, rate: 1, pool: sequence, records: [header] });
-    const bytes = encodeDatagram({ sequence, uptimeMs: sequence, samples: [sample] });
-    windowing.take(new DataView(bytes.buffer), 0, bytes.length, at * 1000);
+    datagram(++sequence, at);
     windowing.advance(at * 1000 + 1000);
   };
-  return { pipeline, second, clock };
+  return { pipeline, second, datagram, windowing, clock };
 }
 
 describe("the pipeline", () => {
@@ -57,6 +61,26 @@ describe("the pipeline", () => {
     await pipeline.settled();
     expect(given).toEqual([1000, 2000, 3000, 4000, 5000, 6000, 9000]);
     expect(pipeline.status(() => undefined).lost).toMatchObject({ store: 2 });
+  });
+
+  test("tells of each exporter by itself how much of it is missing, as long as it is", () => {
+    const { pipeline, datagram, windowing } = start(() => Promise.resolve());
+    const missing = () =>
+      pipeline
+        .status(() => undefined)
+        .exporters.map(({ agent, received, lost, samplesLost }) => [agent, received, lost, samplesLost]);
+    for (const number of [1, 2, 6]) datagram(number, 1);
+    for (const number of [7, 8]) datagram(number, 1, "10.0.0.2");
+    windowing.advance(2000);
+    expect(missing()).toEqual([
+      ["10.0.0.1", 3, 3, 3],
+      ["10.0.0.2", 2, 0, 0],
+    ]);
+    expect(pipeline.status(() => undefined).lost.missing).toBe(3);
+    // One of them was only overtaken.
+    datagram(4, 2);
+    windowing.advance(3000);
+    expect(missing()[0]).toEqual(["10.0.0.1", 4, 2, expect.any(Number)]);
   });
 
   test("tells an exporter that has been silent for a minute", () => {
