@@ -13,15 +13,21 @@ describe("what a node counts", () => {
   let path: FakePolicyPath;
   let told: CountsReport[];
   /** Of the next calls, in order; what is told arrives all the same. */
-  let failures: Error[];
+  let failures: (Error | undefined)[];
+  /** Whether the controller knows everything; of the next calls, in order. */
+  let answers: boolean[];
   let stop: AbortController;
   let done: Promise<void>;
 
+  let began: string;
+
   beforeEach(() => {
     clock = new ManualClock();
+    began = new Date(clock.now()).toISOString();
     path = new FakePolicyPath();
     told = [];
     failures = [];
+    answers = [];
     stop = new AbortController();
     const driver = new FakeDriver();
     driver.policy = path;
@@ -30,6 +36,7 @@ describe("what a node counts", () => {
         told.push(body);
         const failure = failures.shift();
         if (failure !== undefined) throw failure;
+        return { whole: answers.shift() ?? true };
       },
     } as unknown as Client;
     const isOnlyStaged = (program: string) => program === "default/staged";
@@ -55,9 +62,10 @@ describe("what a node counts", () => {
     await count(["default/a", 12], ["default/b", 3], ["default/staged", 5]);
     await count(["default/a", 12], ["default/b", 3], ["default/staged", 9]);
     const rule = { rule: RULE };
+    const LIFE = { run: "life", since: began };
     expect(told).toEqual([
       {
-        run: "life",
+        ...LIFE,
         sequence: 1,
         rules: [
           { ...rule, mode: "enforced", packets: 10, bytes: 600 },
@@ -65,8 +73,8 @@ describe("what a node counts", () => {
         ],
         guards: [],
       },
-      { run: "life", sequence: 2, rules: [{ ...rule, mode: "enforced", packets: 5, bytes: 300 }], guards: [] },
-      { run: "life", sequence: 3, rules: [{ ...rule, mode: "staged", packets: 4, bytes: 240 }], guards: [] },
+      { ...LIFE, sequence: 2, rules: [{ ...rule, mode: "enforced", packets: 5, bytes: 300 }], guards: [] },
+      { ...LIFE, sequence: 3, rules: [{ ...rule, mode: "staged", packets: 4, bytes: 240 }], guards: [] },
     ]);
   });
 
@@ -93,5 +101,51 @@ describe("what a node counts", () => {
     path.counters = { rules: [], guards: [{ guard: "arp", packets: 2, bytes: 84 }] };
     await count();
     expect(told.at(-1)?.guards).toEqual([{ guard: "arp", packets: 2, bytes: 84 }]);
+  });
+
+  test("is told from the beginning to a controller that has begun later, once, whatever gets lost", async () => {
+    path.counters = { rules: [], guards: [{ guard: "arp", packets: 2, bytes: 84 }] };
+    await count(["default/a", 10]);
+    answers = [false];
+    await count(["default/a", 13], ["default/b", 4]);
+    expect(
+      told.slice(1).map(({ sequence, rest, rules, guards }) => [sequence, rest, rules[0]?.packets, guards]),
+    ).toEqual([
+      [2, undefined, 7, []],
+      [3, true, 10, [{ guard: "arp", packets: 2, bytes: 84 }]],
+    ]);
+    failures = [new HoldfastError("not_found", "no such node")];
+    answers = [false];
+    await count(["default/a", 14], ["default/b", 4]);
+    await count(["default/a", 15], ["default/b", 4]);
+    expect(told.slice(3).map(({ sequence, rules }) => [sequence, rules[0]?.packets])).toEqual([
+      [4, 1],
+      [5, 1],
+      [6, 18],
+    ]);
+  });
+
+  test("is told as the rest also when nothing else was counted, and not of rules that are gone", async () => {
+    await count(["default/a", 10]);
+    await count();
+    answers = [false];
+    await count(["default/a", 3]);
+    expect(told.slice(1).map(({ rest, rules }) => [rest, rules.map(({ packets }) => packets)])).toEqual([
+      [undefined, [3]],
+      [true, []],
+    ]);
+  });
+
+  test("tells the rest again when the controller does not know the node for a moment", async () => {
+    await count(["default/a", 10]);
+    answers = [false];
+    failures = [undefined, new HoldfastError("not_found", "no such node")];
+    await count(["default/a", 13]);
+    await count(["default/a", 13]);
+    expect(told.slice(1).map(({ sequence, rest, rules }) => [sequence, rest, rules[0]?.packets])).toEqual([
+      [2, undefined, 3],
+      [3, true, 10],
+      [3, true, 10],
+    ]);
   });
 });

@@ -3,8 +3,22 @@ import { type Clock, errorText, isHoldfastError, type Logger, type Name, timeLim
 import type { DatapathDriver } from "@holdfast/datapath";
 import { type CountsReport, MOST_COUNTED_RULES, routes } from "@holdfast/model";
 import type { ProgramId } from "@holdfast/policy";
+import {
+  addGuard,
+  addRule,
+  type Count,
+  difference,
+  NOTHING,
+  noCounts,
+  type RuleCount,
+  ruleKey,
+  without,
+} from "./counts.ts";
 
-/** Tells the controller what rules and guards have counted since it was told before: only what has changed, and no report twice. */
+/**
+ * Tells the controller what rules and guards have counted since it was told before: only what has changed, and no report twice. One that has begun anew is told
+ * what was counted since this agent began.
+ */
 export interface RuleCounts {
   /** Runs until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
@@ -21,13 +35,7 @@ export interface RuleCountsDependencies {
   readonly isOnlyStaged: (program: ProgramId) => boolean;
 }
 
-interface Count {
-  readonly packets: number;
-  readonly bytes: number;
-}
-
-type RuleCount = CountsReport["rules"][number];
-type Report = Pick<CountsReport, "rules" | "guards">;
+type Report = Pick<CountsReport, "rules" | "guards" | "rest">;
 
 /** Milliseconds that a controller has for its answer. */
 const ANSWER_LIMIT = 10_000;
@@ -37,12 +45,16 @@ export function createRuleCounts(
   { node, interval }: { readonly node: Name; readonly interval: number },
 ): RuleCounts {
   const run = nonce();
+  const since = new Date(clock.now()).toISOString();
   let sequence = 0;
   /** What the data path has said last; undefined: never, so that what there is was counted in a life before. */
   let last: ReadonlyMap<string, Count> | undefined;
-  /** By rule and mode, and of guards. */
-  const rules = new Map<string, RuleCount>();
-  const guards = new Map<string, CountsReport["guards"][number]>();
+  /** In this life, of what is still there. */
+  const all = noCounts();
+  /** Not told yet. */
+  let news = noCounts();
+  /** The controller lacks what was told before it began: all else comes now. */
+  let restIsNext = false;
   /** Sent, and nobody knows whether it arrived. */
   let sent: Report | undefined;
 
@@ -52,42 +64,47 @@ export function createRuleCounts(
     const [byRule, byGuard] = [await policy.ruleCounters(signal), await policy.guardCounters(signal)];
     const now = new Map<string, Count>();
     const modes = new Map<ProgramId, RuleCount["mode"]>();
-    const news = (key: string, count: Count): Count | undefined => {
+    const there = new Set<string>();
+    const more = (key: string, count: Count): Count => {
       now.set(key, count);
-      if (last === undefined) return undefined;
-      const more = difference(count, last.get(key) ?? NOTHING);
-      return more.packets === 0 ? undefined : more;
+      return last === undefined ? NOTHING : difference(count, last.get(key) ?? NOTHING);
     };
     for (const { program, rule, packets, bytes } of byRule) {
-      const more = news(`rule ${program} ${rule}`, { packets, bytes });
-      if (more === undefined) continue;
       const mode = modes.getOrInsertComputed(program, (id) => (isOnlyStaged(id) ? "staged" : "enforced"));
-      const key = `${mode} ${rule}`;
-      rules.set(key, { rule, mode, ...sum(rules.get(key) ?? NOTHING, more) });
+      const each = { rule, mode, ...more(`rule ${program} ${rule}`, { packets, bytes }) };
+      there.add(ruleKey(each));
+      if (each.packets > 0) for (const counts of [all, news]) addRule(counts, each);
     }
     for (const { guard, packets, bytes } of byGuard) {
-      const more = news(`guard ${guard}`, { packets, bytes });
-      if (more !== undefined) guards.set(guard, { guard, ...sum(guards.get(guard) ?? NOTHING, more) });
+      const each = { guard, ...more(`guard ${guard}`, { packets, bytes }) };
+      if (each.packets > 0) for (const counts of [all, news]) addGuard(counts, each);
     }
+    // Another one may have its name later.
+    for (const key of all.rules.keys()) if (!there.has(key)) all.rules.delete(key);
     last = now;
   }
 
   /** What is told next; undefined: nothing. */
   function nextReport(): Report | undefined {
-    if (rules.size + guards.size === 0) return undefined;
-    const some = [...rules].slice(0, MOST_COUNTED_RULES);
-    for (const [key] of some) rules.delete(key);
-    const report = { rules: some.map(([, count]) => count), guards: [...guards.values()] };
-    guards.clear();
+    if (news.rules.size + news.guards.size === 0 && !restIsNext) return undefined;
+    const some = [...news.rules].slice(0, MOST_COUNTED_RULES);
+    for (const [key] of some) news.rules.delete(key);
+    const report = { rules: some.map(([, count]) => count), guards: [...news.guards.values()] };
+    news.guards.clear();
     sequence += 1;
-    return report;
+    const rest = restIsNext;
+    restIsNext = false;
+    return rest ? { ...report, rest } : report;
   }
 
   async function tell(signal: AbortSignal): Promise<void> {
     for (sent ??= nextReport(); sent !== undefined; sent = nextReport()) {
       const limit = timeLimit(clock, ANSWER_LIMIT, signal);
-      const body = { run, sequence, ...sent };
-      await client.call(routes.tellCounts, { params: { node }, body }, { signal: limit });
+      const body = { run, sequence, since, ...sent };
+      const { whole } = await client.call(routes.tellCounts, { params: { node }, body }, { signal: limit });
+      if (whole) continue;
+      news = without(all, sent);
+      restIsNext = true;
     }
   }
 
@@ -99,23 +116,11 @@ export function createRuleCounts(
           await tell(signal);
         } catch (error) {
           // A controller that does not know what counts are need not be told again.
-          if (isHoldfastError(error, "not_found")) sent = undefined;
+          if (isHoldfastError(error, "not_found") && sent?.rest === undefined) sent = undefined;
           if (!signal.aborted) logger.debug("counts are told later", { error: errorText(error) });
         }
         await clock.wait(interval, signal).catch(() => undefined);
       }
     },
   };
-}
-
-const NOTHING: Count = { packets: 0, bytes: 0 };
-
-function sum(a: Count, b: Count): Count {
-  return { packets: a.packets + b.packets, bytes: a.bytes + b.bytes };
-}
-
-/** A count that is less than before has begun anew. */
-function difference(now: Count, before: Count): Count {
-  if (now.packets < before.packets) return now;
-  return { packets: now.packets - before.packets, bytes: Math.max(0, now.bytes - before.bytes) };
 }

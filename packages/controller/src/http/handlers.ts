@@ -235,7 +235,7 @@ export function createHandlers(platform: Platform, nouns: Nouns): Handlers {
     releaseQuarantine: ({ params, body }, caller) => nouns.quarantine.release(params, body.reason, caller),
     tellCounts: async ({ params, body }) => {
       await heardOf(params.node);
-      nouns.policyCounts.take(params.node, body);
+      return nouns.policyCounts.take(params.node, body);
     },
     tellInventory: async ({ params, body }) => {
       await heardOf(params.node);

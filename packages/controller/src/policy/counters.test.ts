@@ -5,15 +5,19 @@ import { OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
 
 const [NODE, P] = [Name.parse("h1"), Name.parse("p")];
 const RULE = "rule/default/p/ingress/web";
+const SINCE = "1970-01-01T00:00:00.000Z";
 
 async function start() {
   const harness = await startEngine({ options: { enforcePolicies: true } });
   await harness.node("h1");
   const { nouns } = harness.engine;
+  /** `life`: a letter, the report's number, and `+` when it has the rest. */
   const counts = (life: string, mode: "enforced" | "staged", packets: number, rule = RULE) =>
     nouns.policyCounts.take(NODE, {
       run: life.slice(0, 1),
-      sequence: Number(life.slice(1)),
+      sequence: Number.parseInt(life.slice(1), 10),
+      since: SINCE,
+      ...(life.endsWith("+") ? { rest: true } : {}),
       rules: [{ rule, mode, packets, bytes: packets * 60 }],
       guards: [{ guard: "mac", packets, bytes: 0 }],
     });
@@ -75,5 +79,22 @@ describe("counters of a policy", () => {
     await engine.advance(1000);
     await engine.create(WEB);
     expect(engine.packets()[0]).toBe(0);
+  });
+
+  test("are whole when their node's life was heard from its first report on, or has told the rest", async () => {
+    await using engine = await start();
+    await engine.create(WEB);
+    const began = engine.nouns.policyCounts.guards().since;
+    expect(engine.counts("a5", "enforced", 3)).toEqual({ whole: false });
+    // Nobody has heard the answer.
+    expect(engine.counts("a5", "enforced", 3)).toEqual({ whole: false });
+    expect(engine.counts("a6+", "enforced", 40)).toEqual({ whole: true });
+    expect(engine.counts("a6+", "enforced", 40)).toEqual({ whole: true });
+    expect(engine.counts("a7", "enforced", 1)).toEqual({ whole: true });
+    expect(engine.packets()[0]).toBe(44);
+    expect(began).not.toBe(SINCE);
+    expect(engine.nouns.policyCounts.guards().since).toBe(SINCE);
+    expect(engine.counts("b1", "enforced", 1)).toEqual({ whole: true });
+    expect(engine.counts("c2", "enforced", 1)).toEqual({ whole: false });
   });
 });

@@ -1,5 +1,6 @@
 import type { Clock, Name } from "@holdfast/core";
 import {
+  type CountsAnswer,
   type CountsReport,
   type Guard,
   type GuardCounters,
@@ -17,8 +18,8 @@ import type { State } from "../state/state.ts";
  * to nodes.
  */
 export interface PolicyCounts {
-  /** A node reports what is new. The same report again is no news. */
-  take(node: Name, report: CountsReport): void;
+  /** A node reports what is new. The same report again is no news. Whether everything is known now that this life of the node's agent has counted. */
+  take(node: Name, report: CountsReport): CountsAnswer;
   of(tenant: Name, policy: Name): PolicyCounters;
   guards(): GuardCounters;
 }
@@ -28,6 +29,15 @@ interface Sum {
   bytes: number;
 }
 
+/** Of a node's agent. */
+interface Life {
+  run: string;
+  /** Of its last report. */
+  sequence: number;
+  /** Everything is known that it has counted. */
+  whole: boolean;
+}
+
 interface Counted {
   /** As it was when the first count of it came: another one of its name begins anew. */
   readonly policy: Pick<Policy, "tenant" | "name" | "createdAt" | "mode">;
@@ -35,9 +45,9 @@ interface Counted {
 }
 
 export function createPolicyCounts({ state, clock }: { readonly state: State; readonly clock: Clock }): PolicyCounts {
-  const began = timestamp(clock);
+  let began = timestamp(clock);
   const counted = new Map<string, Counted>();
-  const nodes = new Map<Name, { run: string; sequence: number; readonly guards: Map<Guard, Sum> }>();
+  const nodes = new Map<Name, Life & { readonly guards: Map<Guard, Sum> }>();
 
   function rulesOf(policy: Policy): Map<string, Sum> {
     const { tenant, name, createdAt, mode } = policy;
@@ -66,13 +76,17 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
   }
 
   return {
-    take(node, { run, sequence, rules, guards }) {
-      const known = nodes.get(node) ?? { run, sequence: 0, guards: new Map() };
-      if (known.run === run && sequence <= known.sequence) return;
-      Object.assign(known, { run, sequence });
+    take(node, { run, sequence, since, rest, rules, guards }) {
+      const known = nodes.get(node) ?? { run: "", sequence: 0, whole: false, guards: new Map() };
+      const isSame = known.run === run;
+      if (isSame && sequence <= known.sequence) return { whole: known.whole };
+      const whole = sequence === 1 || rest === true || (isSame && known.whole);
+      Object.assign(known, { run, sequence, whole } satisfies Life);
       nodes.set(node, known);
+      if (rest === true && Date.parse(since) < Date.parse(began)) began = since;
       for (const each of rules) takeRule(each);
       for (const { guard, packets, bytes } of guards) add(known.guards, guard, { packets, bytes });
+      return { whole };
     },
 
     of(tenant, name) {

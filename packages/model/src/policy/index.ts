@@ -47,7 +47,9 @@ export {
   tierSchema,
 } from "./policy.ts";
 export {
+  type CountsAnswer,
   type CountsReport,
+  countsAnswerSchema,
   countsReportSchema,
   type Guard,
   type GuardCounters,

@@ -22,6 +22,10 @@ export const countsReportSchema = z
     run: z.string().min(1).max(64),
     /** One more with each report of the life. */
     sequence: z.int().min(1),
+    /** When the life began to count. */
+    since: timeField,
+    /** With this one the controller has heard all that the life has counted: the rest comes in it and in those that follow. Absent: it goes on from the one before. */
+    rest: z.literal(true).optional(),
     rules: z
       .array(z.strictObject({ rule: z.string().max(400), mode: policyModeSchema, ...counts }))
       .max(MOST_COUNTED_RULES),
@@ -30,6 +34,15 @@ export const countsReportSchema = z
   .meta({ id: "CountsReport" });
 export type CountsReport = z.output<typeof countsReportSchema>;
 
+/** What the controller knows of the life that has reported. */
+export const countsAnswerSchema = z
+  .strictObject({
+    /** False: it has begun after the life, and not heard its first report; the node tells the rest. */
+    whole: z.boolean(),
+  })
+  .meta({ id: "CountsAnswer" });
+export type CountsAnswer = z.output<typeof countsAnswerSchema>;
+
 /** What the rules of a policy have decided on all nodes: of an allowed connection at least the first packet, of a denied one each. */
 export const policyCountersSchema = z
   .strictObject({
@@ -37,7 +50,7 @@ export const policyCountersSchema = z
     policy: nameField,
     /** `staged`: what they would have decided. */
     mode: policyModeSchema,
-    /** Counts are kept by the controller that nodes report to, and begin with it. */
+    /** Kept by the controller that nodes report to. One that begins anew is told what nodes have counted since their agents began. */
     since: timeField,
     rules: z.array(
       z.strictObject({

@@ -7,7 +7,7 @@ import { nodeRecordSchema, nodeReportSchema } from "../node-record.ts";
 import { reportBatchSchema, reportResultsSchema, reservationRequestSchema, reservationSchema } from "../node-work.ts";
 import { pageOf, pageQuery, selectorField } from "../page.ts";
 import { phaseSchema } from "../phase.ts";
-import { countsReportSchema } from "../policy/policy-counters.ts";
+import { countsAnswerSchema, countsReportSchema } from "../policy/policy-counters.ts";
 import { route } from "../route.ts";
 import { resourceKindSchema, watchEventSchema } from "../watch.ts";
 
@@ -126,7 +126,8 @@ export const nodeRoutes = {
     tag: "node",
     params: nodeParams,
     body: countsReportSchema,
-    status: 204,
+    reply: countsAnswerSchema,
+    status: 200,
     errors: ["not_found"],
   }),
   tellInventory: route({
