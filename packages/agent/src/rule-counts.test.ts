@@ -23,7 +23,7 @@ describe("what a node counts", () => {
 
   beforeEach(() => {
     clock = new ManualClock();
-    began = new Date(clock.now()).toISOString();
+    began = clock.now().toISOString();
     path = new FakePolicyPath();
     told = [];
     failures = [];

@@ -45,7 +45,7 @@ export function createRuleCounts(
   { node, interval }: { readonly node: Name; readonly interval: number },
 ): RuleCounts {
   const run = nonce();
-  const since = new Date(clock.now()).toISOString();
+  const since = clock.now().toISOString();
   let sequence = 0;
   /** What the data path has said last; undefined: never, so that what there is was counted in a life before. */
   let last: ReadonlyMap<string, Count> | undefined;

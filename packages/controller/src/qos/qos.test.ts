@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
 import { Identity, Name } from "@holdfast/core";
+import { ManualClock } from "@holdfast/core/testing";
 import {
   type BoundEndpoint,
   type NodeFeedMessage,
@@ -7,9 +8,11 @@ import {
   newClaimsSchema,
   newGroupSchema,
   newQosProfileSchema,
+  qosProfilePatchSchema,
 } from "@holdfast/model";
+import { openMemoryStore, type Store } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
-import { claimName, OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
+import { claimName, dump, OPERATOR, settled, startEngine, TENANT } from "../testing/engine-harness.ts";
 
 const name = (text: string) => Name.parse(text);
 
@@ -101,6 +104,97 @@ describe("a QoS profile", () => {
     await started.harness.claim("web", "a", { qos: name("p") });
     await started.nouns.claims.release(claimName("web", "a"), OPERATOR);
     await started.nouns.qosProfiles.delete(TENANT, name("p"), OPERATOR);
+  });
+});
+
+/** Two commits that come after `meet` wait for each other: both are decided before either is made. */
+function meetingStore(store: Store): { readonly store: Store; meet(): void } {
+  let missing = 0;
+  let both = Promise.withResolvers<void>();
+  const commit: Store["commit"] = async (transaction) => {
+    if (missing > 0) {
+      missing -= 1;
+      if (missing === 0) both.resolve();
+      await both.promise;
+    }
+    return await store.commit(transaction);
+  };
+  return {
+    store: new Proxy(store, {
+      get: (target, name) => {
+        if (name === "commit") return commit;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    }),
+    meet() {
+      missing = 2;
+      both = Promise.withResolvers();
+    },
+  };
+}
+
+describe("two controllers at once", () => {
+  async function startTwo() {
+    const clock = new ManualClock();
+    const { store, meet } = meetingStore(openMemoryStore({ clock }));
+    const one = await startEngine({ store, clock });
+    const other = await startEngine({ store, clock });
+    await one.network("web");
+    const body = newQosProfileSchema.parse({ name: "p", egress: { rate: "100Mbit" } });
+    await one.engine.nouns.qosProfiles.create(TENANT, body, OPERATOR);
+    await settled(other.engine);
+    meet();
+    return {
+      one,
+      other,
+      async [Symbol.asyncDispose]() {
+        await other.engine.stop();
+        await one.engine.stop();
+      },
+    };
+  }
+  const orders = [
+    ["one", "other"],
+    ["other", "one"],
+  ] as const;
+
+  test.each(orders)("change one profile as if one after the other, begun by %s", async (first, second) => {
+    await using two = await startTwo();
+    const update = (which: "one" | "other", patch: object) =>
+      two[which].engine.nouns.qosProfiles.update(TENANT, name("p"), qosProfilePatchSchema.parse(patch), OPERATOR);
+    // Each is right by itself, and they are not together.
+    const outcomes = await Promise.allSettled([
+      update(first, { egress: { rate: "10Mbit" } }),
+      update(second, { guarantee: "50Mbit" }),
+    ]);
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    await settled(two.one.engine);
+    const profiles = [two.one, two.other].map(({ engine }) => engine.nouns.qosProfiles.get(TENANT, name("p")));
+    expect(profiles[0]).toEqual(profiles[1]);
+    const [refused] = outcomes.filter((outcome) => outcome.status === "rejected");
+    expect(refused?.reason).toMatchObject({ details: { field: "guarantee" } });
+  });
+
+  test.each(orders)("keep both of two changes of one profile that go together, begun by %s", async (first, second) => {
+    await using two = await startTwo();
+    const update = (which: "one" | "other", patch: object) =>
+      two[which].engine.nouns.qosProfiles.update(TENANT, name("p"), qosProfilePatchSchema.parse(patch), OPERATOR);
+    await Promise.all([update(first, { dscp: 10 }), update(second, { connections: 7 })]);
+    await settled(two.one.engine);
+    expect(two.one.engine.nouns.qosProfiles.get(TENANT, name("p"))).toMatchObject({ dscp: 10, connections: 7 });
+  });
+
+  test.each(orders)("delete a profile or name it, and never both, begun by %s", async (first, second) => {
+    await using two = await startTwo();
+    const outcomes = await Promise.allSettled([
+      two[first].engine.nouns.qosProfiles.delete(TENANT, name("p"), OPERATOR),
+      two[second].claim("web", "a", { qos: name("p") }),
+    ]);
+    expect(outcomes.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
+    const entries = await dump(two.one.store);
+    const [isNamed, isThere] = [/"qos":"p"/.test(entries), /qos\S*\/p @/.test(entries)];
+    expect(isNamed).toBe(isThere);
   });
 });
 
