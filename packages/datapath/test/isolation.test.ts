@@ -146,6 +146,7 @@ describe("what an endpoint may send, and who gets it", () => {
         "dhcp",
         (): string => `udp,${mac},dl_dst=02:01:0a:14:00:06,nw_src=10.20.0.5,nw_dst=10.20.0.6,udp_src=67,udp_dst=68`,
       ],
+      ["vlan", (): string => `ip,${mac},dl_dst=02:01:0a:14:00:06,nw_src=10.20.0.5,nw_dst=10.20.0.6,dl_vlan=200`],
     ] as const)("what is spoofed is counted by its guard: %s", async (guard, flow) => {
       const { ovs } = world.hosts[0];
       const counted = async (): Promise<ReadonlyMap<string, number>> => {

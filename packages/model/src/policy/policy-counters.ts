@@ -10,9 +10,9 @@ const counts = { packets: z.int().min(0), bytes: z.int().min(0) };
 
 /**
  * What guards against spoofing stop: frames from another MAC than the endpoint's, packets from addresses that are not its own, ARP and neighbour
- * discovery (`nd`) about others, and what only routers (`ra`) and DHCP servers say.
+ * discovery (`nd`) about others, what only routers (`ra`) and DHCP servers say, and frames with a VLAN tag (counted on Open vSwitch alone).
  */
-export const guardSchema = z.enum(["mac", "ip", "arp", "nd", "ra", "dhcp"]).meta({ id: "Guard" });
+export const guardSchema = z.enum(["mac", "ip", "arp", "nd", "ra", "dhcp", "vlan"]).meta({ id: "Guard" });
 export type Guard = z.output<typeof guardSchema>;
 
 /** What a node's rules and guards have counted since its report before. One that comes again is known by its number. */

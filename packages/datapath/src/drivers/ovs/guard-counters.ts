@@ -7,7 +7,7 @@ import { cookieOf, EtherType, Icmp, type Purpose, TableId } from "./pipeline/lay
 const PURPOSES: readonly Purpose[] = ["endpoint", "base"];
 const PURPOSE_MASK = 0xffff_ffff_ff00_0000n;
 
-/** What flows of the guards (tables 10 and 11) have dropped, by what they guard. */
+/** What flows of the guards (tables 0, 10 and 11) have dropped, by what they guard. */
 export async function guardCounters(connection: OpenFlowSwitch): Promise<readonly GuardCounter[]> {
   const filters = PURPOSES.map((purpose) => ({ cookie: cookieOf(purpose), mask: PURPOSE_MASK }));
   const flows = (await Promise.all(filters.map((filter) => connection.dump(filter)))).flat();
@@ -22,6 +22,7 @@ export async function guardCounters(connection: OpenFlowSwitch): Promise<readonl
 function guardOf({ table, match, actions }: ObservedFlow["flow"]): GuardCounter["guard"] | undefined {
   if (actions.length > 0) return undefined;
   if (table === TableId.neighbourGuard) return isRouters(match.icmpType) ? "ra" : "nd";
+  if (table === TableId.classify) return match.inPort === undefined ? undefined : "vlan";
   if (table !== TableId.sourceGuard) return undefined;
   if (match.udpSrc !== undefined) return "dhcp";
   if (match.ethSrc === undefined) return "mac";

@@ -34,12 +34,13 @@ export function classifyNetwork({ number, reach }: NetworkParty): readonly Rule[
   }
 }
 
-/** Only untagged frames: a tag of the endpoint's own could lead into another VLAN. */
+/** Only untagged frames: a tag of the endpoint's own could lead into another VLAN. What has one is counted apart. */
 export function classifyEndpoint(network: NetworkParty, { port, meters = [] }: PortParty): readonly Rule[] {
   const [first, second] = meters;
   const next = second === undefined ? TableId.sourceGuard : TableId.secondMeter;
   const again = { table: TableId.secondMeter, priority: 100, match: { inPort: port } };
   return [
+    { table: TableId.classify, priority: 90, match: { inPort: port }, actions: DROP },
     ...(second === undefined ? [] : [{ ...again, actions: [...metered(second), goto(TableId.sourceGuard)] }]),
     {
       table: TableId.classify,
