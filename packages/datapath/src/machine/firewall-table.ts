@@ -35,16 +35,19 @@ export function firewallTable(host: HostTools): TableDefinition<RuleSet> {
 }
 
 async function inForce(host: HostTools, rules: RuleSet, signal: AbortSignal): Promise<boolean> {
-  const [table] = rules.tables;
   const listing = await host.nft("list tables\n", signal).catch((error: unknown) => {
     // Where nobody can set rules there are none, and none are wanted.
     if (rules.chains.size === 0 && isHoldfastError(error, "unavailable")) return "";
     throw error;
   });
-  const present = listing.split("\n").includes(`table ${table}`);
-  if (!present || rules.chains.size === 0) return !present && rules.chains.size === 0;
-  const text = await host.nft(`list table ${table}\n`, signal);
-  return /^\s*comment "([0-9a-f]+)"$/m.exec(text)?.[1] === ruleSetDigest(rules);
+  const lines = new Set(listing.split("\n"));
+  const present = rules.tables.filter((table) => lines.has(`table ${table}`));
+  if (present.length !== rules.chains.size || !present.every((table) => rules.chains.has(table))) return false;
+  for (const table of present) {
+    const text = await host.nft(`list table ${table}\n`, signal);
+    if (/^\s*comment "([0-9a-f]+)"$/m.exec(text)?.[1] !== ruleSetDigest(rules)) return false;
+  }
+  return true;
 }
 
 async function admit(host: HostTools, { admits, chains }: RuleSet, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import { HoldfastError, type Logger } from "@holdfast/core";
-import type { Kernel, KernelEvent } from "@holdfast/netlink";
+import type { Kernel, KernelEvent, Netfilter } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { RowChange } from "@holdfast/ovsdb";
 import { linksByName } from "../../links/links-by-name.ts";
@@ -75,7 +75,7 @@ export class Foundation {
 
   /** Resolves when the bridges stand and it is known what an earlier run has left. */
   async build(signal: AbortSignal): Promise<Parts> {
-    const { kernel, ovs, ovsdb, host } = this.#dependencies;
+    const { kernel, ovs, ovsdb, host, netfilter } = this.#dependencies;
     const { names, uplink } = this.settings;
     if (uplink !== undefined) await refuseAddresses(kernel, uplink, names.uplinkBridge);
     const bridges = this.reconciler.table(bridgeTable({ kernel, ovs }, this.settings));
@@ -122,6 +122,7 @@ export class Foundation {
       this.#followKernel(kernel.watch(this.#closing.signal)),
       this.#followDatabase(ovsdb.watch(this.#closing.signal)),
       ...(this.qos === undefined ? [] : [this.qos.follow(this.#closing.signal)]),
+      ...(netfilter === undefined ? [] : [this.#followRules(netfilter, firewall)]),
     );
     return { integration, flows, plan, machine, announcer, conflictProbe, policy };
   }
@@ -187,6 +188,17 @@ export class Foundation {
         await list();
         this.qos?.refresh();
         this.reconciler.refresh("bridges", "links", "gateways");
+      }
+    }
+  }
+
+  /** A service that loads the machine's firewall begins with taking away all rules that there are. */
+  async #followRules(netfilter: Netfilter, firewall: Table<RuleSet>): Promise<void> {
+    for await (const removal of netfilter.removals(this.#closing.signal)) {
+      const tables = firewall.desired().flatMap((rules) => (rules.chains.size === 0 ? [] : rules.tables));
+      // Not one that is written anew.
+      if (removal === "overrun" || tables.some((table) => !netfilter.hasTable(table))) {
+        this.reconciler.refresh("firewall");
       }
     }
   }
