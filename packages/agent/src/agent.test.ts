@@ -332,6 +332,18 @@ describe("a lost claim", () => {
     await world.client.call(routes.moveClaim, move, { signal });
     await world.until(() => world.driver.journal.includes(`detach ${endpoint}`));
     expect(world.agent.workloads.inspect("d1")).toBeUndefined();
+    // Its addresses are another node's: nothing may go on as before.
+    await world.until(() => world.driver.quieted.length > 0);
+    expect(world.driver.quieted).toEqual([[]]);
+  });
+
+  test("that a runtime gives back is not waited for any longer than until it is off the wire", async () => {
+    await world.claim("redis-0");
+    await reserve();
+    const { endpoint } = await attach("d1");
+    await world.agent.workloads.detach({ runtimeEndpoint: "d1" }, signal);
+    expect(world.driver.journal).toContain(`detach ${endpoint}`);
+    expect(world.driver.quieted).toEqual([]);
   });
 
   test("moved while the node was away, it is taken off the wire when the node is heard again", async () => {

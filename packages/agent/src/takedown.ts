@@ -53,6 +53,12 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
     if (book.endpoints.get(id)?.phase === "detaching") await changes.step(id, "detached");
   }
 
+  /** Another node has its addresses by now, and no runtime waits: what a switch remembers of it has to end, too. */
+  async function takeOff(id: string, signal: AbortSignal): Promise<void> {
+    await driver.detach(id, signal);
+    await driver.quiet?.(signal);
+  }
+
   return {
     detach: (id, reason, signal) => detach(id, { upTo: "detached", reason }, signal),
     async release(id, reason, signal) {
@@ -65,11 +71,11 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
     },
     async forget(id, reason, signal) {
       const endpoint = book.endpoints.get(id);
-      if (endpoint === undefined) return await driver.detach(id, signal);
+      if (endpoint === undefined) return await takeOff(id, signal);
       logger.warn("endpoint lost by this node", { endpoint: id, identity: endpoint.identity, reason });
       lost.add(id);
       try {
-        await driver.detach(id, signal);
+        await takeOff(id, signal);
         await book.deleteEndpoint(id);
         dependencies.lost(endpoint);
       } catch (error) {

@@ -41,6 +41,12 @@ export interface DatapathDriver {
    */
   detach(endpointId: string, signal: AbortSignal): Promise<void>;
 
+  /**
+   * Resolves when no frame is treated any more as it was before this call: a switch remembers for some milliseconds what became of frames, also of those of an
+   * endpoint that was detached. Absent: nothing is remembered.
+   */
+  quiet?(signal: AbortSignal): Promise<void>;
+
   /** Tells the neighbours where the endpoint's addresses are now: gratuitous ARP and unsolicited neighbour advertisement. */
   announce(endpointId: string, signal: AbortSignal): Promise<void>;
 

@@ -28,6 +28,8 @@ export class FakeDriver implements DatapathDriver {
   readonly attached = new Map<string, EndpointWiring>();
   /** Machines outside, by the address that they have. */
   readonly outside = new Map<IpAddress, MacAddress>();
+  /** What was attached, at each time when it was waited for that nothing is forwarded as before. */
+  readonly quieted: (readonly string[])[] = [];
   /** Looking for machines outside fails with this. */
   probeFailure: Error | undefined;
   /** Of interfaces that are not up, for inventories. */
@@ -55,7 +57,7 @@ export class FakeDriver implements DatapathDriver {
     };
     return new Proxy<DatapathDriver>(this, {
       get: (driver, name: keyof DatapathDriver) =>
-        name === "policy" ? this.policy : (own[name] ?? driver[name].bind(driver)),
+        name === "policy" ? this.policy : (own[name] ?? driver[name]?.bind(driver)),
     });
   }
 
@@ -140,6 +142,11 @@ export class FakeDriver implements DatapathDriver {
       const other = this.outside.get(address);
       return other === undefined || other === mac ? [] : [{ address, mac: other }];
     });
+  }
+
+  quiet(): Promise<void> {
+    this.quieted.push([...this.attached.keys()]);
+    return Promise.resolve();
   }
 
   announce(endpointId: string): Promise<void> {

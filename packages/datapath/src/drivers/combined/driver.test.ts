@@ -109,4 +109,24 @@ describe("a machine's driver", () => {
     expect((await kernel.listRoutes()).filter(({ prefix }) => prefix === "10.20.0.5/32")).toEqual([]);
     await driver.close();
   });
+
+  test("is quiet when each driver is that has something to remember, and was opened", async () => {
+    const { open } = machine();
+    let asked = 0;
+    const late = new LateDriver(async () => {
+      const opened = await open("sw");
+      opened.quiet = async () => {
+        asked += 1;
+      };
+      return opened;
+    });
+    const driver = new MachineDriver({ routed: await open(), switched: late });
+    await driver.quiet(signal);
+    expect(asked).toBe(0);
+    late.setNetwork(NET);
+    await late.attach(a, signal);
+    await driver.quiet(signal);
+    expect(asked).toBe(1);
+    await driver.close();
+  });
 });

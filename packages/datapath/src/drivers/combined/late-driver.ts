@@ -105,6 +105,10 @@ export class LateDriver implements DatapathDriver {
     await this.#driver?.detach(endpointId, signal);
   }
 
+  async quiet(signal: AbortSignal): Promise<void> {
+    await this.#driver?.quiet?.(signal);
+  }
+
   async announce(endpointId: string, signal: AbortSignal): Promise<void> {
     if (this.#driver === undefined) throw new HoldfastError("not_found", `endpoint ${endpointId} is not attached here`);
     await this.#driver.announce(endpointId, signal);

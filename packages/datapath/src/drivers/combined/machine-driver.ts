@@ -107,6 +107,10 @@ export class MachineDriver implements DatapathDriver {
     if (this.#endpoints.get(endpointId) === driver) this.#endpoints.delete(endpointId);
   }
 
+  async quiet(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#all.map(async (each) => await each.quiet?.(signal)));
+  }
+
   async announce(endpointId: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const driver = this.#endpoints.get(endpointId);

@@ -17,7 +17,14 @@ class FakeMachine implements AsyncDisposable {
   readonly kernel = new FakeKernel();
   readonly switches = new Map<string, FakeSwitch>();
   readonly scripts: string[] = [];
-  readonly tracking = { list: async (): Promise<readonly ConnectionTuple[]> => [], settled: async () => {} };
+  /** How often it was waited for that the switch goes by its flows alone. */
+  rounds = 0;
+  readonly tracking = {
+    list: async (): Promise<readonly ConnectionTuple[]> => [],
+    settled: async () => {
+      this.rounds += 1;
+    },
+  };
   readonly database: FakeOvsdbServer;
   readonly #undo = new AsyncDisposableStack();
   readonly #ended = new AbortController();
@@ -230,6 +237,18 @@ describe("the Open vSwitch driver", () => {
     expect(await driver.inventory(signal)).toEqual([]);
     looked.resolve();
     await expect.poll(() => aliased("holdfast endpoint a"), { timeout: 5000 }).toBe(0);
+    await driver.close();
+  });
+
+  test("keeps nobody waiting for what the switch remembers, but for who asks", async () => {
+    await using machine = await FakeMachine.start();
+    const driver = await machine.open();
+    driver.setNetwork(network("n7", "vlan", 100));
+    await driver.attach(a, signal);
+    await driver.detach("a", signal);
+    expect(machine.rounds).toBe(0);
+    await driver.quiet?.(signal);
+    expect(machine.rounds).toBe(1);
     await driver.close();
   });
 

@@ -139,6 +139,10 @@ class OvsDriver implements DatapathDriver {
     await this.#attachments.end(endpointId, signal);
   }
 
+  async quiet(signal: AbortSignal): Promise<void> {
+    await this.#parts.policy.settle(signal);
+  }
+
   async announce(endpointId: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const attachment = this.#attachments.get(endpointId);
