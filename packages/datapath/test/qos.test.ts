@@ -1,6 +1,7 @@
-import { systemClock } from "@holdfast/core";
+import { silentLogger, systemClock } from "@holdfast/core";
 import { createSwitchControl } from "@holdfast/ovsdb";
 import { expect, test } from "vitest";
+import { removeOvsDatapath } from "../src/index.ts";
 import { network, on, wiring } from "../src/testing/parties.ts";
 import { Host } from "./fabric.ts";
 import { qosSuite } from "./qos-suite.ts";
@@ -79,6 +80,23 @@ test("a killed switch has the limits and marks of what endpoints send again", as
   expect(before[1]).toEqual(["meter:1000", "meter:66536", "set_field:10->ip_dscp"]);
   await host.ovs.restartSwitch("kill");
   await expect.poll(state, { timeout: 5000 }).toEqual(before);
+}, 30_000);
+
+test("the end of the platform on a machine leaves no number of connections in a datapath that goes on", async () => {
+  await using host = await Host.start();
+  await host.ovs.exec("ovs-vsctl", "add-br", "others", "--", "set", "bridge", "others", "datapath_type=netdev");
+  const driver = await host.open();
+  driver.setNetwork(network("n7", "vlan", 100));
+  const qos = { connections: 7 };
+  await driver.attach(wiring("a", "n7", ["10.20.0.5"], { qos }), AbortSignal.timeout(5000));
+  expect(await zoneLimits(host)).toContain("limit=7");
+  await driver.close();
+  const options = { runDirectory: host.ovs.rundir, namespace: host.path, logger: silentLogger };
+  await removeOvsDatapath({ ...options, signal: AbortSignal.timeout(5000) });
+  expect(await zoneLimits(host)).not.toContain("limit=7");
+  // Where nothing is left there is nothing to do.
+  await host.ovs.exec("ovs-vsctl", "del-br", "others");
+  await removeOvsDatapath({ ...options, signal: AbortSignal.timeout(5000) });
 }, 30_000);
 
 test("an endpoint with a guarantee has its own class of an uplink that the switch holds, by its MAC", async () => {

@@ -1,12 +1,14 @@
-import { type Clock, type Logger, systemClock } from "@holdfast/core";
+import { type Clock, isHoldfastError, type Logger, systemClock } from "@holdfast/core";
 import { createKernel } from "@holdfast/netlink";
-import { connectOvsdb, createOpenVSwitch, OPEN_VSWITCH_MONITORS } from "@holdfast/ovsdb";
+import { connectOvsdb, createOpenVSwitch, createSwitchControl, OPEN_VSWITCH_MONITORS } from "@holdfast/ovsdb";
 import { readAlias } from "../../links/link-alias.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
 import { removeQos } from "../../qos/removal.ts";
 import { gatewayRules, shieldRules } from "./firewall.ts";
 import { OWNER } from "./ownership.ts";
+import { zoneLimitTable } from "./tables/zone-limits.ts";
+import { zoneLimits } from "./zone-limits.ts";
 
 export interface RemovalOptions {
   readonly runDirectory: string;
@@ -30,6 +32,7 @@ export interface Removed {
  * rules. For the end of the platform on a machine, when no agent runs.
  */
 export async function removeOvsDatapath(options: RemovalOptions): Promise<Removed> {
+  await removeZoneLimits(options);
   const bridges = await removeBridges(options);
   const links = await removeLinks(options);
   const { namePrefix = "hf", namespace, signal } = options;
@@ -43,6 +46,18 @@ export async function removeOvsDatapath(options: RemovalOptions): Promise<Remove
   });
   await firewall.operations.remove([gateway, shieldRules([])], signal);
   return { bridges, links };
+}
+
+/** Others' bridges may keep the datapath that has them. */
+async function removeZoneLimits({ runDirectory, clock = systemClock, signal }: RemovalOptions): Promise<void> {
+  const limits = zoneLimits(createSwitchControl({ clock }, runDirectory), "netdev");
+  if (limits === undefined) return;
+  try {
+    await zoneLimitTable(limits).definition.operations.prune([], signal);
+  } catch (error) {
+    // There is no such datapath, or no switch.
+    if (!isHoldfastError(error, "switch_rejected") && !isHoldfastError(error, "unavailable")) throw error;
+  }
 }
 
 async function removeBridges({ runDirectory, logger, clock = systemClock, signal }: RemovalOptions): Promise<string[]> {
