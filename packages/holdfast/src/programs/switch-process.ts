@@ -66,7 +66,8 @@ async function startForwarder(places: Places, socket: string): Promise<void> {
     "ovs-vswitchd",
     [
       `unix:${socket}`,
-      `--unixctl=${join(places.run, "ovs-vswitchd.ctl")}`,
+      // Where agents look for it.
+      `--unixctl=${forwarderControl(places)}`,
       `--pidfile=${pidFile}`,
       `--log-file=${logFileOf(places, "ovs-vswitchd")}`,
       "--no-chdir",
@@ -80,13 +81,17 @@ async function startForwarder(places: Places, socket: string): Promise<void> {
 export async function endSwitch(places: Places): Promise<boolean> {
   await endProcess(switchPidFile(places, "ovs-vswitchd"), 10_000);
   const ended = await endProcess(switchPidFile(places, "ovsdb-server"), 10_000);
-  if (ended) rmSync(switchSocket(places), { force: true });
+  if (ended) for (const socket of [switchSocket(places), forwarderControl(places)]) rmSync(socket, { force: true });
   rmSync(places.switchState, { recursive: true, force: true });
   return ended;
 }
 
 function switchPidFile(places: Places, name: string): string {
   return join(places.run, `${name}.pid`);
+}
+
+function forwarderControl(places: Places): string {
+  return join(places.switchRun, "ovs-vswitchd.ctl");
 }
 
 function environmentOf(places: Places): NodeJS.ProcessEnv {
