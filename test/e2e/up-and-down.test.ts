@@ -39,6 +39,7 @@ tar -C / -c bin/busybox | docker import - box > /dev/null
 for turn in $(seq 200); do docker network inspect web > /dev/null 2>&1 && break; sleep 0.1; done
 step "container"; docker run -d --name redis-0 --network web --ip "$address" --stop-timeout 1 box /bin/busybox sleep 1000 > /dev/null
 ping -c 1 -W 5 "$address" > /dev/null && echo reached
+step "flows"; for turn in $(seq 150); do ping -c 40 -i 0.002 -q -W 5 "$address" > /dev/null; ${holdfast} flows top --by identity | grep redis-0 && break; sleep 0.1; done
 step "routed"; ${holdfast} network create pods --kind routed --masquerade --subnet 10.30.0.0/24 > /dev/null
 for turn in $(seq 200); do docker network inspect pods > /dev/null 2>&1 && break; sleep 0.1; done
 docker run -d --name pod-0 --network pods --stop-timeout 1 box /bin/busybox sleep 1000 > /dev/null
@@ -49,7 +50,7 @@ docker exec pod-0 /bin/busybox ping -c 1 -W 5 192.168.77.11 > /dev/null && echo 
 ${holdfast} network update pods --no-masquerade > /dev/null; sleep 1
 docker exec pod-0 /bin/busybox ping -c 1 -W 1 192.168.77.11 > /dev/null || echo "not masqueraded"
 step "up after a crash"
-kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid) $(cut -d' ' -f1 /run/holdfast/controller.pid)
+kill -9 $(cut -d' ' -f1 /run/holdfast/agent.pid) $(cut -d' ' -f1 /run/holdfast/collector.pid) $(cut -d' ' -f1 /run/holdfast/controller.pid)
 ${holdfast} up; ping -c 1 -W 5 "$address" > /dev/null && echo reached
 step "status"; ${holdfast} cni status
 step "uplink of the machine"; ip link add up0 type veth peer name phys0; ip link set up0 up; ip link set phys0 up; ip address add 192.0.2.1/24 dev up0
@@ -79,17 +80,22 @@ test("up and down can be repeated, survive a crash, and leave nothing but the ad
   expect(sections["port in use"]).toMatch(
     /controller does not start; \/var\/log\/holdfast\/controller.log says:\nholdfast: cannot listen on 127.0.0.1:4653: .*\ndockerd ovs-vswitchd ovsdb-server \n/,
   );
-  expect(sections.up).toMatch(/Open vSwitch +started\n +Docker +started\n +controller +started\n +agent +started\n/);
+  expect(sections.up).toMatch(
+    /Open vSwitch +started\n +Docker +started\n +controller +started\n +agent +started\n +collector +started\n/,
+  );
   expect(sections.up).toContain("bin/holdfast network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16");
-  expect(sections.up).toContain("agent controller dockerd ovs-vswitchd ovsdb-server");
+  expect(sections.up).toContain("agent collector controller dockerd ovs-vswitchd ovsdb-server");
   expect(sections.installation).toMatch(/written +\/opt\/cni\/bin\/holdfast +missing/);
   // The agent that was started again has put its own plugin in the place of another one.
   expect(sections.status?.match(/ ok /g)).toHaveLength(5);
   expect(sections.down).toContain("removed /etc/cni/net.d/10-holdfast.conflist, /opt/cni/bin/holdfast");
-  expect(sections["up again"]?.match(/runs already/g)).toHaveLength(4);
+  expect(sections["up again"]?.match(/runs already/g)).toHaveLength(5);
   expect(sections.container).toBe("reached\n");
+  expect(sections.flows).toMatch(/^default +redis-0 /);
   expect(sections.routed).toBe("reached\nreaches its tenant's other network\nmasqueraded\nnot masqueraded\n");
-  expect(sections["up after a crash"]).toMatch(/controller +started\n +agent +started[\s\S]*reached\n$/);
+  expect(sections["up after a crash"]).toMatch(
+    /controller +started\n +agent +started\n +collector +started[\s\S]*reached\n$/,
+  );
   expect(sections["uplink of the machine"]).toMatch(
     /agent does not start; .*\nholdfast: the uplink up0 has the address 192.0.2.1\/24 of this machine;.*\nreached\n$/,
   );

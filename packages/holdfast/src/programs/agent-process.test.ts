@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { endProcess } from "../processes/background.ts";
 import { readPidFile } from "../processes/pid-file.ts";
 import { ensureAgent, recordedFlags, refuseFlags } from "./agent-process.ts";
@@ -22,9 +22,13 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "hf-agent-"));
   const command = join(folder, "holdfast");
   writeFileSync(command, AGENT, { mode: 0o755 });
+  // Whatever this machine's own configuration says.
+  writeFileSync(join(folder, "holdfast.yaml"), "agent: { sflowTargets: none }\n");
+  vi.stubEnv("HOLDFAST_CONFIG", join(folder, "holdfast.yaml"));
   places = { ...machinePlaces, command, run: join(folder, "run"), log: join(folder, "log") };
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await endProcess(pidFileOf(places, "agent"), 5000);
   rmSync(folder, { recursive: true, force: true });
 });

@@ -7,6 +7,7 @@ import { createKernel } from "@holdfast/netlink";
 import { endProcess } from "../processes/background.ts";
 import { readPidFile } from "../processes/pid-file.ts";
 import { readSettings } from "../settings.ts";
+import { agentFlagsOf, type PlatformFlags } from "./flow-process.ts";
 import { type Places, pidFileOf } from "./places.ts";
 import { ensureProgram } from "./program-process.ts";
 
@@ -16,19 +17,19 @@ export type AgentFlags = Readonly<Record<string, string>>;
 const STOP_TIMEOUT = 15_000;
 
 /**
- * Runs the agent with these flags; with none, as it ran last since the platform went up. One that runs with others is started again:
+ * Runs the agent as these flags have it; with none, as it ran last since the platform went up. One that runs with others is started again:
  * containers do not notice. Where it does not start with the new ones, it goes on with those before.
  */
-export async function ensureAgent(places: Places, flags: AgentFlags): Promise<string> {
+export async function ensureAgent(places: Places, flags: PlatformFlags): Promise<string> {
   const before = recordedFlags(places);
   const wanted = Object.keys(flags).length === 0 ? before : flags;
   const runs = readPidFile(pidFileOf(places, "agent")) !== undefined;
   if (runs && isDeepStrictEqual(wanted, before)) return `runs already${withFlags(wanted)}`;
   if (runs) await endProcess(pidFileOf(places, "agent"), STOP_TIMEOUT);
   try {
-    await ensureProgram(places, "agent", flagList(wanted));
+    await ensureProgram(places, "agent", agentArguments(wanted));
   } catch (error) {
-    if (runs) await ensureProgram(places, "agent", flagList(before)).catch(() => {});
+    if (runs) await ensureProgram(places, "agent", agentArguments(before)).catch(() => {});
     throw error;
   }
   mkdirSync(places.run, { recursive: true });
@@ -37,9 +38,9 @@ export async function ensureAgent(places: Places, flags: AgentFlags): Promise<st
 }
 
 /** What the agent was started with last. None since the platform went down or the machine started. */
-export function recordedFlags(places: Places): AgentFlags {
+export function recordedFlags(places: Places): PlatformFlags {
   try {
-    return JSON.parse(readFileSync(flagsFile(places), "utf8")) as AgentFlags;
+    return JSON.parse(readFileSync(flagsFile(places), "utf8")) as PlatformFlags;
   } catch {
     return {};
   }
@@ -50,8 +51,8 @@ export function recordedFlags(places: Places): AgentFlags {
  *
  * @throws HoldfastError `invalid_argument` when the agent would refuse its options, `not_found` when this machine has no such uplink.
  */
-export async function refuseFlags(flags: AgentFlags): Promise<void> {
-  const { uplink } = readSettings("agent", agentOptions, flags);
+export async function refuseFlags(flags: PlatformFlags): Promise<void> {
+  const { uplink } = readSettings("agent", agentOptions, agentFlagsOf(flags));
   if (uplink === undefined) return;
   const kernel = await createKernel();
   try {
@@ -64,7 +65,12 @@ export async function refuseFlags(flags: AgentFlags): Promise<void> {
   }
 }
 
-export function flagList(flags: AgentFlags): string[] {
+/** What the agent is started with. */
+export function agentArguments(flags: PlatformFlags): string[] {
+  return flagList(agentFlagsOf(flags));
+}
+
+function flagList(flags: AgentFlags): string[] {
   return Object.entries(flags).flatMap(([name, value]) => [flagName(name), value]);
 }
 

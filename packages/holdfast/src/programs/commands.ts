@@ -37,9 +37,10 @@ export function addPrograms(
     .option("--tunnel-address <address>", "Where other nodes send VXLAN packets to, e.g. 192.168.50.11/24.")
     .option("--datapath <datapath>", "kernel: only networks of kind routed, and no Open vSwitch. Absent: both.")
     .option("--node-address <addresses>", "Where other nodes route packets to, one address of each family.")
+    .option("--flows <on|off>", "Sample containers' traffic, and run a collector for it. Absent: on, or as it was.")
     .action(async (flags: Record<string, string>) => {
       const { up } = await import("./up.ts");
-      await up({ agentFlags: flags, server: "http://127.0.0.1:4653", print: (line) => io.out(`${line}\n`) });
+      await up({ flags, server: "http://127.0.0.1:4653", print: (line) => io.out(`${line}\n`) });
     });
   program
     .command("down")

@@ -6,14 +6,14 @@ import { removeInstallations } from "../cni/removal.ts";
 import { endProcess } from "../processes/background.ts";
 import { readPidFile } from "../processes/pid-file.ts";
 import { LEAVE_SIGNAL } from "../processes/ready.ts";
-import { flagList, recordedFlags } from "./agent-process.ts";
+import { agentArguments, recordedFlags } from "./agent-process.ts";
 import { endEngine } from "./engine-process.ts";
 import { machinePlaces, type Places, pidFileOf, switchSocket } from "./places.ts";
 import { ensureProgram } from "./program-process.ts";
 import { answers, endSwitch } from "./switch-process.ts";
 
 export interface DownOptions {
-  /** Forget every claim, too. */
+  /** Forget every claim and alarm, too. */
   readonly purge: boolean;
   readonly print: (line: string) => void;
   readonly places?: Places;
@@ -43,16 +43,19 @@ export async function down(options: DownOptions): Promise<void> {
   await step("CNI plugin", () => removeInstallations(places.cniConfigs, Date.now()));
   await step("agent", () => agentLeaves(places));
   await step("data path", () => removeDatapath(places));
+  await step("collector", () => ended(places, "collector"));
   await step("controller", () => ended(places, "controller"));
   await step("Docker", async () => ((await endEngine(places)) ? "ended" : ofTheMachine(places.engineSocket)));
   await step("Open vSwitch", async () => ((await endSwitch(places)) ? "ended" : ofTheMachine(switchSocket(places))));
   for (const folder of [places.run, places.log, join(places.state, "agent")])
     rmSync(folder, { recursive: true, force: true });
+  // What traffic there was is of no use to a machine that is something else by now.
+  for (const file of ["flows.db", "flows.db.wal"]) rmSync(join(places.state, file), { force: true });
   if (purge) rmSync(places.state, { recursive: true, force: true });
   print(
     purge
-      ? "The address book is gone, too."
-      : `The address book stays in ${places.state}; remove it with: bin/holdfast down --purge`,
+      ? "The address book and alarms are gone, too."
+      : `The address book and alarms stay in ${places.state}; remove it with: bin/holdfast down --purge`,
   );
   if (failures.length > 0)
     throw new HoldfastError("internal", `not everything could be removed: ${failures.join("; ")}`);
@@ -66,7 +69,7 @@ async function agentLeaves(places: Places): Promise<string> {
   const wasThere = readPidFile(pidFileOf(places, "agent")) !== undefined;
   const state = join(places.state, "agent");
   if (!wasThere && (!existsSync(state) || !(await answers(places.engineSocket)))) return "did not run";
-  if (!wasThere) await ensureProgram(places, "agent", flagList(recordedFlags(places)));
+  if (!wasThere) await ensureProgram(places, "agent", agentArguments(recordedFlags(places)));
   await endProcess(pidFileOf(places, "agent"), LEAVE_TIMEOUT, LEAVE_SIGNAL);
   return wasThere ? "ended, docker networks removed" : "had died; docker networks removed";
 }

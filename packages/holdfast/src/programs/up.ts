@@ -1,14 +1,15 @@
 import { mkdirSync } from "node:fs";
 import { HoldfastError } from "@holdfast/core";
-import { type AgentFlags, ensureAgent, recordedFlags, refuseFlags } from "./agent-process.ts";
+import { ensureAgent, recordedFlags, refuseFlags } from "./agent-process.ts";
 import { ensureEngine } from "./engine-process.ts";
+import { ensureCollector, type PlatformFlags } from "./flow-process.ts";
 import { machinePlaces, type Places } from "./places.ts";
 import { ensureProgram } from "./program-process.ts";
 import { ensureSwitch } from "./switch-process.ts";
 
 export interface UpOptions {
-  /** Options of the agent, e.g. `{ uplink: "eth1" }`. None: those it was started with last. */
-  readonly agentFlags: AgentFlags;
+  /** E.g. `{ uplink: "eth1" }`. None: those it was started with last. */
+  readonly flags: PlatformFlags;
   readonly server: string;
   readonly print: (line: string) => void;
   readonly places?: Places;
@@ -21,18 +22,19 @@ export async function up(options: UpOptions): Promise<void> {
   const { print, places = machinePlaces } = options;
   if (process.getuid?.() !== 0)
     throw new HoldfastError("invalid_argument", "only root can set up networks; run: sudo make up");
-  await refuseFlags(options.agentFlags);
+  await refuseFlags(options.flags);
   for (const folder of [places.run, places.log, places.state]) mkdirSync(folder, { recursive: true, mode: 0o750 });
 
-  print(step("Open vSwitch", await switchFor(options.agentFlags, places)));
+  print(step("Open vSwitch", await switchFor(options.flags, places)));
   print(step("Docker", await ensureEngine(places, START_TIMEOUT)));
   print(step("controller", await ensureProgram(places, "controller", [])));
-  print(step("agent", await ensureAgent(places, options.agentFlags)));
+  print(step("agent", await ensureAgent(places, options.flags)));
+  print(step("collector", await ensureCollector(places, recordedFlags(places))));
   for (const line of nextSteps(options.server)) print(line);
 }
 
 /** An agent that is started as before carries what it carried before. */
-async function switchFor(given: AgentFlags, places: Places): Promise<string> {
+async function switchFor(given: PlatformFlags, places: Places): Promise<string> {
   const { datapath } = Object.keys(given).length === 0 ? recordedFlags(places) : given;
   return datapath === "kernel" ? "not needed" : await ensureSwitch(places);
 }
@@ -51,6 +53,7 @@ function nextSteps(server: string): string[] {
     "  bin/holdfast network create web --kind vlan --vlan 100 --subnet 10.20.0.0/16",
     "  bin/holdfast claim create redis-0 --network web",
     "  docker run -d --network web --ip ADDRESS-PRINTED-ABOVE IMAGE",
+    "  bin/holdfast flows top                        (whose traffic there is; a sample of it, 5 seconds old)",
     "",
   ];
 }
