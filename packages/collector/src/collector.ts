@@ -8,6 +8,7 @@ import { createAlarmApi } from "./api/alarm-api.ts";
 import { createAskerCheck } from "./api/asker.ts";
 import { createFlowApi, type FlowApi } from "./api/flow-api.ts";
 import { createTail } from "./api/tail.ts";
+import { createPortCounters } from "./counters/port-counters.ts";
 import { createInventory } from "./inventory/inventory.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
 import { nameByPrefixes } from "./naming/named-prefixes.ts";
@@ -15,8 +16,10 @@ import { createNaming, nobodyInside } from "./naming/naming.ts";
 import { createPipeline } from "./pipeline/pipeline.ts";
 import { followKernelDrops } from "./receiver/kernel-drops.ts";
 import { startMemorySource, type TrafficSource } from "./receiver/traffic-source.ts";
+import type { SampledWindow } from "./receiver/windowing.ts";
 import { alarmFamilies } from "./status/alarm-metrics.ts";
 import { createEndpointTraffic } from "./status/endpoint-traffic.ts";
+import { portFamilies } from "./status/port-metrics.ts";
 import { startStatusServer } from "./status/status-server.ts";
 import { storeFamilies } from "./status/store-metrics.ts";
 import { streamFamilies } from "./status/stream-metrics.ts";
@@ -119,7 +122,12 @@ export async function startCollector(
   if (alarms !== undefined) undo.use(runInBackground((signal) => alarms.run(signal)));
   const drops = followKernelDrops(clock);
   undo.defer(() => drops.stop());
+  const ports = createPortCounters(inside);
   const pipeline = createPipeline({ clock, logger, store: told, name, kernelDrops: drops.count }, windowSeconds);
+  const onWindow = (window: SampledWindow): void => {
+    ports.take(window.interfaces ?? []);
+    pipeline.take(window);
+  };
   const place = {
     address: listen.host,
     port: listen.port,
@@ -134,13 +142,13 @@ export async function startCollector(
     (await startStreamSource(
       {
         logger,
-        onWindow: pipeline.take,
+        onWindow,
         checkpoint: streamCheckpoint({ clock, logger, store, inventory }, options.stream.key, ending.signal),
         storeError: () => steady.error,
       },
       { ...place, ...options.stream },
     ));
-  const source: TrafficSource = stream ?? (await startMemorySource({ logger, onWindow: pipeline.take }, place));
+  const source: TrafficSource = stream ?? (await startMemorySource({ logger, onWindow }, place));
   undo.defer(async () => {
     await source.pause();
     ending.abort();
@@ -157,11 +165,12 @@ export async function startCollector(
   });
   const families = () => [
     ...endpoints.families(),
+    ...portFamilies(ports, endpointMetrics),
     ...(flows === undefined ? [] : storeFamilies(flows.state())),
     ...(stream === undefined ? [] : streamFamilies(stream.status())),
     ...(alarms === undefined ? [] : alarmFamilies(alarms.figures())),
   ];
-  const api = createFlowApi({ store: flows, tail, clock, logger }, { tiers, token: options.token });
+  const api = createFlowApi({ store: flows, tail, ports, clock, logger }, { tiers, token: options.token });
   const checkAsker = createAskerCheck(options.token);
   const alarmApi = createAlarmApi({ alarms, checkAsker, logger });
   const answers: FlowApi = (request, response) => alarmApi(request, response) || api(request, response);

@@ -38,6 +38,12 @@ export {
   createCounterTracker,
 } from "./numbers/counters.ts";
 export { type Estimate, type EstimateSum, estimateOf } from "./numbers/estimate.ts";
+export {
+  createInterfaceCounters,
+  type InterfaceAmounts,
+  type InterfaceCounters,
+  type InterfaceGrowth,
+} from "./numbers/interface-counters.ts";
 export type { SequenceCounts } from "./numbers/sequence.ts";
 export type { SourceState } from "./numbers/source-meter.ts";
 export type { TrafficKey } from "./numbers/traffic-key.ts";

@@ -62,6 +62,13 @@ export {
   type TopFlows,
   topFlowsSchema,
 } from "./flow-answer.ts";
+export {
+  type CountedAmounts,
+  countedAmountsSchema,
+  type FlowCounters,
+  flowCountersPageSchema,
+  flowCountersSchema,
+} from "./flow-counters.ts";
 export { samplesCsv, seriesCsv, topCsv } from "./flow-csv.ts";
 export {
   type FlowExport,

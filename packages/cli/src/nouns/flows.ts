@@ -1,5 +1,6 @@
 import { type CommandDefinition, type NounDefinition, text } from "../define-command.ts";
 import { byOption, filterArgument, measureOption, rangeOptions } from "../flows/ask.ts";
+import { showCounters } from "../flows/counters.ts";
 import { decodeCapture } from "../flows/decode.ts";
 import { showSamples, tailFlows } from "../flows/samples.ts";
 import { showSeries } from "../flows/series.ts";
@@ -81,6 +82,18 @@ export const flowCommands: readonly (CommandDefinition | NounDefinition)[] = [
     examples: ["flows tail", "flows tail identity=redis-0 direction=ingress", "flows tail -o json | jq .source"],
     formats: ["table", "json"],
     run: tailFlows,
+  },
+  {
+    name: "counters",
+    summary: "What switches have counted at containers' ports: exact, every packet; with drops and errors.",
+    args: [["[identity]", "Name of the workload. Absent: all, and ports that are no container's.", "claim"]],
+    options: [
+      ["-n, --network <name>", "Only of this network.", "network"],
+      ["--node <name>", "Only of this node.", "node"],
+    ],
+    examples: ["flows counters", "flows counters redis-0 -n web", "flows counters --node h1 -o json"],
+    run: (context, [identity], options) =>
+      showCounters(context, { identity, network: text(options, "network"), node: text(options, "node") }),
   },
   { name: "alarms", summary: "What to be told of traffic, and what alarms did.", commands: alarmCommands },
   {

@@ -2,6 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createPortCounters } from "../counters/port-counters.ts";
+import { nobodyInside } from "../naming/naming.ts";
 import { DEFAULT_TIERS, type FlowStore } from "../store/store.ts";
 import { container, nobody, outside, sampled, TEN_O_CLOCK, traffic, windowOf } from "../testing/made-traffic.ts";
 import { createMemoryStore } from "../testing/memory-store.ts";
@@ -11,6 +13,7 @@ import { createTail, type Tail } from "./tail.ts";
 const redis = container("shop/web/redis-0", "10.20.0.7", { groups: ["cache"] });
 const api = container("shop/web/api-1", "10.20.0.8");
 const teller = container("bank/web/redis-0", "10.20.0.7", { node: "node-2" });
+const ports = createPortCounters(nobodyInside);
 const office = outside("192.0.2.5", "office");
 
 describe("questions about flows", () => {
@@ -22,7 +25,7 @@ describe("questions about flows", () => {
   async function serve(token?: string, kept: FlowStore | undefined = store): Promise<string> {
     const clock = new ManualClock(new Date(TEN_O_CLOCK + 25_000));
     const flows = createFlowApi(
-      { store: kept, tail, clock, logger: new RecordingLogger() },
+      { store: kept, tail, ports, clock, logger: new RecordingLogger() },
       { tiers: DEFAULT_TIERS, token },
     );
     const server = createServer((request, response) => void flows(request, response));
@@ -220,7 +223,7 @@ describe("questions about flows", () => {
     stack.defer(() => store.close());
     const clock = new ManualClock();
     const flows = createFlowApi(
-      { store: undefined, tail, clock, logger: new RecordingLogger() },
+      { store: undefined, tail, ports, clock, logger: new RecordingLogger() },
       { tiers: DEFAULT_TIERS, token: undefined },
     );
     const server = createServer((request, response) => void flows(request, response));

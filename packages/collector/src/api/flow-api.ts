@@ -10,6 +10,7 @@ import {
   seriesCsv,
   topCsv,
 } from "@holdfast/model";
+import type { PortCounters } from "../counters/port-counters.ts";
 import type { FlowStore, TierSettings } from "../store/store.ts";
 import { flowMatrix, flowSeries, topFlows } from "./answers.ts";
 import { createAskerCheck } from "./asker.ts";
@@ -21,6 +22,7 @@ export interface FlowApiDependencies {
   /** Undefined: nothing is kept. */
   readonly store: FlowStore | undefined;
   readonly tail: Tail;
+  readonly ports: Pick<PortCounters, "list">;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -42,7 +44,10 @@ interface Reply {
   readonly body: string;
 }
 
-export function createFlowApi({ store, tail, clock, logger }: FlowApiDependencies, options: FlowApiOptions): FlowApi {
+export function createFlowApi(
+  { store, tail, ports, clock, logger }: FlowApiDependencies,
+  options: FlowApiOptions,
+): FlowApi {
   const checkAsker = createAskerCheck(options.token);
   const moment = () => ({ now: clock.now().getTime(), newest: kept().state().newest, tiers: options.tiers });
 
@@ -57,6 +62,10 @@ export function createFlowApi({ store, tail, clock, logger }: FlowApiDependencie
       table(query.format, await flowMatrix(kept(), query, moment()), topCsv),
     flowSeries: async (query: Query<"flowSeries">) =>
       table(query.format, await flowSeries(kept(), query, moment()), seriesCsv),
+    flowCounters: async (query: Query<"flowCounters">) => ({
+      type: "application/json",
+      body: JSON.stringify(ports.list(query)),
+    }),
     flowSamples: async (query: Query<"flowSamples">) =>
       table(query.format, await flowSamples(kept(), query, moment()), ({ items }) => samplesCsv(items)),
   };

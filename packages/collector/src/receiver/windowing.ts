@@ -1,8 +1,10 @@
 import {
   createAggregator,
   createAttribution,
+  createInterfaceCounters,
   createSflowDecoder,
   type DecoderTotals,
+  type InterfaceGrowth,
   type InventoryChange,
   type TrafficSums,
 } from "@holdfast/flow";
@@ -25,6 +27,8 @@ export interface SampledWindow {
   /** Milliseconds since 1970, a multiple of the length. */
   readonly start: number;
   readonly traffic: TrafficSums;
+  /** What exporters have counted. Absent: nothing came. */
+  readonly interfaces?: readonly InterfaceGrowth[];
   /** Since the receiver started, as is what follows. */
   readonly taken: Taken;
   readonly decoder: DecoderTotals;
@@ -59,6 +63,7 @@ export function createWindowing(emit: (window: SampledWindow) => void, options: 
   const decoder = createSflowDecoder();
   const attribution = createAttribution();
   const aggregator = createAggregator({ mostSamples: windowSamples }, attribution);
+  const counters = createInterfaceCounters(attribution.ownerOfPort);
   const held = createHeldDatagrams(options.holdBytes);
   const taken = { datagrams: 0, bytes: 0, samples: 0, early: 0 };
   let lastAt = 0;
@@ -72,7 +77,14 @@ export function createWindowing(emit: (window: SampledWindow) => void, options: 
   }
 
   function close(): void {
-    emit({ start: end - windowMs, traffic: aggregator.drain(), taken: { ...taken }, decoder: decoder.totals() });
+    const interfaces = counters.drain();
+    emit({
+      start: end - windowMs,
+      traffic: aggregator.drain(),
+      ...(interfaces.length === 0 ? {} : { interfaces }),
+      taken: { ...taken },
+      decoder: decoder.totals(),
+    });
   }
 
   function read(view: DataView, start: number, length: number, at: number): void {
@@ -82,6 +94,7 @@ export function createWindowing(emit: (window: SampledWindow) => void, options: 
     if (!decoder.decode(view, start, start + length)) return;
     taken.samples += decoder.datagram.sampleCount;
     aggregator.take(decoder.datagram, at);
+    counters.take(decoder.datagram, at);
   }
 
   return {

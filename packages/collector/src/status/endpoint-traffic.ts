@@ -115,6 +115,6 @@ function noCounts(labels: string): Counts {
 }
 
 /** A label's value (exposition format 0.0.4). */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
 }

@@ -24,6 +24,7 @@ import type { InventoryChange } from "./change.ts";
 import { createEpochs } from "./epochs.ts";
 import { createExportingNodes } from "./exporting-nodes.ts";
 import { createPlaces, EVERYWHERE, inNetwork, inTenant } from "./places.ts";
+import { createSeenPorts } from "./seen-ports.ts";
 import { AMBIGUOUS, ANY, NOBODY } from "./tenures.ts";
 import { createUplinks } from "./uplinks.ts";
 
@@ -42,6 +43,11 @@ export interface Attribution {
    * interface, and MACs of who is known by name or address.
    */
   attribute(key: Uint32Array): void;
+  /**
+   * Whose port an interface of the exporter is that was heard last, at that time: as its agent says, else whose packets came by it last. -1: nobody's, or
+   * not known.
+   */
+  ownerOfPort(ifIndex: number): number;
 }
 
 /**
@@ -62,6 +68,7 @@ export function createAttribution(): Attribution {
   const { owners } = places;
   const exporting = createExportingNodes();
   const uplinks = createUplinks();
+  const seenPorts = createSeenPorts();
   let node = NOBODY;
   let time = 0;
   const epochs = createEpochs();
@@ -79,6 +86,7 @@ export function createAttribution(): Attribution {
         break;
       case "end":
         places.end(change.endpoint, change.to);
+        seenPorts.forget(change.endpoint.number);
         break;
       case "node":
         exporting.set(change.node, change.agents, change.from);
@@ -104,6 +112,7 @@ export function createAttribution(): Attribution {
     const here = isPort ? places.byMacAtNode(node, key, TRAFFIC_SOURCE_MAC, time) : NOBODY;
     if (here >= 0) {
       owners.sawPort(here, port);
+      if (port !== 0) seenPorts.set(node, port, here);
       return here;
     }
     const former = port === 0 ? NOBODY : formerSender(key, port);
@@ -167,6 +176,11 @@ export function createAttribution(): Attribution {
 
   return {
     apply,
+    ownerOfPort(ifIndex) {
+      if (node === NOBODY) return NOBODY;
+      const told = places.hasPorts ? places.byPort(node, ifIndex, time) : NOBODY;
+      return told >= 0 ? told : seenPorts.ownerOf(node, ifIndex);
+    },
     get epoch() {
       return epochs.epoch;
     },

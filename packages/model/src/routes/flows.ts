@@ -1,6 +1,8 @@
 import { z } from "zod";
-import { durationField, momentField, nameField } from "../fields.ts";
+import { durationField, identityField, momentField, nameField } from "../fields.ts";
 import { flowSampleSchema, flowSamplesSchema, flowSeriesSchema, topFlowsSchema } from "../flow-answer.ts";
+import { flowCountersPageSchema } from "../flow-counters.ts";
+import { pageQuery } from "../page.ts";
 import { route } from "../route.ts";
 
 /** Texts to filter by, e.g. `identity=redis-0 service=6379`; docs/flows.md has the language. */
@@ -104,6 +106,24 @@ export const flowRoutes = {
     tag: "flows",
     query: z.strictObject({ ...scope, ...range, format: ranking.format, limit: limitTo(100) }),
     reply: flowSamplesSchema,
+    status: 200,
+    passedTo: "collector",
+    errors: [],
+  }),
+  flowCounters: route({
+    id: "flowCounters",
+    method: "GET",
+    path: "/v1/flows/counters",
+    summary: "What switches have counted at containers' ports: exact, and apart from estimates.",
+    tag: "flows",
+    query: z.strictObject({
+      ...pageQuery,
+      tenant: nameField.optional(),
+      network: nameField.optional(),
+      identity: identityField.optional(),
+      node: nameField.optional(),
+    }),
+    reply: flowCountersPageSchema,
     status: 200,
     passedTo: "collector",
     errors: [],
