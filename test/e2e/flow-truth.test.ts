@@ -60,6 +60,37 @@ async function receivedOf(name: string, signal: AbortSignal): Promise<readonly n
   return exporters.filter(({ node }) => node === name).map(({ received }) => received);
 }
 
+interface Counts {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** What a container on the first host has sent: as the collector tells it, and as its switch said just before and just after. */
+async function countsOf(identity: string, signal: AbortSignal): Promise<{ told: Counts; switch: Counts }> {
+  const counters = async (from: number) => {
+    const { items } = await stage.platform.client.call(routes.flowCounters, { query: { identity } }, { signal });
+    // What came later than a switch holds samples back was counted then.
+    return items.find(({ port, until }) => port !== undefined && Date.parse(until) > from + 1500);
+  };
+  return await repeated(async () => {
+    const { port = "" } = await repeated(() => counters(0), signal);
+    const before = await sentOf(port, signal);
+    const now = Date.now();
+    const { egress } = await repeated(() => counters(now), signal);
+    const after = await sentOf(port, signal);
+    if (after.packets !== before.packets) return undefined;
+    return { told: { packets: egress.packets ?? 0, bytes: egress.bytes ?? 0 }, switch: after };
+  }, signal);
+}
+
+/** What has come in by a port of the first host's switch. */
+async function sentOf(port: string, signal: AbortSignal): Promise<Counts> {
+  const number = port.replace("hfp", "");
+  const { stdout } = await stage.h1.exec(["ovs-ofctl", "-O", "OpenFlow14", "dump-ports", "hf-int", number], { signal });
+  const [, packets, bytes] = /rx pkts=(\d+), bytes=(\d+)/.exec(stdout) ?? [];
+  return { packets: Number(packets), bytes: Number(bytes) };
+}
+
 describe("where each packet is sampled, at both bridges of both machines", () => {
   test.each(["vlan", "overlay"])(
     "what containers of a %s sent is counted, once and exactly",
@@ -154,6 +185,27 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
       );
       const each = (line: string): string[] => Array.from({ length: 15 }, () => line);
       expect(said.sort()).toEqual([...each("other h2 sampled 342 1"), ...each("sampled h1 other 342 1")]);
+    },
+    LIMIT,
+  );
+
+  test(
+    "what a switch counts at a container's port is told to the packet",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      for (const identity of ["counted", "near"]) await stage.claim(identity, "vlan", signal);
+      await flow.start(stage.h1, "counted", "vlan", signal);
+      const near = await flow.start(stage.h1, "near", "vlan", signal);
+      await ping(stage.h1, "counted", { to: near, count: 5, bytes: 100 }, signal);
+      const before = await countsOf("counted", signal);
+      await ping(stage.h1, "counted", { to: near, count: 40, bytes: 100 }, signal);
+      const after = await countsOf("counted", signal);
+      const grown = (of: "told" | "switch") => ({
+        packets: after[of].packets - before[of].packets,
+        bytes: after[of].bytes - before[of].bytes,
+      });
+      expect(grown("told")).toEqual(grown("switch"));
+      expect(grown("told").packets).toBeGreaterThanOrEqual(40);
     },
     LIMIT,
   );
