@@ -13,7 +13,7 @@ import {
   packetOut,
   portDescriptionRequest,
 } from "./messages.ts";
-import { type Meter, readMeters } from "./meter.ts";
+import { formatMeter, type Meter, readMeters } from "./meter.ts";
 import { readFlowStats, readPacketIn, readPorts } from "./replies.ts";
 import { sortFlows } from "./sort-flows.ts";
 import type { FlowChange, ObservedFlow, OpenFlowSwitch, PacketIn, SwitchPort } from "./switch.ts";
@@ -96,12 +96,12 @@ class OpenFlowClient implements OpenFlowSwitch {
 
   async setMeter(meter: Meter): Promise<void> {
     const connection = await this.#connection;
-    try {
-      await sendAndWait(connection, (xid) => meterMod(xid, "add", meter));
-    } catch (error) {
-      if (!isHoldfastError(error, "switch_rejected") || error.details.error !== "OFPMMFC_METER_EXISTS") throw error;
-      await sendAndWait(connection, (xid) => meterMod(xid, "modify", meter));
-    }
+    const refused = await refusalOf(sendAndWait(connection, (xid) => meterMod(xid, "add", meter)));
+    const isThere = refused === "OFPMMFC_METER_EXISTS";
+    const error = isThere ? await refusalOf(sendAndWait(connection, (xid) => meterMod(xid, "modify", meter))) : refused;
+    if (error === undefined) return;
+    const text = `the switch refused a meter: ${error}: ${formatMeter(meter)}`;
+    throw new HoldfastError("switch_rejected", text, { details: { error } });
   }
 
   async removeMeter(id: number): Promise<void> {
@@ -200,6 +200,17 @@ class OpenFlowClient implements OpenFlowSwitch {
       .finally(() => done.abort(overdue));
     settled.catch(() => {});
     return settled;
+  }
+}
+
+/** The name of the OpenFlow error; undefined: it was done. @throws what is no refusal. */
+async function refusalOf(work: Promise<void>): Promise<string | undefined> {
+  try {
+    await work;
+    return undefined;
+  } catch (error) {
+    if (!isHoldfastError(error, "switch_rejected")) throw error;
+    return String(error.details.error);
   }
 }
 

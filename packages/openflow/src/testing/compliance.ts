@@ -235,6 +235,16 @@ export function openFlowCompliance(name: string, start: () => Promise<SwitchUnde
       expect(await openFlow.meters()).toEqual([{ ...SAMPLE_METER, unit: "packets" }]);
     });
 
+    test("refuses a meter that cannot be, by name", async () => {
+      const none: Meter = { ...SAMPLE_METER, id: 0 };
+      expect(await refusal(openFlow.setMeter(none))).toMatchObject({
+        code: "switch_rejected",
+        message: expect.stringContaining("meter=0 kbps burst"),
+        details: { error: "OFPMMFC_INVALID_METER" },
+      });
+      expect(await openFlow.meters()).toEqual([SAMPLE_METER]);
+    });
+
     test("refuses a flow whose meter is not there, and takes flows away with their meter", async () => {
       const metered = flow(5, [{ kind: "meter", id: SAMPLE_METER.id }, { kind: "normal" }]);
       const unknown = flow(6, [{ kind: "meter", id: 7 }]);

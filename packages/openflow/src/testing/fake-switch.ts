@@ -118,6 +118,7 @@ export class FakeSwitch implements OpenFlowSwitch {
   async setMeter(meter: Meter): Promise<void> {
     meterMod(0, "add", meter);
     await this.#enter("setMeter");
+    if (meter.id === 0) throw rejected("OFPMMFC_INVALID_METER", formatMeter(meter));
     this.#meters.set(meter.id, meter);
     this.log.push(`meter ${formatMeter(meter)}`);
   }
