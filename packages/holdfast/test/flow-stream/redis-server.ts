@@ -16,10 +16,10 @@ export interface RedisServer extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** @param folder that it may use; a `redis` is made in it */
+/** @param folder that it may use; what it writes is in its `redis`, which is made where it is missing */
 export async function createRedisServer(folder: string, ...more: readonly string[]): Promise<RedisServer> {
   const [port, data] = [await freePort(), join(folder, "redis")];
-  mkdirSync(data);
+  mkdirSync(data, { recursive: true });
   const own = ["--port", String(port), "--bind", "127.0.0.1", "--dir", data, "--save", ""];
   const options = [...own, "--appendonly", "yes", ...more];
   let child: ChildProcess | undefined;
