@@ -73,7 +73,8 @@ export async function openCatalog(
   }
 
   async function take(window: TrafficWindow, options: BulkOptions): ReturnType<Catalog["take"]> {
-    const id = `${run}-${++windows}`;
+    // A stream gives a window again until it is kept, also to the process after this one.
+    const id = window.origin === undefined ? `${run}-${++windows}` : `${window.origin.stream}-${window.start}`;
     const counted = window.rows.filter(({ isCounted }) => isCounted);
     const documents = counted.map((row, index) => {
       const { packets, bytes, samples, exactSamples: exact } = row;

@@ -107,7 +107,8 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
       add(taken, window);
       leaveOut(rows.refused, samples.refused, rows.reason ?? samples.reason);
     } catch (error) {
-      add(lost, window);
+      // A stream gives it again.
+      if (window.origin === undefined) add(lost, window);
       note(errorText(error));
       throw isHoldfastError(error) ? error : broken(errorText(error));
     }
