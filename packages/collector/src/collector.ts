@@ -10,6 +10,7 @@ import { createFlowApi, type FlowApi } from "./api/flow-api.ts";
 import { createTail } from "./api/tail.ts";
 import { createPortCounters } from "./counters/port-counters.ts";
 import { createInventory } from "./inventory/inventory.ts";
+import type { FlowList } from "./list/flow-list.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
 import { nameByPrefixes } from "./naming/named-prefixes.ts";
 import { createNaming, nobodyInside } from "./naming/naming.ts";
@@ -19,6 +20,7 @@ import { startMemorySource, type TrafficSource } from "./receiver/traffic-source
 import type { SampledWindow } from "./receiver/windowing.ts";
 import { alarmFamilies } from "./status/alarm-metrics.ts";
 import { createEndpointTraffic } from "./status/endpoint-traffic.ts";
+import { listFamilies } from "./status/list-metrics.ts";
 import { portFamilies } from "./status/port-metrics.ts";
 import { startStatusServer } from "./status/status-server.ts";
 import { storeFamilies } from "./status/store-metrics.ts";
@@ -52,6 +54,8 @@ export interface CollectorDependencies {
   readonly flows?: FlowStore | undefined;
   /** Where alarms are kept. Absent: there are none. */
   readonly alarms?: Store | undefined;
+  /** That others take flows from. Absent: there is none. */
+  readonly list?: FlowList | undefined;
   /** Of the controller that knows the names. Absent: nobody inside has one. */
   readonly client?: Client;
 }
@@ -82,7 +86,7 @@ export interface CollectorOptions {
 
 /** @throws HoldfastError `conflict` or `unavailable` when it cannot listen. */
 export async function startCollector(
-  { clock, logger, store, flows, client, alarms: alarmStore }: CollectorDependencies,
+  { clock, logger, store, flows, list, client, alarms: alarmStore }: CollectorDependencies,
   options: CollectorOptions,
 ): Promise<Collector> {
   const { listen, windowSeconds = 10, endpointMetrics = 0, tiers = DEFAULT_TIERS } = options;
@@ -96,6 +100,7 @@ export async function startCollector(
     take(window) {
       tail.take(window);
       endpoints.take(window);
+      list?.take(window);
       const kept = steady.take(window);
       alarms?.follow(window, kept);
       return kept;
@@ -161,6 +166,7 @@ export async function startCollector(
   const status = (): FlowStatus => ({
     startedAt,
     ...withStream(pipeline.status(inside.nodeOf), stream?.status()),
+    ...(list === undefined ? {} : { list: list.status() }),
     inventory: inventory?.status() ?? { state: "off", since: startedAt, endpoints: 0, nodes: 0 },
   });
   const families = () => [
@@ -169,6 +175,7 @@ export async function startCollector(
     ...(flows === undefined ? [] : storeFamilies(flows.state())),
     ...(stream === undefined ? [] : streamFamilies(stream.status())),
     ...(alarms === undefined ? [] : alarmFamilies(alarms.figures())),
+    ...(list === undefined ? [] : listFamilies(list.status())),
   ];
   const api = createFlowApi({ store: flows, tail, ports, clock, logger }, { tiers, token: options.token });
   const checkAsker = createAskerCheck(options.token);

@@ -1,4 +1,5 @@
 import { Cidr, HoldfastError, option, parseBearerToken, parseListenAddress, parseLogLevel } from "@holdfast/core";
+import type { ListContent } from "./list/flow-document.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
 import type { StreamRole } from "./stream/stream-options.ts";
 
@@ -61,6 +62,22 @@ export const collectorOptions = {
     "ROLE",
     "both",
     parseStreamRole,
+  ),
+  redisList: option.optional(
+    "Key of a list in Redis that flows are put into as JSON, for Logstash and others to take. Absent: there is none.",
+    "KEY",
+    parseRedisKey,
+  ),
+  redisListContent: option.value(
+    "What the list has: windows, a document for each kind of traffic of each window; samples, one for each sampled packet that is kept.",
+    "CONTENT",
+    "windows",
+    parseListContent,
+  ),
+  redisListLength: option.integer(
+    "Documents that the list has at most; beyond it the oldest go, and are counted as dropped.",
+    1_000_000,
+    { min: 1, max: 1_000_000_000 },
   ),
   store: option.text(
     "File that keeps traffic, created when absent; none: nothing is kept.",
@@ -151,6 +168,14 @@ function parseStreamRole(text: string): StreamRole {
   const role = ROLES.find((one) => one === text);
   if (role !== undefined) return role;
   throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is none of ${ROLES.join(", ")}`);
+}
+
+const CONTENTS = ["windows", "samples"] as const satisfies readonly ListContent[];
+
+function parseListContent(text: string): ListContent {
+  const content = CONTENTS.find((one) => one === text);
+  if (content !== undefined) return content;
+  throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is none of ${CONTENTS.join(", ")}`);
 }
 
 /** What is wrong with a URL is said without the URL: it may have a password. */

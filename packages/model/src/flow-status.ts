@@ -99,6 +99,23 @@ export const flowStreamSchema = z
   .meta({ id: "FlowStream" });
 export type FlowStream = z.output<typeof flowStreamSchema>;
 
+/** How it goes with the list of Redis that others take flows from; counts are documents since the start. */
+export const flowListSchema = z
+  .strictObject({
+    /** In Redis. */
+    key: z.string().max(200),
+    content: z.enum(["windows", "samples"]),
+    pushed: count,
+    /** That nobody took before there was no more room, or that Redis did not take. */
+    dropped: count,
+    /** Windows that wait for Redis. */
+    waitingWindows: count,
+    /** Why Redis does not take them. Absent: it does. */
+    error: z.string().optional(),
+  })
+  .meta({ id: "FlowList" });
+export type FlowListStatus = z.output<typeof flowListSchema>;
+
 /** How a collector does: what comes in, what is lost where, and how much has a name. */
 export const flowStatusSchema = z
   .strictObject({
@@ -158,6 +175,8 @@ export const flowStatusSchema = z
     }),
     /** Absent: datagrams go through memory. */
     stream: flowStreamSchema.optional(),
+    /** Absent: flows are put into no list. */
+    list: flowListSchema.optional(),
     store: z.strictObject({
       kind: z.string().max(32),
       /** What it keeps, and what it does not. */

@@ -82,9 +82,11 @@ export {
   type AttributionShare,
   attributionShareSchema,
   type FlowExporter,
+  type FlowListStatus,
   type FlowStatus,
   type FlowStream,
   flowExporterSchema,
+  flowListSchema,
   flowStatusSchema,
   flowStreamSchema,
 } from "./flow-status.ts";

@@ -92,6 +92,21 @@ describe("flows status", () => {
     expect(screen.err).toContain("GET /v1/flows/status is not there");
   });
 
+  test.each([
+    [
+      { key: "flows", content: "windows" as const, pushed: 12_345, dropped: 0, waitingWindows: 0 },
+      "list:            12,345 documents of windows put into flows",
+    ],
+    [
+      { key: "flows", content: "samples" as const, pushed: 12, dropped: 1345, waitingWindows: 2, error: "refused" },
+      "list:            12 documents of samples put into flows, 1,345 dropped, 2 windows wait: refused",
+    ],
+  ])("says how it goes with the list that others take flows from", async (list, line) => {
+    const { run, screen } = answering({ ...status, list });
+    expect(await run("flows status --collector http://c")).toBe(0);
+    expect(screen.out.split("\n")).toContain(line);
+  });
+
   const since = "2026-11-20T10:00:00.000Z";
   const connected = { state: "connected" as const, since };
   const receiver = { redis: connected, sent: 1_200_000, waiting: 0, dropped: 0, entries: 281, bytes: 1_500_000 };

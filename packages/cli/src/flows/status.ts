@@ -5,7 +5,7 @@ import type { Context } from "../context.ts";
 import { printObject } from "../output/print.ts";
 import { type Column, formatDetails, formatTable } from "../output/table.ts";
 import { grouped } from "./figures.ts";
-import { streamLines } from "./stream-text.ts";
+import { flowListText, streamLines } from "./stream-text.ts";
 
 export const DEFAULT_COLLECTOR = "http://127.0.0.1:4655";
 
@@ -27,6 +27,7 @@ function statusText(status: FlowStatus, now: Date): string {
     ["without a name", shareText(status)],
     ["inventory", inventoryText(status, now)],
     ...(status.stream === undefined ? [] : streamLines(status.stream, now)),
+    ...(status.list === undefined ? [] : [["list", flowListText(status.list)] as const]),
     ["store", `${status.store.kind}: ${status.store.description}`],
   ])}\n${exportersText(status)}`;
 }

@@ -1,5 +1,5 @@
 import { formatDuration } from "@holdfast/core";
-import type { FlowStream } from "@holdfast/model";
+import type { FlowListStatus, FlowStream } from "@holdfast/model";
 import { bytesText, grouped } from "./figures.ts";
 
 type Receiver = NonNullable<FlowStream["receiver"]>;
@@ -11,6 +11,14 @@ export function streamLines({ key, receiver, worker }: FlowStream, now: Date): r
     ...(receiver === undefined ? [] : [["into Redis", receiverText(key, receiver, now)] as const]),
     ...(worker === undefined ? [] : [["out of Redis", workerText(key, worker, now)] as const]),
   ];
+}
+
+/** How it goes with the list that others take flows from. */
+export function flowListText({ key, content, pushed, dropped, waitingWindows, error }: FlowListStatus): string {
+  const parts = [`${grouped(pushed)} documents of ${content} put into ${key}`];
+  if (dropped > 0) parts.push(`${grouped(dropped)} dropped`);
+  if (error !== undefined) parts.push(`${grouped(waitingWindows)} windows wait: ${error}`);
+  return parts.join(", ");
 }
 
 function receiverText(key: string, { redis, sent, waiting, dropped, entries, bytes }: Receiver, now: Date): string {

@@ -4,17 +4,20 @@ import { hostname } from "node:os";
 import { dirname } from "node:path";
 import { createClient } from "@holdfast/client";
 import {
+  createFlowList,
   createSearchStore,
+  type FlowList,
   type FlowStore,
   noStore,
   openDuckStore,
+  openRedis,
   redisAccess,
   type StreamOptions,
   startCollector,
   type TierSettings,
 } from "@holdfast/collector";
 import { collectorOptions } from "@holdfast/collector/config";
-import { type Logger, type OptionValues, systemClock } from "@holdfast/core";
+import { HoldfastError, type Logger, type OptionValues, systemClock } from "@holdfast/core";
 import { createNodeFetch } from "@holdfast/http";
 import { openSqliteStore, type Store } from "@holdfast/store";
 import { createPinoLogger } from "../pino-logger.ts";
@@ -47,10 +50,13 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
   if (flows !== undefined) stack.use(flows);
   const alarms = isReceiverOnly ? undefined : await openAlarmStore(settings.alarms, logger);
   stack.defer(() => alarms?.close());
+  const list = isReceiverOnly ? undefined : openList(settings, logger);
+  if (list !== undefined) stack.use(list);
   const { server, controllerToken: token, names } = settings;
   const client = names && !isReceiverOnly ? createClient({ fetch: createNodeFetch() }, { server, token }) : undefined;
+  const stores = { store: flows ?? noStore, flows, alarms, list };
   const collector = await startCollector(
-    { clock: systemClock, logger, store: flows ?? noStore, flows, alarms, ...(client === undefined ? {} : { client }) },
+    { clock: systemClock, logger, ...stores, ...(client === undefined ? {} : { client }) },
     {
       ...settings,
       tiers,
@@ -75,10 +81,24 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
 
 /** Undefined: datagrams go through memory. */
 function streamOptions(settings: Settings): StreamOptions | undefined {
-  const { redis: url, redisStream: key, redisStreamMemory, redisRole: role } = settings;
-  if (url === undefined || key === "none") return undefined;
-  const access = { url, passwordFile: settings.redisPasswordFile, caFile: settings.redisCaFile };
-  return { redis: redisAccess(access), key, streamBytes: redisStreamMemory * 1024 * 1024, role };
+  const { redisStream: key, redisStreamMemory, redisRole: role } = settings;
+  const redis = redisOptions(settings);
+  if (redis === undefined || key === "none") return undefined;
+  return { redis, key, streamBytes: redisStreamMemory * 1024 * 1024, role };
+}
+
+/** Undefined: flows are put into no list. @throws HoldfastError `invalid_argument` when it is not said where Redis is */
+function openList(settings: Settings, logger: Logger): FlowList | undefined {
+  const { redisList: key, redisListContent: content, redisListLength: most } = settings;
+  if (key === undefined) return undefined;
+  const access = redisOptions(settings);
+  if (access === undefined) throw new HoldfastError("invalid_argument", "--redis-list: say by --redis in which Redis");
+  const [redis, nonce] = [openRedis(access), randomBytes(6).toString("hex")];
+  return createFlowList({ clock: systemClock, logger, redis, nonce }, { key, content, most });
+}
+
+function redisOptions({ redis: url, redisPasswordFile: passwordFile, redisCaFile: caFile }: Settings) {
+  return url === undefined ? undefined : redisAccess({ url, passwordFile, caFile });
 }
 
 /** Undefined: nothing is to be kept. */
