@@ -10,6 +10,7 @@ export {
 export type { CapturedPacket } from "./capture/packet.ts";
 export { readCapture } from "./capture/read-capture.ts";
 export { createUdpFinder, type Found } from "./capture/udp.ts";
+export { pcapDatagram, pcapHead } from "./capture/write-pcap.ts";
 export type {
   DatagramDescription,
   PortDescription,

@@ -5,6 +5,7 @@ import { controllerOptions } from "@holdfast/controller/config";
 import { flagName, type OptionDefinitions } from "@holdfast/core";
 import type { Command } from "commander";
 import { cniCommands } from "../cni/commands.ts";
+import { sflowCommands } from "../sflow/commands.ts";
 import { VERSION } from "../version.ts";
 
 /**
@@ -50,6 +51,7 @@ export function addPrograms(
       const { down } = await import("./down.ts");
       await down({ purge: flags.purge ?? false, print: (line) => io.out(`${line}\n`) });
     });
+  addNoun(program, ["sflow", "Datagrams of sFlow as they came: save them, read them again.", sflowCommands], io);
   addNoun(program, ["cni", "The plugin for container runtimes on this machine.", cniCommands], io);
   program
     .command("lab", { hidden: false })

@@ -8,6 +8,7 @@ import { createRedisServer, type RedisServer } from "./redis-server.ts";
 
 /** A Redis, collectors and exporters of one test, in a folder of their own; all of it goes with it. */
 export interface FlowStage extends AsyncDisposable {
+  readonly folder: string;
   startRedis(...options: readonly string[]): Promise<RedisServer>;
   /** One that keeps its flows in a file of this name. */
   startCollector(redis: RedisServer, file: string, ...flags: readonly string[]): Promise<CollectorProcess>;
@@ -26,6 +27,7 @@ export function createFlowStage(): FlowStage {
   const stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
   return {
+    folder,
     async startRedis(...options) {
       const redis = stack.use(await createRedisServer(folder, ...options));
       await redis.start();
