@@ -54,6 +54,24 @@ describe("the DuckDB store on a disk", () => {
     ]);
   });
 
+  test("knows how far a stream was read with what it has, and does not take the last window of it again", async () => {
+    const web = container("shop/web/web-0", "10.20.0.7");
+    const row = traffic(web, outside("192.0.2.1"), { bytes: 7 });
+    const ofStream = (number: number) => ({
+      ...windowOf(TEN_O_CLOCK + number * 10_000, [row]),
+      origin: { stream: "sflow", number, checkpoint: `{"at":${number}}` },
+    });
+    {
+      await using store = await open();
+      await store.take(ofStream(0));
+      await store.take(ofStream(1));
+    }
+    await using store = await open();
+    expect(await store.checkpoint?.("sflow")).toBe('{"at":1}');
+    await store.take(ofStream(1));
+    expect(await bytesOf(store, 0, 3)).toBe(14);
+  });
+
   test(`killed ${KILLS} times while it writes, it has every window that it said it took`, {
     timeout: 120_000,
   }, async () => {

@@ -117,22 +117,27 @@ describe.concurrent("flows by way of Redis, under load", { timeout: (SECONDS + 9
     expect(lost).toMatchObject({ kernel: 0, missing: 0, store: 0, stream: 0 });
   });
 
-  test("the store's disk is full: its windows wait in the stream, and nothing is lost", async ({ expect }) => {
+  test("the store's disk is full, and its worker is killed as well: its windows are in the stream, and nothing is lost", async ({
+    expect,
+  }) => {
     await using stage = createFlowStage();
     const disk = stage.makeDisk("disk", "24m");
     const redis = await stage.startRedis();
-    const collector = await stage.startCollector(redis, "disk/flows.db");
-    const load = stage.startLoad(collector, PER_SECOND);
+    const receiver = await stage.startCollector(redis, "none.db", "--redis-role", "receiver");
+    const worker = await stage.startCollector(redis, "disk/flows.db", "--redis-role", "worker");
+    const load = stage.startLoad(receiver, PER_SECOND);
     await under(load, async () => {
       const clear = disk.fill();
-      await expect
-        .poll(async () => (await collector.status()).stream?.worker?.storeError, { timeout: 20_000 })
-        .toContain("No space left");
+      const waiting = async () => (await worker.status()).stream?.worker;
+      await expect.poll(async () => (await waiting())?.storeError, { timeout: 20_000 }).toContain("No space left");
+      await expect.poll(async () => (await waiting())?.unkeptWindows, { timeout: 20_000 }).toBeGreaterThan(1);
+      await worker.kill();
       clear();
+      await worker.start();
     });
-    const lost = await balance(expect, collector, load.sent, "missing");
+    const lost = await balance(expect, worker, load.sent, "missing");
     expect(lost).toMatchObject({ kernel: 0, missing: 0, store: 0, stream: 0 });
-    expect((await collector.status()).stream?.worker).not.toHaveProperty("storeError");
+    expect((await worker.status()).stream?.worker).not.toHaveProperty("storeError");
   });
 
   test("the disk of Redis is full: datagrams wait in the receiver, and nothing is lost", async ({ expect }) => {

@@ -1,5 +1,6 @@
 import { silentLogger, systemClock } from "@holdfast/core";
-import { describe } from "vitest";
+import { describe, expect, test } from "vitest";
+import { TEN_O_CLOCK, windowOf } from "../testing/made-traffic.ts";
 import { flowStoreSuite, SUITE_TIERS } from "../testing/store-suite/store-suite.ts";
 import { openDuckStore } from "./duck-store.ts";
 
@@ -10,4 +11,14 @@ describe("the DuckDB store", () => {
       { path: ":memory:", memoryMib: 256, tiers: SUITE_TIERS },
     ),
   );
+
+  test("counts a window that it does not take as lost, unless a stream gives it again", async () => {
+    const parts = { clock: systemClock, logger: silentLogger };
+    const store = await openDuckStore(parts, { path: ":memory:", memoryMib: 64, tiers: SUITE_TIERS });
+    await store.close();
+    const window = windowOf(TEN_O_CLOCK, []);
+    await expect(store.take(window)).rejects.toThrow("closed");
+    await expect(store.take({ ...window, origin: { stream: "s", number: 1, checkpoint: "{}" } })).rejects.toThrow();
+    expect(store.state().lost.windows).toBe(1);
+  });
 });

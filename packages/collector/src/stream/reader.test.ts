@@ -1,4 +1,5 @@
 import { systemClock } from "@holdfast/core";
+import { ManualClock } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
 import type { ConsumerGroup, Delivery } from "./consumer-group.ts";
 import { createReader } from "./reader.ts";
@@ -35,7 +36,11 @@ function fakeWindows(unkept = 0) {
   return { windows, taken };
 }
 
-const ours = { hold: async () => true, holder: "us", release: async () => undefined };
+const ours = {
+  hold: async () => true,
+  holder: "us",
+  release: async () => undefined,
+};
 
 describe("a stream's reader", () => {
   test("reads what was given before and not acknowledged, and then what is new", async () => {
@@ -71,8 +76,58 @@ describe("a stream's reader", () => {
       windows,
       new AbortController().signal,
     );
-    await expect(running).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("h2 reads") });
+    await expect(running).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("h2 reads"),
+    });
     expect(taken).toEqual([]);
+  });
+
+  test("reads a datagram when it is old enough, and not before", async () => {
+    const clock = new ManualClock();
+    const { group } = fakeGroup([], ["1"], async () => undefined);
+    const at = clock.now().getTime();
+    const read = group.read;
+    const entry = { from: "h1", first: 0, at, datagrams: new Uint8Array() };
+    const aged: ConsumerGroup = {
+      ...group,
+      read: async () => (await read()).map(({ id }) => ({ id, entry })),
+    };
+    const { windows, taken } = fakeWindows();
+    const stopping = new AbortController();
+    const running = createReader({ clock, group: aged, lease: ours }, 2000).run(windows, stopping.signal);
+    const wait = async (milliseconds: number): Promise<void> => {
+      clock.advance(milliseconds);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    };
+    await wait(0);
+    await wait(1000);
+    await wait(999);
+    expect(taken).toEqual([]);
+    await wait(1);
+    expect(taken).toEqual(["1"]);
+    stopping.abort();
+    await running;
+  });
+
+  test("takes an empty stream for no traffic only when receivers have had time to come back", async () => {
+    const clock = new ManualClock();
+    const { group } = fakeGroup([], [], async () => undefined);
+    const advanced: number[] = [];
+    const { windows } = fakeWindows();
+    const told = Object.assign(windows, {
+      advance: (at: number) => void advanced.push(at),
+    });
+    const stopping = new AbortController();
+    const running = createReader({ clock, group, lease: ours }, 2000).run(told, stopping.signal);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    clock.advance(4999);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(advanced).toEqual([]);
+    clock.advance(1);
+    await expect.poll(() => advanced[0]).toBe(clock.now().getTime() - 2000);
+    stopping.abort();
+    await running;
   });
 
   test("tells Redis later what it could not tell it now, once and in order", async () => {
