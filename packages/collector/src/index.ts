@@ -7,6 +7,7 @@ export { readKernelDrops } from "./receiver/kernel-drops.ts";
 export type { ReceiverOptions } from "./receiver/messages.ts";
 export { type Receiver, startReceiver } from "./receiver/receiver.ts";
 export type { SampledWindow } from "./receiver/windowing.ts";
+export { type CaptureCounts, captureOf } from "./replay/capture-of.ts";
 export {
   type RecordedDatagram,
   type RecordedRange,

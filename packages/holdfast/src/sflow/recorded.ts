@@ -10,6 +10,8 @@ import { collectorOptions } from "@holdfast/collector/config";
 import { HoldfastError, systemClock } from "@holdfast/core";
 import { readSettings } from "../settings.ts";
 
+export { captureOf } from "@holdfast/collector";
+
 /** A stream that somebody names. @throws HoldfastError `invalid_argument` when nobody says in which Redis it is */
 export async function* recordedInNamedStream(
   options: CommandOptions,

@@ -1,7 +1,6 @@
 import { open } from "node:fs/promises";
 import { type CommandDefinition, printObject } from "@holdfast/cli";
 import { errorText, HoldfastError } from "@holdfast/core";
-import { pcapDatagram, pcapHead } from "@holdfast/flow";
 import { rangeOf, rangeOptions, streamOptions } from "./recording.ts";
 
 const SFLOW_PORT = 6343;
@@ -18,16 +17,13 @@ export const saveCommand: CommandDefinition = {
     "flows decode sflow.pcap -o table",
   ],
   async run({ io, output }, [file = ""], options) {
-    const { recordedInNamedStream } = await import("./recorded.ts");
+    const { captureOf, recordedInNamedStream } = await import("./recorded.ts");
     const range = rangeOf(options, io.now());
     const counts = { datagrams: 0, bytes: 0 };
     await using target = await openNew(file);
-    await target.write(pcapHead());
-    for await (const { at, bytes } of recordedInNamedStream(options, range)) {
+    for await (const piece of captureOf(recordedInNamedStream(options, range), SFLOW_PORT, counts)) {
       io.signal.throwIfAborted();
-      await target.write(pcapDatagram(bytes, at, SFLOW_PORT));
-      counts.datagrams += 1;
-      counts.bytes += bytes.length;
+      await target.write(piece);
     }
     printObject(io, output, { file, ...counts }, `${counts.datagrams} datagrams saved to ${file}\n`);
   },
