@@ -26,13 +26,10 @@ const fields = (count: number) => ({
   ifOutDiscards: null,
 });
 
-function datagram(sequence: number, count: number, more: { uptimeMs?: number } = {}): Uint8Array {
-  const records = [
-    encodeFields(layout("if_counters"), fields(count)),
-    encodeFields(layout("port_name"), { name: "hfp1000" }),
-  ];
+function datagram(sequence: number, count: number, name = "hfp1000"): Uint8Array {
+  const records = [encodeFields(layout("if_counters"), fields(count)), encodeFields(layout("port_name"), { name })];
   const samples = [encodeSample({ format: 2, sequence, records })];
-  return encodeDatagram({ agent: "10.9.9.1", sequence, uptimeMs: sequence * 30_000, samples, ...more });
+  return encodeDatagram({ agent: "10.9.9.1", sequence, uptimeMs: sequence * 30_000, samples });
 }
 
 function follow(ownerOf: (ifIndex: number) => number = (ifIndex) => ifIndex - 4) {
@@ -61,6 +58,13 @@ describe("counters of interfaces", () => {
         sent: expect.objectContaining({ bytes: 0 }),
       },
     ]);
+  });
+
+  test("have no name that would do something to a terminal", () => {
+    const take = follow();
+    take(datagram(1, 10));
+    const [grown] = take(datagram(2, 20, `\u001b[2Jeth${"0".repeat(100)}`));
+    expect(grown?.name).toBe(`?[2Jeth${"0".repeat(57)}`);
   });
 
   test("have no spike when an exporter or an interface begins anew, and tell nothing twice", () => {

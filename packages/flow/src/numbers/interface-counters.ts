@@ -58,6 +58,7 @@ export interface InterfaceCounters {
 const IF_COUNTERS = 1;
 const PORT_NAME = 1005;
 const MOST_INTERFACES = 100_000;
+const LONGEST_NAME = 64;
 
 /**
  * The first sample of an interface has nothing to be compared with, nor has the first one after a restart: so there are no spikes.
@@ -101,7 +102,7 @@ export function createInterfaceCounters(ownerOf: (ifIndex: number) => number): I
     grown.push({
       agent,
       ifIndex,
-      ...(typeof name === "string" && name !== "" ? { name } : {}),
+      ...(typeof name === "string" && name !== "" ? { name: printable(name) } : {}),
       ...(owner < 0 ? {} : { owner }),
       at,
       milliseconds: delta.milliseconds,
@@ -123,6 +124,11 @@ export function createInterfaceCounters(ownerOf: (ifIndex: number) => number): I
       return drained;
     },
   };
+}
+
+/** Whoever sends to the port may call an interface anything: no more than a name has, and nothing that would move a terminal's cursor. */
+function printable(name: string): string {
+  return name.slice(0, LONGEST_NAME).replaceAll(/\p{C}/gu, "?");
 }
 
 function layoutOf(name: string): RecordLayout {
