@@ -117,6 +117,7 @@ export async function startCollector(
       book: alarmStore,
       store: flows,
       exporters: () => status().exporters,
+      drops: (now) => ports.dropping(now),
       send: sendByFetch,
       clock,
       logger,

@@ -23,6 +23,7 @@ export function levelText(value: number | undefined, unit: string): string {
 export function subjectText({ on }: Pick<FlowAlarm, "on">): string {
   if (on.kind === "unattributed") return "share without a name";
   if (on.kind === "silent") return "silent exporters";
+  if (on.kind === "drops") return "drops of ports";
   const by = on.by === undefined || on.by === "" ? "" : ` by ${on.by}`;
   const filter = on.filter === undefined || on.filter === "" ? "" : `, ${on.filter}`;
   return `${on.kind}${by}${filter}`;

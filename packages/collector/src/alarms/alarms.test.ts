@@ -159,6 +159,25 @@ describe("alarms", () => {
     ).rejects.toThrow("on.kind");
   });
 
+  test("on drops go by what switches count at ports, each tenant's own", async () => {
+    const on = { kind: "drops" } as const;
+    await stage.alarms.put(platform("losing"), spec({ on, raise: { at: 10 }, clear: { at: 1 } }));
+    await stage.alarms.put(ofTenant("bank", "losing"), spec({ on, raise: { at: "10/s" } }));
+    stage.drops = [
+      { end: redis, rate: 12 },
+      { end: teller, rate: 5 },
+    ];
+    await stage.windows([]);
+    expect(stage.events()).toEqual([["raised", { tenant: "shop", network: "web", identity: "redis-0" }, 12]]);
+    // A port that is gone drops nothing.
+    stage.drops = [{ end: teller, rate: 11 }];
+    await stage.windows([], []);
+    const ofBank = stage.alarms.history({ limit: 9, tenant: Name.parse("bank") }).items;
+    expect(ofBank.map(({ event, key }) => [event, key.identity])).toEqual([["raised", "teller-0"]]);
+    expect(stage.alarms.get(platform("losing"))).toMatchObject({ unit: "packet/s", firing: 1 });
+    expect(() => spec({ on, when: "below", raise: { at: 1 } })).toThrow("drops are watched above a rate");
+  });
+
   test("see and tell each tenant his own alone", async () => {
     await stage.alarms.put(ofTenant("shop", "busy"), spec(busy));
     await stage.alarms.put(ofTenant("bank", "busy"), spec(busy));

@@ -9,6 +9,7 @@ import type {
   NewFlowAlarm,
 } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
+import type { DroppingIdentity } from "../counters/port-counters.ts";
 import type { FlowStore } from "../store/store.ts";
 import { recordOf, wordsOf } from "./announce.ts";
 import { alarmAnswer, alarmDetail } from "./answers.ts";
@@ -78,6 +79,7 @@ export interface AlarmsDependencies {
   /** Undefined: no traffic is kept. */
   readonly store: Pick<FlowStore, "sums"> | undefined;
   readonly exporters: () => readonly FlowExporter[];
+  readonly drops: (now: number) => readonly DroppingIdentity[];
   readonly send: SendMessage;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -223,6 +225,7 @@ function check({ tenant }: AlarmName, spec: NewFlowAlarm, keepsTraffic: boolean)
     const details = { field: "on.kind" };
     throw new HoldfastError("invalid_argument", "on.kind: exporters are the platform's, not a tenant's", { details });
   }
+  if (spec.on.kind === "drops") return;
   alarmPlan({ spec, tenant }, spec.on, 0);
   if (!keepsTraffic)
     throw new HoldfastError("precondition_failed", "this collector keeps no traffic; start it with --store FILE");

@@ -1,11 +1,13 @@
 import { type Clock, errorText, formatDuration, HoldfastError, type Logger, parseDuration } from "@holdfast/core";
 import type { FlowExporter } from "@holdfast/model";
+import type { DroppingIdentity } from "../counters/port-counters.ts";
 import type { SumAnswer, SumPlan } from "../query/plan.ts";
 import type { FlowStore } from "../store/store.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { recordOf } from "./announce.ts";
 import type { AlarmBook } from "./book.ts";
 import { createCoverage } from "./coverage.ts";
+import { dropValues } from "./drop-values.ts";
 import { alarmId, type KeptAlarm } from "./kept.ts";
 import { silenceValues } from "./silence.ts";
 import { alarmPlan, trafficValues } from "./traffic-values.ts";
@@ -42,6 +44,8 @@ export interface WatcherDependencies {
   /** Undefined: no traffic is kept, and alarms on traffic cannot be looked at. */
   readonly store: Pick<FlowStore, "sums"> | undefined;
   readonly exporters: () => readonly FlowExporter[];
+  /** What ports threw away lately, at a moment. */
+  readonly drops: (now: number) => readonly DroppingIdentity[];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly nonce: () => string;
@@ -61,7 +65,7 @@ const NOTED_EVERY = 60_000;
 type Round = Map<string, Promise<SumAnswer>>;
 
 export function createWatcher(dependencies: WatcherDependencies): Watcher {
-  const { book, store, exporters, logger, nonce, turn, onMessages } = dependencies;
+  const { book, store, exporters, drops, logger, nonce, turn, onMessages } = dependencies;
   const seen = new Map<string, Seen>();
   const due = new Map<string, number>();
   const coverage = createCoverage();
@@ -73,6 +77,7 @@ export function createWatcher(dependencies: WatcherDependencies): Watcher {
     const { on } = alarm.spec;
     if (on.kind === "silent")
       return silenceValues(exporters(), { at: to, since: began, level: termsOf(alarm).raise.at });
+    if (on.kind === "drops") return dropValues(drops(to), alarm.tenant);
     const since = (coverage.from ?? to) - to + parseDuration(alarm.spec.over);
     if (since > 0)
       return {

@@ -87,6 +87,12 @@ describe("counters of ports", () => {
     expect(counters.list({ limit: 1, tenant: "shop" }).continue).toMatch(/^shop\/web\/redis-0\/ep-shop-redis-0\/\d+$/);
   });
 
+  test("say what an identity's ports throw away, as long as that is news", () => {
+    const counters = createPortCounters(inside);
+    counters.take([grew(), grew({ ifIndex: 12, sent: { drops: 9 } }), grew({ ifIndex: 8, owner: 1, at: -100_000 })]);
+    expect(counters.dropping(90_000).map(({ end, rate }) => [end.identity, rate])).toEqual([["redis-0", 0.5]]);
+  });
+
   test("are told to Prometheus for each identity, its ports together, and of so many", () => {
     const counters = createPortCounters(inside);
     counters.take([grew(), grew({ ifIndex: 12 }), grew({ ifIndex: 8, owner: 1 })]);

@@ -10,6 +10,8 @@ export interface PortCounters {
   list(query: PortQuery): { readonly items: FlowCounters[]; readonly revision: number; readonly continue?: string };
   /** What each identity's ports have counted together, of so many identities. */
   identities(most: number): ReadonlyMap<string, CountedIdentity>;
+  /** Identities of which a sample has come in the last minutes, with what their ports threw away. */
+  dropping(now: number): readonly DroppingIdentity[];
   readonly size: number;
   /** Ports that there was no room for. */
   readonly leftOut: number;
@@ -19,6 +21,12 @@ export interface CountedIdentity {
   readonly end: Omit<EndpointEnd, "address">;
   readonly egress: InterfaceAmounts;
   readonly ingress: InterfaceAmounts;
+}
+
+export interface DroppingIdentity {
+  readonly end: Omit<EndpointEnd, "address">;
+  /** Packets per second, either way, between the last two samples. */
+  readonly rate: number;
 }
 
 export interface PortQuery {
@@ -34,6 +42,8 @@ export interface PortQuery {
 export const MOST_PORTS = 20_000;
 /** Milliseconds without a sample after which another port may have the place. */
 const IDLE = 3_600_000;
+/** Milliseconds: what was counted before says nothing of now. */
+const RECENT = 180_000;
 
 interface Port {
   readonly last: InterfaceGrowth;
@@ -127,6 +137,16 @@ export function createPortCounters(inside: Pick<KnownInside, "endpoint" | "nodeO
         found.set(key, { end, egress, ingress: added(before?.ingress, sent) });
       }
       return found;
+    },
+    dropping(now) {
+      const found = new Map<string, DroppingIdentity>();
+      for (const { end, last } of ports.values()) {
+        if (end === undefined || last.at < now - RECENT || last.milliseconds <= 0) continue;
+        const key = `${end.tenant}/${end.network}/${end.identity}`;
+        const dropped = (last.received.drops ?? 0) + (last.sent.drops ?? 0);
+        found.set(key, { end, rate: (found.get(key)?.rate ?? 0) + (1000 * dropped) / last.milliseconds });
+      }
+      return [...found.values()];
     },
     get size() {
       return ports.size;

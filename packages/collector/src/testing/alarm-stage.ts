@@ -11,6 +11,7 @@ import { openMemoryStore, type Store } from "@holdfast/store";
 import { type Alarms, openAlarms } from "../alarms/alarms.ts";
 import type { AlarmName } from "../alarms/kept.ts";
 import type { SendMessage } from "../alarms/messenger.ts";
+import type { DroppingIdentity } from "../counters/port-counters.ts";
 import type { FlowStore } from "../store/store.ts";
 import type { EndpointEnd, WindowRow } from "../windows/traffic.ts";
 import { container, outside, TEN_O_CLOCK, traffic, windowOf } from "./made-traffic.ts";
@@ -49,6 +50,7 @@ export interface AlarmStage extends AsyncDisposable {
   book: Store;
   alarms: Alarms;
   exporters: readonly FlowExporter[];
+  drops: readonly DroppingIdentity[];
   /** Start of the next window. */
   start: number;
   /** Whether the store fails to take windows. */
@@ -95,6 +97,7 @@ export async function startAlarmStage(): Promise<AlarmStage> {
     book: openMemoryStore({ clock }),
     alarms: undefined as unknown as Alarms,
     exporters: [],
+    drops: [],
     start: TEN_O_CLOCK,
     loses: false,
     answer: () => Promise.resolve(200),
@@ -103,7 +106,18 @@ export async function startAlarmStage(): Promise<AlarmStage> {
       const nonce = () => `n${++names}`;
       const { flows, book } = stage;
       const exporters = () => stage.exporters;
-      const opened = await openAlarms({ book, store: flows, exporters, send, clock, logger, random: () => 0, nonce });
+      const drops = () => stage.drops;
+      const opened = await openAlarms({
+        book,
+        store: flows,
+        exporters,
+        drops,
+        send,
+        clock,
+        logger,
+        random: () => 0,
+        nonce,
+      });
       const ending = new AbortController();
       const run = opened.run(ending.signal);
       running = new AsyncDisposableStack();

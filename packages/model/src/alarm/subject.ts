@@ -26,6 +26,8 @@ export const flowAlarmSubjectSchema = z
     z.strictObject({ kind: z.literal("share"), ...traffic }),
     /** Percent of all bytes, whoever's they are, of which an end has no name. */
     z.strictObject({ kind: z.literal("unattributed") }),
+    /** Packets per second that the ports of each identity threw away, as switches count them. */
+    z.strictObject({ kind: z.literal("drops") }),
     /** Seconds for which nothing came of an exporter; of each agent address. Not for tenants. */
     z.strictObject({ kind: z.literal("silent") }),
   ])
