@@ -6,8 +6,10 @@ export const STREAM_KINDS = ["fine", "minute", "tens", "hour", "samples"] as con
 
 const WORD = { type: "keyword" } as const;
 const NUMBER = { type: "integer" } as const;
-/** Estimates are no whole numbers; doubles hold whole ones exactly up to 2^53. */
-const SUM = { type: "double" } as const;
+/** Estimates are no whole numbers; doubles hold whole ones exactly up to 2^53. Nobody looks for them. */
+const SUM = { type: "double", index: false } as const;
+/** Rows are added up by it, and never looked for. */
+const KEY = { type: "keyword", index: false } as const;
 
 const END = {
   properties: {
@@ -48,7 +50,7 @@ export function templateOf(prefix: string, kind: StreamKind): object {
     priority: 500,
     template: {
       // One copy more where there is a machine for it.
-      settings: { number_of_shards: 1, auto_expand_replicas: "0-1", refresh_interval: "5s" },
+      settings: { number_of_shards: 1, auto_expand_replicas: "0-1", refresh_interval: "5s", codec: "best_compression" },
       mappings: kind === "samples" ? SAMPLES : SUMS,
     },
   };
@@ -58,7 +60,7 @@ const SUMS = {
   dynamic: false,
   // The key says once more what the other fields do.
   _source: { excludes: ["key"] },
-  properties: { ...DIMENSIONS, key: WORD, packets: SUM, bytes: SUM, samples: SUM, exact: SUM },
+  properties: { ...DIMENSIONS, key: KEY, packets: SUM, bytes: SUM, samples: SUM, exact: SUM },
 } as const;
 
 const SAMPLES = {
