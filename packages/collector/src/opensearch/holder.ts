@@ -70,9 +70,11 @@ export async function holdPrefix(
       return { _seq_no: written._seq_no, _primary_term: written._primary_term, _source: mine };
     } catch (error) {
       if (!isVersionConflict(error)) throw error;
-      // Our own, when the answer to it was lost.
       const now = await found();
+      // Our own, when the answer to it was lost.
       if (now?._source.run === run) return now;
+      // Gone, as when a cluster comes back without it: nobody has it.
+      if (now === undefined && before !== undefined) return claim(undefined);
       throw taken(now?._source ?? { host: "another machine" });
     }
   }

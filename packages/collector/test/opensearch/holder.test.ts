@@ -7,6 +7,8 @@ import { DEFAULT_TIERS, type FlowStore } from "../../src/store/store.ts";
 import { container, outside, TEN_O_CLOCK, traffic, windowOf } from "../../src/testing/made-traffic.ts";
 import { JARS, type OpenSearch, startOpenSearch } from "./opensearch-process.ts";
 
+/** The machine may have much to do. */
+const PATIENT = { timeout: 20_000 };
 const web = container("shop/web/web-0", "10.20.0.7");
 
 describe.skipIf(JARS === undefined)("two collectors with the same data streams (make test-opensearch)", () => {
@@ -37,7 +39,7 @@ describe.skipIf(JARS === undefined)("two collectors with the same data streams (
     const second = open("h2");
     const refused = take(second, 0).catch((error: unknown) => error);
     await expect
-      .poll(() => second.state().failing?.reason)
+      .poll(() => second.state().failing?.reason, PATIENT)
       .toMatch(/^the collector of h1 writes held-\d+-\* at .*--opensearch-prefix$/);
     await second.close();
     await refused;
@@ -60,7 +62,7 @@ describe.skipIf(JARS === undefined)("two collectors with the same data streams (
     await using second = open("h2");
     await take(second, 1);
     const refused = take(first, 1).catch((error: unknown) => error);
-    await expect.poll(() => first.state().failing?.reason).toContain("the collector of h2 writes");
+    await expect.poll(() => first.state().failing?.reason, PATIENT).toContain("the collector of h2 writes");
     await first.close();
     await refused;
     await take(second, 2);
@@ -72,7 +74,7 @@ describe.skipIf(JARS === undefined)("two collectors with the same data streams (
     await using second = open("h1");
     await take(second, 1);
     const refused = take(first, 1).catch((error: unknown) => error);
-    await expect.poll(() => first.state().failing?.reason).toContain("the collector of h1 writes");
+    await expect.poll(() => first.state().failing?.reason, PATIENT).toContain("the collector of h1 writes");
     await first.close();
     await refused;
     await take(second, 2);

@@ -8,6 +8,8 @@ import { container, outside, sampled, TEN_O_CLOCK, traffic, windowOf } from "../
 import { startLossyProxy } from "./lossy-proxy.ts";
 import { JARS, type OpenSearch, startOpenSearch } from "./opensearch-process.ts";
 
+/** The machine may have much to do. */
+const PATIENT = { timeout: 20_000 };
 const web = container("shop/web/web-0", "10.20.0.7");
 let server: OpenSearch;
 let prefix: string;
@@ -118,7 +120,7 @@ describe.skipIf(JARS === undefined)("a store in an OpenSearch that has trouble (
     for (let number = 0; number < 3; number++) await store.take(manyRows(number));
     await server.kill();
     const waiting = [3, 4, 5].map((number) => store.take(manyRows(number)));
-    await expect.poll(() => store.state().failing?.reason).toContain("cannot reach OpenSearch at");
+    await expect.poll(() => store.state().failing?.reason, PATIENT).toContain("cannot reach OpenSearch at");
     await expect(
       store.sums({
         slots: { start: TEN_O_CLOCK, milliseconds: 60_000, count: 1 },
@@ -144,7 +146,7 @@ describe.skipIf(JARS === undefined)("a store in an OpenSearch that has trouble (
     await store.take(manyRows(0));
     await server.kill();
     const lost = [1, 2, 3].map((number) => store.take(manyRows(number)).catch((error: unknown) => error));
-    await expect.poll(() => store.state().failing).toBeDefined();
+    await expect.poll(() => store.state().failing, PATIENT).toBeDefined();
     const late = setInterval(() => clock.advance(5000), 20);
     for (const error of await Promise.all(lost)) expect(error).toMatchObject({ code: "unavailable" });
     clearInterval(late);
@@ -165,7 +167,7 @@ describe.skipIf(JARS === undefined)("a store in an OpenSearch that has trouble (
     await server.kill();
     await using store = open(server.address);
     const waiting = store.take(manyRows(0));
-    await expect.poll(() => store.state().failing).toBeDefined();
+    await expect.poll(() => store.state().failing, PATIENT).toBeDefined();
     await server.startAgain();
     await waiting;
     expect(await bytesOf(store, 0, 1)).toBe(300);
@@ -178,7 +180,7 @@ describe.skipIf(JARS === undefined)("a store in an OpenSearch that has trouble (
       ask("PUT", `/${prefix}-*/_settings`, { "index.blocks.read_only_allow_delete": value });
     await block(true);
     const waiting = store.take(manyRows(1));
-    await expect.poll(() => store.state().failing?.reason).toContain("blocked by");
+    await expect.poll(() => store.state().failing?.reason, PATIENT).toContain("blocked by");
     expect(await bytesOf(store, 0, 1)).toBe(300);
     await block(null);
     await waiting;
