@@ -2,19 +2,21 @@ import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import { encodeDatagram, encodeHeaderRecord, encodeSample, ethernet, ipv4, tcp } from "@holdfast/flow/testing";
 import { describe, expect, test } from "vitest";
 import { createNaming, nobodyInside } from "../naming/naming.ts";
-import { createWindowing } from "../receiver/windowing.ts";
-import type { TrafficWindow } from "../windows/traffic.ts";
+import { createWindowing, type SampledWindow } from "../receiver/windowing.ts";
+import type { TrafficWindow, WindowOrigin } from "../windows/traffic.ts";
 import { createPipeline } from "./pipeline.ts";
 
 const header = encodeHeaderRecord(ethernet({}, ipv4({}, tcp())), { frameLength: 1004 });
 
-function start(take: (window: TrafficWindow) => Promise<void>) {
+/** @param origin of all windows, which are a stream's then */
+function start(take: (window: TrafficWindow) => Promise<void>, origin?: WindowOrigin) {
   const store = { kind: "test", description: "", take };
   const name = createNaming(nobodyInside, () => undefined);
   const clock = new ManualClock();
   const dependencies = { clock, logger: new RecordingLogger(), store, name, kernelDrops: () => 0 };
   const pipeline = createPipeline(dependencies, 1);
-  const windowing = createWindowing(pipeline.take, { windowMs: 1000, settleMs: 0, holdBytes: 0 });
+  const give = (window: SampledWindow): void => pipeline.take(origin === undefined ? window : { ...window, origin });
+  const windowing = createWindowing(give, { windowMs: 1000, settleMs: 0, holdBytes: 0 });
   let sequence = 0;
   /** A datagram of one sample in the window of a second. */
   const datagram = (number: number, at: number, agent = "10.0.0.1"): void => {
@@ -61,6 +63,22 @@ describe("the pipeline", () => {
     await pipeline.settled();
     expect(given).toEqual([1000, 2000, 3000, 4000, 5000, 6000, 9000]);
     expect(pipeline.status(() => undefined).lost).toMatchObject({ store: 2 });
+  });
+
+  test("loses no window of a stream, whose reader waits for the store", async () => {
+    const hanging = Promise.withResolvers<void>();
+    const given: number[] = [];
+    const take = ({ start: at }: TrafficWindow): Promise<void> => {
+      given.push(at);
+      return hanging.promise;
+    };
+    const { pipeline, second } = start(take, { stream: "sflow", number: 1, checkpoint: "{}" });
+    // One entry may hold a minute of few datagrams.
+    for (let at = 1; at <= 30; at++) second(at);
+    hanging.resolve();
+    await pipeline.settled();
+    expect(given).toHaveLength(30);
+    expect(pipeline.status(() => undefined).lost).toMatchObject({ store: 0 });
   });
 
   test("tells of each exporter by itself how much of it is missing, as long as it is", () => {

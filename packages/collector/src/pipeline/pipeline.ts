@@ -31,7 +31,7 @@ export interface PipelineDependencies {
   readonly kernelDrops: () => number;
 }
 
-/** So many windows may wait for the store; beyond them, new ones are lost to it. */
+/** So many windows may wait for the store; beyond them, new ones are lost to it, but for those of a stream, whose reader waits for room. */
 const MOST_WAITING = 6;
 const NOTHING: AttributionShare = { bytes: 0, unattributedBytes: 0, unnamedOutsideBytes: 0 };
 
@@ -85,7 +85,9 @@ export function createPipeline(dependencies: PipelineDependencies, seconds: numb
       exporters.take(sampled.traffic.exporters, sampled.start + seconds * 1000);
       lost.leftOut += sampled.traffic.leftOut;
       discards += sampled.traffic.discards;
-      if (waiting >= MOST_WAITING) return loseRows(window, `it has not taken the last ${MOST_WAITING} windows yet`);
+      // What is lost of a stream would be told to be kept with the next window; one entry of it may be the last minute.
+      if (waiting >= MOST_WAITING && window.origin === undefined)
+        return loseRows(window, `it has not taken the last ${MOST_WAITING} windows yet`);
       waiting += 1;
       turn = turn.then(() => keep(window));
     },
