@@ -19,7 +19,7 @@ export interface Catalog {
   /** That no other collector writes here; to be renewed before each window. */
   readonly holder: Holder;
   /** Writes a window. Its documents have ids of their own, so that another try counts nothing twice. */
-  take(window: TrafficWindow, options: BulkOptions): Promise<{ readonly rows: Written; readonly samples: Written }>;
+  take(window: TrafficWindow, options: TakeOptions): Promise<{ readonly rows: Written; readonly samples: Written }>;
   /** Rolls up what is over at the beginning of the newest window, in seconds, and then throws away what is too old. */
   keepUp(start: number, end: number, signal: AbortSignal): Promise<Written>;
   expire(now: number): Promise<void>;
@@ -30,6 +30,11 @@ export interface Catalog {
   search(streams: readonly string[], signal: AbortSignal): Search;
   /** Bytes of all streams, as of the last {@link Catalog.keepUp} that rolled up. */
   readonly bytes: number;
+}
+
+export interface TakeOptions extends BulkOptions {
+  /** That ids of its documents begin with: of this window alone, in every try. */
+  readonly id: string;
 }
 
 export interface CatalogOptions extends HolderOptions {
@@ -44,7 +49,7 @@ export async function openCatalog(
   const { server } = dependencies;
   await checkVersion(server);
   const holder = await holdPrefix(dependencies, options);
-  const { prefix, run } = options;
+  const { prefix } = options;
   for (const kind of STREAM_KINDS) {
     await server.ask({ method: "PUT", path: `/_index_template/${prefix}-${kind}`, body: templateOf(prefix, kind) });
   }
@@ -53,7 +58,6 @@ export async function openCatalog(
   /** Written to since they were last made visible. */
   const stale = new Set<string>();
   let refreshing: Promise<void> = Promise.resolve();
-  let windows = 0;
   let bytes = await readBytes(server, prefix);
 
   async function write(
@@ -72,9 +76,7 @@ export async function openCatalog(
     }
   }
 
-  async function take(window: TrafficWindow, options: BulkOptions): ReturnType<Catalog["take"]> {
-    // A stream gives a window again until it is kept, also to the process after this one.
-    const id = window.origin === undefined ? `${run}-${++windows}` : `${window.origin.stream}-${window.start}`;
+  async function take(window: TrafficWindow, { id, ...options }: TakeOptions): ReturnType<Catalog["take"]> {
     const counted = window.rows.filter(({ isCounted }) => isCounted);
     const documents = counted.map((row, index) => {
       const { packets, bytes, samples, exactSamples: exact } = row;

@@ -130,4 +130,53 @@ describe("a store in a cluster", () => {
     expect(await deletedWhile(false)).toEqual([]);
     expect(await deletedWhile(true)).toEqual(["/_data_stream/flows-fine-2026.11.19-1000"]);
   });
+
+  /** A cluster that takes documents, or says why not, and by what ids it was given them: window by window. */
+  function takingCluster(refusal: () => PeerAnswer) {
+    const given: string[] = [];
+    const answer = (asked: AskedOfPeer): PeerAnswer => {
+      if (!asked.path.endsWith("/_bulk")) return cluster(OPENSEARCH)(asked);
+      const ids = [...asked.body.matchAll(/"_id":"([^"]+)"/g)].map(([, id = ""]) => id);
+      given.push(ids.join(" "));
+      return refusal() ?? { status: 200, body: { items: ids.map(() => ({ create: { status: 201 } })) } };
+    };
+    return { given, answer };
+  }
+
+  const row = traffic(outside("192.0.2.1"), outside("192.0.2.2"));
+
+  test("gives a window that a stream gives again the ids that it had, and loses nothing by it", async () => {
+    let isTold = false;
+    // The documents are there, and the answer is lost.
+    const { given, answer } = takingCluster(() => (isTold ? undefined : { status: 503, body: {} }));
+    await using peer = await startSearchPeer(answer);
+    const clock = new ManualClock();
+    await using store = openStore(peer.address, clock);
+    const origin = { stream: "sflow", number: 1, checkpoint: "{}" };
+    const window = { ...windowOf(TEN_O_CLOCK, [row]), origin };
+    const refused = expect(store.take(window)).rejects.toMatchObject({ code: "unavailable" });
+    await expect.poll(() => given.length).toBe(1);
+    clock.advance(60_000);
+    await refused;
+    isTold = true;
+    await store.take(window);
+    await store.take({ ...windowOf(TEN_O_CLOCK + 10_000, [row]), origin: { ...origin, number: 2 } });
+    expect(new Set(given)).toEqual(new Set([`sflow-${TEN_O_CLOCK}-0`, `sflow-${TEN_O_CLOCK + 10_000}-0`]));
+    expect(store.state()).toMatchObject({ taken: { windows: 2 }, lost: { windows: 0 } });
+  });
+
+  test("numbers windows on when it comes back after it was displaced", async () => {
+    const { given, answer } = takingCluster(() => undefined);
+    let isDisplaced = false;
+    await using peer = await startSearchPeer((asked) => {
+      const isClaim = isDisplaced && asked.path === "/flows-holder/_doc/holder" && asked.method === "PUT";
+      if (isClaim) isDisplaced = false;
+      return isClaim ? { status: 409, body: {} } : answer(asked);
+    });
+    await using store = openStore(peer.address, systemClock);
+    await store.take(windowOf(TEN_O_CLOCK, [row]));
+    isDisplaced = true;
+    await store.take(windowOf(TEN_O_CLOCK + 10_000, [row]));
+    expect(given).toEqual(["run-1-0", "run-2-0"]);
+  });
 });

@@ -63,6 +63,8 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
   const turns = createTurns();
   const closing = new AbortController();
   const [taken, lost] = [nothing(), nothing()];
+  /** Windows of this run that no stream gives: no two have the same number, whichever catalog is open. */
+  let windows = 0;
   let newest: number | undefined;
   let failing: Failing | undefined;
   let catalog: Catalog | undefined;
@@ -99,11 +101,17 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
     }
   }
 
+  /** A stream gives a window again until it is kept, also to the process after this one. */
+  function idOf({ origin, start }: TrafficWindow): string {
+    return origin === undefined ? `${run}-${++windows}` : `${origin.stream}-${start}`;
+  }
+
   async function take(window: TrafficWindow): Promise<void> {
+    const id = idOf(window);
     const patience = failing !== undefined && clock.monotonic() - failing.at >= OUTAGE ? 0 : OUTAGE;
     try {
       const to = await heldWithin(patience);
-      const { rows, samples } = await to.take(window, { patience, signal: closing.signal, onTrouble: note });
+      const { rows, samples } = await to.take(window, { id, patience, signal: closing.signal, onTrouble: note });
       add(taken, window);
       leaveOut(rows.refused, samples.refused, rows.reason ?? samples.reason);
     } catch (error) {
