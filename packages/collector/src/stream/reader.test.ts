@@ -68,6 +68,25 @@ describe("a stream's reader", () => {
     await running;
   });
 
+  test("waits no longer for datagrams of a receiver whose clock is ahead than for others", async () => {
+    const ahead = { from: "h1", first: 0, at: Date.now() + 86_400_000, datagrams: new Uint8Array() };
+    const { group } = fakeGroup([], [], async () => undefined);
+    const left: Delivery[][] = [[{ id: "1", entry: ahead }, delivery("2")]];
+    const ofAhead: ConsumerGroup = {
+      ...group,
+      read: async () => left.shift() ?? (await group.read()),
+    };
+    const times: (number | undefined)[] = [];
+    const { windows } = fakeWindows();
+    const noting = { ...windows, take: ({ entry }: Delivery) => void times.push(entry?.at) } as StreamWindows;
+    const stopping = new AbortController();
+    const running = createReader({ clock: systemClock, group: ofAhead, lease: ours }, 20).run(noting, stopping.signal);
+    await expect.poll(() => times).toHaveLength(2);
+    expect(times[0]).toBeLessThanOrEqual(Date.now());
+    stopping.abort();
+    await running;
+  });
+
   test("fails when another reader has the stream, and reads nothing of it", async () => {
     const { group } = fakeGroup(["1"], ["2"], async () => undefined);
     const { windows, taken } = fakeWindows();

@@ -76,6 +76,12 @@ export function createReader({ clock, group, lease }: ReaderDependencies, settle
     }
   }
 
+  /** One receiver whose clock is ahead keeps nobody from the datagrams of the others: what is in the stream has come by now. */
+  function notAhead(delivery: Delivery): Delivery {
+    const { entry } = delivery;
+    return entry === undefined || entry.at <= now() ? delivery : { ...delivery, entry: { ...entry, at: now() } };
+  }
+
   /** Until it has been in the stream long enough. */
   async function settle({ entry }: Delivery, signal: AbortSignal): Promise<void> {
     for (const due = (entry?.at ?? 0) + settleMs; now() < due && !signal.aborted; ) {
@@ -85,7 +91,7 @@ export function createReader({ clock, group, lease }: ReaderDependencies, settle
   }
 
   async function takeAll(deliveries: readonly Delivery[], windows: StreamWindows, signal: AbortSignal): Promise<void> {
-    for (const delivery of deliveries) {
+    for (const delivery of deliveries.map(notAhead)) {
       await wantRoom(windows, signal);
       await settle(delivery, signal);
       if (signal.aborted) return;
