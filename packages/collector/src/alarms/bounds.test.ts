@@ -36,6 +36,17 @@ describe("what alarms keep", () => {
     expect([stage.state("low"), stage.events()[0]?.[0]]).toEqual(["ok", "forgotten"]);
   });
 
+  test("forgets nothing that its absence clears, however long it was raised", async () => {
+    await stage.alarms.put(platform("busy"), spec({ ...busy, clear: { at: "50Mbit", for: "2m" } }));
+    await stage.windows([], [mbit(redis, 500)]);
+    expect(stage.state("busy")).toBe("firing");
+    stage.start += 8 * 86_400_000;
+    await stage.windows([], [mbit(redis, 500)], []);
+    expect(stage.state("busy")).toBe("firing");
+    await stage.windows(...Array.from({ length: 13 }, () => []));
+    expect([stage.state("busy"), stage.events()[0]?.[0]]).toEqual(["ok", "cleared"]);
+  });
+
   test("of messages that nobody takes the newest", async () => {
     stage.answer = () => Promise.resolve(500);
     await stage.alarms.put(platform("busy"), spec({ ...busy, webhook: { url: "http://hooks/" } }));

@@ -44,7 +44,7 @@ export function isRaising(value: number, { when, raise }: Terms): boolean {
   return when === "above" ? value >= raise.at : value <= raise.at;
 }
 
-function isClearing(value: number, { when, clear }: Terms): boolean {
+export function isClearing(value: number, { when, clear }: Terms): boolean {
   return when === "above" ? value < clear.at : value > clear.at;
 }
 

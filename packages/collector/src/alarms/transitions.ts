@@ -1,6 +1,6 @@
 import { parseDuration } from "@holdfast/core";
 import { type FlowAlarmEvent, flowAlarmLevels } from "@holdfast/model";
-import { afterGap, isSamePhase, type Phase, type Step, step, type Terms } from "./condition.ts";
+import { afterGap, isClearing, isSamePhase, type Phase, type Step, step, type Terms } from "./condition.ts";
 import type { KeptAlarm, KeptGroup } from "./kept.ts";
 import { MOST_GROUPS } from "./traffic-values.ts";
 import type { Observation, Values } from "./values.ts";
@@ -23,7 +23,7 @@ export interface EventOf {
   readonly seconds?: number;
 }
 
-/** What is raised and not seen any more for so many milliseconds is not waited for. */
+/** What was raised so many milliseconds ago, and is not seen any more, is not waited for; unless it is its absence that clears it. */
 const FORGOTTEN_AFTER = 7 * 86_400_000;
 
 export function termsOf({ spec }: Pick<KeptAlarm, "spec">): Terms {
@@ -72,7 +72,8 @@ export function transitionsOf(
   for (const [id, { key, phase }] of before) {
     const observation = seen.get(id);
     const value = observation?.value ?? values.absent;
-    if (observation === undefined && isForgotten(phase, at)) {
+    const canClear = value !== undefined && isClearing(value, terms);
+    if (observation === undefined && !canClear && isForgotten(phase, at)) {
       events.push(eventOf("forgotten", { key, before: phase, at }));
       groups.set(id, undefined);
       followed -= 1;
