@@ -10,6 +10,7 @@ export const libc = {
   setsockopt: library.func("int setsockopt(int fd, int level, int option, void *value, uint32_t length)"),
   getsockopt: library.func("int getsockopt(int fd, int level, int option, void *value, void *length)"),
   recvmmsg: library.func("int recvmmsg(int fd, void *messages, uint32_t count, int flags, void *timeout)"),
+  usleep: library.func("int usleep(uint32_t microseconds)"),
   close: library.func("int close(int fd)"),
 };
 
