@@ -1,6 +1,4 @@
 import {
-  AT_PORT,
-  AT_UNDERLAY,
   HAS_DESTINATION_MAC,
   HAS_INPUT,
   HAS_SOURCE_MAC,
@@ -20,6 +18,7 @@ import {
   TRAFFIC_SOURCE_OWNER,
   VANTAGE_BITS,
 } from "../numbers/traffic-key.ts";
+import { AT_PORT, AT_UNDERLAY } from "../numbers/vantage.ts";
 import type { InventoryChange } from "./change.ts";
 import { createEpochs } from "./epochs.ts";
 import { createExportingNodes } from "./exporting-nodes.ts";

@@ -11,7 +11,6 @@ export interface Epochs {
 const MOST_DUE = 4096;
 
 export function createEpochs(): Epochs {
-  let epoch = 1;
   let now = 0;
   /** Times to come, in no order, and the first of them. */
   let due: number[] = [];
@@ -19,12 +18,10 @@ export function createEpochs(): Epochs {
   /** Of the times until this one it is not known which; each move is a new epoch. */
   let unknownUntil = 0;
 
-  return {
-    get epoch() {
-      return epoch;
-    },
-    note(at) {
-      epoch += 1;
+  const epochs = {
+    epoch: 1,
+    note(at: number) {
+      epochs.epoch += 1;
       if (at <= now) return;
       if (due.length === MOST_DUE) {
         unknownUntil = due.reduce((last, one) => Math.max(last, one), unknownUntil);
@@ -33,12 +30,13 @@ export function createEpochs(): Epochs {
       due.push(at);
       firstDue = Math.min(firstDue, at);
     },
-    moveTo(at) {
-      if (at < now || at >= firstDue || now < unknownUntil) epoch += 1;
+    moveTo(at: number) {
+      if (at < now || at >= firstDue || now < unknownUntil) epochs.epoch += 1;
       now = at;
       if (at < firstDue) return;
       due = due.filter((one) => one > at);
       firstDue = due.reduce((first, one) => Math.min(first, one), Number.POSITIVE_INFINITY);
     },
   };
+  return epochs;
 }

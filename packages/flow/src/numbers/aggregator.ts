@@ -117,6 +117,8 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
   const attributed = attribution && createAttributedRows({ attribution, rows }, mostRows);
   let sums = new Float64Array(SUMS * 1024);
   let [leftOut, discards] = [0, 0];
+  /** Of the attribution, for the datagram that is being taken. */
+  let epoch = 0;
   const exporterKey = new Uint32Array(EXPORTER_WORDS);
   const sourceKey = new Uint32Array(SOURCE_WORDS);
   const rowKey = new Uint32Array(TRAFFIC_KEY_WORDS);
@@ -146,7 +148,7 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
     const weight = weigh(samples, row, exporter);
     if (weight === 0) return;
     writeTrafficKey(samples, row, exporter, rowKey);
-    const number = weight < 0 ? -1 : attributed === undefined ? rows.find(rowKey, 0) : attributed.find(rowKey);
+    const number = weight < 0 ? -1 : attributed === undefined ? rows.find(rowKey, 0) : attributed.find(rowKey, epoch);
     if (number < 0) {
       leftOut += 1;
       return;
@@ -187,6 +189,7 @@ export function createAggregator(options: AggregatorOptions = {}, attribution?: 
     take({ head, samples, sampleCount }, at) {
       const exporter = findExporter(head);
       attribution?.hear(head, at);
+      epoch = attribution?.epoch ?? 0;
       amounts.at = at;
       const arrival = trackers[exporter]?.observe(head[HEAD_SEQUENCE] ?? 0, head[HEAD_UPTIME] ?? 0);
       if (arrival === "again") return;

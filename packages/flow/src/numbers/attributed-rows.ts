@@ -4,8 +4,8 @@ import { TRAFFIC_KEY_WORDS } from "./traffic-key.ts";
 
 /** Finds the rows of keys whose owners are still to be found. */
 export interface AttributedRows {
-  /** The number of the row, as {@link KeyIndex.find} gives it; writes over the key. */
-  find(key: Uint32Array): number;
+  /** The number of the row, as {@link KeyIndex.find} gives it, in the epoch of the attribution; writes over the key. */
+  find(key: Uint32Array, epoch: number): number;
   /** Forgets all: the rows are new ones from now on. */
   clear(): void;
 }
@@ -32,15 +32,15 @@ export function createAttributedRows(
   }
 
   return {
-    find(key) {
+    find(key, epoch) {
       const number = known.find(key, 0);
-      if (number >= 0 && epochOf[number] === attribution.epoch) return rowOf[number] ?? -1;
+      if (number >= 0 && epochOf[number] === epoch) return rowOf[number] ?? -1;
       attribution.attribute(key);
       const row = rows.find(key, 0);
       if (number < 0) return row;
       if (number >= rowOf.length) grow();
       rowOf[number] = row;
-      epochOf[number] = attribution.epoch;
+      epochOf[number] = epoch;
       return row;
     },
     clear() {
