@@ -1,5 +1,6 @@
 import { errorText, type Logger, type Reached } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
+import type { Phase } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
 import type { LocalEndpoint } from "./local-endpoint.ts";
@@ -39,7 +40,7 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
   async function detach(id: string, rest: LeftOver, signal: AbortSignal): Promise<void> {
     const { reason } = rest;
     const phase = book.endpoints.get(id)?.phase;
-    if (phase === undefined || phase === "reserved" || phase === "detached" || phase === "released") return;
+    if (phase === undefined || isOff(phase)) return;
     if (phase !== "detaching") changes.pass(id, "detaching", { reason });
     reached?.("agent.detach-noted");
     try {
@@ -53,10 +54,13 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
     if (book.endpoints.get(id)?.phase === "detaching") await changes.step(id, "detached");
   }
 
-  /** Another node has its addresses by now, and no runtime waits: what a switch remembers of it has to end, too. */
-  async function takeOff(id: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Another node has its addresses by now, and no runtime waits: what a switch remembers of it has to end, too. Of one that was given back the switch remembers nothing
+   * by now; and the controller says of each of those that it is gone, while other news wait behind that.
+   */
+  async function takeOff({ id, phase }: Pick<LocalEndpoint, "id" | "phase">, signal: AbortSignal): Promise<void> {
     await driver.detach(id, signal);
-    await driver.quiet?.(signal);
+    if (!isOff(phase)) await driver.quiet?.(signal);
   }
 
   return {
@@ -71,11 +75,11 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
     },
     async forget(id, reason, signal) {
       const endpoint = book.endpoints.get(id);
-      if (endpoint === undefined) return await takeOff(id, signal);
+      if (endpoint === undefined) return await driver.detach(id, signal);
       logger.warn("endpoint lost by this node", { endpoint: id, identity: endpoint.identity, reason });
       lost.add(id);
       try {
-        await takeOff(id, signal);
+        await takeOff(endpoint, signal);
         await book.deleteEndpoint(id);
         dependencies.lost(endpoint);
       } catch (error) {
@@ -91,4 +95,8 @@ export function createTakedown(dependencies: TakedownDependencies): Takedown {
       return !lost.has(id) && (phase === "binding" || phase === "wired" || phase === "active");
     },
   };
+}
+
+function isOff(phase: Phase): boolean {
+  return phase === "reserved" || phase === "detached" || phase === "released";
 }
