@@ -41,12 +41,15 @@ export function ownerTable(netfilter: Netfilter): TableDefinition<OwnerRow> {
         for (const row of rows) erase(row);
       },
       async prune(desired) {
-        const links = new Set(desired.map(({ link }) => link));
+        const wanted = new Set(
+          desired.flatMap(elementsOf).flatMap((some) => some.keys.map((key) => textOf(some, key))),
+        );
         const families = (["inet", "arp"] as const).filter((family) => netfilter.hasTable(`${family} ${GUARD_TABLE}`));
         const present = SETS.filter(({ family }) => families.includes(family));
         const gone = present.map(({ family, set }): Elements => {
-          const keys = netfilter.readKeys(GUARD_TABLE, set, family).filter((key) => !links.has(linkOf(key)));
-          return { family, set, keys };
+          // Also of a link that is wanted: a former one of its name may have had other addresses.
+          const keys = netfilter.readKeys(GUARD_TABLE, set, family);
+          return { family, set, keys: keys.filter((key) => !wanted.has(textOf({ family, set }, key))) };
         });
         netfilter.change(GUARD_TABLE, changesOf("remove", gone));
       },
@@ -95,6 +98,6 @@ function keyOf(link: string, value: Uint8Array = new Uint8Array()): Uint8Array {
   return key;
 }
 
-function linkOf(key: Uint8Array): string {
-  return new TextDecoder().decode(key.subarray(0, NAME)).replace(/\0+$/, "");
+function textOf({ family, set }: Omit<Elements, "keys">, key: Uint8Array): string {
+  return `${family} ${set} ${Buffer.from(key).toString("hex")}`;
 }
