@@ -89,6 +89,35 @@ describe("policies in a switch", () => {
     expect(flows.forgotten).toEqual([]);
   });
 
+  test("what tells of packets has its meter, also in a switch that was given back its flows alone", async () => {
+    const logged = program("default/logged", {
+      ingress: { main: [[rule("rule/log", "allow", { log: true })]], end: "deny" },
+    });
+    const log = { write: async () => undefined, linkName: String };
+    const create = async () => {
+      const tracking = { list: async () => tracked, settled: () => settle() };
+      const made = new PolicySide({ connection: flows, clock, logger: silentLogger, signal: never, tracking, log });
+      await made.start(never);
+      return made;
+    };
+    const change = { ...ALL, programs: [...ALL.programs, logged] };
+    const told = await create();
+    await told.applyPolicy(change, never);
+    const [meter, ...others] = await flows.meters();
+    expect(others).toEqual([]);
+    const lose = () => flows.removeMeter(meter?.id ?? 0);
+    await lose();
+    told.reconnected();
+    await expect.poll(() => flows.meters()).toEqual([meter]);
+    await lose();
+    await create();
+    expect(await flows.meters()).toEqual([meter]);
+    const before = flows.log.length;
+    const again = await create();
+    await again.applyPolicy(change, never);
+    expect(flows.log.slice(before)).toEqual([]);
+  });
+
   test("a refused change leaves what was in force, and the next one goes through", async () => {
     const before = String(flows);
     flows.failNext("apply", "OFPFMFC_TABLE_FULL");

@@ -1,12 +1,12 @@
 import { type Clock, errorText, isHoldfastError, type Logger } from "@holdfast/core";
-import { type Flow, flowKey, formatFlow, type OpenFlowSwitch } from "@holdfast/openflow";
+import { type Flow, flowKey, formatFlow, formatMeter, type OpenFlowSwitch } from "@holdfast/openflow";
 import type { EndpointPrograms, PolicyChange } from "@holdfast/policy";
 import type { PolicyDatapath, RowStatus, RuleCounter } from "../../../driver.ts";
 import { type FlowRow, flowRows } from "../flow-row.ts";
 import { COUNTER_COOKIES, cookieOf, POLICY_COOKIES } from "../pipeline/layout.ts";
 import { concernedZones, deniedConnections } from "./denied-connections.ts";
 import { policyBase, zoneOf } from "./endpoint-flows.ts";
-import { logMeter, Register } from "./layout.ts";
+import { isLogMeter, logMeter, Register } from "./layout.ts";
 import { type PolicedPort, PolicyPlan } from "./policy-plan.ts";
 import { createRuleLog, type RuleLogDependencies } from "./rule-log.ts";
 import type { ConnectionTracking } from "./tracked-connections.ts";
@@ -60,7 +60,7 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
   /** Takes over what the switch has, and makes what every endpoint's policy needs. */
   async start(signal: AbortSignal): Promise<void> {
     await this.#inTurn(async () => {
-      const rows = await this.#dump();
+      const rows = await this.#look();
       this.#plan.inherit(rows);
       this.#observed = true;
       for (const { flow } of rows) this.#inherited.add(Number(flow.cookie & 0xff_ffffn));
@@ -210,10 +210,21 @@ export class PolicySide implements Omit<PolicyDatapath, "guardCounters"> {
   }
 
   async #observe(): Promise<readonly FlowRow[]> {
-    const rows = await this.#dump();
+    const rows = await this.#look();
     this.#plan.flows.observe(rows);
     this.#observed = true;
+    return rows;
+  }
+
+  /** What the switch has. A script that gives it its flows again over a restart leaves meters out, and those flows would tell of every packet. */
+  async #look(): Promise<readonly FlowRow[]> {
+    const rows = await this.#dump();
     this.#logMeters.clear();
+    if (this.#dependencies.log === undefined) return rows;
+    for (const meter of await this.#dependencies.connection.meters()) {
+      if (isLogMeter(meter) && formatMeter(meter) === formatMeter(logMeter(meter.id))) this.#logMeters.add(meter.id);
+    }
+    await this.#limitLogs(rows.map(({ flow }) => flow));
     return rows;
   }
 
