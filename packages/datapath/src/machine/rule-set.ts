@@ -16,7 +16,7 @@ export interface RuleSet {
   readonly admits?: string;
 }
 
-/** The mark in the first table's comment by which a restarted agent sees that these rules are in force already. */
+/** The mark in each table's comment by which a restarted agent sees that these rules are in force already. */
 export function ruleSetDigest({ chains }: RuleSet): string {
   return createHash("sha256")
     .update(JSON.stringify([...chains]))

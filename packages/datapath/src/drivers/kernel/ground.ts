@@ -6,6 +6,7 @@ import { linksByName } from "../../links/links-by-name.ts";
 import { Numbers } from "../../links/numbers.ts";
 import { PortWatch } from "../../links/port-watch.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
+import { isTableLost } from "../../machine/lost-tables.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
 import type { Uplink } from "../../qos/guarantee-table.ts";
 import { DIRECTIONS } from "../../qos/qos-row.ts";
@@ -200,11 +201,9 @@ export class Ground {
     }
   }
 
-  /** Not one that is written anew. */
-  #isMissing({ part, name }: Removal): boolean {
-    if (part !== "table") return false;
+  #isMissing(removal: Removal): boolean {
     const wanted = [...(this.#isRaised ? this.#guard.tables : []), ...this.side.tables];
-    return wanted.some((table) => table.endsWith(` ${name}`) && this.#netfilter?.hasTable(table) === false);
+    return this.#netfilter !== undefined && isTableLost(this.#netfilter, wanted, removal);
   }
 
   /** Somebody else has removed something of ours. */

@@ -1,4 +1,5 @@
 import { silentLogger, systemClock } from "@holdfast/core";
+import type { Netfilter } from "@holdfast/netlink";
 import { FakeKernel } from "@holdfast/netlink/testing";
 import type { ConnectionTuple, OpenFlowSwitch } from "@holdfast/openflow";
 import { FakeSwitch } from "@holdfast/openflow/testing";
@@ -17,6 +18,8 @@ class FakeMachine implements AsyncDisposable {
   readonly kernel = new FakeKernel();
   readonly switches = new Map<string, FakeSwitch>();
   readonly scripts: string[] = [];
+  /** Absent: there is none. */
+  netfilter?: Netfilter;
   /** How often it was waited for that the switch goes by its flows alone. */
   rounds = 0;
   readonly tracking = {
@@ -78,6 +81,7 @@ class FakeMachine implements AsyncDisposable {
         connectSwitch,
         host,
         tracking: this.tracking,
+        ...(this.netfilter === undefined ? {} : { netfilter: this.netfilter }),
         ...base,
       },
       settings,
@@ -237,6 +241,22 @@ describe("the Open vSwitch driver", () => {
     expect(await driver.inventory(signal)).toEqual([]);
     looked.resolve();
     await expect.poll(() => aliased("holdfast endpoint a"), { timeout: 5000 }).toBe(0);
+    await driver.close();
+  });
+
+  test("hears what is taken out of its firewall from before it is there", async () => {
+    await using machine = await FakeMachine.start();
+    let scripts: number | undefined;
+    const removals = async function* (): AsyncGenerator<never> {};
+    machine.netfilter = {
+      removals: () => {
+        scripts = machine.scripts.length;
+        return removals();
+      },
+    } as Partial<Netfilter> as Netfilter;
+    const driver = await machine.open();
+    expect(scripts).toBe(0);
+    expect(machine.scripts.join()).toContain("holdfast_shield");
     await driver.close();
   });
 

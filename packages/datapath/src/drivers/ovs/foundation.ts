@@ -1,11 +1,12 @@
 import { HoldfastError, type Logger } from "@holdfast/core";
-import type { Kernel, KernelEvent, Netfilter } from "@holdfast/netlink";
+import type { Kernel, KernelEvent, Netfilter, Removal } from "@holdfast/netlink";
 import type { OpenFlowSwitch } from "@holdfast/openflow";
 import type { RowChange } from "@holdfast/ovsdb";
 import { linksByName } from "../../links/links-by-name.ts";
 import { Numbers } from "../../links/numbers.ts";
 import { PortWatch } from "../../links/port-watch.ts";
 import { firewallTable } from "../../machine/firewall-table.ts";
+import { isTableLost } from "../../machine/lost-tables.ts";
 import type { MachineSide } from "../../machine/machine-side.ts";
 import type { RuleSet } from "../../machine/rule-set.ts";
 import { Reconciler } from "../../reconcile/reconciler.ts";
@@ -97,6 +98,8 @@ export class Foundation {
     plan.inherit(inherited);
     if (uplink !== undefined) this.#startUplink(names.uplinkBridge);
     const firewall = this.reconciler.table(firewallTable(host));
+    // First: what is taken away from now on is heard.
+    const removals = netfilter?.removals(this.#closing.signal);
     await this.#raiseShield(firewall, signal);
     const policy = await this.#startPolicy(integration.connection, signal);
     const machine =
@@ -122,7 +125,7 @@ export class Foundation {
       this.#followKernel(kernel.watch(this.#closing.signal)),
       this.#followDatabase(ovsdb.watch(this.#closing.signal)),
       ...(this.qos === undefined ? [] : [this.qos.follow(this.#closing.signal)]),
-      ...(netfilter === undefined ? [] : [this.#followRules(netfilter, firewall)]),
+      ...(netfilter === undefined || removals === undefined ? [] : [this.#followRules(netfilter, removals, firewall)]),
     );
     return { integration, flows, plan, machine, announcer, conflictProbe, policy };
   }
@@ -193,13 +196,10 @@ export class Foundation {
   }
 
   /** A service that loads the machine's firewall begins with taking away all rules that there are. */
-  async #followRules(netfilter: Netfilter, firewall: Table<RuleSet>): Promise<void> {
-    for await (const removal of netfilter.removals(this.#closing.signal)) {
+  async #followRules(netfilter: Netfilter, removals: Removals, firewall: Table<RuleSet>): Promise<void> {
+    for await (const removal of removals) {
       const tables = firewall.desired().flatMap((rules) => (rules.chains.size === 0 ? [] : rules.tables));
-      // Not one that is written anew.
-      if (removal === "overrun" || tables.some((table) => !netfilter.hasTable(table))) {
-        this.reconciler.refresh("firewall");
-      }
+      if (removal === "overrun" || isTableLost(netfilter, tables, removal)) this.reconciler.refresh("firewall");
     }
   }
 
@@ -213,6 +213,8 @@ export class Foundation {
     }
   }
 }
+
+type Removals = AsyncIterable<Removal | "overrun">;
 
 /** The switch takes the uplink over: what the machine itself says and hears on it would be cut off. */
 async function refuseAddresses(kernel: Kernel, uplink: string, bridge: string): Promise<void> {
