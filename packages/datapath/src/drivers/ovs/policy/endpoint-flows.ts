@@ -131,11 +131,18 @@ function sideFlows(port: number, direction: Direction, { programs, counted, pick
     return [
       rule(track, 100, match, [look(state)]),
       ...(counted === true ? [rule(begun, 100, match, [look(lookedUp)])] : []),
-      // Whatever it is, also what was begun before anybody looked.
-      ...(programs === undefined ? [rule(state, 115, begins, begin(direction))] : []),
-      ...(programs === undefined ? [] : decidedFlows(side, programs, direction, pickUp)),
+      ...(programs === undefined ? undecidedFlows(side, direction) : decidedFlows(side, programs, direction, pickUp)),
     ];
   });
+}
+
+/** Whatever it is, also what was begun before anybody looked: a policy that comes later has to know who has begun that, see {@link pickUpFlows}. */
+function undecidedFlows({ state, begins }: Side, direction: Direction): readonly Rule[] {
+  const middle = { ...begins, ipProto: TCP, tcpFlags: NOT_SYN };
+  return [
+    rule(state, 116, { ...middle, tcpSrc: SERVICE, tcpDst: EPHEMERAL }, begin(direction, ANSWERER)),
+    rule(state, 115, begins, begin(direction)),
+  ];
 }
 
 function decidedFlows(side: Side, programs: EndpointPrograms, direction: Direction, pickUp = false): readonly Rule[] {
