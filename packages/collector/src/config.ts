@@ -53,7 +53,7 @@ export const collectorOptions = {
     parseRedisKey,
   ),
   redisStreamMemory: option.integer(
-    "MiB of Redis' memory that the stream may have; beyond it the oldest datagrams go, and those nobody had read are counted as lost.",
+    "MiB of Redis' memory that the stream may have, at most four fifths of what its maxmemory leaves; beyond it the oldest datagrams go, and those nobody had read are counted as lost.",
     1024,
     { min: 1, max: 1024 * 1024 },
   ),

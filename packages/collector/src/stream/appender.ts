@@ -23,6 +23,9 @@ const RETRY_AFTER = 100;
 const LOOK_AFTER = 1000;
 /** How many entries Redis looks at to say how large the stream is. */
 const LOOKED_AT = "32";
+/** Of the memory that Redis has for the stream at most: without any left it refuses an entry, with the trimming in it, and would stay full. */
+const MOST_OF_ROOM = 0.8;
+const OUT_OF_MEMORY = "OOM command not allowed";
 
 export interface AppenderOptions {
   readonly key: string;
@@ -37,6 +40,8 @@ export function createAppender(redis: Redis, outbox: Outbox, { key, mostBytes }:
   let lookAt = 0;
   let retryAt = 0;
   let error: string | undefined;
+  /** Bytes that Redis has for the stream, those included that it has now. */
+  let room = Number.POSITIVE_INFINITY;
 
   /** What the stream may hold is told to Redis in entries, of which it knows how large they are on the whole. */
   async function look(now: number): Promise<void> {
@@ -44,19 +49,31 @@ export function createAppender(redis: Redis, outbox: Outbox, { key, mostBytes }:
     const entries = await redis.command<number>(["XLEN", key]);
     const bytes = await redis.command<number | null>(["MEMORY", "USAGE", key, "SAMPLES", LOOKED_AT]);
     stream = { entries, bytes: bytes ?? 0 };
+    room = roomIn(await redis.command<string>(["INFO", "memory"]).catch(() => ""), stream.bytes);
   }
 
   function bound(): readonly string[] {
-    if (stream.entries === 0) return [];
-    const most = Math.max(1, Math.floor(mostBytes / (stream.bytes / stream.entries)));
-    return ["MAXLEN", "~", String(most)];
+    if (stream.entries === 0 || stream.bytes === 0) return [];
+    const bytes = Math.min(mostBytes, room * MOST_OF_ROOM);
+    return ["MAXLEN", "~", String(Math.max(1, Math.floor((bytes * stream.entries) / stream.bytes)))];
+  }
+
+  /** Where others took the last memory. */
+  async function makeRoom(reason: unknown): Promise<void> {
+    const most = bound();
+    if (errorText(reason).includes(OUT_OF_MEMORY) && most.length > 0) await redis.command(["XTRIM", key, ...most]);
   }
 
   async function send(now: number): Promise<void> {
     if (now >= lookAt) await look(now);
     const entry = outbox.next();
     if (entry === undefined) return;
-    await redis.command(["XADD", key, ...bound(), "*", ...entryFields(entry)]);
+    try {
+      await redis.command(["XADD", key, ...bound(), "*", ...entryFields(entry)]);
+    } catch (reason) {
+      await makeRoom(reason);
+      throw reason;
+    }
     outbox.sent();
     error = undefined;
   }
@@ -82,4 +99,11 @@ export function createAppender(redis: Redis, outbox: Outbox, { key, mostBytes }:
         });
     },
   };
+}
+
+/** @param info what Redis says of its memory; infinity where it has no bound, or does not say */
+function roomIn(info: string, ofStream: number): number {
+  const bytesOf = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, "m").exec(info)?.[1] ?? 0);
+  const most = bytesOf("maxmemory");
+  return most === 0 ? Number.POSITIVE_INFINITY : Math.max(0, most - bytesOf("used_memory") + ofStream);
 }
