@@ -40,6 +40,7 @@ export {
 } from "./numbers/counters.ts";
 export { type Estimate, type EstimateSum, estimateOf } from "./numbers/estimate.ts";
 export {
+  addedAmounts,
   createInterfaceCounters,
   type InterfaceAmounts,
   type InterfaceCounters,

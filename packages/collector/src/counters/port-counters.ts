@@ -1,4 +1,4 @@
-import type { InterfaceAmounts, InterfaceGrowth } from "@holdfast/flow";
+import { addedAmounts, type InterfaceAmounts, type InterfaceGrowth } from "@holdfast/flow";
 import type { CountedAmounts, FlowCounters } from "@holdfast/model";
 import type { KnownInside } from "../naming/naming.ts";
 import type { EndpointEnd } from "../windows/traffic.ts";
@@ -73,8 +73,8 @@ export function createPortCounters(inside: Pick<KnownInside, "endpoint" | "nodeO
       last: growth,
       end: end ?? same?.end,
       since: same?.since ?? growth.at - growth.milliseconds,
-      received: added(same?.received, growth.received),
-      sent: added(same?.sent, growth.sent),
+      received: addedAmounts(same?.received ?? {}, growth.received),
+      sent: addedAmounts(same?.sent ?? {}, growth.sent),
     });
   }
 
@@ -133,8 +133,8 @@ export function createPortCounters(inside: Pick<KnownInside, "endpoint" | "nodeO
         const key = `${end.tenant}/${end.network}/${end.identity}`;
         const before = found.get(key);
         if (before === undefined && found.size >= most) continue;
-        const egress = added(before?.egress, received);
-        found.set(key, { end, egress, ingress: added(before?.ingress, sent) });
+        const egress = addedAmounts(before?.egress ?? {}, received);
+        found.set(key, { end, egress, ingress: addedAmounts(before?.ingress ?? {}, sent) });
       }
       return found;
     },
@@ -161,15 +161,6 @@ export function createPortCounters(inside: Pick<KnownInside, "endpoint" | "nodeO
 function placeOf({ end, last: { agent, ifIndex } }: Port): string {
   if (end === undefined) return `~/${agent}/${String(ifIndex).padStart(10, "0")}`;
   return `${end.tenant}/${end.network}/${end.identity}/${end.endpoint}/${ifIndex}`;
-}
-
-function added(before: InterfaceAmounts | undefined, grown: InterfaceAmounts): InterfaceAmounts {
-  const sum = (what: keyof InterfaceAmounts): number | undefined => {
-    const [known, more] = [before?.[what], grown[what]];
-    return known === undefined && more === undefined ? undefined : (known ?? 0) + (more ?? 0);
-  };
-  const sums = { bytes: sum("bytes"), packets: sum("packets"), drops: sum("drops"), errors: sum("errors") };
-  return Object.fromEntries(Object.entries(sums).filter(([, value]) => value !== undefined));
 }
 
 function toldOf(sums: InterfaceAmounts, { bytes, packets }: InterfaceAmounts, milliseconds: number): CountedAmounts {

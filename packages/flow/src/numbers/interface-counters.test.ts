@@ -43,6 +43,19 @@ function follow(ownerOf: (ifIndex: number) => number = (ifIndex) => ifIndex - 4)
 }
 
 describe("counters of interfaces", () => {
+  test("are told once for each interface, however many samples came", () => {
+    const decoder = createSflowDecoder();
+    const counters = createInterfaceCounters((ifIndex) => ifIndex - 4);
+    for (let sequence = 1; sequence <= 1000; sequence++) {
+      const bytes = datagram(sequence, sequence * 10);
+      decoder.decode(new DataView(bytes.buffer), bytes.byteOffset, bytes.byteOffset + bytes.length);
+      counters.take(decoder.datagram, sequence);
+    }
+    const received = { bytes: 9_990_000, packets: 9990, drops: 1998, errors: 0 };
+    expect(counters.drain()).toMatchObject([{ at: 1000, milliseconds: 999 * 30_000, received }]);
+    expect(counters.drain()).toEqual([]);
+  });
+
   test("grow between two samples, with the port's name and whose it is", () => {
     const take = follow();
     expect(take(datagram(1, 10))).toEqual([]);

@@ -20,7 +20,7 @@ import {
 } from "../sflow/words.ts";
 import { type CounterDelta, type CounterTracker, createCounterTracker } from "./counters.ts";
 
-/** How much the counters of one interface of an exporter grew between two samples of them: exact, as the switch counts. */
+/** How much the counters of one interface of an exporter grew between two samples of them, or several: exact, as the switch counts. */
 export interface InterfaceGrowth {
   /** Address by which the exporter calls itself. */
   readonly agent: string;
@@ -29,9 +29,9 @@ export interface InterfaceGrowth {
   readonly name?: string;
   /** Whose port it is, by the number that an attribution knows. Absent: not known. */
   readonly owner?: number;
-  /** When the later sample was received, in milliseconds since 1970. */
+  /** When the last sample was received, in milliseconds since 1970. */
   readonly at: number;
-  /** Between the two, by the exporter's own clock. */
+  /** From the first to the last, by the exporter's own clock. */
   readonly milliseconds: number;
   /** What came in by the interface: what a container has sent, if it is its port. */
   readonly received: InterfaceAmounts;
@@ -51,7 +51,7 @@ export interface InterfaceAmounts {
 export interface InterfaceCounters {
   /** Takes a datagram as a decoder read it, which was received at a time. */
   take(datagram: Datagram, at: number): void;
-  /** What has grown since the last call. */
+  /** What has grown since the last call: of each interface and owner once, however many samples came. */
   drain(): InterfaceGrowth[];
 }
 
@@ -68,7 +68,22 @@ const LONGEST_NAME = 64;
 export function createInterfaceCounters(ownerOf: (ifIndex: number) => number): InterfaceCounters {
   const trackers = new Map<string, CounterTracker>();
   const [counters, portName] = [layoutOf("if_counters"), layoutOf("port_name")];
-  let grown: InterfaceGrowth[] = [];
+  let grown = new Map<string, InterfaceGrowth>();
+
+  function add(growth: InterfaceGrowth): void {
+    const key = `${growth.agent} ${growth.ifIndex} ${growth.owner}`;
+    const before = grown.get(key);
+    if (before === undefined) {
+      grown.set(key, growth);
+      return;
+    }
+    grown.set(key, {
+      ...growth,
+      milliseconds: before.milliseconds + growth.milliseconds,
+      received: addedAmounts(before.received, growth.received),
+      sent: addedAmounts(before.sent, growth.sent),
+    });
+  }
 
   function trackerOf(agent: string, ifIndex: number): CounterTracker | undefined {
     const key = `${agent} ${ifIndex}`;
@@ -99,7 +114,7 @@ export function createInterfaceCounters(ownerOf: (ifIndex: number) => number): I
     const delta = trackerOf(agent, ifIndex)?.observe(sample);
     if (delta === undefined) return;
     const owner = ownerOf(ifIndex);
-    grown.push({
+    add({
       agent,
       ifIndex,
       ...(typeof name === "string" && name !== "" ? { name: printable(name) } : {}),
@@ -119,8 +134,8 @@ export function createInterfaceCounters(ownerOf: (ifIndex: number) => number): I
       }
     },
     drain() {
-      const drained = grown;
-      grown = [];
+      const drained = [...grown.values()];
+      grown = new Map();
       return drained;
     },
   };
@@ -129,6 +144,17 @@ export function createInterfaceCounters(ownerOf: (ifIndex: number) => number): I
 /** Whoever sends to the port may call an interface anything: no more than a name has, and nothing that would move a terminal's cursor. */
 function printable(name: string): string {
   return name.slice(0, LONGEST_NAME).replaceAll(/\p{C}/gu, "?");
+}
+
+/** What one of them has and the other has not is what the one has. */
+export function addedAmounts(a: InterfaceAmounts, b: InterfaceAmounts): InterfaceAmounts {
+  const names = ["bytes", "packets", "drops", "errors"] as const;
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const [one, other] = [a[name], b[name]];
+      return one === undefined && other === undefined ? [] : [[name, (one ?? 0) + (other ?? 0)]];
+    }),
+  );
 }
 
 function layoutOf(name: string): RecordLayout {
