@@ -26,7 +26,10 @@ export interface CniPlugin {
 export function createCniPlugin(dependencies: PluginDependencies): CniPlugin {
   const turns = new Turns();
   return {
-    handle: (invocation, signal) => handle(dependencies, turns, invocation, signal),
+    async handle(invocation, signal) {
+      const work = () => handle(dependencies, turns, invocation, signal);
+      return await (dependencies.load?.during(work) ?? work());
+    },
     endInterruptedCalls: (signal) => endInterruptedCalls(dependencies, signal),
     collectOrphans: (clock, signal) =>
       collectOrphans({ ...dependencies, clock }, (key, work) => turns.take(key, work), signal),

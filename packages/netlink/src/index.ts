@@ -27,6 +27,6 @@ export type {
 } from "./netfilter/netfilter.ts";
 export { createNetfilter } from "./netfilter/nfnetlink-netfilter.ts";
 export { createKernel, type KernelOptions } from "./rtnetlink-kernel.ts";
-export { threadIsBusy } from "./thread-load.ts";
+export { createThreadLoad, type ThreadLoad } from "./thread-load.ts";
 export { createTrafficControl } from "./traffic/rtnetlink-traffic.ts";
 export type { ClassId, IfbOptions, Qdisc, TrafficClass, TrafficControl } from "./traffic/traffic-control.ts";

@@ -32,13 +32,12 @@ import {
   replaceNeighbour,
   replaceRoute,
 } from "./tables.ts";
-import { threadIsBusy } from "./thread-load.ts";
 import { type NamespaceWatch, watchNamespace } from "./watch.ts";
 
 export interface KernelOptions {
   /** Bytes of events that may wait in the kernel for each watch before it tells of an overrun; absent: 8 MiB. */
   readonly watchBufferBytes?: number;
-  /** Whether others wait for this thread. Absent: as it is found to be. */
+  /** Whether others wait for this thread ({@link ThreadLoad}). Absent: nobody ever does. */
   readonly isBusy?: () => boolean;
 }
 
@@ -180,8 +179,7 @@ class RtnetlinkKernel implements Kernel {
 
   /** At once; on another thread while others wait for this one. */
   readonly #transact: Transact = (requests) => {
-    const { isBusy = threadIsBusy } = this.#options;
-    return isBusy() ? this.#batches.transact(requests) : this.#socket.transact(requests);
+    return this.#options.isBusy?.() === true ? this.#batches.transact(requests) : this.#socket.transact(requests);
   };
 
   #open(): NetlinkSocket {

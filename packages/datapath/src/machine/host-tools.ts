@@ -2,7 +2,6 @@ import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { HoldfastError } from "@holdfast/core";
-import { threadIsBusy } from "@holdfast/netlink";
 
 /** What a driver asks of its machine beside links and switch: few, batched calls, none of them to wire an endpoint. */
 export interface HostTools {
@@ -17,8 +16,8 @@ export interface HostTools {
   setSysctl(name: string, value: string, age?: "new"): Promise<void>;
 }
 
-/** The tools of this machine, or of one of its network namespaces when a path is given. */
-export function createHostTools(namespace?: string): HostTools {
+/** The tools of this machine, or of one of its network namespaces when a path is given. `isBusy`: whether others wait for this thread. */
+export function createHostTools(namespace?: string, isBusy: () => boolean = () => false): HostTools {
   const run = (program: string, args: readonly string[], input?: string, signal?: AbortSignal): Promise<Outcome> =>
     namespace === undefined
       ? execute(program, args, input, signal)
@@ -44,7 +43,7 @@ export function createHostTools(namespace?: string): HostTools {
         if (code !== 0) throw new HoldfastError("kernel_rejected", `cannot set ${name} to ${value}: ${stderr.trim()}`);
         return;
       }
-      if (age === "new" && threadIsBusy()) return await writeFile(path, value);
+      if (age === "new" && isBusy()) return await writeFile(path, value);
       // No disk is behind it: the eight turns that reading and writing take on other threads cost an attachment half a millisecond.
       if (age === "new" || readFileSync(path, "utf8").trim() !== value) writeFileSync(path, value);
     },

@@ -5,15 +5,17 @@ export interface MachineKernelOptions {
   readonly kernel?: Kernel;
   /** Path of the machine's network namespace, for one of one's own. Absent: this one. */
   readonly namespace?: string;
+  /** Whether others wait for this thread. Absent: nobody ever does. */
+  readonly isBusy?: () => boolean;
 }
 
 /** The kernel of the machine, closed with the stack unless it is somebody else's. */
 export async function machineKernel(
-  { kernel, namespace }: MachineKernelOptions,
+  { kernel, namespace, isBusy }: MachineKernelOptions,
   undo: AsyncDisposableStack,
 ): Promise<Kernel> {
   if (kernel !== undefined) return kernel;
-  const here = await createKernel();
+  const here = await createKernel(isBusy === undefined ? {} : { isBusy });
   undo.defer(() => here.close());
   if (namespace === undefined) return here;
   const there = await here.enter(namespace);

@@ -18,7 +18,7 @@ import { openMachineDriver, startFlowExport } from "@holdfast/datapath";
 import { createDockerPlugin, createPluginMemory, type DockerPlugin, type PluginMemory } from "@holdfast/docker-plugin";
 import { createNodeFetch } from "@holdfast/http";
 import type { NodeReport, WorkloadApi } from "@holdfast/model";
-import { createKernel } from "@holdfast/netlink";
+import { createKernel, createThreadLoad, type ThreadLoad } from "@holdfast/netlink";
 import { openSqliteStore } from "@holdfast/store";
 import { refreshInstallations } from "../cni/refresh.ts";
 import { createPinoLogger } from "../pino-logger.ts";
@@ -48,7 +48,8 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
   const store = stack.adopt(await openBookStore(settings, logger), (open) => open.close());
   const reached = faultPoints(process.env);
   const switchInUse = await usesSwitch(store);
-  const driver = stack.adopt(await openDriver(settings, { node, switchInUse }, { logger, reached }), (open) =>
+  const load = createThreadLoad();
+  const driver = stack.adopt(await openDriver(settings, { node, switchInUse }, { logger, reached, load }), (open) =>
     open.close(),
   );
   const client = createClient({ fetch: createNodeFetch() }, { server: settings.server, token: settings.token });
@@ -65,7 +66,7 @@ export async function runAgent(flags: Readonly<Record<string, string>>): Promise
     ? await servePlugin(stack, settings, createPluginMemory(store), { workloads: agent.workloads, logger })
     : undefined;
 
-  if (settings.cni) await serveCni(stack, settings, { workloads: agent.workloads, logger, reached });
+  if (settings.cni) await serveCni(stack, settings, { workloads: agent.workloads, logger, reached, load });
   logger.info("agent is ready", { node, server: settings.server });
   announceReady();
   const signal = await stopRequested();
@@ -84,12 +85,13 @@ async function openBookStore(settings: AgentSettings, logger: Logger) {
 interface Observers {
   readonly logger: Logger;
   readonly reached: Reached | undefined;
+  readonly load: ThreadLoad;
 }
 
 async function openDriver(
   settings: AgentSettings,
   { node, switchInUse }: { readonly node: Name; readonly switchInUse: boolean },
-  { logger, reached }: Observers,
+  { logger, reached, load }: Observers,
 ) {
   const { datapath, uplink, uplinkRate, tunnelAddress, datapathType, switchDirectory } = settings;
   if (datapath === "kernel" && uplink !== undefined) {
@@ -105,6 +107,7 @@ async function openDriver(
     runDirectory: switchDirectory,
     logger: logger.child({ part: "datapath" }),
     reached,
+    isBusy: load.isBusy,
     signal: AbortSignal.timeout(30_000),
     ...(uplink === undefined ? {} : { uplink }),
     ...(uplinkRate === undefined ? {} : { guaranteesOn: uplinkRate }),
@@ -156,11 +159,11 @@ const CNI_DEADLINE = 60_000;
 async function serveCni(
   stack: AsyncDisposableStack,
   settings: AgentSettings,
-  { workloads, logger, reached }: Observers & { readonly workloads: WorkloadApi },
+  { workloads, logger, reached, load }: Observers & { readonly workloads: WorkloadApi },
 ): Promise<void> {
   const part = logger.child({ part: "cni-plugin" });
-  const kernel = stack.adopt(await createKernel(), (open) => open.close());
-  const plugin = createCniPlugin({ workloads, kernel, logger: part, reached });
+  const kernel = stack.adopt(await createKernel({ isBusy: load.isBusy }), (open) => open.close());
+  const plugin = createCniPlugin({ workloads, kernel, logger: part, reached, load });
   const options = { socketPath: settings.cniSocket, deadline: CNI_DEADLINE };
   const server = createCniServer({ handler: plugin.handle, logger: part }, options);
   const stopping = new AbortController();

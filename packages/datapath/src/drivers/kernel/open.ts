@@ -16,10 +16,10 @@ export interface OpenKernelOptions extends KernelDriverOptions, MachineKernelOpt
 
 /** A driver on the kernel of this machine. */
 export async function openKernelDriver(options: OpenKernelOptions): Promise<DatapathDriver> {
-  const { logger, clock = systemClock, namespace, signal } = options;
+  const { logger, clock = systemClock, namespace, isBusy, signal } = options;
   await using undo = new AsyncDisposableStack();
   const kernel = await machineKernel(options, undo);
-  const host = createHostTools(namespace);
+  const host = createHostTools(namespace, isBusy);
   const netfilter = await createNetfilter(namespace);
   undo.defer(async () => netfilter.close());
   const traffic = await createTrafficControl(namespace);
