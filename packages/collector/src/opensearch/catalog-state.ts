@@ -3,7 +3,7 @@ import { ROLLED_TIERS, type RolledTier } from "../store/sum-tiers.ts";
 import type { Written } from "./bulk.ts";
 import type { Aggregation, SearchAnswer } from "./searching.ts";
 import type { SearchServer } from "./server.ts";
-import { type StreamPartition, streamNamed } from "./streams.ts";
+import { type StreamPartition, streamNamed, streamsPattern } from "./streams.ts";
 
 export const NOTHING: Written = { kept: 0, refused: 0, reason: undefined };
 
@@ -60,12 +60,9 @@ export async function readStreams(server: SearchServer, prefix: string): Promise
  * How far each tier is rolled up, in seconds. The last unit that there is may be in part only, and is done again; of a tier that has none, all is still to be
  * done. Nothing: no window was ever taken.
  */
-export async function readProgress(
-  server: SearchServer,
-  streams: readonly string[],
-): Promise<ReadonlyMap<RolledTier, number>> {
-  if (streams.length === 0) return new Map();
-  const names = streams.join(",");
+export async function readProgress(server: SearchServer, prefix: string): Promise<ReadonlyMap<RolledTier, number>> {
+  // Not by their names: of a hundred, these are more than clusters take in the first line of a request.
+  const names = streamsPattern(prefix);
   await server.ask({ method: "POST", path: `/${names}/_refresh?ignore_unavailable=true` });
   const edge = (kind: "min" | "max") => ({ [kind]: { field: "@timestamp" } });
   const { aggregations } = await server.ask<SearchAnswer>({

@@ -54,7 +54,7 @@ export async function openCatalog(
     await server.ask({ method: "PUT", path: `/_index_template/${prefix}-${kind}`, body: templateOf(prefix, kind) });
   }
   const known = await readStreams(server, prefix);
-  let progress = await readProgress(server, [...known.keys()]);
+  let progress: ReadonlyMap<RolledTier, number> = known.size === 0 ? new Map() : await readProgress(server, prefix);
   /** Written to since they were last made visible. */
   const stale = new Set<string>();
   let refreshing: Promise<void> = Promise.resolve();

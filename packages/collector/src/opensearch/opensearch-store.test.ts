@@ -6,6 +6,7 @@ import { DEFAULT_TIERS, type FlowStore } from "../store/store.ts";
 import { outside, TEN_O_CLOCK, traffic, windowOf } from "../testing/made-traffic.ts";
 import { type AskedOfPeer, type PeerAnswer, startSearchPeer } from "../testing/search-peer.ts";
 import { createSearchStore } from "./opensearch-store.ts";
+import { streamName } from "./streams.ts";
 
 const OPENSEARCH = { number: "2.19.1", distribution: "opensearch" };
 
@@ -77,6 +78,15 @@ describe("a store in a cluster", () => {
       path: "/flows-fine-2026.11.20-1000/_search",
       query: "ignore_unavailable=true&allow_partial_search_results=false",
     });
+  });
+
+  test("begins with a request that clusters take, however many streams there are", async () => {
+    const days = Array.from({ length: 365 }, (_, day) => streamName("flows", { kind: "minute", start: day * 86_400 }));
+    const { asked, outcome } = await askOf(cluster(OPENSEARCH, days));
+    expect(outcome).toMatchObject({ groups: [] });
+    // http.max_initial_line_length is 4 KiB by itself.
+    for (const { path, query } of asked) expect(path.length + query.length).toBeLessThan(4000);
+    expect(asked.filter(({ path }) => path.endsWith("/_refresh"))[0]?.path).toContain("flows-minute-2*");
   });
 
   test("that lets nobody in answers questions with what to do", async () => {

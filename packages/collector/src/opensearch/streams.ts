@@ -20,3 +20,8 @@ export function streamNamed(prefix: string, name: string): StreamPartition | und
   const start = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:00Z`) / 1000;
   return start === floorTo(start, SPANS[known]) ? { kind: known, start } : undefined;
 }
+
+/** All of a prefix, in few words, and none of a longer prefix that begins with this one: a year follows the kind. */
+export function streamsPattern(prefix: string): string {
+  return STREAM_KINDS.map((kind) => `${prefix}-${kind}-2*`).join(",");
+}
