@@ -180,8 +180,11 @@ function parseListContent(text: string): ListContent {
 
 /** What is wrong with a URL is said without the URL: it may have a password. */
 function parseRedisUrl(text: string): string {
-  if (!URL.canParse(text) || !["redis:", "rediss:"].includes(new URL(text).protocol) || new URL(text).hostname === "")
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !["redis:", "rediss:"].includes(url.protocol) || url.hostname === "")
     throw new HoldfastError("invalid_argument", "not redis://HOST:PORT or rediss://HOST:PORT");
+  if (!/^(\/\d*)?$/.test(url.pathname))
+    throw new HoldfastError("invalid_argument", "what follows the port is the number of a database, e.g. /2");
   return text;
 }
 
