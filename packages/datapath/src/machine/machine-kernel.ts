@@ -1,8 +1,10 @@
-import { createKernel, type Kernel } from "@holdfast/netlink";
+import { createKernel, createNetfilter, type Kernel, type Netfilter } from "@holdfast/netlink";
 
 export interface MachineKernelOptions {
   /** Somebody else's, who closes it: drivers that share one hear of each change once. Absent: one of one's own. */
   readonly kernel?: Kernel;
+  /** Somebody else's, who closes it: drivers that share one do not hear of what they do themselves. Absent: one of one's own. */
+  readonly netfilter?: Netfilter;
   /** Path of the machine's network namespace, for one of one's own. Absent: this one. */
   readonly namespace?: string;
   /** Whether others wait for this thread. Absent: nobody ever does. */
@@ -21,4 +23,15 @@ export async function machineKernel(
   const there = await here.enter(namespace);
   undo.defer(() => there.close());
   return there;
+}
+
+/** The nftables of the machine, closed with the stack unless they are somebody else's. */
+export async function machineNetfilter(
+  { netfilter, namespace }: MachineKernelOptions,
+  undo: AsyncDisposableStack,
+): Promise<Netfilter> {
+  if (netfilter !== undefined) return netfilter;
+  const own = await createNetfilter(namespace);
+  undo.defer(async () => own.close());
+  return own;
 }

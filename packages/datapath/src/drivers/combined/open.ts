@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { HoldfastError } from "@holdfast/core";
 import type { DatapathDriver } from "../../driver.ts";
-import { machineKernel } from "../../machine/machine-kernel.ts";
+import { machineKernel, machineNetfilter } from "../../machine/machine-kernel.ts";
 import { withCleanup } from "../../machine/with-cleanup.ts";
 import type { Uplink } from "../../qos/guarantee-table.ts";
 import { openKernelDriver } from "../kernel/open.ts";
@@ -27,9 +27,10 @@ const ANSWER_LIMIT = 10_000;
 export async function openMachineDriver(options: OpenMachineOptions): Promise<DatapathDriver> {
   await using undo = new AsyncDisposableStack();
   const kernel = await machineKernel(options, undo);
-  const switched = await openSwitched({ ...options, kernel });
+  const netfilter = await machineNetfilter(options, undo);
+  const switched = await openSwitched({ ...options, kernel, netfilter });
   try {
-    const routed = await openRouted({ ...options, kernel });
+    const routed = await openRouted({ ...options, kernel, netfilter });
     const opened = undo.move();
     return withCleanup(new MachineDriver({ routed, switched }), () => opened.disposeAsync());
   } catch (error) {

@@ -1,8 +1,8 @@
 import { type Clock, type Logger, type Reached, systemClock } from "@holdfast/core";
-import { createNetfilter, createTrafficControl } from "@holdfast/netlink";
+import { createTrafficControl } from "@holdfast/netlink";
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
-import { type MachineKernelOptions, machineKernel } from "../../machine/machine-kernel.ts";
+import { type MachineKernelOptions, machineKernel, machineNetfilter } from "../../machine/machine-kernel.ts";
 import { withCleanup } from "../../machine/with-cleanup.ts";
 import { createKernelDriver } from "./driver.ts";
 import type { KernelDriverOptions } from "./options.ts";
@@ -20,8 +20,7 @@ export async function openKernelDriver(options: OpenKernelOptions): Promise<Data
   await using undo = new AsyncDisposableStack();
   const kernel = await machineKernel(options, undo);
   const host = createHostTools(namespace, isBusy);
-  const netfilter = await createNetfilter(namespace);
-  undo.defer(async () => netfilter.close());
+  const netfilter = await machineNetfilter(options, undo);
   const traffic = await createTrafficControl(namespace);
   undo.defer(async () => traffic.close());
   const dependencies = { kernel, host, netfilter, traffic, clock, logger, reached: options.reached };

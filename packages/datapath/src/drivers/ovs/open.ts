@@ -1,6 +1,6 @@
 import { access } from "node:fs/promises";
 import { type Clock, HoldfastError, type Logger, type Reached, systemClock } from "@holdfast/core";
-import { createNetfilter, createTrafficControl } from "@holdfast/netlink";
+import { createTrafficControl } from "@holdfast/netlink";
 import { connectOpenFlow } from "@holdfast/openflow";
 import {
   connectOvsdb,
@@ -12,7 +12,7 @@ import {
 import type { DatapathDriver } from "../../driver.ts";
 import { createHostTools } from "../../machine/host-tools.ts";
 import { writeKernelLog } from "../../machine/kernel-log.ts";
-import { type MachineKernelOptions, machineKernel } from "../../machine/machine-kernel.ts";
+import { type MachineKernelOptions, machineKernel, machineNetfilter } from "../../machine/machine-kernel.ts";
 import { withCleanup } from "../../machine/with-cleanup.ts";
 import { createOvsDriver } from "./driver.ts";
 import { type DatapathType, type OvsDriverOptions, readSettings } from "./options.ts";
@@ -43,8 +43,7 @@ export async function openOvsDriver(options: OpenOvsOptions): Promise<DatapathDr
   undo.defer(() => ovsdb.close());
   const ovs = createOpenVSwitch(ovsdb);
   const settings = readSettings(options, await chooseDatapath(options.datapathType, ovs));
-  const netfilter = await createNetfilter(namespace);
-  undo.defer(async () => netfilter.close());
+  const netfilter = await machineNetfilter(options, undo);
   const traffic = await createTrafficControl(namespace);
   undo.defer(async () => traffic.close());
   const ended = new AbortController();
