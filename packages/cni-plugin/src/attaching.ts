@@ -1,4 +1,4 @@
-import { errorText, IpAddress, type MacAddress } from "@holdfast/core";
+import { errorText, IpAddress, type MacAddress, type Turns } from "@holdfast/core";
 import {
   type AttachedInterface,
   type AttachmentInfo,
@@ -14,7 +14,6 @@ import { CniError, CniErrorCode } from "./protocol/cni-error.ts";
 import type { AttachmentCall, SandboxCall, Workload } from "./protocol/invocation.ts";
 import { type CniResult, resultOutput } from "./protocol/result.ts";
 import { prefixesVia, Sandbox, type SandboxInterface } from "./sandbox.ts";
-import type { Turns } from "./turns.ts";
 import { reserveWished } from "./wishes/reserving.ts";
 import { readWishes, type Wishes } from "./wishes/wishes.ts";
 

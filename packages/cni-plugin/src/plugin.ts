@@ -1,4 +1,4 @@
-import type { Clock } from "@holdfast/core";
+import { type Clock, createTurns, type Turns } from "@holdfast/core";
 import type { AttachmentInfo } from "@holdfast/model";
 import { addWorkload, delWorkload, freeName, interfaceOf } from "./attaching.ts";
 import { attachmentKey, networkOf } from "./attachment-key.ts";
@@ -11,7 +11,6 @@ import type { Invocation, NetworkCall, SandboxCall } from "./protocol/invocation
 import { versionOutput } from "./protocol/versions.ts";
 import { defaultPrefix, Sandbox } from "./sandbox.ts";
 import type { Handler } from "./server/server.ts";
-import { Turns } from "./turns.ts";
 
 export interface CniPlugin {
   /** What runtimes ask. Calls for one attachment take turns. */
@@ -24,7 +23,7 @@ export interface CniPlugin {
 
 /** The CNI plugin, done by the agent. */
 export function createCniPlugin(dependencies: PluginDependencies): CniPlugin {
-  const turns = new Turns();
+  const turns = createTurns();
   return {
     async handle(invocation, signal) {
       const work = () => handle(dependencies, turns, invocation, signal);
