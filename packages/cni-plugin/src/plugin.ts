@@ -25,10 +25,7 @@ export interface CniPlugin {
 export function createCniPlugin(dependencies: PluginDependencies): CniPlugin {
   const turns = createTurns();
   return {
-    async handle(invocation, signal) {
-      const work = () => handle(dependencies, turns, invocation, signal);
-      return await (dependencies.load?.during(work) ?? work());
-    },
+    handle: (invocation, signal) => handle(dependencies, turns, invocation, signal),
     endInterruptedCalls: (signal) => endInterruptedCalls(dependencies, signal),
     collectOrphans: (clock, signal) =>
       collectOrphans({ ...dependencies, clock }, (key, work) => turns.take(key, work), signal),

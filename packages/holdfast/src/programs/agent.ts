@@ -163,9 +163,10 @@ async function serveCni(
 ): Promise<void> {
   const part = logger.child({ part: "cni-plugin" });
   const kernel = stack.adopt(await createKernel({ isBusy: load.isBusy }), (open) => open.close());
-  const plugin = createCniPlugin({ workloads, kernel, logger: part, reached, load });
+  const plugin = createCniPlugin({ workloads, kernel, logger: part, reached });
   const options = { socketPath: settings.cniSocket, deadline: CNI_DEADLINE };
-  const server = createCniServer({ handler: plugin.handle, logger: part }, options);
+  const handler: typeof plugin.handle = (call, ended) => load.during(() => plugin.handle(call, ended));
+  const server = createCniServer({ handler, logger: part }, options);
   const stopping = new AbortController();
   await plugin.endInterruptedCalls(stopping.signal);
   await server.start();
