@@ -1,7 +1,8 @@
-import { floorTo, isExpired, type Partition, partitionNamed, partitionOf, tableName } from "../store/partitions.ts";
+import { type Coverage, coverageOf, expiredOf, type Progress, unitsBetween } from "../store/coverage.ts";
+import { type Partition, partitionNamed, partitionOf, tableName } from "../store/partitions.ts";
 import { rollUpsOf } from "../store/roll-ups.ts";
 import type { TierSettings } from "../store/store.ts";
-import { type Coverage, ROLLED_TIERS, type RolledTier, SUM_TIERS, type SumTier, UNITS } from "../store/sum-tiers.ts";
+import { ROLLED_TIERS, type RolledTier } from "../store/sum-tiers.ts";
 import type { TrafficWindow, WindowOrigin } from "../windows/traffic.ts";
 import type { Cell, Database } from "./database.ts";
 import { createEndNumbers } from "./ends.ts";
@@ -25,9 +26,6 @@ export interface Catalog {
   tables(wanted: readonly Partition[]): readonly string[];
   close(): void;
 }
-
-/** How far each tier is rolled up, in seconds. Undefined: no window was ever taken. */
-type Progress = ReadonlyMap<RolledTier, number>;
 
 export async function openCatalog(database: Database, tiers: TierSettings): Promise<Catalog> {
   let known = await readTables(database);
@@ -69,33 +67,21 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
 
   /** Up to the last whole unit before `end`. */
   async function rollUp(into: RolledTier, since: number, end: number, made: Map<string, Partition>): Promise<number> {
-    const [from, until] = [floorTo(since, UNITS[into]), floorTo(end, UNITS[into])];
+    const { from, until } = unitsBetween(into, since, end);
     for (const one of rollUpsOf(into, from, until)) {
       const sql = rollUpSql(one, new Set(made.keys()));
       if (sql === undefined) continue;
       await make(one.into, made);
       await database.write(sql);
     }
-    return Math.max(from, until);
+    return until;
   }
 
   async function expire(now: number): Promise<void> {
-    const old = [...known].filter(([, partition]) => isExpired(partition, tiers, now)).map(([name]) => name);
+    const old = expiredOf(known, tiers, now);
     if (old.length === 0) return;
     await database.write(old.map((name) => `DROP TABLE IF EXISTS ${name}`).join("; "));
     for (const name of old) known.delete(name);
-  }
-
-  function coverage(): Coverage {
-    const partitions = [...known.values()];
-    const firstOf = (kinds: readonly string[]): number =>
-      partitions.reduce((least, { kind, start }) => (kinds.includes(kind) ? Math.min(least, start) : least), Infinity);
-    const from = SUM_TIERS.map((tier, index) => [tier, firstOf(SUM_TIERS.slice(0, index + 1))] as const);
-    const until = ROLLED_TIERS.map((tier) => [tier, progress.get(tier) ?? 0] as const);
-    return {
-      from: Object.fromEntries(from) as Record<SumTier, number>,
-      until: Object.fromEntries(until) as Record<RolledTier, number>,
-    };
   }
 
   return {
@@ -127,7 +113,7 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     },
     expire,
     query: (sql) => database.query(sql),
-    coverage,
+    coverage: () => coverageOf(known, progress),
     checkpoint: (stream) => checkpoints.get(stream),
     tables: (wanted) => wanted.map(tableName).filter((name) => known.has(name)),
     close: () => database.close(),

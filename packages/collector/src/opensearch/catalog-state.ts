@@ -1,5 +1,6 @@
 import { HoldfastError, isHoldfastError } from "@holdfast/core";
-import { ROLLED_TIERS, type RolledTier } from "../store/sum-tiers.ts";
+import type { Progress } from "../store/coverage.ts";
+import { ROLLED_TIERS } from "../store/sum-tiers.ts";
 import type { Written } from "./bulk.ts";
 import type { Aggregation, SearchAnswer } from "./searching.ts";
 import type { SearchServer } from "./server.ts";
@@ -60,7 +61,7 @@ export async function readStreams(server: SearchServer, prefix: string): Promise
  * How far each tier is rolled up, in seconds. The last unit that there is may be in part only, and is done again; of a tier that has none, all is still to be
  * done. Nothing: no window was ever taken.
  */
-export async function readProgress(server: SearchServer, prefix: string): Promise<ReadonlyMap<RolledTier, number>> {
+export async function readProgress(server: SearchServer, prefix: string): Promise<Progress> {
   // Not by their names: of a hundred, these are more than clusters take in the first line of a request.
   const names = streamsPattern(prefix);
   await server.ask({ method: "POST", path: `/${names}/_refresh?ignore_unavailable=true` });

@@ -1,8 +1,9 @@
 import type { Clock } from "@holdfast/core";
-import { floorTo, isExpired, partitionOf } from "../store/partitions.ts";
+import { type Coverage, coverageOf, expiredOf, type Progress, type Units, unitsBetween } from "../store/coverage.ts";
+import { partitionOf } from "../store/partitions.ts";
 import { partitionsBetween, rollUpsOf } from "../store/roll-ups.ts";
 import type { TierSettings } from "../store/store.ts";
-import { type Coverage, ROLLED_TIERS, type RolledTier, SUM_TIERS, type SumTier, UNITS } from "../store/sum-tiers.ts";
+import { ROLLED_TIERS, type RolledTier } from "../store/sum-tiers.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { type BulkOptions, type IdentifiedDocument, type Written, writeDocuments } from "./bulk.ts";
 import { checkVersion, NOTHING, readBytes, readProgress, readStreams, unlessGone } from "./catalog-state.ts";
@@ -54,7 +55,7 @@ export async function openCatalog(
     await server.ask({ method: "PUT", path: `/_index_template/${prefix}-${kind}`, body: templateOf(prefix, kind) });
   }
   const known = await readStreams(server, prefix);
-  let progress: ReadonlyMap<RolledTier, number> = known.size === 0 ? new Map() : await readProgress(server, prefix);
+  let progress: Progress = known.size === 0 ? new Map() : await readProgress(server, prefix);
   /** Written to since they were last made visible. */
   const stale = new Set<string>();
   let refreshing: Promise<void> = Promise.resolve();
@@ -100,9 +101,9 @@ export async function openCatalog(
     let until = start;
     const before = progress.get("minute");
     for (const tier of ROLLED_TIERS) {
-      const since = progress.get(tier) ?? start;
-      written = added(written, await rollUp(tier, since, until, signal));
-      until = Math.max(floorTo(since, UNITS[tier]), floorTo(until, UNITS[tier]));
+      const units = unitsBetween(tier, progress.get(tier) ?? start, until);
+      written = added(written, await rollUp(tier, units, signal));
+      until = units.until;
       progress = new Map([...progress, [tier, until]]);
     }
     await expire(end);
@@ -110,9 +111,9 @@ export async function openCatalog(
     return written;
   }
 
-  async function rollUp(into: RolledTier, since: number, end: number, signal: AbortSignal): Promise<Written> {
+  async function rollUp(into: RolledTier, { from, until }: Units, signal: AbortSignal): Promise<Written> {
     let written = NOTHING;
-    for (const one of rollUpsOf(into, floorTo(since, UNITS[into]), floorTo(end, UNITS[into]))) {
+    for (const one of rollUpsOf(into, from, until)) {
       const sources = streams(one.from, one.start, one.end);
       if (sources.length === 0) continue;
       const stream = streamName(prefix, one.into);
@@ -128,8 +129,7 @@ export async function openCatalog(
   }
 
   async function expire(now: number): Promise<void> {
-    const old = [...known].filter(([, partition]) => isExpired(partition, tiers, now)).map(([name]) => name);
-    for (const name of old) {
+    for (const name of expiredOf(known, tiers, now)) {
       await server.ask({ method: "DELETE", path: `/_data_stream/${name}` }).catch(unlessGone);
       known.delete(name);
       stale.delete(name);
@@ -168,24 +168,12 @@ export async function openCatalog(
     }
   }
 
-  function coverage(): Coverage {
-    const partitions = [...known.values()];
-    const firstOf = (kinds: readonly string[]): number =>
-      partitions.reduce((least, { kind, start }) => (kinds.includes(kind) ? Math.min(least, start) : least), Infinity);
-    const from = SUM_TIERS.map((tier, index) => [tier, firstOf(SUM_TIERS.slice(0, index + 1))] as const);
-    const until = ROLLED_TIERS.map((tier) => [tier, progress.get(tier) ?? 0] as const);
-    return {
-      from: Object.fromEntries(from) as Record<SumTier, number>,
-      until: Object.fromEntries(until) as Record<RolledTier, number>,
-    };
-  }
-
   return {
     holder,
     take,
     keepUp,
     expire,
-    coverage,
+    coverage: () => coverageOf(known, progress),
     streams,
     search,
     get bytes() {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Coverage } from "./coverage.ts";
 import { type Segment, segmentsOf } from "./segments.ts";
-import type { Coverage } from "./sum-tiers.ts";
 
 const HOUR = 3600;
 const T = 1_795_132_800;

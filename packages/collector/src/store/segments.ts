@@ -1,6 +1,7 @@
 import type { Slots } from "../query/plan.ts";
+import type { Coverage } from "./coverage.ts";
 import { ceilTo, floorTo } from "./partitions.ts";
-import { type Coverage, finerThan, type RolledTier, type SumTier, UNITS } from "./sum-tiers.ts";
+import { finerThan, type RolledTier, type SumTier, UNITS } from "./sum-tiers.ts";
 
 /** Rows of one tier from `from` on, before `to`; in seconds. */
 export interface Segment {

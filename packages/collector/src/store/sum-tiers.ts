@@ -12,11 +12,3 @@ export const UNITS: Readonly<Record<RolledTier, number>> = { minute: 60, tens: 6
 export function finerThan(tier: RolledTier): SumTier {
   return SUM_TIERS[SUM_TIERS.indexOf(tier) - 1] ?? "fine";
 }
-
-/** What of each tier there is; in seconds. */
-export interface Coverage {
-  /** First moment of which there may be rows of this tier or a finer one. Infinity: none. */
-  readonly from: Readonly<Record<SumTier, number>>;
-  /** End of what has been rolled up. */
-  readonly until: Readonly<Record<RolledTier, number>>;
-}
