@@ -1,5 +1,10 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createNetfilter } from "@holdfast/netlink";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { DatapathDriver, EndpointWiring } from "../../src/driver.ts";
+import { GUARD_TABLE, OWNERS } from "../../src/drivers/kernel/guard.ts";
 import { on, routed, TENANTS_NETWORKS, wiring } from "../../src/testing/parties.ts";
 import type { Sandbox } from "../fabric.ts";
 import { SandboxParty } from "../policy-party.ts";
@@ -43,6 +48,12 @@ describe("what the machine's guards drop is counted by name", () => {
     await ping("-I", "10.20.0.99", "10.20.0.6");
     await sandbox.kernel.deleteAddress({ link, ...on("10.20.0.99/32") });
     expect(await counted()).toMatchObject({ mac: 0, ip: 2, nd: 0, ra: 0, dhcp: 0 });
+    await expect.poll(() => sandbox.ping("fd00:20::6", 1), { timeout: 10_000 }).toBe(1);
+    const before = await counted();
+    await sandbox.exec("ip", "address", "add", "fd00:20::99/128", "dev", link, "nodad");
+    await ping("-I", "fd00:20::99", "fd00:20::6");
+    await sandbox.exec("ip", "address", "delete", "fd00:20::99/128", "dev", link);
+    expect(await counted()).toEqual({ ...before, ip: (before.ip ?? 0) + 2 });
   });
 
   test("what only DHCP servers say", async () => {
@@ -95,5 +106,47 @@ describe("what the machine's guards drop is counted by name", () => {
     expect((await counted()).mac).toBeGreaterThan(before.mac ?? 0);
     await sandbox.exec("ip", "link", "set", link, "address", "02:01:0a:14:00:05");
     await expect.poll(() => sandbox.ping("10.20.0.6"), { timeout: 5000 }).toBe(2);
+  });
+});
+
+describe("an endpoint is nobody any more before its removal is answered", () => {
+  const signal = AbortSignal.timeout(30_000);
+  const endpoint = wiring("a", "n7", ["10.20.0.5", "fd00:20::5"]);
+  const open = async (machine: Machine): Promise<DatapathDriver> => {
+    const driver = await machine.open();
+    driver.setNetwork(routed(TENANTS_NETWORKS.first));
+    return driver;
+  };
+
+  test("by the guard's elements", async () => {
+    await using machine = await Machine.start();
+    const netfilter = await createNetfilter(machine.path);
+    const sources = (): number => netfilter.readKeys(GUARD_TABLE, OWNERS.sources6, "inet").length;
+    const driver = await open(machine);
+    await driver.attach(endpoint, signal);
+    expect(sources()).toBe(1);
+    await driver.detach(endpoint.id, signal);
+    // At once: a moment later its link is gone as well.
+    const left = sources();
+    await driver.close();
+    netfilter.close();
+    expect(left).toBe(0);
+  });
+
+  test("by its link, when another run has attached it", async () => {
+    await using machine = await Machine.start();
+    const before = await open(machine);
+    const { hostInterface } = await before.attach(endpoint, signal);
+    await before.close();
+    const driver = await open(machine);
+    // Whoever asks by netlink waits for what is under way; who reads this does not.
+    const inside = spawn("nsenter", [`--net=${machine.path}`, "--", "sh", "-c", "echo; exec sleep 30"]);
+    await once(inside.stdout, "data");
+    await driver.detach(endpoint.id, signal);
+    const left = readFileSync(`/proc/${inside.pid}/net/dev`, "utf8");
+    inside.kill();
+    await driver.close();
+    expect(left).toContain("lo:");
+    expect(left).not.toContain(hostInterface);
   });
 });

@@ -140,11 +140,13 @@ export class Attachments {
   }
 
   async #leave(endpoint: string, leaving: Leaving, signal: AbortSignal): Promise<void> {
-    const { routes, side, neighbours } = this.#ground;
+    const { routes, side, neighbours, owners } = this.#ground;
     for (const key of leaving.attachment.neighbours) neighbours.delete(key);
-    const [row] = await Promise.all([
-      leaving.attachment.row.catch(() => undefined),
+    const row = await leaving.attachment.row.catch(() => undefined);
+    if (row !== undefined) owners?.delete(row.name);
+    await Promise.all([
       routes.settled(leaving.routes, signal),
+      row && owners?.settled([row.name], signal),
       side.setPorts(endpoint, undefined, signal),
     ]);
     this.#ground.reached?.("kernel.detach-stopped");
@@ -179,6 +181,8 @@ export class Attachments {
     await routesOfKernel.definition.operations.remove(orphans, signal);
     const link = await this.#ground.kernel.getLink(name);
     if (link?.mac === undefined) return;
+    // The guard's elements let its packets pass, and only who has written them knows which those are.
+    await this.#ground.kernel.deleteLink(name);
     this.#discard({ name, hostMac: link.mac, peer: names.peer(number), endpoint, mac: link.mac, mtu: link.mtu });
   }
 

@@ -71,7 +71,6 @@ function apart(linkPrefix: string): string[] {
   const links = `"${linkPrefix}*"`;
   return [
     "chain apart {",
-    "  ct state established,related accept",
     `  iifgroup ${POLICY_GROUP} oifgroup ${POLICY_GROUP} accept`,
     `  iifgroup ${POLICY_GROUP} oifname != ${links} accept`,
     `  iifname != ${links} oifgroup ${POLICY_GROUP} accept`,
@@ -91,6 +90,8 @@ function forward(tenants: ReadonlyMap<string, readonly RoutedNetwork[]>, familie
   return [
     "chain forward {",
     "  type filter hook forward priority filter - 10; policy accept;",
+    // What goes on was let through when it began; policies cut what they do not let any more.
+    "  ct state established,related accept",
     // Whoever may reach the machine may use its published ports.
     "  ct status dnat accept",
     ...jumps,

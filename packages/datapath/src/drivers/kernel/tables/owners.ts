@@ -1,4 +1,4 @@
-import { IpAddress, MacAddress } from "@holdfast/core";
+import { type Family, IpAddress, MacAddress } from "@holdfast/core";
 import type { Netfilter, SetChange, TableFamily } from "@holdfast/netlink";
 import type { TableDefinition } from "../../../reconcile/operations.ts";
 import { GUARD_TABLE, OWNERS } from "../guard.ts";
@@ -60,6 +60,8 @@ export function ownerTable(netfilter: Netfilter): TableDefinition<OwnerRow> {
 const SETS = [
   { family: "inet", set: OWNERS.links },
   { family: "inet", set: OWNERS.macs },
+  { family: "inet", set: OWNERS.sources4 },
+  { family: "inet", set: OWNERS.sources6 },
   { family: "inet", set: OWNERS.targets },
   { family: "arp", set: OWNERS.links },
   { family: "arp", set: OWNERS.senders },
@@ -68,14 +70,18 @@ const SETS = [
 const NAME = 16;
 
 function elementsOf({ link, mac, addresses }: OwnerRow): readonly Elements[] {
-  const of = (wanted: "v4" | "v6") => addresses.filter((address) => IpAddress.family(address) === wanted);
+  const of = (wanted: Family) =>
+    addresses.filter((address) => IpAddress.family(address) === wanted).map(IpAddress.toBytes);
   const keys = (values: readonly Uint8Array[]) => values.map((value) => keyOf(link, value));
+  const own = MacAddress.toBytes(mac);
   return [
     { family: "inet", set: OWNERS.links, keys: [keyOf(link)] },
-    { family: "inet", set: OWNERS.macs, keys: keys([MacAddress.toBytes(mac)]) },
-    { family: "inet", set: OWNERS.targets, keys: keys(of("v6").map(IpAddress.toBytes)) },
+    { family: "inet", set: OWNERS.macs, keys: [keyOf(link, own)] },
+    { family: "inet", set: OWNERS.sources4, keys: of("v4").map((address) => keyOf(link, own, address)) },
+    { family: "inet", set: OWNERS.sources6, keys: of("v6").map((address) => keyOf(link, own, address)) },
+    { family: "inet", set: OWNERS.targets, keys: keys(of("v6")) },
     { family: "arp", set: OWNERS.links, keys: [keyOf(link)] },
-    { family: "arp", set: OWNERS.senders, keys: keys(of("v4").map(IpAddress.toBytes)) },
+    { family: "arp", set: OWNERS.senders, keys: keys(of("v4")) },
   ];
 }
 
@@ -90,12 +96,20 @@ function changesOf(kind: "add" | "remove", elements: readonly Elements[]): reado
   return elements.filter(({ keys }) => keys.length > 0).map((some) => ({ kind, ...some }));
 }
 
-/** A link's name, and what it is with. */
-function keyOf(link: string, value: Uint8Array = new Uint8Array()): Uint8Array {
-  const key = new Uint8Array(NAME + ((value.length + 3) & ~3));
+/** A link's name, and what it is with; each part in whole registers of four bytes. */
+function keyOf(link: string, ...values: readonly Uint8Array[]): Uint8Array {
+  const key = new Uint8Array(values.reduce((size, value) => size + registers(value), NAME));
   new TextEncoder().encodeInto(link, key);
-  key.set(value, NAME);
+  let end = NAME;
+  for (const value of values) {
+    key.set(value, end);
+    end += registers(value);
+  }
   return key;
+}
+
+function registers(value: Uint8Array): number {
+  return (value.length + 3) & ~3;
 }
 
 function textOf({ family, set }: Omit<Elements, "keys">, key: Uint8Array): string {
