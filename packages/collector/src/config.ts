@@ -145,18 +145,19 @@ function parseStreamPrefix(text: string): string {
   );
 }
 
+/** What is wrong with an address is said without the address: it may have a password, also where it cannot be parsed. */
 function parseServerAddresses(text: string): readonly URL[] {
   return text.split(",").map((part) => {
     const address = URL.canParse(part.trim()) ? new URL(part.trim()) : undefined;
     if (address === undefined || !["http:", "https:"].includes(address.protocol)) {
-      throw new HoldfastError("invalid_argument", `${JSON.stringify(part)} is no address like https://192.0.2.7:9200`);
+      throw new HoldfastError("invalid_argument", "not http://HOST:PORT or https://HOST:PORT, with commas between");
     }
     if (address.username !== "" || address.password !== "") {
       const remedy = "say who asks by --opensearch-user and --opensearch-password-file";
       throw new HoldfastError("invalid_argument", `an address has no password in it; ${remedy}`);
     }
-    if (address.pathname !== "/" || address.search !== "") {
-      throw new HoldfastError("invalid_argument", `${address.origin} goes without the path ${address.pathname}`);
+    if (address.pathname !== "/" || address.search !== "" || address.hash !== "") {
+      throw new HoldfastError("invalid_argument", "an address ends with its port; leave out the path behind it");
     }
     return address;
   });
@@ -185,6 +186,9 @@ function parseRedisUrl(text: string): string {
     throw new HoldfastError("invalid_argument", "not redis://HOST:PORT or rediss://HOST:PORT");
   if (!/^(\/\d*)?$/.test(url.pathname))
     throw new HoldfastError("invalid_argument", "what follows the port is the number of a database, e.g. /2");
+  // A password with one of these in it ends there, and what is before it would be taken, and told, for the host.
+  if (/[?#]/.test(text))
+    throw new HoldfastError("invalid_argument", "neither ? nor # belongs to it; in a password they are %3F and %23");
   return text;
 }
 

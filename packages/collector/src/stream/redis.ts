@@ -39,6 +39,7 @@ const LONGEST_PAUSE = 1000;
 export function openRedis({ url, password, ca }: RedisOptions, now: () => number = Date.now): Redis {
   let state: RedisState = { state: "away", since: now() };
   const isTls = url.startsWith("rediss:");
+  const said = tellingWithout(secretsOf(url, password));
   const client = createClient({
     url,
     ...(password === undefined ? {} : { password }),
@@ -58,19 +59,18 @@ export function openRedis({ url, password, ca }: RedisOptions, now: () => number
     state = { state: "connected", since: now() };
   });
   client.on("error", (error) => {
-    state = { state: "away", since: state.state === "away" ? state.since : now(), error: errorText(error) };
+    state = { state: "away", since: state.state === "away" ? state.since : now(), error: said(error) };
   });
   const connecting = client.connect().catch((error: unknown) => {
-    state = { ...state, error: errorText(error) };
+    state = { ...state, error: said(error) };
   });
 
   async function send<T>(words: readonly (string | Buffer)[], mapping: object): Promise<T> {
     try {
       return (await client.sendCommand(words as (string | Buffer)[], { typeMapping: mapping })) as T;
     } catch (error) {
-      throw new HoldfastError("unavailable", `Redis at ${placeOf(url)}: ${words[0]?.toString()}: ${errorText(error)}`, {
-        cause: error,
-      });
+      // Without the cause, for what it says is not cleared of secrets.
+      throw new HoldfastError("unavailable", `Redis at ${placeOf(url)}: ${words[0]?.toString()}: ${said(error)}`);
     }
   }
 
@@ -83,6 +83,16 @@ export function openRedis({ url, password, ca }: RedisOptions, now: () => number
       await connecting;
     },
   };
+}
+
+/** A server that does not know AUTH, or not that form of it, repeats what it was given. */
+function tellingWithout(secrets: readonly string[]): (error: unknown) => string {
+  return (error) => secrets.reduce((text, secret) => text.replaceAll(secret, "***"), errorText(error));
+}
+
+function secretsOf(url: string, password: string | undefined): readonly string[] {
+  const written = new URL(url).password;
+  return [password ?? "", decodeURIComponent(written), written].filter((secret) => secret !== "");
 }
 
 /** Where it is, without name and password. */
