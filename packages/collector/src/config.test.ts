@@ -25,7 +25,7 @@ describe("the addresses of OpenSearch", () => {
   const { parse } = collectorOptions.opensearch;
 
   test("several are taken", () => {
-    expect(parse("https://192.0.2.7:9200, http://[2001:db8::1]:9200/").map(({ origin }) => origin)).toEqual([
+    expect(parse("https://192.0.2.7:9200, http://[2001:db8::1]:9200/")?.map(({ origin }) => origin)).toEqual([
       "https://192.0.2.7:9200",
       "http://[2001:db8::1]:9200",
     ]);
