@@ -60,6 +60,17 @@ describe("the agent of a platform that goes up", () => {
     expect(recordedFlags(places)).toEqual(flags);
   });
 
+  test("keeps the flags that are not said, and forgets one that is said as empty", async () => {
+    await ensureAgent(places, { uplink: "eth1", tunnelAddress: "192.168.50.11/24" });
+    await ensureAgent(places, { flows: "off" });
+    expect(recordedFlags(places)).toEqual({ uplink: "eth1", tunnelAddress: "192.168.50.11/24", flows: "off" });
+    expect(await ensureAgent(places, { flows: "off" })).toMatch(/^runs already with /);
+    await ensureAgent(places, { uplink: "" });
+    await ensureAgent(places, { flows: "on" });
+    expect(recordedFlags(places)).toEqual({ tunnelAddress: "192.168.50.11/24", flows: "on" });
+    expect(starts().at(-1)).toBe("agent --tunnel-address 192.168.50.11/24");
+  });
+
   test("goes on as before where the new flags do not start, and the reason is told", async () => {
     await ensureAgent(places, { uplink: "eth1" });
     await expect(ensureAgent(places, { uplink: "bad0" })).rejects.toThrow(
@@ -94,5 +105,6 @@ describe("flags that cannot work", () => {
   test("are not those that can", async () => {
     await refuseFlags({});
     await refuseFlags({ uplink: "lo" });
+    await refuseFlags({ uplink: "", flows: "off" });
   });
 });

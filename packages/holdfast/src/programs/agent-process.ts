@@ -17,12 +17,12 @@ export type AgentFlags = Readonly<Record<string, string>>;
 const STOP_TIMEOUT = 15_000;
 
 /**
- * Runs the agent as these flags have it; with none, as it ran last since the platform went up. One that runs with others is started again:
- * containers do not notice. Where it does not start with the new ones, it goes on with those before.
+ * Runs the agent as these flags have it, and in all that they do not say as it ran last since the platform went up. One that runs with others is
+ * started again: containers do not notice. Where it does not start with the new ones, it goes on with those before.
  */
 export async function ensureAgent(places: Places, flags: PlatformFlags): Promise<string> {
   const before = recordedFlags(places);
-  const wanted = Object.keys(flags).length === 0 ? before : flags;
+  const wanted = wantedFlags(places, flags);
   const runs = readPidFile(pidFileOf(places, "agent")) !== undefined;
   if (runs && isDeepStrictEqual(wanted, before)) return `runs already${withFlags(wanted)}`;
   if (runs) await endProcess(pidFileOf(places, "agent"), STOP_TIMEOUT);
@@ -46,13 +46,22 @@ export function recordedFlags(places: Places): PlatformFlags {
   }
 }
 
+/** What the agent ran with last, with what is given in its place. What is given as empty text is as it is by itself. */
+export function wantedFlags(places: Places, given: PlatformFlags): PlatformFlags {
+  return withoutEmpty({ ...recordedFlags(places), ...given });
+}
+
+function withoutEmpty(flags: PlatformFlags): PlatformFlags {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== ""));
+}
+
 /**
  * Before anything is started.
  *
  * @throws HoldfastError `invalid_argument` when the agent would refuse its options, `not_found` when this machine has no such uplink.
  */
 export async function refuseFlags(flags: PlatformFlags): Promise<void> {
-  const { uplink } = readSettings("agent", agentOptions, agentFlagsOf(flags));
+  const { uplink } = readSettings("agent", agentOptions, agentFlagsOf(withoutEmpty(flags)));
   if (uplink === undefined) return;
   const kernel = await createKernel();
   try {

@@ -33,7 +33,9 @@ export function addPrograms(
   );
   program
     .command("up")
-    .description("Run the whole platform on this machine, in the background.")
+    .description(
+      "Run the whole platform on this machine, in the background. What is not said is as it was since it went up; --uplink '' forgets one.",
+    )
     .option("--uplink <interface>", "Trunk interface that carries the company's VLANs. Absent: networks are local.")
     .option("--tunnel-address <address>", "Where other nodes send VXLAN packets to, e.g. 192.168.50.11/24.")
     .option("--datapath <datapath>", "kernel: only networks of kind routed, and no Open vSwitch. Absent: both.")

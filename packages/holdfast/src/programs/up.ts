@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { HoldfastError } from "@holdfast/core";
-import { ensureAgent, recordedFlags, refuseFlags } from "./agent-process.ts";
+import { ensureAgent, refuseFlags, wantedFlags } from "./agent-process.ts";
 import { ensureEngine } from "./engine-process.ts";
 import { ensureCollector, type PlatformFlags } from "./flow-process.ts";
 import { machinePlaces, type Places } from "./places.ts";
@@ -8,7 +8,7 @@ import { ensureProgram } from "./program-process.ts";
 import { ensureSwitch } from "./switch-process.ts";
 
 export interface UpOptions {
-  /** E.g. `{ uplink: "eth1" }`. None: those it was started with last. */
+  /** E.g. `{ uplink: "eth1" }`. Those that are absent: as it was started with last; empty text: as by itself. */
   readonly flags: PlatformFlags;
   readonly server: string;
   readonly print: (line: string) => void;
@@ -22,20 +22,19 @@ export async function up(options: UpOptions): Promise<void> {
   const { print, places = machinePlaces } = options;
   if (process.getuid?.() !== 0)
     throw new HoldfastError("invalid_argument", "only root can set up networks; run: sudo make up");
+  const flags = wantedFlags(places, options.flags);
   await refuseFlags(options.flags);
   for (const folder of [places.run, places.log, places.state]) mkdirSync(folder, { recursive: true, mode: 0o750 });
 
-  print(step("Open vSwitch", await switchFor(options.flags, places)));
+  print(step("Open vSwitch", await switchFor(flags, places)));
   print(step("Docker", await ensureEngine(places, START_TIMEOUT)));
   print(step("controller", await ensureProgram(places, "controller", [])));
   print(step("agent", await ensureAgent(places, options.flags)));
-  print(step("collector", await ensureCollector(places, recordedFlags(places))));
+  print(step("collector", await ensureCollector(places, flags)));
   for (const line of nextSteps(options.server)) print(line);
 }
 
-/** An agent that is started as before carries what it carried before. */
-async function switchFor(given: PlatformFlags, places: Places): Promise<string> {
-  const { datapath } = Object.keys(given).length === 0 ? recordedFlags(places) : given;
+async function switchFor({ datapath }: PlatformFlags, places: Places): Promise<string> {
   return datapath === "kernel" ? "not needed" : await ensureSwitch(places);
 }
 
