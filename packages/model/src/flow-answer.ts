@@ -46,7 +46,10 @@ const about = {
   /** Fields of the keys. */
   by: z.array(z.string()),
   measure,
-  /** Of the bytes of all traffic in that time, whoever's it is: those of which an end has no name, 0 to 100. Absent: there was no traffic. */
+  /**
+   * Of the bytes of all traffic in that time, whatever the filter: those of which an end has no name, 0 to 100. With a tenant, of the traffic of which
+   * an end is his. Absent: there was none.
+   */
   unattributedPercent: z.number().optional(),
 };
 

@@ -94,6 +94,18 @@ describe("alarms", () => {
     expect([stage.state("no-name"), stage.state("quiet"), stage.state("outside")]).toEqual(["ok", "firing", "ok"]);
   });
 
+  test("of what has no name are of a tenant's own traffic where they are his", async () => {
+    const noName = spec({ on: { kind: "unattributed" }, over: "10s", raise: { at: "20%" } });
+    for (const tenant of ["shop", "bank"]) await stage.alarms.put(ofTenant(tenant, "no-name"), noName);
+    const unknown = nobody("10.20.0.99");
+    await stage.windows([], [mbit(redis, 75), traffic(redis, unknown, { bytes: (25e6 * 10) / 8 })]);
+    await stage.windows([mbit(redis, 75), mbit(teller, 5), traffic(unknown, office, { bytes: (90e6 * 10) / 8 })]);
+    expect(stage.alarms.history({ limit: 9 }).items.map(({ tenant, event, value }) => [tenant, event, value])).toEqual([
+      ["shop", "cleared", 0],
+      ["shop", "raised", 25],
+    ]);
+  });
+
   test("wait as long as they are to, and take nothing for held that nobody saw", async () => {
     await stage.alarms.put(
       platform("busy"),

@@ -2,8 +2,8 @@ import { HoldfastError, isHoldfastError, parseDuration } from "@holdfast/core";
 import { estimateOf, parseTrafficFilter, type TrafficField } from "@holdfast/flow";
 import type { FlowAlarmSubject } from "@holdfast/model";
 import { fieldsOf, keyOf } from "../api/answers.ts";
-import { ALWAYS, noSum, type Sum, type SumAnswer, type SumPlan } from "../query/plan.ts";
-import { planQuestion, UNATTRIBUTED, withTenants } from "../query/planner.ts";
+import { noSum, type Sum, type SumAnswer, type SumPlan } from "../query/plan.ts";
+import { planQuestion, withoutName, withTenants } from "../query/planner.ts";
 import type { KeptAlarm } from "./kept.ts";
 import type { Observation, Values } from "./values.ts";
 
@@ -22,7 +22,10 @@ export function alarmPlan(
   const milliseconds = parseDuration(spec.over);
   const slots = { start: to - milliseconds, milliseconds, count: 1 };
   const plan = { slots, limit: MOST_GROUPS, ranked: "last" } as const;
-  if (on.kind === "unattributed") return { ...plan, measure: "bytes", parts: [], totals: [UNATTRIBUTED, ALWAYS] };
+  if (on.kind === "unattributed") {
+    const { part, whole } = withoutName(tenant);
+    return { ...plan, measure: "bytes", parts: [], totals: [part, whole] };
+  }
   const by = trafficFields(on);
   const filter = named("on.filter", () => parseTrafficFilter(on.filter ?? ""));
   const { parts, asked } = planQuestion({ by, filter, tenant });

@@ -10,7 +10,6 @@ import {
 } from "@holdfast/flow";
 import type { FlowEstimate, FlowKey, FlowSeries, RouteRequest, Routes, TopFlows } from "@holdfast/model";
 import {
-  ALWAYS,
   addTo,
   type Group,
   type KeyValue,
@@ -20,7 +19,7 @@ import {
   type Sum,
   type SumAnswer,
 } from "../query/plan.ts";
-import { planQuestion, UNATTRIBUTED, withTenants } from "../query/planner.ts";
+import { planQuestion, withoutName, withTenants } from "../query/planner.ts";
 import type { FlowStore } from "../store/store.ts";
 import { type Moment, stepsOf, timeRange } from "./range.ts";
 
@@ -122,8 +121,9 @@ interface Asked {
 
 function ask(store: FlowStore, { fields, filter = "", tenant, ...plan }: Asked): Promise<SumAnswer> {
   const { parts, asked } = planQuestion({ by: fields, filter: parseTrafficFilter(filter), tenant });
-  // The share without a name is of all traffic: what has no name may be anybody's.
-  return store.sums({ ...plan, parts: fields.length === 0 ? [] : parts, totals: [asked, UNATTRIBUTED, ALWAYS] });
+  // The share without a name is not of what is asked for: filters by names would hide it.
+  const { part, whole } = withoutName(tenant);
+  return store.sums({ ...plan, parts: fields.length === 0 ? [] : parts, totals: [asked, part, whole] });
 }
 
 interface About {

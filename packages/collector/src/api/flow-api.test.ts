@@ -100,6 +100,19 @@ describe("questions about flows", () => {
     });
   });
 
+  test("the share without a name is a tenant's own when he asks, and the whole platform's else", async () => {
+    const asked = async (question: string): Promise<unknown> =>
+      (await get(`/v1/flows/${question}`)).unattributedPercent;
+    expect(await asked("top?last=1m")).toBe((100 * 500) / 6000);
+    expect(await asked("top?last=1m&tenant=shop")).toBe(0);
+    const toNobody = traffic(redis, nobody("10.20.0.99"), { bytes: 500 });
+    await store.take(windowOf(TEN_O_CLOCK + 20_000, [toNobody]));
+    expect(await asked("top?last=1m&tenant=shop&filter=identity%3Dapi-1")).toBe((100 * 500) / 6000);
+    expect(await asked("series?last=1m&tenant=shop")).toBe((100 * 500) / 6000);
+    expect(await asked("top?last=1m&tenant=bank")).toBe(0);
+    expect(await asked("top?last=1m&tenant=other")).toBeUndefined();
+  });
+
   test("rates over time", async () => {
     const answer = await get(
       "/v1/flows/series?by=source.identity&step=10s&from=2026-11-20T10:00:00Z&tenant=shop&limit=1",

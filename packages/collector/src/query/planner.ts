@@ -79,8 +79,16 @@ export function withTenants(by: readonly TrafficField[]): readonly TrafficField[
   return found;
 }
 
-/** Traffic of which an end has no name; of everybody. */
-export const UNATTRIBUTED: Predicate = {
+/**
+ * Traffic of which an end has no name, and all that it is a share of. For a tenant both are what he sees at all, of which an end is his: how much of
+ * other people's traffic has no name is not for him.
+ */
+export function withoutName(tenant: string | undefined): { readonly part: Predicate; readonly whole: Predicate } {
+  const { visible } = scopeOf(tenant);
+  return { part: allOf([visible, UNATTRIBUTED]), whole: visible };
+}
+
+const UNATTRIBUTED: Predicate = {
   kind: "is",
   of: { kind: "column", column: "attributed" },
   values: [{ kind: "equal", value: false }],

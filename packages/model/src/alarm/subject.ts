@@ -24,7 +24,7 @@ export const flowAlarmSubjectSchema = z
     z.strictObject({ kind: z.literal("rate"), ...traffic }),
     /** Percent: of each group in the traffic that the filter means; without `by`, of that traffic in all. */
     z.strictObject({ kind: z.literal("share"), ...traffic }),
-    /** Percent of all bytes, whoever's they are, of which an end has no name. */
+    /** Percent of all bytes of which an end has no name; a tenant's: of the bytes of which an end is his. */
     z.strictObject({ kind: z.literal("unattributed") }),
     /** Packets per second that the ports of each identity threw away, as switches count them. */
     z.strictObject({ kind: z.literal("drops") }),

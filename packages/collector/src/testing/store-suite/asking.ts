@@ -1,6 +1,6 @@
 import { parseTrafficFilter, trafficField } from "@holdfast/flow";
 import type { SumPlan } from "../../query/plan.ts";
-import { planQuestion, UNATTRIBUTED, withTenants } from "../../query/planner.ts";
+import { planQuestion, withoutName, withTenants } from "../../query/planner.ts";
 import type { FlowStore } from "../../store/store.ts";
 import { TEN_O_CLOCK } from "../made-traffic.ts";
 
@@ -28,7 +28,7 @@ export function sumPlan({
 }: Asking): SumPlan {
   const fields = withTenants(by.map((name) => trafficField(name) as NonNullable<ReturnType<typeof trafficField>>));
   const { parts, asked } = planQuestion({ by: fields, filter: parseTrafficFilter(filter), tenant });
-  return { slots, parts, totals: [asked, UNATTRIBUTED], measure: "bytes", limit, ranked };
+  return { slots, parts, totals: [asked, withoutName(tenant).part], measure: "bytes", limit, ranked };
 }
 
 /** The plan of samples; of ten seconds when nothing is said. */

@@ -1,7 +1,7 @@
 import { seededRandom } from "@holdfast/core/testing";
 import { expect, test } from "vitest";
 import type { SumPlan } from "../../query/plan.ts";
-import { planQuestion, UNATTRIBUTED, withTenants } from "../../query/planner.ts";
+import { planQuestion, withoutName, withTenants } from "../../query/planner.ts";
 import type { TierSettings } from "../../store/store.ts";
 import { TEN_O_CLOCK } from "../made-traffic.ts";
 import { createMemoryStore } from "../memory-store.ts";
@@ -49,7 +49,7 @@ function randomPlan(random: Random): SumPlan {
       count: pick(random, [1, 2, 5, 12]),
     },
     parts,
-    totals: [asked, UNATTRIBUTED],
+    totals: [asked, withoutName(tenant).part],
     measure: pick(random, ["bytes", "packets"] as const),
     limit: pick(random, [1, 3, 100]),
     ranked: pick(random, ["all", "last"] as const),
