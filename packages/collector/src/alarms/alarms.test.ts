@@ -19,7 +19,8 @@ import {
   teller,
 } from "../testing/alarm-stage.ts";
 import { nobody, TEN_O_CLOCK, traffic } from "../testing/made-traffic.ts";
-import { MOST_ALARMS } from "./alarms.ts";
+import type { AlarmName } from "./kept.ts";
+import { MOST_ALARMS } from "./room.ts";
 import { MOST_GROUPS } from "./traffic-values.ts";
 
 function removeFiles(path: string): void {
@@ -267,10 +268,25 @@ describe("alarms", () => {
       "on.by",
       expect.stringContaining("nothing"),
     ]);
-    for (let index = 0; index < MOST_ALARMS; index++) await stage.alarms.put(platform(`a${index}`), spec(busy));
+  });
+
+  test("are refused to one who has too many, and to nobody else for that", async () => {
+    const fill = async (most: number, nameOf: (text: string) => AlarmName): Promise<void> => {
+      for (let index = 0; index < most; index++) await stage.alarms.put(nameOf(`a${index}`), spec(busy));
+    };
+    await fill(MOST_ALARMS.ofTenant, (text) => ofTenant("shop", text));
+    await expect(stage.alarms.put(ofTenant("shop", "one-more"), spec(busy))).rejects.toMatchObject({
+      code: "quota_exceeded",
+      message: `tenant shop has ${MOST_ALARMS.ofTenant} alarms, and may have no more; delete one, or tell groups apart with by`,
+    });
+    expect(await stage.alarms.put(ofTenant("shop", "a0"), spec({ ...busy, over: "1m" }))).toMatchObject({ over: "1m" });
+    await stage.alarms.put(ofTenant("bank", "busy"), spec(busy));
+    await fill(MOST_ALARMS.ofPlatform, platform);
     await expect(stage.alarms.put(platform("one-more"), spec(busy))).rejects.toThrow(
-      `there are ${MOST_ALARMS} alarms already`,
+      `the platform has ${MOST_ALARMS.ofPlatform} alarms of its own, and may have no more; delete one`,
     );
+    await stage.alarms.delete(ofTenant("shop", "a1"));
+    await stage.alarms.put(ofTenant("shop", "one-more"), spec(busy));
   });
 
   test("keep definition, state, history and messages over a restart", async () => {

@@ -17,6 +17,7 @@ import { openAlarmBook } from "./book.ts";
 import { isRaising } from "./condition.ts";
 import { type AlarmName, alarmId, type KeptAlarm } from "./kept.ts";
 import { createMessenger, type SendMessage } from "./messenger.ts";
+import { refuseOneMore } from "./room.ts";
 import { alarmPlan } from "./traffic-values.ts";
 import { clearedBy, termsOf } from "./transitions.ts";
 import { createWatcher, type Watcher } from "./watcher.ts";
@@ -88,7 +89,6 @@ export interface AlarmsDependencies {
   readonly nonce: () => string;
 }
 
-export const MOST_ALARMS = 500;
 const MOST_TESTED = 20;
 
 /** @throws HoldfastError when what is kept cannot be read */
@@ -119,11 +119,7 @@ export async function openAlarms(dependencies: AlarmsDependencies): Promise<Alar
     check(name, spec, dependencies.store !== undefined);
     return await turn(async () => {
       const before = book.alarms.get(id);
-      if (before === undefined && book.alarms.size >= MOST_ALARMS)
-        throw new HoldfastError(
-          "quota_exceeded",
-          `there are ${MOST_ALARMS} alarms already; delete one, or tell groups apart with by`,
-        );
+      if (before === undefined) refuseOneMore(book.alarms.values(), name);
       const isSame = before !== undefined && JSON.stringify(before.spec) === JSON.stringify(spec);
       if (!isSame) {
         const alarm = { ...name, spec, createdAt: before?.createdAt ?? now(), updatedAt: now() };
