@@ -74,6 +74,8 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
   const bare = new Set<string>();
   /** New endpoints about which nothing decides but that tenants are kept apart, until the feed tells the same or another. */
   const free = new Set<string>();
+  /** Programs that were told and that the data path does not have yet. */
+  const onTheWay = new Set<string>();
   const waiting = new Set<() => void>();
   let refused: { readonly error: string; attempts: number } | undefined;
   /** Until something is refused. */
@@ -136,7 +138,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     const signal = given ?? timeLimit(clock, APPLY_LIMIT);
     try {
       if (driver.policy !== undefined) {
-        await driver.policy.applyPolicy({ ...change, endpoints }, signal);
+        await driver.policy.applyPolicy({ ...change, endpoints }, signal).finally(arrived);
         // A data path knows of the programs of those alone that came with some.
         await Promise.all(
           endpoints.filter(({ endpoint }) => bare.has(endpoint)).map(({ endpoint }) => rewire(endpoint, signal)),
@@ -150,6 +152,20 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
       refused = { error: text, attempts: (refused?.attempts ?? 0) + 1 };
       resting.wake();
     }
+  }
+
+  /** At once: who waits for it may be waited for by the rest of the change. */
+  function arrived(): void {
+    onTheWay.clear();
+    for (const wake of [...waiting]) wake();
+  }
+
+  /** What it is to be attached with is known, and in the data path. */
+  function isReady(endpoint: LocalEndpoint): boolean {
+    const policy = policyOf(endpoint);
+    if (policy === undefined) return free.has(endpoint.id);
+    const { program, staged = program } = policy;
+    return !onTheWay.has(program) && !onTheWay.has(staged);
   }
 
   function inTurn(work: () => Promise<void>): Promise<void> {
@@ -173,17 +189,15 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     });
   }
 
-  async function told(endpoint: LocalEndpoint, signal: AbortSignal): Promise<EndpointPolicy> {
+  async function told(endpoint: LocalEndpoint, signal: AbortSignal): Promise<void> {
     const limit = timeLimit(clock, TOLD_LIMIT, signal);
-    for (;;) {
-      const policy = policyOf(endpoint);
-      if (policy !== undefined) return policy;
+    while (!isReady(endpoint)) {
       try {
         limit.throwIfAborted();
         await nextNews(limit);
       } catch (cause) {
         signal.throwIfAborted();
-        const text = `the policy of endpoint ${endpoint.id} of ${endpoint.identity} is not known on this node yet; it is attached when a controller has told it`;
+        const text = `the policy of endpoint ${endpoint.id} of ${endpoint.identity} is not in force on this node yet; it is attached when a controller has told it and the data path has it`;
         throw new HoldfastError("unavailable", text, { cause });
       }
     }
@@ -198,6 +212,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
       inTurn(async () => {
         const news = whole ? policies.newsIn(change) : change;
         const forDatapath = policies.apply(news);
+        if (driver.policy !== undefined) for (const { id } of forDatapath.programs) onTheWay.add(id);
         for (const { endpoint } of news.endpoints) free.delete(endpoint);
         // What is enforced is on disk: a run that begins without a controller begins with it.
         await records.put(news, forDatapath);
@@ -206,8 +221,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
       }),
 
     async programsFor(endpoint, { isNew }, signal) {
-      if (records.told && policyOf(endpoint) === undefined && isNew && !free.has(endpoint.id))
-        await told(endpoint, signal);
+      if (records.told && isNew) await told(endpoint, signal);
       const programs = programsOf(endpoint.id);
       if (programs === undefined) bare.add(endpoint.id);
       else {
