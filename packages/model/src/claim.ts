@@ -84,11 +84,21 @@ export const claimSchema = z
     /** When a claim that no endpoint has goes: a sticky one after its detach, an ephemeral one that nobody has bound. */
     expiresAt: timeField.optional(),
     labels: labelsField,
+    /**
+     * What the runtime of the endpoint that binds it says, or of the last one that did, e.g. a pod's namespace. Nobody else changes them; of a key that
+     * `labels` has as well, `labels` counts. Absent: none.
+     */
+    runtimeLabels: labelsField.optional(),
     createdAt: timeField,
     revision: revisionField,
   })
   .meta({ id: "Claim" });
 export type Claim = z.output<typeof claimSchema>;
+
+/** All that selectors choose a claim by: what its runtime says, and what people say, who have the last word. */
+export function labelsOfClaim({ labels, runtimeLabels }: Pick<Claim, "labels" | "runtimeLabels">): Claim["labels"] {
+  return runtimeLabels === undefined ? labels : { ...runtimeLabels, ...labels };
+}
 
 export const newClaimSchema = z
   .strictObject({

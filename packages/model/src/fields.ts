@@ -59,6 +59,16 @@ export const labelsField = z
   .record(labelKeyField, z.string().max(255))
   .refine((labels) => Object.keys(labels).length <= 32, "at most 32 labels")
   .meta({ description: "Free labels.", examples: [{ env: "prod" }] });
+export type Labels = z.output<typeof labelsField>;
+
+/** Whether both say the same, in whatever order; absent: none. */
+export function sameLabels(a: Labels = {}, b: Labels = {}): boolean {
+  const entries = Object.entries(a);
+  return (
+    entries.length === Object.keys(b).length &&
+    entries.every(([key, value]) => Object.hasOwn(b, key) && b[key] === value)
+  );
+}
 
 /** Bytes, 1280 (the least that IPv6 allows, RFC 8200 section 5) to 9216. */
 export const mtuField = z

@@ -26,6 +26,7 @@ export {
   claimPatchSchema,
   claimSchema,
   claimTransferSchema,
+  labelsOfClaim,
   MOST_CLAIM_ADDRESSES,
   type NewClaim,
   type NewTenantClaim,
@@ -46,7 +47,18 @@ export {
   type Workload,
   workloadSchema,
 } from "./endpoint.ts";
-export { addressField, cidrField, identityField, labelsField, macField, mtuField, nameField } from "./fields.ts";
+export {
+  addressField,
+  cidrField,
+  identityField,
+  type Labels,
+  labelKeyField,
+  labelsField,
+  macField,
+  mtuField,
+  nameField,
+  sameLabels,
+} from "./fields.ts";
 export {
   type FlowEstimate,
   type FlowGroup,

@@ -4,6 +4,7 @@ import {
   addressField,
   endpointIdField,
   identityField,
+  labelsField,
   macField,
   nameField,
   revisionField,
@@ -26,6 +27,8 @@ export const inventoryEndpointSchema = z
     /** When the phase was entered. */
     since: timeField,
     workload: workloadSchema,
+    /** What its runtime has said of it. Absent: nothing. */
+    labels: labelsField.optional(),
     /** Its interface. `gone`: the kernel does not have it; `none`: none was made, or it is not known. */
     link: z.enum(["up", "down", "gone", "none"]),
     /** Its network namespace. `empty`: no process is in it; `gone`: it was seen and is not there any more; `unknown`: it cannot be told. */

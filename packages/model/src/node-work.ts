@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { claimSchema, MOST_CLAIM_ADDRESSES, retentionSchema } from "./claim.ts";
 import { endpointSchema, transitionSchema, workloadSchema } from "./endpoint.ts";
-import { addressField, endpointIdField, identityField, nameField, timeField } from "./fields.ts";
+import { addressField, endpointIdField, identityField, labelsField, nameField, timeField } from "./fields.ts";
 import { wiredNetworkSchema } from "./node-feed.ts";
 import { phaseSchema } from "./phase.ts";
 import { programIdField } from "./policy/node-policy.ts";
@@ -39,6 +39,8 @@ export const reservationRequestSchema = z
     workload: workloadSchema,
     /** The QoS profile of a claim that names none itself; it names this one from then on. */
     qos: nameField.optional(),
+    /** What its runtime says of the workload: the claim's `runtimeLabels` from then on. Absent: nothing, and what an earlier one has said goes. */
+    labels: labelsField.optional(),
   })
   .meta({ id: "ReservationRequest" });
 export type ReservationRequest = z.output<typeof reservationRequestSchema>;

@@ -1,5 +1,6 @@
 import type { Identity, IpAddress, MacAddress, Name } from "@holdfast/core";
 import type { Retention } from "./claim.ts";
+import type { Labels } from "./fields.ts";
 import type { WiredNetwork } from "./node-feed.ts";
 import type { Phase } from "./phase.ts";
 import type { EndpointQos } from "./qos-profile.ts";
@@ -76,6 +77,8 @@ export interface ReserveRequest {
   readonly range?: Range;
   /** The QoS profile of a claim that names none itself. */
   readonly qos?: Name;
+  /** What the runtime says of the workload, by which groups and policies choose it. A controller has to be asked then. Absent: nothing. */
+  readonly labels?: Labels;
   readonly container?: string;
 }
 
@@ -97,6 +100,8 @@ export interface AttachRequest {
   readonly network: Name;
   /** Addresses that were reserved before. */
   readonly addresses: readonly IpAddress[];
+  /** Labels that they were reserved with. */
+  readonly labels?: Labels;
   /** When given, the reserved claim must be of this identity. */
   readonly identity?: Identity;
   /** When given, it must be the claim's. */

@@ -13,7 +13,7 @@ export {
   type PolicyWorld,
   type Step,
 } from "./evaluate.ts";
-export { NAMESPACE_LABEL, ORIGIN_LABEL, type TranslatedPolicy, translateNetworkPolicy } from "./kubernetes.ts";
+export { ORIGIN_LABEL, type TranslatedPolicy, translateNetworkPolicy } from "./kubernetes.ts";
 export { link, type OutlineDefault, type ProgramOutline } from "./link.ts";
 export type { MemberOutlines } from "./member-policies.ts";
 export { NodePolicy, type NodePolicyChange } from "./node-policy.ts";

@@ -1,8 +1,8 @@
 import { Identity, IpAddress, Name } from "@holdfast/core";
-import { documentSchema, networkPolicySchema } from "@holdfast/model";
+import { documentSchema, NAMESPACE_LABEL, networkPolicySchema } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import { evaluateEnd } from "./evaluate.ts";
-import { NAMESPACE_LABEL, translateNetworkPolicy } from "./kubernetes.ts";
+import { translateNetworkPolicy } from "./kubernetes.ts";
 import { PlainWorld } from "./testing/plain-world.ts";
 import type { Member, PolicySpec } from "./world.ts";
 

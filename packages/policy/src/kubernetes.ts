@@ -1,16 +1,15 @@
 import { HoldfastError } from "@holdfast/core";
-import type {
-  LabelSelector,
-  NetworkPolicy,
-  NetworkPolicyPeer,
-  NetworkPolicyPort,
-  Peer,
-  PolicyRule,
-  PolicyService,
+import {
+  type LabelSelector,
+  NAMESPACE_LABEL,
+  type NetworkPolicy,
+  type NetworkPolicyPeer,
+  type NetworkPolicyPort,
+  type Peer,
+  type PolicyRule,
+  type PolicyService,
 } from "@holdfast/model";
 
-/** The label of a pod's claim that says its namespace; Kubernetes gives it to namespaces themselves. */
-export const NAMESPACE_LABEL = "kubernetes.io/metadata.name";
 /** The label of a policy that says which NetworkPolicy it comes from. */
 export const ORIGIN_LABEL = "holdfast.io/network-policy";
 

@@ -1,5 +1,5 @@
-import { type Policy, routes } from "@holdfast/model";
-import { NAMESPACE_LABEL, ORIGIN_LABEL } from "@holdfast/policy";
+import { NAMESPACE_LABEL, type Policy, routes } from "@holdfast/model";
+import { ORIGIN_LABEL } from "@holdfast/policy";
 import { isSame, unchangeable } from "./changes.ts";
 import type { Written } from "./documents.ts";
 import { type Applied, orAbsent, type Target } from "./target.ts";

@@ -38,6 +38,7 @@ function details({ io }: Context, claim: Claim): string {
     ["epoch", String(claim.epoch)],
     ...(claim.expiresAt === undefined ? [] : [["expires", claim.expiresAt] as const]),
     ["labels", labelText(claim.labels)],
+    ...(claim.runtimeLabels === undefined ? [] : [["by runtime", labelText(claim.runtimeLabels)] as const]),
     ["age", ageText(claim.createdAt, io.now())],
   ]);
 }
@@ -130,9 +131,9 @@ export const claimCommands: readonly CommandDefinition[] = [
     options: [
       ["-n, --network <name>", "Only of this network.", "network"],
       ["--node <name>", "Only those bound to this node.", "node"],
-      ["-s, --selector <labels>", "Only those with all these labels."],
+      ["-s, --selector <labels>", "Only those with all these labels, of people or of their runtimes."],
     ],
-    examples: ["claim list", "claim list --network web --node h1"],
+    examples: ["claim list", "claim list --network web --node h1", "claim list --selector app=web"],
     async run(context, _, options) {
       const { io, client, call, output } = context;
       const query = {

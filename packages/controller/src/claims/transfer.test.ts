@@ -34,6 +34,17 @@ describe("a claim that is transferred", () => {
     expect(bound.claim).toMatchObject({ epoch: 2, addresses: before.addresses, mac: before.mac });
   });
 
+  test("leaves behind what a runtime has said of the former workload", async () => {
+    await using harness = await releasedOnce();
+    const asked = { endpoint: "e2", network: "web", identity: "a", labels: { app: "web" } };
+    await harness.reserve("h1", asked);
+    await harness.report("h1", "e2", 2, ["released"]);
+    expect(harness.getClaim("web", "a").runtimeLabels).toEqual({ app: "web" });
+    const after = await transfer(harness, "a", "b");
+    expect(after.labels).toEqual({ env: "prod" });
+    expect(after).not.toHaveProperty("runtimeLabels");
+  });
+
   test("gives its addresses to nobody else, also after a restart", async () => {
     await using harness = await releasedOnce();
     await transfer(harness, "a", "b");

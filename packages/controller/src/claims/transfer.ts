@@ -10,7 +10,7 @@ import { recordQuarantined } from "./quarantine.ts";
 /** Passes claims on from one identity to another. */
 export interface Transfers {
   /**
-   * Addresses, MAC, epoch and all else of the claim go on under the other identity, in one commit; the former one has no claim any more. The
+   * Addresses, MAC, epoch and all else of the claim but what its runtime has said go on under the other identity, in one commit; the former one has no claim any more. The
    * epoch goes on growing, so that a node that served the claim before cannot take it up again.
    *
    * @throws HoldfastError `claim_bound`: an endpoint has it; `already_exists`: the other identity has a claim in the network.
@@ -32,7 +32,9 @@ export function createTransfers({ state, changer }: Platform, ledger: Ledger): T
           throw boundError(claim, "remove its container first, or move the claim by force");
         const present = claims.claims.get(identity);
         if (present !== undefined) throw presentError(present, claim);
-        const passed: Claim = { ...claim, identity };
+        // They are of the workload that had the former name.
+        const { runtimeLabels: _, ...rest } = claim;
+        const passed: Claim = { ...rest, identity };
         draft.expect(keys.claim(tenant, network, name.identity), claim.revision);
         draft.delete(keys.claim(tenant, network, name.identity));
         draft.expect(keys.claim(tenant, network, identity), 0);

@@ -2,6 +2,7 @@ import type { Name } from "@holdfast/core";
 import {
   type Claim,
   type Endpoint,
+  labelsOfClaim,
   type Network,
   type NodeBlock,
   type NodeBlockUsage,
@@ -120,7 +121,7 @@ export function createHandlers(platform: Platform, nouns: Nouns): Handlers {
       const { tenant, network, node } = query;
       const matches = labelFilter(query.selector);
       const wanted = (claim: Claim) =>
-        matches(claim.labels) &&
+        matches(labelsOfClaim(claim)) &&
         (tenant === undefined || claim.tenant === tenant) &&
         (network === undefined || claim.network === network) &&
         (node === undefined || claim.binding?.node === node);

@@ -106,6 +106,27 @@ describe("what nodes are told of policies", () => {
     expect(node.news()).toEqual([]);
   });
 
+  test("follows what its runtime says of it, from the endpoint's first word on", async () => {
+    await using started = await start();
+    const { harness } = started;
+    await started.group("web", APP);
+    await started.policy("p", { subject: { groups: ["web"] }, isolates: ["ingress"], ingress: [FROM_WEB] });
+    const [h1, h2] = [listen(harness, "h1"), listen(harness, "h2")];
+    await started.bind("h2", "b", { app: "web" });
+    for (const each of [h1, h2]) each.news();
+    const said = { network: "web", identity: "c", retention: { kind: "sticky" as const, ttlSeconds: 60 } };
+    const { claim } = await harness.reserve("h1", { ...said, endpoint: "e-c", labels: { app: "web" } });
+    const [first] = h1.news();
+    expect(first).toMatchObject({ blocks: [{ id: "default/p" }], endpoints: [{ endpoint: "e-c" }] });
+    const member = { id: "group/default/web/v4" };
+    const prefix = `${claim.addresses[0]}/32`;
+    expect(h2.news()).toEqual([{ ...NO_NEWS, setEdits: [{ ...member, remove: [], add: [prefix] }] }]);
+    await harness.report("h1", "e-c", 1, ["released"]);
+    expect(h2.news()).toEqual([]);
+    await harness.reserve("h1", { ...said, endpoint: "e-d" });
+    expect(h2.news()).toEqual([{ ...NO_NEWS, setEdits: [{ ...member, remove: [prefix], add: [] }] }]);
+  });
+
   test("has the programs of what a node makes by itself", async () => {
     await using started = await start();
     const node = listen(started.harness, "h1");

@@ -1,5 +1,6 @@
 import { IpAddress, Name } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
+import { labelsOfClaim } from "@holdfast/model";
 import { openMemoryStore } from "@holdfast/store";
 import { describe, expect, test } from "vitest";
 import { claimName, type EngineHarness, OPERATOR, startEngine } from "../testing/engine-harness.ts";
@@ -131,6 +132,34 @@ describe("a reservation", () => {
       );
       const hinted = await harness.reserve("h1", { ...asked, identityIsHint: true });
       expect(hinted.claim.identity).toBe("a");
+    });
+  });
+
+  describe("with labels of its runtime", () => {
+    const ask = (harness: EngineHarness, endpoint: string, labels?: object) =>
+      harness.reserve("h1", { endpoint, network: "web", identity: "a", ...(labels === undefined ? {} : { labels }) });
+
+    test("gives them to the claim that it makes or finds, beside those of people", async () => {
+      await using harness = await twoNodes();
+      const { claims } = harness.engine.nouns;
+      await claims.update(claimName("web", "a"), { labels: { app: "web" } }, OPERATOR);
+      const { claim } = await ask(harness, "e1", { app: "db", tier: "front" });
+      expect(claim).toMatchObject({ labels: { app: "web" }, runtimeLabels: { app: "db", tier: "front" } });
+      expect(labelsOfClaim(claim)).toEqual({ app: "web", tier: "front" });
+      const updated = await claims.update(claimName("web", "a"), { labels: {} }, OPERATOR);
+      expect(labelsOfClaim(updated)).toEqual({ app: "db", tier: "front" });
+      const made = await harness.reserve("h1", { endpoint: "e2", network: "web", labels: { app: "job" } });
+      expect(made.claim).toMatchObject({ labels: {}, runtimeLabels: { app: "job" }, retention: { kind: "ephemeral" } });
+    });
+
+    test("has those of the present workload, and none of a former one", async () => {
+      await using harness = await twoNodes();
+      await ask(harness, "e1", { app: "db" });
+      await harness.report("h1", "e1", 1, ["released"]);
+      expect(harness.getClaim("web", "a").runtimeLabels).toEqual({ app: "db" });
+      expect((await ask(harness, "e2", { app: "web" })).claim.runtimeLabels).toEqual({ app: "web" });
+      await harness.report("h1", "e2", 2, ["released"]);
+      expect((await ask(harness, "e3")).claim).not.toHaveProperty("runtimeLabels");
     });
   });
 

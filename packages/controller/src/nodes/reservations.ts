@@ -114,12 +114,13 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
   function bind(draft: Draft, node: Name, claim: Claim, request: Request): { claim: Claim; endpoint: Endpoint } {
     const at = timestamp(clock);
     const actor = `node/${node}`;
-    const { expiresAt: _, heldFor: __, probeDue, ...rest } = claim;
+    const { expiresAt: _, heldFor: __, probeDue, runtimeLabels: ___, ...rest } = claim;
     // Until it has been on the wire: a start that came to nothing proves nothing.
     const isFirstUse = claim.epoch === 0 || probeDue === true;
     const isLookedFor = state.network(claim.tenant, claim.network)?.record?.conflictProbe !== undefined;
     const bound: Claim = {
       ...rest,
+      ...saidBy(request),
       ...(isLookedFor && isFirstUse ? { probeDue: true as const } : {}),
       epoch: claim.epoch + 1,
       binding: { node, endpoint: request.endpoint, since: at },
@@ -180,6 +181,11 @@ export function createReservations(platform: Platform, drafts: ClaimDrafts, ledg
       return { claim: { ...claim, revision }, endpoint: { ...endpoint, revision }, network };
     },
   };
+}
+
+/** Of the present workload, and none of a former one. */
+function saidBy({ labels = {} }: ReservationRequest): Pick<Claim, "runtimeLabels"> {
+  return Object.keys(labels).length === 0 ? {} : { runtimeLabels: labels };
 }
 
 /** @throws HoldfastError `conflict` when the same endpoint id comes with another request. */

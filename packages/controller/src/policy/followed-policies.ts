@@ -1,5 +1,5 @@
 import type { Cidr, Name } from "@holdfast/core";
-import type { Claim } from "@holdfast/model";
+import { type Claim, labelsOfClaim, sameLabels } from "@holdfast/model";
 import { type CompilerChange, type Member, PolicyCompiler } from "@holdfast/policy";
 import type { StateChange } from "../state/records.ts";
 import type { State } from "../state/state.ts";
@@ -92,7 +92,7 @@ function isSameMember(before: Claim | undefined, after: Claim | undefined): bool
   return (
     before.group === after.group &&
     before.addresses.join() === after.addresses.join() &&
-    JSON.stringify(before.labels) === JSON.stringify(after.labels)
+    sameLabels(labelsOfClaim(before), labelsOfClaim(after))
   );
 }
 

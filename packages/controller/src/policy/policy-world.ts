@@ -1,5 +1,5 @@
 import { Cidr, type IpAddress, type Name } from "@holdfast/core";
-import type { Claim, Tenant } from "@holdfast/model";
+import { type Claim, labelsOfClaim, type Tenant } from "@holdfast/model";
 import type { Member, PolicyNetwork, PolicyTenant, PolicyWorld } from "@holdfast/policy";
 import type { StoredNetwork } from "../state/records.ts";
 import type { State } from "../state/state.ts";
@@ -39,8 +39,9 @@ export function policyNetwork({ tenant, name, kind, subnets, policyDefaults }: S
   return { tenant, name, kind, prefixes: subnets.map(({ prefix }) => prefix), policyDefaults };
 }
 
-export function memberOf({ tenant, network, identity, group, labels, addresses }: Claim): Member {
-  return { tenant, network, identity, group, labels, addresses };
+export function memberOf(claim: Claim): Member {
+  const { tenant, network, identity, group, addresses } = claim;
+  return { tenant, network, identity, group, labels: labelsOfClaim(claim), addresses };
 }
 
 /** The tenant's claim of an address. */

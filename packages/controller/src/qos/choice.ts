@@ -1,5 +1,5 @@
 import type { Claim, Endpoint, EndpointQos, Group, QosExplanation, QosProfile, QosQuestion } from "@holdfast/model";
-import { endpointQos } from "@holdfast/model";
+import { endpointQos, labelsOfClaim, sameLabels } from "@holdfast/model";
 import { isMember } from "@holdfast/policy";
 import { memberOf } from "../policy/policy-world.ts";
 import { requireClaim } from "../refusals.ts";
@@ -105,8 +105,6 @@ export function namingOf(groups: readonly Group[], claim: Claim): Naming[] {
 /** Most changes of a claim are of its binding. */
 function isSameChoice(before: Claim, after: Claim): boolean {
   return (
-    before.qos === after.qos &&
-    before.group === after.group &&
-    JSON.stringify(before.labels) === JSON.stringify(after.labels)
+    before.qos === after.qos && before.group === after.group && sameLabels(labelsOfClaim(before), labelsOfClaim(after))
   );
 }

@@ -33,6 +33,7 @@ export function createRecordFields(): RecordFields {
       labels: word,
       createdAt: time,
       revision: whole,
+      runtimeLabels: word,
     }),
     endpoint: record({
       tenant: word,

@@ -34,6 +34,12 @@ describe("a node that connects", () => {
     expect((await harness.claim("web", "b")).addresses).toEqual(["10.20.0.4"]);
   });
 
+  test("has it recorded with the labels that its runtime says", async () => {
+    const labels = { app: "web" };
+    await using world = await reconnected((h1) => h1.has("e7", { ...running("e7", "10.20.0.3"), labels }));
+    expect(world.harness.getClaim("web", "ephemeral/e7")).toMatchObject({ labels: {}, runtimeLabels: labels });
+  });
+
   test("does not have recorded what has ended since it said so", async () => {
     await using world = await reconnected((h1) => {
       h1.has("e7", running("e7", "10.20.0.3"));

@@ -58,14 +58,25 @@ export function createBindingRepairs(
     return rest === undefined ? `${claim.identity} is reclaimed` : `${claim.identity} is detached`;
   }
 
-  /** The endpoint gets the claim, made if need be, with the locks that are missing. The caller has seen that nobody else has them. */
-  function bindTo(draft: Draft, endpoint: Endpoint, ephemeral: boolean, { actor, proof }: Why): Claim {
+  /**
+   * The endpoint gets the claim, made if need be, with the locks that are missing. The caller has seen that nobody else has them. `said`: what its
+   * runtime says; undefined: what the claim has of that stays.
+   */
+  function bindTo(
+    draft: Draft,
+    endpoint: Endpoint,
+    ephemeral: boolean,
+    { actor, proof }: Why,
+    said?: Claim["labels"],
+  ): Claim {
     const { tenant, network: name, identity, addresses, node, id, epoch } = endpoint;
     const network = state.network(tenant, name);
     const present = network?.claims.get(identity);
     const at = timestamp(clock);
-    const { expiresAt: _, heldFor: __, ...before } = present ?? newClaim(endpoint, ephemeral, at);
-    const claim: Claim = { ...before, epoch, binding: { node, endpoint: id, since: at } };
+    const { expiresAt: _, heldFor: __, runtimeLabels, ...before } = present ?? newClaim(endpoint, ephemeral, at);
+    const spoken = said ?? runtimeLabels ?? {};
+    const ofRuntime = Object.keys(spoken).length === 0 ? {} : { runtimeLabels: spoken };
+    const claim: Claim = { ...before, ...ofRuntime, epoch, binding: { node, endpoint: id, since: at } };
     draft.expect(keys.claim(tenant, name, identity), present?.revision ?? 0);
     drafts.put(draft, claim);
     if (present === undefined) {
@@ -92,7 +103,7 @@ export function createBindingRepairs(
     const record = state.network(found.tenant, found.network)?.record;
     draft.expect(keys.network(found.tenant, found.network), record?.revision ?? 0);
     const endpoint = recordOf(node, found, timestamp(clock));
-    bindTo(draft, endpoint, found.ephemeral, why);
+    bindTo(draft, endpoint, found.ephemeral, why, found.labels ?? {});
     draft.put(keys.endpoint(endpoint.id), endpoint);
     return `recorded: ${found.identity} with ${addresses.join(" and ")} on node ${node}`;
   }

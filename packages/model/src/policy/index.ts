@@ -25,6 +25,7 @@ export {
   newGroupSchema,
 } from "./group.ts";
 export {
+  NAMESPACE_LABEL,
   type NetworkPolicy,
   type NetworkPolicyPeer,
   type NetworkPolicyPort,

@@ -2,6 +2,9 @@ import { z } from "zod";
 import { cidrField } from "../fields.ts";
 import { labelSelectorSchema } from "./selector.ts";
 
+/** The label of a pod's claim that says its namespace; Kubernetes gives it to namespaces themselves. */
+export const NAMESPACE_LABEL = "kubernetes.io/metadata.name";
+
 /** `networking.k8s.io/v1`, as far as it says something; what is written must be known, so that nothing is passed over. */
 const portSchema = z.strictObject({
   protocol: z.enum(["TCP", "UDP", "SCTP"]).default("TCP"),
