@@ -1,7 +1,7 @@
 import type { Reached, Turns } from "@holdfast/core";
 import { type Clock, errorText, HoldfastError, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { AttachedPort, DatapathDriver, EndpointWiring } from "@holdfast/datapath";
-import type { AttachedInterface, AttachRequest, WiredNetwork } from "@holdfast/model";
+import { type AttachedInterface, type AttachRequest, sameLabels, type WiredNetwork } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { EndpointChanges } from "./endpoint-changes.ts";
 import type { FirstUse } from "./first-use.ts";
@@ -111,9 +111,16 @@ export function createAttachments(dependencies: AttachmentsDependencies, node: N
       throw new HoldfastError("invalid_argument", `endpoint ${request.runtimeEndpoint} comes without an address`);
     }
     const holder = book.holderOf(networkKey(request), address);
-    if (holder?.phase === "reserved") return holder;
-    const { tenant, network, runtime } = request;
-    const wanted = { tenant, network, runtime, requester: request.runtimeEndpoint, address };
+    const { tenant, network, runtime, labels } = request;
+    if (holder?.phase === "reserved") {
+      if (sameLabels(holder.labels, labels)) return holder;
+      throw new HoldfastError(
+        "conflict",
+        `${address} of ${holder.identity} was reserved with other labels on this node (${node}); reserve it again with these`,
+      );
+    }
+    const said = labels === undefined ? {} : { labels };
+    const wanted = { tenant, network, runtime, requester: request.runtimeEndpoint, address, ...said };
     const { endpoint } = await reservations.reserve(wanted, signal);
     const found = book.endpoints.get(endpoint);
     if (found === undefined)

@@ -1,5 +1,5 @@
 import { type Clock, HoldfastError, type Logger, type Name } from "@holdfast/core";
-import { isInRange, type ReserveRequest } from "@holdfast/model";
+import { isInRange, type ReserveRequest, sameLabels } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import { type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { Reporter } from "./reporter.ts";
@@ -104,7 +104,7 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
     return new HoldfastError(
       "unavailable",
       `no controller answers, and ${what} of ${networkKey(request)} is not bound to this node (${node}); ` +
-        "only claims that are bound here can start without one",
+        `only claims that are bound here can start without one${request.labels === undefined ? "" : ", with the labels that they had"}`,
       { cause },
     );
   }
@@ -122,7 +122,9 @@ export function createGoingOn(dependencies: GoingOnDependencies, node: Name): Go
   return { ownFreed, goOnWith, unreachable };
 }
 
-/** Whether one of its addresses is in the range that is asked for, if one is. */
-export function isWanted({ range }: ReserveRequest, { addresses }: LocalEndpoint): boolean {
+/** Whether it has the labels that its runtime says now, because its policies go on with it; and one of its addresses is in the range that is asked for, if one is. */
+export function isWanted(request: ReserveRequest, { addresses, labels }: LocalEndpoint): boolean {
+  const { range } = request;
+  if (!sameLabels(labels, request.labels)) return false;
   return range === undefined || addresses.some((address) => isInRange(range, address));
 }

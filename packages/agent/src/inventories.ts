@@ -81,11 +81,12 @@ export function createInventories(dependencies: InventoriesDependencies, node: N
   }
 
   function entryOf(endpoint: LocalEndpoint, look: Look, link: WiredInterface | undefined): InventoryEndpoint {
-    const { id, tenant, network, identity, ephemeral, epoch, addresses, mac, phase, since, workload, sandbox } =
+    const { id, tenant, network, identity, ephemeral, epoch, addresses, mac, phase, since, workload, labels, sandbox } =
       endpoint;
     const isOld = since < look.at;
     return {
       ...{ id, tenant, network, identity, ephemeral, epoch, addresses, mac, phase, workload },
+      ...(labels === undefined ? {} : { labels }),
       since: new Date(since).toISOString(),
       link: (isOld && link?.state) || "none",
       sandbox: (isOld && sandbox !== undefined && look.sandboxes.get(sandbox)) || "unknown",

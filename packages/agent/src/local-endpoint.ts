@@ -6,6 +6,7 @@ import {
   endpointQosSchema,
   foundConflictSchema,
   identityField,
+  labelsField,
   macField,
   nameField,
   type Phase,
@@ -44,6 +45,8 @@ export const localEndpointSchema = z.strictObject({
     }),
   ),
   sandbox: z.string().optional(),
+  /** What its runtime has said of the workload, as the controller has it. Absent: nothing. */
+  labels: labelsField.optional(),
   /** As the controller says. Absent: none. */
   qos: endpointQosSchema.optional(),
   /** What its runtime has asked for: a limit counts beside the controller's when it is the narrower one. Absent: nothing. */

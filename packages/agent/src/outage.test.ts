@@ -240,6 +240,40 @@ test("nobody goes on with an address outside of the range that is asked for", as
   expect((await ask({ range: { first: address, last: address } })).addresses).toEqual(addresses);
 });
 
+test("nobody goes on with an address under other labels than it had: its policies would be another's", async () => {
+  const ask = (rest: object) =>
+    h1.workloads.reserve(
+      { tenant: TENANT, network: NETWORK, runtime: "cni", requester: "pool", ...rest },
+      cluster.signal,
+    );
+  const labels = { app: "web", tier: "front" };
+  const { addresses } = await ask({ labels });
+  await h1.workloads.attach({ ...named, addresses, labels, runtime: "cni", runtimeEndpoint: "d1" }, cluster.signal);
+  await phaseIs("wired");
+  h1.link.cut();
+  await detach(h1, "d1");
+  for (const address of addresses) await h1.workloads.unreserve({ ...named, address }, cluster.signal);
+  for (const others of [{}, { labels: { app: "db" } }]) {
+    await expect(ask(others)).rejects.toMatchObject({ code: "unavailable" });
+  }
+  expect((await ask({ labels: { tier: "front", app: "web" } })).addresses).toEqual(addresses);
+});
+
+test("a reservation is nobody's who comes with other labels", async () => {
+  const ask = (rest: object) =>
+    h1.workloads.reserve(
+      { tenant: TENANT, network: NETWORK, runtime: "cni", requester: "pool", ...rest },
+      cluster.signal,
+    );
+  const web = await ask({ labels: { app: "web" } });
+  expect((await ask({ labels: { app: "web" } })).endpoint).toBe(web.endpoint);
+  expect((await ask({ labels: { app: "db" } })).endpoint).not.toBe(web.endpoint);
+  const [address] = web.addresses;
+  await expect(ask({ address })).rejects.toMatchObject({ code: "address_in_use" });
+  const attach = { ...named, addresses: web.addresses, runtime: "cni", runtimeEndpoint: "d1" } as const;
+  await expect(h1.workloads.attach(attach, cluster.signal)).rejects.toMatchObject({ code: "conflict" });
+});
+
 test("an answer that never comes about an endpoint that a node does not have holds nothing up", async () => {
   await h1.stop();
   await cluster.client.call(

@@ -61,6 +61,13 @@ describe("an address that a node gives by itself", () => {
     expect(own.reserve({ ...request, range: { first: at(128), last: at(131) } }, 0)).toBeUndefined();
   });
 
+  test("is not given to who has labels: only the controller knows which policies choose it by them", async () => {
+    const { own } = await start();
+    expect(own.reserve({ ...request, labels: { app: "web" } }, 0)).toBeUndefined();
+    expect(own.covers({ ...request, address: at(128), labels: { app: "web" } })).toBe(false);
+    expect(own.covers({ ...request, address: at(128), labels: {} })).toBe(true);
+  });
+
   test("is one of each family that the network has, or none", async () => {
     const { own, holdSix } = await start({ six: true });
     expect(own.reserve(request, 0)).toBeUndefined();

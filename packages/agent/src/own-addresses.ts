@@ -1,5 +1,5 @@
 import { Cidr, type Clock, HoldfastError, Identity, IpAddress, MacAddress, type Name } from "@holdfast/core";
-import type { ReserveRequest, WiredNetwork } from "@holdfast/model";
+import { type ReserveRequest, sameLabels, type WiredNetwork } from "@holdfast/model";
 import type { BlockAddresses } from "./block-addresses.ts";
 import type { Book } from "./book.ts";
 import { mayGive } from "./held-block.ts";
@@ -8,8 +8,8 @@ import type { Reporter } from "./reporter.ts";
 
 /** Addresses that this node gives by itself, from its blocks, whether a controller answers or not (decision 0007). */
 export interface OwnAddresses {
-  /** Whether the request is for an address of a block of this node. */
-  covers(request: Pick<ReserveRequest, "tenant" | "network" | "address">): boolean;
+  /** Whether the request is for an address of a block of this node, and no other question of the controller's. */
+  covers(request: AddressRequest): boolean;
   /**
    * An endpoint with addresses of this node's blocks, on disk; undefined: the controller has to be asked.
    *
@@ -19,6 +19,9 @@ export interface OwnAddresses {
   /** Why this node could not give an address by itself; undefined: its network is not one of which it gives any. */
   whyNone(request: ReserveRequest, cause: unknown): HoldfastError | undefined;
 }
+
+/** A request, as far as it counts for who answers it. */
+type AddressRequest = Pick<ReserveRequest, "tenant" | "network" | "address" | "identity" | "also" | "range" | "labels">;
 
 export interface OwnAddressesDependencies {
   readonly book: Book;
@@ -42,9 +45,9 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
     return book.complete && network?.nodeBlocks !== undefined ? network : undefined;
   }
 
-  function covers(request: Pick<ReserveRequest, "tenant" | "network" | "address">): boolean {
+  function covers(request: AddressRequest): boolean {
     const { address } = request;
-    if (address === undefined || networkOf(request) === undefined) return false;
+    if (address === undefined || !isPlain(request) || networkOf(request) === undefined) return false;
     return addresses.blocksOf(networkKey(request), IpAddress.family(address)).some((block) => mayGive(block, address));
   }
 
@@ -77,10 +80,7 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
     covers,
 
     reserve(request, owed) {
-      // Whether an identity has a claim, only the controller knows; several addresses may be in blocks of several nodes, and one of a range anywhere.
-      const { identity, also = [], range } = request;
-      const isPlain = identity === undefined && also.length === 0 && range === undefined;
-      const network = isPlain ? networkOf(request) : undefined;
+      const network = isPlain(request) ? networkOf(request) : undefined;
       const chosen = network && choose(request, network);
       const [first] = chosen ?? [];
       if (network === undefined || chosen === undefined || first === undefined) return undefined;
@@ -116,9 +116,7 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
     },
 
     whyNone(request, cause) {
-      if (networkOf(request) === undefined || request.identity !== undefined || request.address !== undefined) {
-        return undefined;
-      }
+      if (networkOf(request) === undefined || !isPlain(request) || request.address !== undefined) return undefined;
       return new HoldfastError(
         "unavailable",
         `no controller answers, and of this node's (${node}) blocks of ${networkKey(request)} no address is free: all are in use or were a short while ` +
@@ -127,4 +125,12 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
       );
     },
   };
+}
+
+/**
+ * Whether an identity has a claim, only the controller knows, and so with which policies labels choose; several addresses may be in blocks of several nodes,
+ * and one of a range anywhere.
+ */
+function isPlain({ identity, also = [], range, labels }: AddressRequest): boolean {
+  return identity === undefined && also.length === 0 && range === undefined && sameLabels(labels);
 }

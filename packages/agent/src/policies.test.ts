@@ -1,5 +1,6 @@
 import { HoldfastError, type Identity, IpAddress } from "@holdfast/core";
 import { newPolicySchema, routes } from "@holdfast/model";
+import type { PolicyChange } from "@holdfast/policy";
 import { describe, expect, test } from "vitest";
 import { Cluster, type Host, NETWORK, TENANT } from "./testing/cluster.ts";
 import { FakePolicyPath } from "./testing/fake-driver.ts";
@@ -83,6 +84,26 @@ describe("an endpoint's policy", () => {
     await cluster.claim("a");
     await expect(run(host, cluster.signal, { identity: "a" })).rejects.toThrow("which is not here");
     expect([...host.driver.attached.keys()]).toEqual([before]);
+  });
+
+  test("that comes with it is waited for until the data path has it", async () => {
+    await using started = await start();
+    const { cluster, host } = started;
+    await started.policy("p", { ...DENY, subject: { selector: { matchLabels: { app: "web" } } } });
+    await cluster.claim("a", { labels: { app: "web" } });
+    const path = pathOf(host);
+    const apply = path.applyPolicy.bind(path);
+    const [opened, begun] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    path.applyPolicy = async (change: PolicyChange) => {
+      if (change.programs.length > 0) begun.resolve(undefined);
+      await opened.promise;
+      await apply(change);
+    };
+    const attached = run(host, cluster.signal, { identity: "a" });
+    await begun.promise;
+    await cluster.until(async () => [...(await host.onDisk()).values()].some(({ phase }) => phase === "binding"));
+    opened.resolve(undefined);
+    expect(path.decides(await attached, OUTSIDE)).toBe("rule/default/p/ingress/outside");
   });
 
   test("that was not told keeps it off the wire", async () => {
@@ -175,6 +196,25 @@ describe("an endpoint's policy", () => {
     await host.workloads.attach(attach, cluster.signal);
     expect(pathOf(host).decides(endpoint, OUTSIDE)).toBe("rule/default/p/ingress/outside");
   });
+
+  test("is that of its labels where nodes give addresses by themselves, and without a controller it is not attached", async () => {
+    await using started = await start({ nodeBlocks: { size: 16 } });
+    const { cluster, host } = started;
+    await started.policy("p", { ...DENY, subject: { selector: { matchLabels: { app: "web" } } } });
+    const plain = await run(host, cluster.signal);
+    const wanted = { tenant: TENANT, network: NETWORK, runtime: "cni" as const, labels: { app: "web" } };
+    const runtimeEndpoint = "r-web";
+    const { addresses, endpoint } = await host.workloads.reserve(
+      { ...wanted, requester: runtimeEndpoint },
+      cluster.signal,
+    );
+    await host.workloads.attach({ ...wanted, runtimeEndpoint, addresses }, cluster.signal);
+    expect(pathOf(host).decides(endpoint, OUTSIDE)).toBe("rule/default/p/ingress/outside");
+    expect(host.driver.attached.get(plain)).not.toHaveProperty("policy");
+    await cluster.stopController();
+    const again = host.workloads.reserve({ ...wanted, requester: "r-2" }, cluster.signal);
+    await expect(again).rejects.toMatchObject({ code: "unavailable" });
+  }, 20_000);
 
   test("is tried again when the data path refuses it", async () => {
     await using started = await start();

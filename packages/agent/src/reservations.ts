@@ -12,7 +12,7 @@ import {
   timeLimit,
 } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
-import { type Reservation, type ReservedAddresses, type ReserveRequest, routes } from "@holdfast/model";
+import { type Reservation, type ReservedAddresses, type ReserveRequest, routes, sameLabels } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import { createGoingOn, isWanted } from "./going-on.ts";
 import { callName, type LocalEndpoint, networkKey } from "./local-endpoint.ts";
@@ -96,15 +96,16 @@ export function createReservations(dependencies: ReservationsDependencies, node:
     }
   }
 
-  /** An unattached reservation that this request is a repetition of. */
+  /** An unattached reservation that this request is a repetition of. With other labels it is not: other policies decide about it. */
   function waitingFor(request: ReserveRequest): LocalEndpoint | undefined {
     const { address } = request;
     if (address !== undefined) {
       const holder = book.holderOf(networkKey(request), address);
-      return holder?.phase === "reserved" ? holder : undefined;
+      return holder?.phase === "reserved" && sameLabels(holder.labels, request.labels) ? holder : undefined;
     }
     for (const endpoint of book.reservedBy(networkKey(request), request.requester)) {
-      const { identity, identityIsHint = false } = request;
+      const { identity, identityIsHint = false, labels } = request;
+      if (!sameLabels(endpoint.labels, labels)) continue;
       if (identity === undefined || identityIsHint || identity === endpoint.identity) return endpoint;
     }
     return undefined;
@@ -163,6 +164,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       retention,
       range,
       qos,
+      labels,
       runtime,
       container,
       also = [],
@@ -179,6 +181,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       ...(retention === undefined ? {} : { retention }),
       ...(range === undefined ? {} : { range }),
       ...(qos === undefined ? {} : { qos }),
+      ...(labels === undefined ? {} : { labels }),
       workload: { runtime, ...(container === undefined ? {} : { container }) },
     };
     const answered = client.call(
@@ -228,6 +231,7 @@ export function createReservations(dependencies: ReservationsDependencies, node:
       ports: [],
       unreported: [],
       known: true,
+      ...(claim.runtimeLabels === undefined ? {} : { labels: claim.runtimeLabels }),
       ...(qos === undefined ? {} : { qos }),
       ...(claim.probeDue === true ? { probeDue: true } : {}),
     };
