@@ -1,5 +1,6 @@
 import type { LabHost } from "@holdfast/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type CniChange, cniCall } from "./cni-call.ts";
 import { repeated } from "./machine.ts";
 import { Stage } from "./stage.ts";
 
@@ -92,5 +93,52 @@ describe("a policy between containers on two machines", () => {
     await expectSoon("other", false, signal);
     await stage.holdfast("policy delete db", signal);
     await expectSoon("web", true, signal);
+  });
+});
+
+/** How many pings the database answers to a container on the first host that sends them from before its interface comes until seconds after. */
+async function answered(name: string, change: CniChange, signal: AbortSignal): Promise<number> {
+  await stage.h1.exec(["ip", "netns", "add", name], { signal });
+  const pings = `while true; do ping -n -q -c 1 -W 0.2 ${db} > /dev/null 2>&1 && echo answered; done`;
+  const sent = stage.h1.tryExec(["ip", "netns", "exec", name, "timeout", "2", "sh", "-c", pings], { signal });
+  const result = await cniCall(stage.h1, `ADD ${name}`, signal, { network: "net", ...change });
+  expect(result).toMatchObject({ ips: [{ address: expect.stringMatching(/^10[.]20[.]/) }] });
+  const { stdout } = await sent;
+  expect(await cniCall(stage.h1, `DEL ${name}`, signal, { network: "net", ...change })).toEqual({});
+  await stage.h1.exec(["ip", "netns", "delete", name], { signal });
+  return stdout.split("answered").length - 1;
+}
+
+describe("a container of a CNI runtime", () => {
+  test("is under the policies that its labels and its namespace choose, from its first packet on", async ({
+    signal,
+  }) => {
+    await stage.holdfast("group create mute --selector app=mute", signal);
+    await stage.holdfast("group create dark --selector kubernetes.io/metadata.name=dark", signal);
+    for (const group of ["mute", "dark"]) {
+      await stage.holdfast(`policy create ${group} --group ${group} --isolate egress`, signal);
+    }
+    const labelled = (labels: string): CniChange => ({
+      runtimeConfig: { "io.kubernetes.cri.pod-annotations": { "holdfast.io/labels": labels } },
+    });
+    const pod = (namespace: string): CniChange => ({
+      args: `IgnoreUnknown=1;K8S_POD_NAMESPACE=${namespace};K8S_POD_NAME=a`,
+    });
+    expect(await answered("loud", labelled("app=loud"), signal)).toBeGreaterThan(0);
+    expect(await answered("mute", labelled("app=mute,tier=front"), signal)).toBe(0);
+    expect(await answered("light", pod("light"), signal)).toBeGreaterThan(0);
+    expect(await answered("dark", pod("dark"), signal)).toBe(0);
+    for (const group of ["mute", "dark"]) await stage.holdfast(`policy delete ${group}`, signal);
+    expect(await answered("muted", labelled("app=mute"), signal)).toBeGreaterThan(0);
+  });
+
+  test("is refused, with nothing made, when a label is none", async ({ signal }) => {
+    await stage.h1.exec(["ip", "netns", "add", "wrong"], { signal });
+    const runtimeConfig = { "io.kubernetes.cri.pod-annotations": { "holdfast.io/labels": "app" } };
+    const result = await cniCall(stage.h1, "ADD wrong", signal, { network: "net", runtimeConfig });
+    expect(result).toMatchObject({ code: 7, msg: expect.stringContaining("holdfast.io/labels") });
+    const { stdout } = await stage.h1.exec(["ip", "-n", "wrong", "-o", "link"], { signal });
+    expect(stdout.trim().split("\n")).toHaveLength(1);
+    await stage.h1.exec(["ip", "netns", "delete", "wrong"], { signal });
   });
 });

@@ -142,7 +142,8 @@ async function attach(
     ports,
     container,
     qos,
-  }: Pick<Wishes, "ports" | "container" | "qos"> & ReservedAddresses,
+    labels,
+  }: Pick<Wishes, "ports" | "container" | "qos" | "labels"> & ReservedAddresses,
   signal: AbortSignal,
 ): Promise<AttachedInterface> {
   const { tenant, name } = network;
@@ -157,6 +158,7 @@ async function attach(
     ports,
     container,
     ...(qos === undefined ? {} : { qos }),
+    ...(labels === undefined ? {} : { labels }),
     sandbox: call.netns,
     ifName: call.workload.ifName,
   } as const;

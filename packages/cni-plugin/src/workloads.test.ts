@@ -91,6 +91,17 @@ describe("what a runtime says of its workload", () => {
       expect(attach.mock.lastCall?.[0].qos).toEqual({ egress: { rate: 10_000_000, burst: 65_536 } });
     });
 
+    test("is reserved and attached with its labels; with some that are none, nothing is", async () => {
+      const [reserve, attach] = [vi.spyOn(workloads, "reserve"), vi.spyOn(workloads, "attach")];
+      await add({ args: pod("redis-0"), annotations: { "holdfast.io/labels": "app=redis" } });
+      const labels = { app: "redis", "kubernetes.io/metadata.name": "prod" };
+      expect(reserve.mock.lastCall?.[0].labels).toEqual(labels);
+      expect(attach.mock.lastCall?.[0].labels).toEqual(labels);
+      const wrong = add({ containerId: "c2", annotations: { "holdfast.io/labels": "redis" } });
+      await expect(wrong).rejects.toMatchObject({ code: 7 });
+      expect(reserve).toHaveBeenCalledTimes(1);
+    });
+
     test("gets any address where the network keeps none, unless there is a claim for it", async () => {
       await add({ args: pod("redis-0") });
       expect(identities()).toEqual([expect.stringMatching(/^ephemeral/)]);

@@ -5,7 +5,7 @@ import type { SandboxCall } from "../protocol/invocation.ts";
 
 /** Keys of `CNI_ARGS` that mean something here, or that runtimes hand to every plugin. */
 const KNOWN_ARGS =
-  /^(IgnoreUnknown|IP|MAC|HOLDFAST_(IDENTITY|NETWORK|RETENTION)|K8S_POD_(NAME|NAMESPACE|UID|INFRA_CONTAINER_ID)|NOMAD_[A-Z_]+)$/;
+  /^(IgnoreUnknown|IP|MAC|HOLDFAST_(IDENTITY|NETWORK|RETENTION|LABELS)|K8S_POD_(NAME|NAMESPACE|UID|INFRA_CONTAINER_ID)|NOMAD_[A-Z_]+)$/;
 
 /** Capabilities by which something is promised that is not done here, and who does it. What nobody knows promises nothing. */
 const UNKEPT: Readonly<Record<string, string>> = {

@@ -22,6 +22,7 @@ export async function reserveWished(
       ...{ tenant, network, container, runtime: "cni", requester: attachmentKey(call) },
       ...(address === undefined ? {} : { address, also }),
       ...(wishes.range === undefined ? {} : { range: wishes.range }),
+      ...(wishes.labels === undefined ? {} : { labels: wishes.labels }),
       ...(wishes.profile === undefined ? {} : { qos: wishes.profile }),
       ...(await ownerOf(workloads, wishes)),
     },

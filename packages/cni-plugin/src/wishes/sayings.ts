@@ -4,7 +4,7 @@ import type { SandboxCall } from "../protocol/invocation.ts";
 import { ANNOTATIONS } from "../protocol/network-config.ts";
 
 /** What people may ask for, each as `holdfast.io/KEY`. */
-export type WishKey = "identity" | "network" | "ip" | "retention" | "qos";
+export type WishKey = "identity" | "network" | "ip" | "retention" | "qos" | "labels";
 
 /** One of the places where something is asked for, and what it says. */
 export interface Saying {
@@ -20,9 +20,11 @@ const OWN_ARGS = {
   identity: "HOLDFAST_IDENTITY",
   network: "HOLDFAST_NETWORK",
   retention: "HOLDFAST_RETENTION",
+  labels: "HOLDFAST_LABELS",
 } as const;
 
-const labels = z.array(z.object({ key: z.string(), value: z.string() }));
+/** Mesos leaves out an empty value. */
+const labels = z.array(z.object({ key: z.string(), value: z.string().default("") }));
 
 /** What Mesos hands on of a task's network, and the conventions' `args.cni` (github.com/containernetworking/cni, CONVENTIONS.md). */
 const argsSchema = z.object({
@@ -48,7 +50,7 @@ const argsSchema = z.object({
 export function sayingsAbout(key: WishKey, call: SandboxCall): readonly Saying[] {
   const { config, workload, args } = call;
   const annotations = Object.entries(config.runtimeConfig[ANNOTATIONS] ?? {});
-  const labelled = labelsOf(call).map(({ key: name, value }) => [name, value] as const);
+  const labelled = labelsOf(call).map(({ name, text }) => [name, text] as const);
   const own = key in OWN_ARGS ? OWN_ARGS[key as keyof typeof OWN_ARGS] : undefined;
   const argument = own === undefined ? undefined : args.get(own);
   return [
@@ -56,6 +58,11 @@ export function sayingsAbout(key: WishKey, call: SandboxCall): readonly Saying[]
     ...forInterface(labelled, key, workload.ifName).map(([name, text]) => ({ by: `the label ${name}`, text })),
     ...(argument === undefined ? [] : [{ by: `${own} in CNI_ARGS`, text: argument }]),
   ];
+}
+
+/** Labels that ask for nothing: what the runtime knows the workload by. @throws CniError for `args` of another shape. */
+export function plainLabels(call: SandboxCall): readonly (Saying & { readonly name: string })[] {
+  return labelsOf(call).filter(({ name }) => !name.startsWith(PREFIX) && !name.includes(`.${PREFIX}`));
 }
 
 /** Addresses that are asked for, behind those of {@link sayingsAbout} `ip`. */
@@ -89,7 +96,8 @@ export function agreed<T>(
   throw new CniError(CniErrorCode.invalidConfig, `${text}; leave one of them out, or let both say the same`);
 }
 
-function readSaying<T>({ by, text }: Saying, read: (text: string) => T): T {
+/** @throws CniError that names who says it. */
+export function readSaying<T>({ by, text }: Saying, read: (text: string) => T): T {
   try {
     return read(text);
   } catch (cause) {
@@ -109,9 +117,11 @@ function forInterface(
   return own.length > 0 ? own : entries.filter(([name]) => name === PREFIX + key);
 }
 
-function labelsOf(call: SandboxCall): z.output<typeof labels> {
+function labelsOf(call: SandboxCall): readonly (Saying & { readonly name: string })[] {
   const { cni, "org.apache.mesos": mesos } = readArgs(call);
-  return [...(mesos?.network_info?.labels?.labels ?? []), ...(cni?.labels ?? [])];
+  return [...(mesos?.network_info?.labels?.labels ?? []), ...(cni?.labels ?? [])].map(({ key: name, value: text }) => ({
+    ...{ by: `the label ${name}`, name, text },
+  }));
 }
 
 function readArgs({ config }: SandboxCall): z.output<typeof argsSchema> {

@@ -231,9 +231,9 @@ describe("wishes", () => {
     { what: "a MAC that is none", said: { args: "MAC=1" }, code: 7, text: 'MAC in CNI_ARGS says "1"' },
     {
       what: "labels of another shape",
-      said: { conf: mesos({ labels: { labels: [{ key: "a" }] } }) },
+      said: { conf: mesos({ labels: { labels: [{ value: "a" }] } }) },
       code: 7,
-      text: "args.org.apache.mesos.network_info.labels.labels.0.value",
+      text: "args.org.apache.mesos.network_info.labels.labels.0.key",
     },
     {
       what: "a limit of bandwidth that is no number",

@@ -1,5 +1,12 @@
 import { Identity, IpAddress, MacAddress, Name, parseInterfaceAddress } from "@holdfast/core";
-import { type EndpointQos, type PublishedPort, parseRetention, type Range, type Retention } from "@holdfast/model";
+import {
+  type EndpointQos,
+  type Labels,
+  type PublishedPort,
+  parseRetention,
+  type Range,
+  type Retention,
+} from "@holdfast/model";
 import { networkOf } from "../attachment-key.ts";
 import { CniError, CniErrorCode } from "../protocol/cni-error.ts";
 import type { SandboxCall } from "../protocol/invocation.ts";
@@ -7,6 +14,7 @@ import type { NetworkConfig } from "../protocol/network-config.ts";
 import { refuseUnkept } from "./refused.ts";
 import { addressSayings, agreed, sayingsAbout } from "./sayings.ts";
 import { wantedBandwidth } from "./wanted-bandwidth.ts";
+import { wantedLabels } from "./wanted-labels.ts";
 import { wantedRange } from "./wanted-range.ts";
 import { type WorkloadName, workloadName } from "./workload-name.ts";
 
@@ -28,6 +36,8 @@ export interface Wishes {
   readonly ports: readonly PublishedPort[];
   /** The QoS profile of a claim that names none itself. */
   readonly profile?: Name;
+  /** By which groups and policies choose it. Absent: none. */
+  readonly labels?: Labels;
   /** Limits that its runtime wants kept, beside those of its profile. */
   readonly qos?: EndpointQos;
   /** What people know the container by, e.g. `"prod/redis-0"`. */
@@ -54,6 +64,7 @@ export function readWishes(call: SandboxCall): Wishes {
   const mac = wantedMac(call);
   const range = wantedRange(config);
   const profile = agreed(sayingsAbout("qos", call), Name.parse);
+  const labels = wantedLabels(call);
   const qos = wantedBandwidth(config);
   const called = workloadName(args);
   const name = config.useNames ? called : undefined;
@@ -72,6 +83,7 @@ export function readWishes(call: SandboxCall): Wishes {
     ...(mac === undefined ? {} : { mac }),
     ports: wantedPorts(config),
     ...(profile === undefined ? {} : { profile }),
+    ...(labels === undefined ? {} : { labels }),
     ...(qos === undefined ? {} : { qos }),
     container: (called?.identity ?? workload.containerId).slice(0, 255),
   };
