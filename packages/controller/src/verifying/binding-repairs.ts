@@ -10,6 +10,13 @@ import { type AsSeen, Changed } from "./as-seen.ts";
 import type { Repair, Why } from "./finding.ts";
 import { whyNotAdopted } from "./node-check.ts";
 
+/** For whom a claim is made or bound. */
+interface Owner {
+  readonly ephemeral: boolean;
+  /** What its runtime says of it. Absent: nobody knows, and what the claim has of that stays. */
+  readonly said?: Claim["labels"] | undefined;
+}
+
 /** Repairs of who has which claim. Each gives what was done. @throws Changed */
 export function createBindingRepairs(
   { state, clock, liveness }: Pick<Platform, "state" | "clock" | "liveness">,
@@ -58,17 +65,8 @@ export function createBindingRepairs(
     return rest === undefined ? `${claim.identity} is reclaimed` : `${claim.identity} is detached`;
   }
 
-  /**
-   * The endpoint gets the claim, made if need be, with the locks that are missing. The caller has seen that nobody else has them. `said`: what its
-   * runtime says; undefined: what the claim has of that stays.
-   */
-  function bindTo(
-    draft: Draft,
-    endpoint: Endpoint,
-    ephemeral: boolean,
-    { actor, proof }: Why,
-    said?: Claim["labels"],
-  ): Claim {
+  /** The endpoint gets the claim, made if need be, with the locks that are missing. The caller has seen that nobody else has them. */
+  function bindTo(draft: Draft, endpoint: Endpoint, { ephemeral, said }: Owner, { actor, proof }: Why): Claim {
     const { tenant, network: name, identity, addresses, node, id, epoch } = endpoint;
     const network = state.network(tenant, name);
     const present = network?.claims.get(identity);
@@ -103,7 +101,7 @@ export function createBindingRepairs(
     const record = state.network(found.tenant, found.network)?.record;
     draft.expect(keys.network(found.tenant, found.network), record?.revision ?? 0);
     const endpoint = recordOf(node, found, timestamp(clock));
-    bindTo(draft, endpoint, found.ephemeral, why, found.labels ?? {});
+    bindTo(draft, endpoint, { ephemeral: found.ephemeral, said: found.labels ?? {} }, why);
     draft.put(keys.endpoint(endpoint.id), endpoint);
     return `recorded: ${found.identity} with ${addresses.join(" and ")} on node ${node}`;
   }
@@ -122,7 +120,7 @@ export function createBindingRepairs(
     );
     if (foreign !== undefined) throw new Changed(`${foreign} belongs to another`);
     draft.expect(keys.endpoint(id), endpoint.revision);
-    bindTo(draft, endpoint, identity.startsWith("ephemeral/"), why);
+    bindTo(draft, endpoint, { ephemeral: identity.startsWith("ephemeral/") }, why);
     return `${identity} is bound by ${id} again`;
   }
 
