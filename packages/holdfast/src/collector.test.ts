@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram";
+import { readFile } from "node:fs/promises";
 import { createClient } from "@holdfast/client";
 import { startCollector, type TrafficWindow } from "@holdfast/collector";
 import { controllerOptions, createController } from "@holdfast/controller";
@@ -32,7 +33,8 @@ async function startCollectorOf(stack: AsyncDisposableStack, client: Awaited<Ret
       listen: { host: LOOPBACK, port: 0 },
       status: { host: LOOPBACK, port: 0 },
       receiveBuffer: 65_536,
-      settle: 300,
+      // Longer than any news takes; what is held back is read when it stops.
+      settle: 60_000,
       holdMemory: 65_536,
       prefixes: [],
       windowSeconds: 60,
@@ -50,6 +52,13 @@ async function startCollectorOf(stack: AsyncDisposableStack, client: Awaited<Ret
   return { collector, windows, sample };
 }
 
+/** Whether a program has taken all that came to its port: the kernel holds nothing (/proc/net/udp, proc_net(5)). */
+async function hasTakenAll(port: number): Promise<boolean> {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+  const line = (await readFile("/proc/net/udp", "utf8")).split("\n").find((each) => each.includes(local));
+  return / [0-9A-F]{8}:00000000 /.test(line ?? "");
+}
+
 test("a collector names traffic by the controller's book, as it was when each packet was sampled", async () => {
   await using stack = new AsyncDisposableStack();
   const client = await startController(stack);
@@ -60,8 +69,8 @@ test("a collector names traffic by the controller's book, as it was when each pa
   const body = { name: "web", kind: "vlan" as const, segment: 100, subnets, cooldownSeconds: 0 };
   await client.call(routes.createNetwork, { params: { tenant }, body }, { signal });
   const at = { tenant, network };
-  const reserve = async (endpoint: string, identity: string) => {
-    const claim = { identity, addresses: ["10.20.0.9"] };
+  const reserve = async (endpoint: string, identity: string, address = "10.20.0.9") => {
+    const claim = { identity, addresses: [address] };
     await client.call(routes.createClaim, { params: at, body: claim }, { signal });
     const request = { endpoint, ...at, identity, workload: { runtime: "manual" as const } };
     return (await client.call(routes.reserve, { params: { node }, body: request }, { signal })).endpoint;
@@ -77,6 +86,8 @@ test("a collector names traffic by the controller's book, as it was when each pa
       ipv4({ source: "10.20.0.9", destination }, tcp({ destination: 443 })),
     );
   await sample(1, packet("192.0.2.1"));
+  // Before that, it has not come.
+  await expect.poll(() => hasTakenAll(collector.port)).toBe(true);
   // The same address and MAC pass to another identity; of both commits the collector hears after the samples have come.
   await client.call(routes.deleteEndpoint, { params: { endpoint: "h1-first" } }, { signal });
   await client.call(routes.releaseClaim, { params: { ...at, identity: "redis-0" } }, { signal });
@@ -84,7 +95,9 @@ test("a collector names traffic by the controller's book, as it was when each pa
   await sample(2, packet("192.0.2.2"));
   await sample(3, packet("10.20.0.77"));
   await sample(4, packet("10.20.0.1"));
-  await expect.poll(() => collector.status().inventory.endpoints).toBe(1);
+  // Who hears of this one has heard of the others.
+  await reserve("h1-third", "redis-2", "10.20.0.10");
+  await expect.poll(() => collector.status().inventory.endpoints).toBe(2);
   await collector.stop();
 
   const rows = windows.flatMap((window) => window.rows);
