@@ -16,10 +16,19 @@ const FRAME = BYTES + 14 + 20 + 8;
 /** The error that is told holds for 95 of 100: at twice that, one of 10,000 is wrong. */
 const CERTAIN = 2;
 
+const NETWORKS = ["vlan", "overlay"] as const;
+type Network = (typeof NETWORKS)[number];
+
 let flow: FlowStage;
+const asked: Partial<Record<Network, Asked>> = {};
+/** When all of that had been sent: each waits for the same window of the collector then. */
+let sentAt: number;
 
 beforeAll(async () => {
-  flow = await createFlowStage("flow-estimates", SAMPLING, AbortSignal.timeout(120_000));
+  const signal = AbortSignal.timeout(180_000);
+  flow = await createFlowStage("flow-estimates", SAMPLING, signal);
+  for (const network of NETWORKS) asked[network] = await ask(await createPair(network, signal), DATAGRAMS, signal);
+  sentAt = Date.now();
 }, 180_000);
 
 afterAll(async () => {
@@ -38,7 +47,7 @@ interface Pair {
 }
 
 /** Two containers on two machines, of which one answers. */
-async function createPair(network: string, signal: AbortSignal): Promise<Pair> {
+async function createPair(network: Network, signal: AbortSignal): Promise<Pair> {
   const { stage } = flow;
   const [asks, answers] = [`${network}-asks`, `${network}-answers`];
   for (const identity of [asks, answers]) await stage.claim(identity, network, signal);
@@ -52,21 +61,23 @@ async function createPair(network: string, signal: AbortSignal): Promise<Pair> {
   return { asks, address };
 }
 
+/** Datagrams. */
+interface Asked {
+  readonly sent: number;
+  readonly answered: number;
+}
+
 /** Sends to each port, and gives what was sent and answered. */
-async function ask(
-  { asks, address }: Pair,
-  datagrams: number,
-  signal: AbortSignal,
-): Promise<{ readonly sent: number; readonly answered: number }> {
+async function ask({ asks, address }: Pair, datagrams: number, signal: AbortSignal): Promise<Asked> {
   const { h1 } = flow.stage;
   const amounts = [PORTS.first, PORTS.count, datagrams, BYTES].map(String);
   const { stdout } = await h1.exec([...(await talking(h1, asks, signal)), "ask", address, ...amounts], { signal });
-  return JSON.parse(stdout) as { readonly sent: number; readonly answered: number };
+  return JSON.parse(stdout) as Asked;
 }
 
 /** Datagrams of a node's exporters that never came. */
 async function missingOf(name: string, signal: AbortSignal): Promise<number> {
-  const { exporters } = await flow.status(signal);
+  const { exporters } = await flow.look(signal);
   return exporters.filter(({ node }) => node === name).reduce((sum, { lost }) => sum + lost, 0);
 }
 
@@ -76,13 +87,13 @@ function excess({ packets, errorPercent }: FlowGroup["traffic"], truth: number):
 }
 
 describe("one packet of 64 is sampled, at both bridges of both machines", () => {
-  test.each(["vlan", "overlay"])(
+  test.each(NETWORKS)(
     "what containers of a %s sent is within the error that is told, and nothing of it is there twice",
     async (network) => {
       const signal = AbortSignal.timeout(2 * LIMIT);
       const truth = PORTS.count * DATAGRAMS;
-      expect(await ask(await createPair(network, signal), DATAGRAMS, signal)).toEqual({ sent: truth, answered: truth });
-      await flow.settled(signal);
+      expect(asked[network]).toEqual({ sent: truth, answered: truth });
+      await flow.settled(signal, sentAt);
       const filter = `protocol=udp source.network=${network}`;
       const { groups, total } = await flow.top("source.identity,service", filter, signal);
       const classes = groups.map(({ traffic }) => excess(traffic, DATAGRAMS));
@@ -112,7 +123,7 @@ describe("one packet of 64 is sampled, at both bridges of both machines", () => 
       const { sent } = await sending;
       const again = await ask(pair, DATAGRAMS, signal);
       await flow.settled(signal);
-      await repeated(async () => (heardNodes(await flow.status(signal)).includes("h1") ? true : undefined), signal);
+      await repeated(async () => (heardNodes(await flow.look(signal)).includes("h1") ? true : undefined), signal);
       const { total } = await flow.top("", "protocol=udp source.identity=vlan-asks", signal);
       const meanwhile = total.packets - before;
       const error = 1.96 * SAMPLING * Math.sqrt((sent + again.sent) / SAMPLING);

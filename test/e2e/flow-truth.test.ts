@@ -10,10 +10,21 @@ const HEADERS = 14 + 20 + 8;
 
 let flow: FlowStage;
 let stage: Stage;
+/** When all had sent that send at first. Each waits for the same window of the collector then. */
+let sentAt: number;
+
+const SERVERS = ["serves", "beside"];
 
 beforeAll(async () => {
-  flow = await createFlowStage("flow-truth", 1, AbortSignal.timeout(120_000));
+  const signal = AbortSignal.timeout(180_000);
+  flow = await createFlowStage("flow-truth", 1, signal);
   ({ stage } = flow);
+  for (const network of ["vlan", "overlay"]) await sendIn(network, signal);
+  await sendWhileMoving(signal);
+  await sendTracked(signal);
+  await sendAcross("overlay", ["sampled", "other"], { count: 15, bytes: 300 }, signal);
+  await sendAcross("vlan", ["lives", "answers"], { count: 20, bytes: 100 }, signal);
+  sentAt = Date.now();
 }, 180_000);
 
 afterAll(async () => {
@@ -36,16 +47,33 @@ async function pingsIn(network: string, signal: AbortSignal): Promise<string[]> 
 /** What is counted of pings of a size. */
 const counted = (count: number, bytes: number): string => `${count} packets, ${count * (bytes + HEADERS)} bytes`;
 
+interface Size {
+  readonly count: number;
+  readonly bytes: number;
+}
+
 /** Sends so many pings of so many bytes, all of which are answered. */
 async function ping(
   host: LabHost,
   container: string,
-  { to, count, bytes }: { readonly to: string; readonly count: number; readonly bytes: number },
+  { to, count, bytes }: Size & { readonly to: string },
   signal: AbortSignal,
 ): Promise<void> {
   const words = ["exec", container, "ping", "-q", "-c", String(count), "-i", "0.02", "-s", String(bytes), to];
   const said = await host.docker(words, { signal });
   expect(said).toContain(`${count} packets received`);
+}
+
+/** Of {@link pingsIn} what has one of these containers at an end, once all that was sent at first has been told. */
+async function toldOf(network: string, names: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+  await flow.settled(signal, sentAt);
+  return (await pingsIn(network, signal)).filter((line) => isOf(line, names));
+}
+
+/** Whether a container with one of these names is at an end. */
+function isOf(line: string, names: readonly string[]): boolean {
+  const [, from = "", to = ""] = /^([^@]*)@\S* > ([^:]*):/.exec(line) ?? [];
+  return names.includes(from) || names.includes(to);
 }
 
 /** Whether packets of the containers go through connection tracking. */
@@ -54,10 +82,10 @@ async function isTracking(host: LabHost, signal: AbortSignal): Promise<true | un
   return stdout.includes("ct(") ? true : undefined;
 }
 
-/** Datagrams of each exporter of a node. */
-async function receivedOf(name: string, signal: AbortSignal): Promise<readonly number[]> {
-  const { exporters } = await flow.status(signal);
-  return exporters.filter(({ node }) => node === name).map(({ received }) => received);
+/** How often each exporter of a node has started again. */
+async function restartsOf(name: string, signal: AbortSignal): Promise<readonly number[]> {
+  const { exporters } = await flow.look(signal);
+  return exporters.filter(({ node }) => node === name).map(({ restarts }) => restarts);
 }
 
 interface Counts {
@@ -91,104 +119,54 @@ async function sentOf(port: string, signal: AbortSignal): Promise<Counts> {
   return { packets: Number(packets), bytes: Number(bytes) };
 }
 
+/** Between containers on two machines, and on one. */
+async function sendIn(network: string, signal: AbortSignal): Promise<void> {
+  const [a, b, c] = [`${network}-a`, `${network}-b`, `${network}-c`];
+  for (const identity of [a, b, c]) await stage.claim(identity, network, signal);
+  await flow.start(stage.h1, a, network, signal);
+  const far = await flow.start(stage.h2, b, network, signal);
+  const near = await flow.start(stage.h1, c, network, signal);
+  await ping(stage.h1, a, { to: far, count: 40, bytes: 100 }, signal);
+  await ping(stage.h1, a, { to: near, count: 25, bytes: 1000 }, signal);
+}
+
+async function sendWhileMoving(signal: AbortSignal): Promise<void> {
+  for (const identity of ["mover", "rest"]) await stage.claim(identity, "vlan", signal);
+  const rest = await flow.start(stage.h1, "rest", "vlan", signal);
+  await flow.start(stage.h1, "mover", "vlan", signal);
+  await ping(stage.h1, "mover", { to: rest, count: 30, bytes: 200 }, signal);
+  await stage.h1.docker(["rm", "--force", "mover"], { signal });
+  await flow.start(stage.h2, "mover", "vlan", signal);
+  await ping(stage.h2, "mover", { to: rest, count: 20, bytes: 200 }, signal);
+}
+
+/** To containers whose policies track connections. */
+async function sendTracked(signal: AbortSignal): Promise<void> {
+  for (const identity of ["asks", ...SERVERS]) {
+    await stage.claim(identity, "vlan", signal);
+    await stage.holdfast(`group create ${identity} --identity ${identity}`, signal);
+  }
+  await flow.start(stage.h1, "asks", "vlan", signal);
+  const far = await flow.start(stage.h2, "serves", "vlan", signal);
+  const near = await flow.start(stage.h1, "beside", "vlan", signal);
+  for (const identity of SERVERS) {
+    await stage.holdfast(`policy create ${identity} --group ${identity} --isolate ingress`, signal);
+    await stage.holdfast(`policy set-rule ${identity} ingress ask --action allow --peer group=asks`, signal);
+  }
+  for (const host of stage.lab.hosts) await repeated(async () => await isTracking(host, signal), signal);
+  await ping(stage.h1, "asks", { to: far, count: 40, bytes: 100 }, signal);
+  await ping(stage.h1, "asks", { to: near, count: 25, bytes: 1000 }, signal);
+}
+
+/** From a container on the first machine to one on the second. */
+async function sendAcross(network: string, [from, to]: readonly [string, string], size: Size, signal: AbortSignal) {
+  for (const identity of [from, to]) await stage.claim(identity, network, signal);
+  await flow.start(stage.h1, from, network, signal);
+  await ping(stage.h1, from, { ...size, to: await flow.start(stage.h2, to, network, signal) }, signal);
+}
+
 describe("where each packet is sampled, at both bridges of both machines", () => {
-  test.each(["vlan", "overlay"])(
-    "what containers of a %s sent is counted, once and exactly",
-    async (network) => {
-      const signal = AbortSignal.timeout(LIMIT);
-      const [a, b, c] = [`${network}-a`, `${network}-b`, `${network}-c`];
-      for (const identity of [a, b, c]) await stage.claim(identity, network, signal);
-      await flow.start(stage.h1, a, network, signal);
-      const far = await flow.start(stage.h2, b, network, signal);
-      const near = await flow.start(stage.h1, c, network, signal);
-      await ping(stage.h1, a, { to: far, count: 40, bytes: 100 }, signal);
-      await ping(stage.h1, a, { to: near, count: 25, bytes: 1000 }, signal);
-      await flow.settled(signal);
-      expect(await pingsIn(network, signal)).toEqual([
-        `${a}@h1 > ${b}: ${counted(40, 100)}`,
-        `${a}@h1 > ${c}: ${counted(25, 1000)}`,
-        `${b}@h2 > ${a}: ${counted(40, 100)}`,
-        `${c}@h1 > ${a}: ${counted(25, 1000)}`,
-      ]);
-    },
-    LIMIT,
-  );
-
-  test(
-    "a container that moves in the middle is one identity, and each half has its node",
-    async () => {
-      const signal = AbortSignal.timeout(LIMIT);
-      for (const identity of ["mover", "rest"]) await stage.claim(identity, "vlan", signal);
-      const rest = await flow.start(stage.h1, "rest", "vlan", signal);
-      await flow.start(stage.h1, "mover", "vlan", signal);
-      await ping(stage.h1, "mover", { to: rest, count: 30, bytes: 200 }, signal);
-      await stage.h1.docker(["rm", "--force", "mover"], { signal });
-      await flow.start(stage.h2, "mover", "vlan", signal);
-      await ping(stage.h2, "mover", { to: rest, count: 20, bytes: 200 }, signal);
-      await flow.settled(signal);
-      const told = (await pingsIn("vlan", signal)).filter((line) => line.includes("mover"));
-      expect(told).toEqual([
-        "mover@h1 > rest: 30 packets, 7260 bytes",
-        "mover@h2 > rest: 20 packets, 4840 bytes",
-        "rest@h1 > mover: 50 packets, 12100 bytes",
-      ]);
-    },
-    LIMIT,
-  );
-
-  test(
-    "what policies track is counted as what they let through, and nothing of it is told as dropped",
-    async () => {
-      const signal = AbortSignal.timeout(LIMIT);
-      const servers = ["serves", "beside"];
-      for (const identity of ["asks", ...servers]) {
-        await stage.claim(identity, "vlan", signal);
-        await stage.holdfast(`group create ${identity} --identity ${identity}`, signal);
-      }
-      await flow.start(stage.h1, "asks", "vlan", signal);
-      const far = await flow.start(stage.h2, "serves", "vlan", signal);
-      const near = await flow.start(stage.h1, "beside", "vlan", signal);
-      for (const identity of servers) {
-        await stage.holdfast(`policy create ${identity} --group ${identity} --isolate ingress`, signal);
-        await stage.holdfast(`policy set-rule ${identity} ingress ask --action allow --peer group=asks`, signal);
-      }
-      for (const host of stage.lab.hosts) await repeated(async () => await isTracking(host, signal), signal);
-      await ping(stage.h1, "asks", { to: far, count: 40, bytes: 100 }, signal);
-      await ping(stage.h1, "asks", { to: near, count: 25, bytes: 1000 }, signal);
-      await flow.settled(signal);
-      const told = (await pingsIn("vlan", signal)).filter((line) => line.includes("asks"));
-      expect(told).toEqual([
-        `asks@h1 > beside: ${counted(25, 1000)}`,
-        `asks@h1 > serves: ${counted(40, 100)}`,
-        `beside@h1 > asks: ${counted(25, 1000)}`,
-        `serves@h2 > asks: ${counted(40, 100)}`,
-      ]);
-      expect((await flow.status(signal)).taken.discards).toBe(0);
-      expect((await flow.top("", "verdict=denied", signal)).total.packets).toBe(0);
-    },
-    LIMIT,
-  );
-
-  test(
-    "each packet of a window is there as a sample as well",
-    async () => {
-      const signal = AbortSignal.timeout(LIMIT);
-      for (const identity of ["sampled", "other"]) await stage.claim(identity, "overlay", signal);
-      await flow.start(stage.h1, "sampled", "overlay", signal);
-      const other = await flow.start(stage.h2, "other", "overlay", signal);
-      await ping(stage.h1, "sampled", { to: other, count: 15, bytes: 300 }, signal);
-      await flow.settled(signal);
-      const query = { filter: "protocol=icmp source.identity=sampled,other", last: "5m", limit: 1000 };
-      const { items } = await stage.platform.client.call(routes.flowSamples, { query }, { signal });
-      const said = items.map(({ source, destination, bytes, rate }) =>
-        [source.identity, source.node, destination.identity, bytes, rate].join(" "),
-      );
-      const each = (line: string): string[] => Array.from({ length: 15 }, () => line);
-      expect(said.sort()).toEqual([...each("other h2 sampled 342 1"), ...each("sampled h1 other 342 1")]);
-    },
-    LIMIT,
-  );
-
+  // First, for meanwhile the rest is told.
   test(
     "what a switch counts at a container's port is told to the packet",
     async () => {
@@ -210,25 +188,94 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
     LIMIT,
   );
 
+  test.each(["vlan", "overlay"])(
+    "what containers of a %s sent is counted, once and exactly",
+    async (network) => {
+      const signal = AbortSignal.timeout(LIMIT);
+      const [a, b, c] = [`${network}-a`, `${network}-b`, `${network}-c`];
+      expect(await toldOf(network, [a, b, c], signal)).toEqual([
+        `${a}@h1 > ${b}: ${counted(40, 100)}`,
+        `${a}@h1 > ${c}: ${counted(25, 1000)}`,
+        `${b}@h2 > ${a}: ${counted(40, 100)}`,
+        `${c}@h1 > ${a}: ${counted(25, 1000)}`,
+      ]);
+    },
+    LIMIT,
+  );
+
+  test(
+    "a container that moves in the middle is one identity, and each half has its node",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      expect(await toldOf("vlan", ["mover", "rest"], signal)).toEqual([
+        "mover@h1 > rest: 30 packets, 7260 bytes",
+        "mover@h2 > rest: 20 packets, 4840 bytes",
+        "rest@h1 > mover: 50 packets, 12100 bytes",
+      ]);
+    },
+    LIMIT,
+  );
+
+  test(
+    "what policies track is counted as what they let through, and nothing of it is told as dropped",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      expect(await toldOf("vlan", ["asks", ...SERVERS], signal)).toEqual([
+        `asks@h1 > beside: ${counted(25, 1000)}`,
+        `asks@h1 > serves: ${counted(40, 100)}`,
+        `beside@h1 > asks: ${counted(25, 1000)}`,
+        `serves@h2 > asks: ${counted(40, 100)}`,
+      ]);
+      expect((await flow.status(signal)).taken.discards).toBe(0);
+      expect((await flow.top("", "verdict=denied", signal)).total.packets).toBe(0);
+    },
+    LIMIT,
+  );
+
+  test(
+    "each packet of a window is there as a sample as well",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      await flow.settled(signal, sentAt);
+      const query = { filter: "protocol=icmp source.identity=sampled,other", last: "5m", limit: 1000 };
+      const { items } = await stage.platform.client.call(routes.flowSamples, { query }, { signal });
+      const said = items.map(({ source, destination, bytes, rate }) =>
+        [source.identity, source.node, destination.identity, bytes, rate].join(" "),
+      );
+      const each = (line: string): string[] => Array.from({ length: 15 }, () => line);
+      expect(said.sort()).toEqual([...each("other h2 sampled 342 1"), ...each("sampled h1 other 342 1")]);
+    },
+    LIMIT,
+  );
+
+  test(
+    "nothing else is counted in these networks",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      await flow.settled(signal, sentAt);
+      const known = {
+        vlan: "vlan-a vlan-b vlan-c mover rest asks serves beside counted near lives answers".split(" "),
+        overlay: "overlay-a overlay-b overlay-c sampled other".split(" "),
+      };
+      for (const [network, names] of Object.entries(known)) {
+        expect((await pingsIn(network, signal)).filter((line) => !isOf(line, names))).toEqual([]);
+      }
+    },
+    LIMIT,
+  );
+
   test(
     "an Open vSwitch that is killed exports again when it is back, and what was sent is counted as before",
     async () => {
       const signal = AbortSignal.timeout(2 * LIMIT);
-      for (const identity of ["lives", "answers"]) await stage.claim(identity, "vlan", signal);
-      await flow.start(stage.h1, "lives", "vlan", signal);
-      const far = await flow.start(stage.h2, "answers", "vlan", signal);
-      await ping(stage.h1, "lives", { to: far, count: 20, bytes: 100 }, signal);
+      const [far = ""] = (await stage.getClaim("answers", "vlan", signal)).addresses;
       // It takes with it what it has not sent yet.
-      await flow.settled(signal);
-      const exported = async () => await receivedOf("h1", signal);
+      await flow.settled(signal, sentAt);
       await stage.lab.kill(stage.h1, "ovs", signal);
-      await flow.settled(signal);
-      const before = await exported();
       await stage.lab.start(stage.h1, "ovs", signal);
-      await repeated(
-        async () => ((await exported()).every((count, index) => count > (before[index] ?? 0)) ? true : undefined),
-        signal,
-      );
+      // That it has started again an exporter says by what it sends.
+      const isBack = async () => (await restartsOf("h1", signal)).join() === "1,1";
+      await repeated(async () => ((await isBack()) ? true : undefined), signal);
       await repeated(async () => ((await stage.answersRouter(far, signal)) ? true : undefined), signal);
       await ping(stage.h1, "lives", { to: far, count: 30, bytes: 100 }, signal);
       await flow.settled(signal);
