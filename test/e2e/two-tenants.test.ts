@@ -20,14 +20,24 @@ beforeAll(async () => {
       await stage.holdfast(`network create ${name} --tenant ${tenant} --kind ${kind} --subnet ${subnet}`, signal);
     }
   }
-  for (const host of stage.lab.hosts) {
-    for (const tenant of TENANTS) for (const { name } of KINDS) await dockerNetwork(host, `${name}.${tenant}`, signal);
-  }
+  const names = TENANTS.flatMap((tenant) => KINDS.map(({ name }) => `${name}.${tenant}`));
+  await onEveryHost(async (host) => {
+    for (const name of names) await dockerNetwork(host, name, signal);
+  });
 });
 
 afterAll(async () => {
   await stage?.[Symbol.asyncDispose]();
 });
+
+async function onEveryHost(work: (host: LabHost) => Promise<void>): Promise<void> {
+  await Promise.all(stage.lab.hosts.map(work));
+}
+
+/** On both kinds of network at once: most of it is waiting for what does not come. */
+async function onEveryKind(work: (kind: (typeof KINDS)[number]) => Promise<void>): Promise<void> {
+  await Promise.all(KINDS.map(work));
+}
 
 /** A container that serves its tenant's name and its host's; the same address in every tenant. */
 async function start(host: LabHost, place: { tenant: string; network: string; address: string }, signal: AbortSignal) {
@@ -60,7 +70,7 @@ async function heard(host: LabHost, container: string, signal: AbortSignal): Pro
 const addressOn = (subnet: string, host: LabHost) => subnet.replace("0/24", `${10 + host.number}`);
 
 async function everybodyKnowsTheirOwn(signal: AbortSignal): Promise<void> {
-  for (const { name, subnet } of KINDS) {
+  await onEveryKind(async ({ name, subnet }) => {
     for (const tenant of TENANTS) {
       for (const [from, to] of [
         [stage.h1, stage.h2],
@@ -71,18 +81,18 @@ async function everybodyKnowsTheirOwn(signal: AbortSignal): Promise<void> {
         expect.soft([container, text]).toEqual([container, `${tenant} on ${to.name}`]);
       }
     }
-  }
+  });
 }
 
 describe("two tenants with the same prefixes on the same hosts", () => {
   test("have the same addresses at once, and each reaches its own", async ({ signal }) => {
-    for (const { name, subnet } of KINDS) {
-      for (const tenant of TENANTS) {
-        for (const host of stage.lab.hosts) {
+    await onEveryHost(async (host) => {
+      for (const { name, subnet } of KINDS) {
+        for (const tenant of TENANTS) {
           await start(host, { tenant, network: name, address: addressOn(subnet, host) }, signal);
         }
       }
-    }
+    });
     await everybodyKnowsTheirOwn(signal);
   });
 
@@ -99,7 +109,7 @@ describe("two tenants with the same prefixes on the same hosts", () => {
   test("do not hear each other: neither an address that only the other has, nor what it says to all", async ({
     signal,
   }) => {
-    for (const { name, subnet } of KINDS) {
+    await onEveryKind(async ({ name, subnet }) => {
       const lonely = subnet.replace("0/24", "99");
       await stage.run(stage.h1, `lonely-${name}`, { network: `${name}.red`, address: lonely }, signal);
       expect.soft(await stage.answers(stage.h2, `red-${name}-2`, lonely, signal)).toBe(true);
@@ -115,7 +125,7 @@ describe("two tenants with the same prefixes on the same hosts", () => {
       );
       expect.soft(red).toContain(`tell ${lonely}`);
       expect.soft(blue).not.toContain(lonely);
-    }
+    });
   });
 
   test("are told apart in docker's refusals and in the lists", async ({ signal }) => {
@@ -128,18 +138,18 @@ describe("two tenants with the same prefixes on the same hosts", () => {
   });
 
   test("both work on when one of them is taken away, and when the agents are killed", async ({ signal }) => {
-    for (const { name, subnet } of KINDS) {
+    await onEveryKind(async ({ name, subnet }) => {
       await stage.h1.docker(["rm", "--force", `red-${name}-1`], { signal });
       const address = addressOn(subnet, stage.h1);
       expect.soft(await served(stage.h2, `blue-${name}-2`, address, signal)).toBe("blue on host-1");
       expect.soft(await served(stage.h2, `red-${name}-2`, address, signal)).toBe("");
       await start(stage.h1, { tenant: "red", network: name, address }, signal);
-    }
-    for (const host of stage.lab.hosts) {
+    });
+    await onEveryHost(async (host) => {
       await killed(host, "agent", signal);
       await stage.platform.startAgent(host, signal);
       await agentInStep(host, signal);
-    }
+    });
     await everybodyKnowsTheirOwn(signal);
   });
 });
