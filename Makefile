@@ -65,6 +65,7 @@ test-system: setup ## Tests on the kernel and Open vSwitch, as root
 test-e2e: setup ## Tests on whole lab hosts with Docker, containerd and podman, as root
 	@setup/debian.sh podman containernetworking-plugins
 	@vitest run --project e2e
+	@vitest run --project e2e-alone
 
 conformance-cni: setup ## A CNI plugin against the specification: PLUGIN=FILE CONF=FILE FLAGS=--help; without: ours and Debian's
 ifdef PLUGIN
@@ -81,7 +82,7 @@ else
 endif
 
 test-matrix: setup ## All cases of the policy matrix on both data paths; make test has a quarter of those of Open vSwitch
-	@HOLDFAST_MATRIX_EVERY=1 vitest run --project datapath packages/datapath/test/policy-matrix.test.ts packages/datapath/test/kernel/policy-matrix.test.ts
+	@HOLDFAST_MATRIX_EVERY=1 vitest run --project datapath --project system packages/datapath/test/policy-matrix.test.ts packages/datapath/test/kernel/policy-matrix.test.ts
 
 # In namespaces of its own: nothing reaches out, nothing reaches in, and all of it is gone when they are.
 OPENSEARCH := node_modules/.cache/opensearch

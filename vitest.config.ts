@@ -5,11 +5,19 @@ import { defineConfig } from "vitest/config";
  *
  * - `unit`: beside the source, no privileges, in parallel;
  * - `system`: `packages/NAME/test`, needs root and real components (kernel, Open vSwitch, Redis), two files at a time;
- * - `datapath`: the same of the data paths, one file at a time: a switch in user space that waits for a processor delays and loses packets;
- * - `e2e`: `test/e2e`, whole lab hosts with dockerd, one file at a time.
+ * - `datapath`: of the data paths what is on Open vSwitch or measures time, one file at a time: a switch in user space that waits for a processor
+ *   delays and loses packets;
+ * - `e2e`: `test/e2e`, whole lab hosts with dockerd, two files at a time: labs have nothing in common but the processors;
+ * - `e2e-alone`: of those what measures time, streams without loss or takes all processors, one file at a time.
  */
-const DATAPATH = "packages/datapath/test/**/*.test.ts";
+const DATAPATH = [
+  "packages/datapath/test/*.test.ts",
+  "packages/datapath/test/uml/*.test.ts",
+  "packages/datapath/test/kernel/{guarantee,qos,traffic}.test.ts",
+];
+const E2E_ALONE = "test/e2e/{agent-restart,cni-storm,controller-outage,qos,routed,routed-beside,runtimes-demo}.test.ts";
 const SYSTEM_LIMITS = { testTimeout: 30_000, hookTimeout: 30_000 };
+const E2E_LIMITS = { testTimeout: 180_000, hookTimeout: 180_000 };
 
 export default defineConfig({
   test: {
@@ -27,7 +35,7 @@ export default defineConfig({
         test: {
           name: "system",
           include: ["packages/*/test/**/*.test.ts"],
-          exclude: [DATAPATH],
+          exclude: DATAPATH,
           maxWorkers: 2,
           ...SYSTEM_LIMITS,
         },
@@ -36,7 +44,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "datapath",
-          include: [DATAPATH],
+          include: DATAPATH,
           fileParallelism: false,
           ...SYSTEM_LIMITS,
         },
@@ -46,9 +54,18 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: [E2E_ALONE],
+          maxWorkers: 2,
+          ...E2E_LIMITS,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "e2e-alone",
+          include: [E2E_ALONE],
           fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          ...E2E_LIMITS,
         },
       },
     ],
