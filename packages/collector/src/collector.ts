@@ -3,7 +3,6 @@ import type { Clock, ListenAddress, Logger } from "@holdfast/core";
 import type { FlowStatus } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import { type Alarms, openAlarms } from "./alarms/alarms.ts";
-import { sendByFetch } from "./alarms/messenger.ts";
 import { createAlarmApi } from "./api/alarm-api.ts";
 import { createAskerCheck } from "./api/asker.ts";
 import { createFlowApi, type FlowApi } from "./api/flow-api.ts";
@@ -32,6 +31,8 @@ import type { StreamOptions } from "./stream/stream-options.ts";
 import { startStreamSource } from "./stream/stream-source.ts";
 import { withStream } from "./stream/stream-status.ts";
 
+import { createDestinations, type DestinationSettings } from "./webhooks/destinations.ts";
+import { createWebhookSender, machineNames } from "./webhooks/sender.ts";
 import type { WindowStore } from "./windows/store.ts";
 
 /** Takes sFlow, turns it into windows of traffic with names, hands them to a store, and says how it does. */
@@ -80,9 +81,13 @@ export interface CollectorOptions {
   readonly windowSamples?: number;
   /** Seconds of a window. Absent: 10. */
   readonly windowSeconds?: number;
+  /** Where alarms of tenants may send to. Absent: where nobody says anything against it. */
+  readonly webhooks?: DestinationSettings;
   /** Of Redis, through which datagrams go. Absent: they go through memory. */
   readonly stream?: StreamOptions | undefined;
 }
+
+const NOWHERE_ELSE: DestinationSettings = { allow: { prefixes: [], hosts: [] }, platformHosts: [] };
 
 /** @throws HoldfastError `conflict` or `unavailable` when it cannot listen. */
 export async function startCollector(
@@ -111,6 +116,7 @@ export async function startCollector(
   const inside = inventory ?? nobodyInside;
   const name = createNaming(inside, nameByPrefixes(options.prefixes));
   await using undo = new AsyncDisposableStack();
+  const destinations = createDestinations(machineNames, options.webhooks ?? NOWHERE_ELSE);
   const alarms: Alarms | undefined =
     alarmStore &&
     (await openAlarms({
@@ -118,7 +124,8 @@ export async function startCollector(
       store: flows,
       exporters: () => status().exporters,
       drops: (now) => ports.dropping(now),
-      send: sendByFetch,
+      send: createWebhookSender(destinations),
+      whyRefused: destinations.whyRefused,
       clock,
       logger,
       random: Math.random,

@@ -2,6 +2,7 @@ import { Cidr, HoldfastError, option, parseBearerToken, parseListenAddress, pars
 import type { ListContent } from "./list/flow-document.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
 import type { StreamRole } from "./stream/stream-options.ts";
+import { parseAllowedDestinations } from "./webhooks/allowed.ts";
 
 /** Options of the collector; section `collector` of the configuration file. */
 export const collectorOptions = {
@@ -116,6 +117,12 @@ export const collectorOptions = {
     "File that keeps alarms, their states and their history, created when absent; none: there are none.",
     "FILE",
     "/var/lib/holdfast/flow-alarms.db",
+  ),
+  webhookAllow: option.value(
+    "Where alarms of tenants may send to although it is a loopback or link-local address, or a machine of the platform: prefixes and hosts, separated by commas.",
+    "PREFIX[,HOST]",
+    "",
+    parseAllowedDestinations,
   ),
   token: option.optional(
     "Bearer token that questions about flows must carry. Absent: only who comes from this machine may ask.",

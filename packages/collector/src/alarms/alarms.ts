@@ -11,6 +11,7 @@ import type {
 import type { Store } from "@holdfast/store";
 import type { DroppingIdentity } from "../counters/port-counters.ts";
 import type { FlowStore } from "../store/store.ts";
+import { type Destinations, refusedText } from "../webhooks/destinations.ts";
 import { recordOf, wordsOf } from "./announce.ts";
 import { alarmAnswer, alarmDetail } from "./answers.ts";
 import { openAlarmBook } from "./book.ts";
@@ -82,6 +83,8 @@ export interface AlarmsDependencies {
   readonly exporters: () => readonly FlowExporter[];
   readonly drops: (now: number) => readonly DroppingIdentity[];
   readonly send: SendMessage;
+  /** Where webhooks of tenants may not go. */
+  readonly whyRefused: Destinations["whyRefused"];
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
@@ -117,6 +120,7 @@ export async function openAlarms(dependencies: AlarmsDependencies): Promise<Alar
   async function put(name: AlarmName, spec: NewFlowAlarm): Promise<FlowAlarm> {
     const id = alarmId(name);
     check(name, spec, dependencies.store !== undefined);
+    refuseWebhook(name, spec, dependencies.whyRefused);
     return await turn(async () => {
       const before = book.alarms.get(id);
       if (before === undefined) refuseOneMore(book.alarms.values(), name);
@@ -225,6 +229,20 @@ function check({ tenant }: AlarmName, spec: NewFlowAlarm, keepsTraffic: boolean)
   alarmPlan({ spec, tenant }, spec.on, 0);
   if (!keepsTraffic)
     throw new HoldfastError("precondition_failed", "this collector keeps no traffic; start it with --store FILE");
+}
+
+/** What only a look-up tells is refused when a message is sent. @throws HoldfastError `invalid_argument` */
+function refuseWebhook(
+  { tenant }: AlarmName,
+  { webhook }: NewFlowAlarm,
+  whyRefused: AlarmsDependencies["whyRefused"],
+): void {
+  if (tenant === undefined || webhook === undefined) return;
+  const why = whyRefused(new URL(webhook.url).hostname);
+  if (why === undefined) return;
+  throw new HoldfastError("invalid_argument", `webhook.url: ${refusedText(why)}`, {
+    details: { field: "webhook.url" },
+  });
 }
 
 /** Whether what is raised stays raised: other levels, times and webhooks only matter for what comes. */

@@ -1,6 +1,16 @@
 import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type AlarmStage, api, busy, mbit, platform, redis, spec, startAlarmStage } from "../testing/alarm-stage.ts";
+import {
+  type AlarmStage,
+  api,
+  busy,
+  mbit,
+  ofTenant,
+  platform,
+  redis,
+  spec,
+  startAlarmStage,
+} from "../testing/alarm-stage.ts";
 
 describe("webhooks of alarms", () => {
   let stage: AlarmStage;
@@ -37,6 +47,20 @@ describe("webhooks of alarms", () => {
       data: { alarm: "busy", value: 120e6, level: 100e6, description: "too much" },
     });
     expect(stage.alarms.history({ limit: 9 }).items[1]).toMatchObject({ message: { state: "delivered", tries: 3 } });
+  });
+
+  test("go out in the name of whose alarm it is, and not to an address that a tenant's may not have", async () => {
+    const here = spec({ ...busy, webhook: { url: "http://127.0.0.1:4653/" } });
+    await expect(stage.alarms.put(ofTenant("shop", "busy"), here)).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringMatching(/^webhook\.url: a tenant's webhook may not go to a loopback address; /),
+      details: { field: "webhook.url" },
+    });
+    await stage.alarms.put(platform("busy"), here);
+    await stage.alarms.put(ofTenant("shop", "busy"), spec({ ...busy, webhook }));
+    await stage.windows([], [mbit(redis, 120)]);
+    await stage.alarms.test(ofTenant("shop", "busy"), new AbortController().signal);
+    expect(stage.sent.map(({ tenant }) => tenant)).toEqual([undefined, "shop", "shop"]);
   });
 
   test("never tell the rest of its address or the secret, not even when it cannot be reached", async () => {

@@ -1,4 +1,4 @@
-import { backoff, type Clock, createNap, errorText, HoldfastError, type Logger, timeLimit } from "@holdfast/core";
+import { backoff, type Clock, createNap, errorText, type Logger, type Name, timeLimit } from "@holdfast/core";
 import type { FlowAlarmEvent } from "@holdfast/model";
 import type { AlarmBook } from "./book.ts";
 import { alarmId, type KeptMessage } from "./kept.ts";
@@ -7,7 +7,13 @@ import { messageOf } from "./message.ts";
 /** Sends a message; what comes back is its status. Redirects are not followed. */
 export type SendMessage = (
   url: string,
-  message: { readonly headers: Readonly<Record<string, string>>; readonly body: string; readonly signal: AbortSignal },
+  message: {
+    /** Whose alarm tells it. Undefined: the platform's own. */
+    readonly tenant: Name | undefined;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body: string;
+    readonly signal: AbortSignal;
+  },
 ) => Promise<number>;
 
 /** Brings messages to webhooks, of each alarm one after the other, until they are taken or too old. */
@@ -55,7 +61,7 @@ export function createMessenger({ book, send, clock, random, logger, turn }: Mes
   async function sendOnce(event: FlowAlarmEvent, { url, secret }: Target, signal: AbortSignal): Promise<Delivery> {
     try {
       const message = messageOf(event, now(), secret);
-      const status = await send(url, { ...message, signal: timeLimit(clock, PATIENCE, signal) });
+      const status = await send(url, { ...message, tenant: event.tenant, signal: timeLimit(clock, PATIENCE, signal) });
       if (status >= 200 && status < 300) return { delivered: true, status };
       return { delivered: false, status, error: `${new URL(url).origin} answered with status ${status}` };
     } catch (error) {
@@ -138,12 +144,3 @@ export function createMessenger({ book, send, clock, random, logger, turn }: Mes
 function idOf({ alarm, tenant }: FlowAlarmEvent): string {
   return alarmId({ name: alarm, tenant });
 }
-
-/** Through `fetch`. What is answered is not read. */
-export const sendByFetch: SendMessage = async (url, { headers, body, signal }) => {
-  const response = await fetch(url, { method: "POST", headers, body, signal, redirect: "manual" });
-  await response.body?.cancel();
-  if (response.status >= 300 && response.status < 400)
-    throw new HoldfastError("unavailable", "it redirects, which is not followed");
-  return response.status;
-};

@@ -59,6 +59,7 @@ export interface AlarmStage extends AsyncDisposable {
   answer: () => Promise<number>;
   readonly sent: readonly {
     readonly url: string;
+    readonly tenant: Name | undefined;
     readonly headers: Readonly<Record<string, string>>;
     readonly body: string;
   }[];
@@ -78,11 +79,11 @@ export interface AlarmStage extends AsyncDisposable {
 export async function startAlarmStage(): Promise<AlarmStage> {
   const clock = new ManualClock(new Date(TEN_O_CLOCK));
   const logger = new RecordingLogger();
-  const sent: { url: string; headers: Readonly<Record<string, string>>; body: string }[] = [];
+  const sent: { url: string; tenant: Name | undefined; headers: Readonly<Record<string, string>>; body: string }[] = [];
   let names = 0;
   let running: AsyncDisposableStack | undefined;
-  const send: SendMessage = (url, { headers, body }) => {
-    sent.push({ url, headers, body });
+  const send: SendMessage = (url, { tenant, headers, body }) => {
+    sent.push({ url, tenant, headers, body });
     return stage.answer();
   };
 
@@ -113,6 +114,7 @@ export async function startAlarmStage(): Promise<AlarmStage> {
         exporters,
         drops,
         send,
+        whyRefused: (host) => (host === "127.0.0.1" ? "a loopback address" : undefined),
         clock,
         logger,
         random: () => 0,

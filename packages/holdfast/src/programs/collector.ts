@@ -63,6 +63,7 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
       windowSeconds,
       windowSamples: settings.windowSamples * (windowSeconds / WINDOW_SECONDS),
       stream,
+      webhooks: { allow: settings.webhookAllow, platformHosts: platformHosts(settings) },
     },
   );
   logger.info("collector is ready", { port: collector.port, status: collector.statusAddress });
@@ -77,6 +78,12 @@ export async function runCollector(flags: Readonly<Record<string, string>>): Pro
     // What a part that failed leaves behind, the others still hand on.
     await collector.stop();
   }
+}
+
+/** What this collector depends on is for no tenant's webhook. */
+function platformHosts({ server, redis, opensearch = [] }: Settings): readonly string[] {
+  const addresses = [server, ...(redis === undefined ? [] : [redis]), ...opensearch.map(({ href }) => href)];
+  return addresses.filter((address) => URL.canParse(address)).map((address) => new URL(address).hostname);
 }
 
 /** Undefined: datagrams go through memory. */
