@@ -82,10 +82,10 @@ async function isTracking(host: LabHost, signal: AbortSignal): Promise<true | un
   return stdout.includes("ct(") ? true : undefined;
 }
 
-/** How often each exporter of a node has started again. */
-async function restartsOf(name: string, signal: AbortSignal): Promise<readonly number[]> {
+/** Datagrams of each exporter of a node. */
+async function receivedOf(name: string, signal: AbortSignal): Promise<readonly number[]> {
   const { exporters } = await flow.look(signal);
-  return exporters.filter(({ node }) => node === name).map(({ restarts }) => restarts);
+  return exporters.filter(({ node }) => node === name).map(({ received }) => received);
 }
 
 interface Counts {
@@ -271,10 +271,12 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
       const [far = ""] = (await stage.getClaim("answers", "vlan", signal)).addresses;
       // It takes with it what it has not sent yet.
       await flow.settled(signal, sentAt);
+      const exported = async () => await receivedOf("h1", signal);
       await stage.lab.kill(stage.h1, "ovs", signal);
+      await flow.settled(signal);
+      const before = await exported();
       await stage.lab.start(stage.h1, "ovs", signal);
-      // That it has started again an exporter says by what it sends.
-      const isBack = async () => (await restartsOf("h1", signal)).join() === "1,1";
+      const isBack = async () => (await exported()).every((count, index) => count > (before[index] ?? 0));
       await repeated(async () => ((await isBack()) ? true : undefined), signal);
       await repeated(async () => ((await stage.answersRouter(far, signal)) ? true : undefined), signal);
       await ping(stage.h1, "lives", { to: far, count: 30, bytes: 100 }, signal);
