@@ -86,6 +86,36 @@ describe("flows alarms", () => {
     expect([screen.err, seen]).toEqual([expect.stringContaining(why), []]);
   });
 
+  test.each([
+    [
+      "--above 600Mbit --clear-at none --for 2m",
+      { when: "above", raise: { at: "600Mbit", for: "2m" }, clear: { at: null } },
+    ],
+    ["--below 1Mbit", { when: "below", raise: { at: "1Mbit" } }],
+    ["--clear-for 5m --over 2m", { clear: { for: "5m" }, over: "2m" }],
+    ["--webhook none --description none", { webhook: null, description: null }],
+    ["--webhook-secret-file key", { webhook: { secret: "a secret of some length" } }],
+    ["--disabled --label team=b", { enabled: false, labels: { team: "b" } }],
+    ["--enabled", { enabled: true }],
+  ])("update %s changes just that", async (words, body) => {
+    const answers = { [`PATCH ${PATH}`]: { body: alarm }, [`GET ${PATH}`]: { body: detail } };
+    const { run, seen, screen } = terminal(answers, { key: "a secret of some length\n" });
+    expect(await run(`flows alarms update busy ${words} -t shop`), screen.err).toBe(0);
+    expect(seen[0]).toEqual({ request: `PATCH ${PATH}`, query: "tenant=shop", body });
+    expect(screen.out).toContain("raised:     ≥ 100 Mbit/s for 1m");
+  });
+
+  test.each([
+    ["", "say what is to change, e.g. --above 600Mbit"],
+    ["--above 1 --below 2", "say either --above or --below"],
+    ["--enabled --disabled", "say either --enabled or --disabled"],
+    ["--webhook none --webhook-secret-file key", "--webhook none sends none"],
+  ])("update %s is refused", async (words, why) => {
+    const { run, seen, screen } = terminal();
+    expect(await run(`flows alarms update busy ${words}`.trim())).toBe(1);
+    expect([screen.err, seen]).toEqual([expect.stringContaining(why), []]);
+  });
+
   test("list and show tell how they are", async () => {
     const { run, screen } = terminal({
       "GET /v1/flows/alarms": { body: { items: [alarm], revision: 1 } },

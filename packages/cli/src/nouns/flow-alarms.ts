@@ -6,6 +6,7 @@ import { type CommandDefinition, type CommandOptions, flag, text, texts } from "
 import { alarmColumns, alarmText, eventColumns, testText } from "../flows/alarm-text.ts";
 import { byOption, filterArgument, filterOf } from "../flows/ask.ts";
 import { printList, printObject } from "../output/print.ts";
+import { updateAlarmCommand } from "./flow-alarm-change.ts";
 import { parseLabels } from "./labels.ts";
 
 const NAME = ["<name>", "Name of the alarm.", "alarm"] as const;
@@ -58,6 +59,7 @@ export const alarmCommands: readonly CommandDefinition[] = [
     ],
     run: createAlarm,
   },
+  updateAlarmCommand,
   {
     name: "list",
     aliases: ["ls"],

@@ -253,6 +253,53 @@ describe("alarms", () => {
     expect(stage.alarms.list({ limit: 9 }).items).toEqual([]);
   });
 
+  test("go by other levels from the next look on; what was raised stays, and history is as it was", async () => {
+    await stage.alarms.put(platform("busy"), spec({ ...busy, webhook: { url: "http://hooks/x" } }));
+    await stage.windows([], [mbit(redis, 120), mbit(api, 250)]);
+    const change = { raise: { at: "200Mbit" }, clear: { at: "150Mbit", for: "0s" } };
+    const changed = await stage.alarms.update(platform("busy"), change);
+    expect(changed).toMatchObject({ firing: 2, raise: { at: 2e8 }, clear: { at: 1.5e8 }, webhook: { signed: false } });
+    expect(stage.events().map(([event]) => event)).toEqual(["raised", "raised"]);
+    const again = await stage.alarms.update(platform("busy"), change);
+    expect(again.updatedAt).toBe(changed.updatedAt);
+    await stage.windows([mbit(redis, 120), mbit(api, 250)]);
+    expect(stage.alarms.history({ limit: 9 }).items.map(({ event, level, value }) => [event, level, value])).toEqual([
+      ["cleared", 150e6, 120e6],
+      ["raised", 100e6, 120e6],
+      ["raised", 100e6, 250e6],
+    ]);
+    expect(stage.state("busy")).toBe("firing");
+    await stage.alarms.update(platform("busy"), { when: "below", clear: { at: null } });
+    expect(stage.events()[0]?.[0]).toBe("cleared");
+    expect(stage.alarms.get(platform("busy"))).toMatchObject({ when: "below", clear: { at: 2e8 }, firing: 0 });
+  });
+
+  test("lose nothing when two are changed at once, and are as they were when a change is wrong", async () => {
+    const before = await stage.alarms.put(platform("busy"), spec(busy));
+    for (const [change, why] of [
+      [{ raise: { at: "10Mbit" } }, "clear.at: it must not be more than raise.at"],
+      [{ over: "5s" }, "over: a duration from 10s to 1h"],
+      [{ webhook: { secret: "a secret of some length" } }, "webhook.url: "],
+      [{ on: { kind: "unattributed" } }, "raise.at: "],
+    ] as const)
+      await expect(stage.alarms.update(platform("busy"), change)).rejects.toThrow(why);
+    expect(stage.alarms.get(platform("busy"))).toMatchObject(before);
+    await expect(stage.alarms.update(platform("other"), {})).rejects.toMatchObject({ code: "not_found" });
+    await Promise.all([
+      stage.alarms.update(platform("busy"), { description: "a" }),
+      stage.alarms.update(platform("busy"), { over: "20s" }),
+      stage.alarms.update(platform("busy"), { webhook: { url: "http://hooks/x" } }),
+    ]);
+    const webhook = { secret: "a secret of some length" };
+    expect(await stage.alarms.update(platform("busy"), { webhook })).toMatchObject({
+      description: "a",
+      over: "20s",
+      webhook: { origin: "http://hooks", signed: true },
+    });
+    const bare = await stage.alarms.update(platform("busy"), { description: null, webhook: null });
+    expect([bare.description, bare.webhook]).toEqual([undefined, undefined]);
+  });
+
   test("are refused with the field that is wrong", async () => {
     const refused = async (on: NewFlowAlarmInput["on"]) => {
       const thrown: unknown = await stage.alarms

@@ -1,12 +1,14 @@
 import { type Clock, createTurns, HoldfastError, type Logger, type Name } from "@holdfast/core";
-import type {
-  FlowAlarm,
-  FlowAlarmDetail,
-  FlowAlarmEvent,
-  FlowAlarmState,
-  FlowAlarmTest,
-  FlowExporter,
-  NewFlowAlarm,
+import {
+  changedFlowAlarm,
+  type FlowAlarm,
+  type FlowAlarmDetail,
+  type FlowAlarmEvent,
+  type FlowAlarmPatch,
+  type FlowAlarmState,
+  type FlowAlarmTest,
+  type FlowExporter,
+  type NewFlowAlarm,
 } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import type { DroppingIdentity } from "../counters/port-counters.ts";
@@ -29,6 +31,8 @@ export interface Alarms {
   readonly follow: Watcher["follow"];
   /** @throws HoldfastError `invalid_argument`, naming the field; `quota_exceeded`; `precondition_failed` when no traffic is kept */
   put(name: AlarmName, spec: NewFlowAlarm): Promise<FlowAlarm>;
+  /** @throws HoldfastError `not_found`; as {@link Alarms.put} */
+  update(name: AlarmName, patch: FlowAlarmPatch): Promise<FlowAlarm>;
   /** @throws HoldfastError `not_found` */
   get(name: AlarmName): FlowAlarmDetail;
   /** @throws HoldfastError `not_found` */
@@ -117,11 +121,13 @@ export async function openAlarms(dependencies: AlarmsDependencies): Promise<Alar
     return recordOf(book, before, clearedBy(book.groups(alarmId(before)), now()), { at: now(), nonce });
   }
 
-  async function put(name: AlarmName, spec: NewFlowAlarm): Promise<FlowAlarm> {
+  /** In one turn, so that of two changes at once none is lost. */
+  function write(name: AlarmName, specOf: () => NewFlowAlarm): Promise<FlowAlarm> {
     const id = alarmId(name);
-    check(name, spec, dependencies.store !== undefined);
-    refuseWebhook(name, spec, dependencies.whyRefused);
-    return await turn(async () => {
+    return turn(async () => {
+      const spec = specOf();
+      check(name, spec, dependencies.store !== undefined);
+      refuseWebhook(name, spec, dependencies.whyRefused);
       const before = book.alarms.get(id);
       if (before === undefined) refuseOneMore(book.alarms.values(), name);
       const isSame = before !== undefined && JSON.stringify(before.spec) === JSON.stringify(spec);
@@ -137,7 +143,8 @@ export async function openAlarms(dependencies: AlarmsDependencies): Promise<Alar
 
   return {
     follow: watcher.follow,
-    put,
+    put: (name, spec) => write(name, () => spec),
+    update: (name, patch) => write(name, () => changedFlowAlarm(existing(name).spec, patch)),
     get: (name) => alarmDetail(book, existing(name), watcher.seen(alarmId(name))),
     delete: (name) =>
       turn(async () => {

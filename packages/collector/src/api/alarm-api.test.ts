@@ -51,6 +51,8 @@ describe("alarms over HTTP", () => {
     const read = await call("GET", "/alarms/busy?tenant=shop");
     expect(flowAlarmDetailSchema.parse(read.json).groups).toMatchObject([{ state: "firing", value: 120e6 }]);
     expect((await call("GET", "/alarms?state=ok")).json.items).toEqual([]);
+    const changed = await call("PATCH", "/alarms/busy?tenant=shop", { description: "too much" });
+    expect(flowAlarmSchema.parse(changed.json)).toMatchObject({ description: "too much", state: "firing" });
     const listed = await call("GET", "/alarms?tenant=shop");
     expect(listed.json.items.map((one: unknown) => flowAlarmSchema.parse(one).state)).toEqual(["firing"]);
     const tested = await call("POST", "/alarms/busy/test?tenant=shop");
@@ -101,7 +103,9 @@ describe("alarms over HTTP", () => {
     ["PUT", "/alarms/x", { ...busy, on: { kind: "rate", filter: "a b" } }, 400, "on.filter, character"],
     ["GET", "/alarms/x", undefined, 404, "there is no alarm x"],
     ["DELETE", "/alarms/x?tenant=shop", undefined, 404, "there is no alarm x (tenant shop)"],
-    ["PATCH", "/alarms/x", {}, 400, "PATCH is not possible on /v1/flows/alarms/x; use PUT, GET, DELETE"],
+    ["PATCH", "/alarms/x", {}, 404, "there is no alarm x"],
+    ["PATCH", "/alarms/x", { threshold: 5 }, 400, "threshold: there is no such field"],
+    ["POST", "/alarms/x", {}, 400, "POST is not possible on /v1/flows/alarms/x; use PUT, GET, PATCH, DELETE"],
     ["GET", "/alarm-history?continue=x", undefined, 400, "continue: not that of a page before"],
   ])("%s %s %j is refused", async (...[method, path, body, status, detail]) => {
     const refused = await call(method, path, body);

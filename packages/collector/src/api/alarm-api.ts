@@ -40,6 +40,7 @@ export function createAlarmApi({ alarms, checkAsker, logger }: AlarmApiDependenc
     listFlowAlarms: ({ query }: Request<"listFlowAlarms">) => kept().list(query),
     flowAlarmHistory: ({ query }: Request<"flowAlarmHistory">) => kept().history(query),
     getFlowAlarm: (request: Request<"getFlowAlarm">) => kept().get(nameOf(request)),
+    updateFlowAlarm: (request: Request<"updateFlowAlarm">) => kept().update(nameOf(request), request.body),
     testFlowAlarm: (request: Request<"testFlowAlarm">, signal) => kept().test(nameOf(request), signal),
     deleteFlowAlarm: (request: Request<"deleteFlowAlarm">) => kept().delete(nameOf(request)),
   };

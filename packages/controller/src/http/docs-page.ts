@@ -99,7 +99,7 @@ function typeHtml(schema: Json): string {
     default: fallback,
   } = schema as {
     $ref?: string;
-    type?: string;
+    type?: string | readonly string[];
     items?: Json;
     anyOf?: Json[];
     oneOf?: Json[];
@@ -118,7 +118,7 @@ function typeHtml(schema: Json): string {
     return choices.map((one) => `<code>${escapeHtml(JSON.stringify(one))}</code>`).join(" ") + suffix;
   if (anyOf !== undefined || oneOf !== undefined) return (anyOf ?? oneOf ?? []).map(typeHtml).join(" or ") + suffix;
   if (items !== undefined) return `list of ${typeHtml(items)}${suffix}`;
-  return `${escapeHtml(type ?? "any")}${suffix}${exampleHtml(schema)}`;
+  return `${escapeHtml([type ?? "any"].flat().join(" or "))}${suffix}${exampleHtml(schema)}`;
 }
 
 function exampleHtml(schema: Json): string {

@@ -10,6 +10,7 @@ export {
   flowAlarmSchema,
   flowAlarmTestSchema,
 } from "./flow-alarm.ts";
+export { changedFlowAlarm, type FlowAlarmPatch, flowAlarmPatchSchema } from "./flow-alarm-patch.ts";
 export { type FlowAlarmUnit, flowAlarmLevels, flowAlarmUnit } from "./levels.ts";
 export {
   flowAlarmSpecSchema,

@@ -13,7 +13,7 @@ function durationBetween(least: string, most: string) {
 }
 
 /** A value as people write it: a number in the alarm's unit, `100Mbit`, `20k`, `5%` or `2m`. */
-const levelField = z.union([z.number().min(0).max(1e15), z.string().max(32)]).meta({ examples: ["100Mbit"] });
+export const levelField = z.union([z.number().min(0).max(1e15), z.string().max(32)]).meta({ examples: ["100Mbit"] });
 
 const waitField = durationBetween("0s", "1d").default("0s");
 

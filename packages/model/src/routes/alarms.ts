@@ -2,6 +2,7 @@ import { z } from "zod";
 import {
   flowAlarmDetailSchema,
   flowAlarmEventSchema,
+  flowAlarmPatchSchema,
   flowAlarmSchema,
   flowAlarmTestSchema,
   newFlowAlarmSchema,
@@ -72,6 +73,20 @@ export const alarmRoutes = {
     status: 200,
     passedTo: "collector",
     errors: ["not_found"],
+  }),
+  updateFlowAlarm: route({
+    id: "updateFlowAlarm",
+    method: "PATCH",
+    path: "/v1/flows/alarms/{alarm}",
+    summary: "Change an alarm. What it has raised stays so unless it comes to mean something else, or is disabled.",
+    tag: "alarms",
+    params: alarmParams,
+    query: scope,
+    body: flowAlarmPatchSchema,
+    reply: flowAlarmSchema,
+    status: 200,
+    passedTo: "collector",
+    errors: ["not_found", "precondition_failed"],
   }),
   testFlowAlarm: route({
     id: "testFlowAlarm",
