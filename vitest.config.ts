@@ -15,7 +15,8 @@ const DATAPATH = [
   "packages/datapath/test/uml/*.test.ts",
   "packages/datapath/test/kernel/{guarantee,qos,traffic}.test.ts",
 ];
-const E2E_ALONE = "test/e2e/{agent-restart,cni-storm,controller-outage,qos,routed,routed-beside,runtimes-demo}.test.ts";
+const E2E_ALONE =
+  "test/e2e/{agent-restart,cni-storm,controller-outage,flow-estimates,qos,routed,routed-beside,runtimes-demo}.test.ts";
 const SYSTEM_LIMITS = { testTimeout: 30_000, hookTimeout: 30_000 };
 const E2E_LIMITS = { testTimeout: 180_000, hookTimeout: 180_000 };
 
