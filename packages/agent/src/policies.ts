@@ -221,7 +221,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
       }),
 
     async programsFor(endpoint, { isNew }, signal) {
-      if (records.told && isNew) await told(endpoint, signal);
+      if (records.told && isNew && !isReady(endpoint)) await told(endpoint, signal);
       const programs = programsOf(endpoint.id);
       if (programs === undefined) bare.add(endpoint.id);
       else {
