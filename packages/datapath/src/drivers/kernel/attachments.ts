@@ -181,9 +181,9 @@ export class Attachments {
     await routesOfKernel.definition.operations.remove(orphans, signal);
     const link = await this.#ground.kernel.getLink(name);
     if (link?.mac === undefined) return;
-    // The guard's elements let its packets pass, and only who has written them knows which those are.
-    await this.#ground.kernel.deleteLink(name);
     this.#discard({ name, hostMac: link.mac, peer: names.peer(number), endpoint, mac: link.mac, mtu: link.mtu });
+    // The guard's elements let its packets pass, and only who has written them knows which those are.
+    await this.#ground.veths.settled([name], signal);
   }
 
   /** The link goes in the background. If this run dies before, the next one finds it with the alias of an endpoint that nobody attaches. */
