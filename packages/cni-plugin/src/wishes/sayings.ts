@@ -92,8 +92,14 @@ export function agreed<T>(
   if (first === undefined) return undefined;
   const other = others.find(({ value }) => asText(value) !== asText(first.value));
   if (other === undefined) return first.value;
-  const text = `${first.by} says ${JSON.stringify(first.text)}, and ${other.by} says ${JSON.stringify(other.text)}`;
-  throw new CniError(CniErrorCode.invalidConfig, `${text}; leave one of them out, or let both say the same`);
+  const quoted = ({ by, text }: Saying): Saying => ({ by, text: JSON.stringify(text) });
+  throw disagreement(quoted(first), quoted(other));
+}
+
+/** Two that cannot both be right. */
+export function disagreement(one: Saying, other: Saying): CniError {
+  const text = `${one.by} says ${one.text}, and ${other.by} says ${other.text}`;
+  return new CniError(CniErrorCode.invalidConfig, `${text}; leave one of them out, or let both say the same`);
 }
 
 /** @throws CniError that names who says it. */
@@ -119,9 +125,8 @@ function forInterface(
 
 function labelsOf(call: SandboxCall): readonly (Saying & { readonly name: string })[] {
   const { cni, "org.apache.mesos": mesos } = readArgs(call);
-  return [...(mesos?.network_info?.labels?.labels ?? []), ...(cni?.labels ?? [])].map(({ key: name, value: text }) => ({
-    ...{ by: `the label ${name}`, name, text },
-  }));
+  const all = [...(mesos?.network_info?.labels?.labels ?? []), ...(cni?.labels ?? [])];
+  return all.map(({ key: name, value: text }) => ({ by: `the label ${name}`, name, text }));
 }
 
 function readArgs({ config }: SandboxCall): z.output<typeof argsSchema> {

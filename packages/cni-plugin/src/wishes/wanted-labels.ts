@@ -1,7 +1,7 @@
 import { type Labels, labelKeyField, labelsField, NAMESPACE_LABEL } from "@holdfast/model";
 import { CniError, CniErrorCode } from "../protocol/cni-error.ts";
 import type { SandboxCall } from "../protocol/invocation.ts";
-import { plainLabels, readSaying, type Saying, sayingsAbout } from "./sayings.ts";
+import { disagreement, plainLabels, readSaying, type Saying, sayingsAbout } from "./sayings.ts";
 
 /** One label, and who says it. */
 interface SaidLabel extends Saying {
@@ -75,6 +75,6 @@ function checkLabel({ by, key, value }: SaidLabel): void {
 
 function agree(first: SaidLabel | undefined, other: SaidLabel | undefined): void {
   if (first === undefined || other === undefined || first.value === other.value) return;
-  const text = `${first.by} says ${first.key}=${first.value}, and ${other.by} says ${other.key}=${other.value}`;
-  throw new CniError(CniErrorCode.invalidConfig, `${text}; leave one of them out, or let both say the same`);
+  const asText = ({ by, key, value }: SaidLabel): Saying => ({ by, text: `${key}=${value}` });
+  throw disagreement(asText(first), asText(other));
 }
