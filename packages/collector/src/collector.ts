@@ -30,7 +30,6 @@ import { streamCheckpoint } from "./stream/stream-checkpoint.ts";
 import type { StreamOptions } from "./stream/stream-options.ts";
 import { startStreamSource } from "./stream/stream-source.ts";
 import { withStream } from "./stream/stream-status.ts";
-
 import { createDestinations, type DestinationSettings } from "./webhooks/destinations.ts";
 import { createWebhookSender, machineNames } from "./webhooks/sender.ts";
 import type { WindowStore } from "./windows/store.ts";
