@@ -21,7 +21,8 @@ export async function startLossyProxy(to: URL, paths: RegExp): Promise<LossyProx
         return;
       }
       response.writeHead(answer.status, { "content-type": "application/json" }).end(answer.body);
-    })();
+      // A server that is not there answers nothing.
+    })().catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {

@@ -31,8 +31,11 @@ appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %p %c %m%n
 rootLogger.appenderRef.console.ref = console
 `;
-/** The main program takes the next one that is free. */
-const FIRST_PORT = 9200;
+/**
+ * The main program takes the next one that is free, and does not know of another that is starting: files that run at the same time have ports of their own.
+ * It takes none above 9299.
+ */
+const FIRST_PORT = 9200 + 10 * (Number(process.env.VITEST_POOL_ID ?? 0) % 10);
 
 /** @throws Error with what OpenSearch said when it does not start */
 export async function startOpenSearch(): Promise<OpenSearch> {
@@ -83,16 +86,23 @@ async function start(
   ended.catch(() => undefined);
   for (;;) {
     const port = Number(/HTTP Port:\s+(\d+)/.exec(said)?.[1] ?? 0);
-    if (port > 0 && (await answers(port))) return { process: child, port };
+    if (port > 0 && (await answers(port, child.pid))) return { process: child, port };
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 100))]);
   }
 }
 
-async function answers(port: number): Promise<boolean> {
+/** Whether the process itself does, and not another one that has its port. */
+async function answers(port: number, pid: number | undefined): Promise<boolean> {
   try {
-    const health = `http://127.0.0.1:${port}/_cluster/health?wait_for_status=yellow&timeout=5s`;
-    return (await fetch(health)).ok;
+    const ask = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${port}${path}`);
+    const { nodes } = (await (await ask("/_nodes/_local/process")).json()) as LocalNode;
+    if (!Object.values(nodes).some(({ process }) => process.id === pid)) return false;
+    return (await ask("/_cluster/health?wait_for_status=yellow&timeout=5s")).ok;
   } catch {
     return false;
   }
+}
+
+interface LocalNode {
+  readonly nodes: Readonly<Record<string, { readonly process: { readonly id: number } }>>;
 }
