@@ -22,6 +22,7 @@ beforeAll(async () => {
   for (const network of ["vlan", "overlay"]) await sendIn(network, signal);
   await sendWhileMoving(signal);
   await sendTracked(signal);
+  await sendAsTwins(signal);
   await sendAcross("overlay", ["sampled", "other"], { count: 15, bytes: 300 }, signal);
   await sendAcross("vlan", ["lives", "answers"], { count: 20, bytes: 100 }, signal);
   sentAt = Date.now();
@@ -165,6 +166,30 @@ async function sendAcross(network: string, [from, to]: readonly [string, string]
   await ping(stage.h1, from, { ...size, to: await flow.start(stage.h2, to, network, signal) }, signal);
 }
 
+/** Containers of two tenants on one host, with the same addresses and the same MACs: their VLANs have the last eight bits in common. */
+const TWINS = [
+  { tenant: "red", vlan: 300, count: 10 },
+  { tenant: "blue", vlan: 556, count: 15 },
+] as const;
+
+async function sendAsTwins(signal: AbortSignal): Promise<void> {
+  const macs = new Set<string>();
+  for (const { tenant, vlan, count } of TWINS) {
+    await stage.holdfast(`tenant create ${tenant}`, signal);
+    await stage.network("twin", `--tenant ${tenant} --kind vlan --vlan ${vlan} --subnet 10.40.0.0/24`, signal);
+    for (const [name, address] of [
+      ["one", "10.40.0.11"],
+      ["two", "10.40.0.12"],
+    ] as const) {
+      await stage.holdfast(`claim create ${name} --tenant ${tenant} --network twin --address ${address}`, signal);
+      const { mac } = await stage.run(stage.h1, `${tenant}-${name}`, { network: `twin.${tenant}`, address }, signal);
+      macs.add(mac);
+    }
+    await ping(stage.h1, `${tenant}-one`, { to: "10.40.0.12", count, bytes: 100 }, signal);
+  }
+  expect(macs.size).toBe(2);
+}
+
 describe("where each packet is sampled, at both bridges of both machines", () => {
   // First, for meanwhile the rest is told.
   test(
@@ -228,6 +253,24 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
       ]);
       expect((await flow.status(signal)).taken.discards).toBe(0);
       expect((await flow.top("", "verdict=denied", signal)).total.packets).toBe(0);
+    },
+    LIMIT,
+  );
+
+  test(
+    "what has the same addresses and MACs on one host is told apart by its ports",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      await flow.settled(signal, sentAt);
+      const by = ["source.tenant", "source.identity", "destination.tenant", "destination.identity"];
+      const { groups } = await flow.top(by.join(), "protocol=icmp source.network=twin", signal);
+      const said = groups.map(({ key, traffic: { packets } }) => `${by.map((of) => key[of]).join(" ")} ${packets}`);
+      expect(said.sort()).toEqual([
+        "blue one blue two 15",
+        "blue two blue one 15",
+        "red one red two 10",
+        "red two red one 10",
+      ]);
     },
     LIMIT,
   );

@@ -145,6 +145,20 @@ describe("the life of a container", () => {
     expect(claim.binding).toBeUndefined();
   });
 
+  test("tells its interface's number as long as it is on the wire, and another one when it changes", async () => {
+    const { endpoint } = await reserve();
+    await attach("d1");
+    const told = async () => (await world.endpoints())[0]?.ifIndex;
+    world.driver.emit({ endpoint, state: "up", ifIndex: 7 });
+    await expect.poll(told).toBe(7);
+    world.driver.emit({ endpoint, state: "down", ifIndex: 7 });
+    world.driver.emit({ endpoint, state: "up", ifIndex: 9 });
+    await expect.poll(told).toBe(9);
+    await detach("d1");
+    await world.until(async () => (await world.endpoints())[0]?.phase === "detached");
+    expect(await told()).toBeUndefined();
+  });
+
   test("has all addresses of its claim, and each gateway once", async () => {
     const body = { identity: "redis-0", addresses: [address, "10.20.0.8", "10.20.0.9"] };
     await world.client.call(routes.createClaim, { params: { tenant, network }, body }, { signal });

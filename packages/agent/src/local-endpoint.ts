@@ -6,6 +6,7 @@ import {
   endpointQosSchema,
   foundConflictSchema,
   identityField,
+  ifIndexField,
   labelsField,
   macField,
   nameField,
@@ -45,6 +46,7 @@ export const localEndpointSchema = z.strictObject({
     }),
   ),
   sandbox: z.string().optional(),
+  ifIndex: ifIndexField.optional(),
   /** What its runtime has said of the workload, as the controller has it. Absent: nothing. */
   labels: labelsField.optional(),
   /** As the controller says. Absent: none. */

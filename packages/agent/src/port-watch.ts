@@ -20,11 +20,17 @@ export async function watchPorts(dependencies: PortWatchDependencies, signal: Ab
   const { book, driver, changes, takedown, logger } = dependencies;
 
   async function take(event: PortEvent): Promise<void> {
-    const phase = book.endpoints.get(event.endpoint)?.phase;
+    const { phase, ifIndex } = book.endpoints.get(event.endpoint) ?? {};
+    const fields = event.ifIndex === undefined ? {} : { ifIndex: event.ifIndex };
     switch (event.state) {
       case "up":
+        // Of one that was up before: whoever attributes packets has to know.
+        if (phase === "active" && ifIndex !== event.ifIndex) changes.pass(event.endpoint, phase, { fields });
         if (phase !== "wired") return;
-        await Promise.all([driver.announce(event.endpoint, signal), changes.step(event.endpoint, "active")]);
+        await Promise.all([
+          driver.announce(event.endpoint, signal),
+          changes.step(event.endpoint, "active", { fields }),
+        ]);
         return;
       case "gone":
         await takedown.detach(event.endpoint, "the kernel removed its interface with its sandbox", signal);

@@ -10,7 +10,7 @@ import {
   type Name,
   timeLimit,
 } from "@holdfast/core";
-import { type EndpointReport, type ReportResults, routes } from "@holdfast/model";
+import { type EndpointReport, isOnWire, type ReportResults, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
 import type { LocalEndpoint } from "./local-endpoint.ts";
 import { createReportAnswers } from "./report-answers.ts";
@@ -282,6 +282,7 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     made,
     phase,
     conflicts,
+    ifIndex,
   } = endpoint;
   return {
     endpoint: id,
@@ -290,6 +291,7 @@ function reportOf(endpoint: LocalEndpoint): EndpointReport {
     workload,
     claim: { tenant, network, identity },
     addresses,
+    ...(ifIndex === undefined || !isOnWire(phase) ? {} : { ifIndex }),
     ...(reservedAt === undefined ? {} : { reservedAt }),
     ...(made === undefined ? {} : { made: { at: made, phase } }),
     ...(conflicts === undefined ? {} : { conflicts }),

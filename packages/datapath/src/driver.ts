@@ -191,6 +191,8 @@ export interface AttachedPort {
 export interface PortEvent {
   readonly endpoint: string;
   readonly state: "up" | "down" | "gone";
+  /** The kernel's number of the end that stays in the switch (RFC 2863), which sFlow tells of packets. Absent: it is gone. */
+  readonly ifIndex?: number;
 }
 
 /** `gone`: the endpoint is attached, and the kernel does not have its interface any more. */

@@ -18,6 +18,12 @@ export type Transition = z.output<typeof transitionSchema>;
 /** Characters of a runtime's own id of an attachment. */
 export const MOST_RUNTIME_ENDPOINT = 128;
 
+/**
+ * The number that the kernel of its node has given the end of its interface that stays in the switch (ifIndex of RFC 2863): what sFlow says of the packets
+ * that come by it. Absent: not known, or it is off the wire.
+ */
+export const ifIndexField = z.int().min(1).max(0x7fff_ffff);
+
 /** The container, pod or machine behind an endpoint, as its runtime calls it. */
 export const workloadSchema = z
   .strictObject({
@@ -46,6 +52,7 @@ export const endpointSchema = z
     /** Newest last; the oldest of more than 32 fall away. */
     history: z.array(transitionSchema).max(32),
     workload: workloadSchema,
+    ifIndex: ifIndexField.optional(),
     createdAt: timeField,
     revision: revisionField,
   })

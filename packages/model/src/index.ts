@@ -41,6 +41,7 @@ export { type Document, documentSchema } from "./document.ts";
 export {
   type Endpoint,
   endpointSchema,
+  ifIndexField,
   MOST_RUNTIME_ENDPOINT,
   type Transition,
   transitionSchema,

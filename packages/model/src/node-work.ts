@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { claimSchema, MOST_CLAIM_ADDRESSES, retentionSchema } from "./claim.ts";
-import { endpointSchema, transitionSchema, workloadSchema } from "./endpoint.ts";
+import { endpointSchema, ifIndexField, transitionSchema, workloadSchema } from "./endpoint.ts";
 import { addressField, endpointIdField, identityField, labelsField, nameField, timeField } from "./fields.ts";
 import { wiredNetworkSchema } from "./node-feed.ts";
 import { phaseSchema } from "./phase.ts";
@@ -69,6 +69,7 @@ export const endpointReportSchema = z
     /** Empty: the node only asks whether it still has the endpoint. */
     transitions: z.array(transitionSchema).max(64),
     workload: workloadSchema.optional(),
+    ifIndex: ifIndexField.optional(),
     /** Whose addresses it has. Tells an endpoint that was superseded from one that the controller has never heard of. */
     claim: z.strictObject({ tenant: nameField, network: nameField, identity: identityField }).optional(),
     /** The addresses that it has on its node. */

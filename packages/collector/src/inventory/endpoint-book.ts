@@ -9,12 +9,13 @@ import { createNumbers, type Numbers } from "./numbers.ts";
 export type BookedEndpoint = Pick<
   Endpoint,
   "tenant" | "network" | "identity" | "node" | "mac" | "addresses" | "createdAt"
-> & { readonly id: string };
+> &
+  Partial<Pick<Endpoint, "ifIndex" | "history">> & { readonly id: string };
 
 /** Names of endpoints by the numbers that an attribution knows them by, those that have ended included for a time. */
 export interface EndpointBook {
-  /** Gives what is new, if anything: phases are not. */
-  put(endpoint: BookedEndpoint, networks: NetworkMap): InventoryChange | undefined;
+  /** Gives what is new, if anything: that it is there, and at which interface. */
+  put(endpoint: BookedEndpoint, networks: NetworkMap): readonly InventoryChange[];
   /** Takes one that had ended before it was heard of; gives nothing of one that is there. */
   pass(endpoint: BookedEndpoint, endedAt: number, networks: NetworkMap): readonly InventoryChange[];
   /** Gives that it has ended; of one that is not there: nothing. */
@@ -36,6 +37,7 @@ export interface EndpointBook {
 interface Entry {
   readonly placed: PlacedEndpoint;
   name: Omit<EndpointEnd, "address">;
+  ifIndex?: number | undefined;
   endedAt?: number;
 }
 
@@ -70,23 +72,34 @@ export function createEndpointBook(nodes: Numbers): EndpointBook {
     return { kind: "end", endpoint: entry.placed, to: at };
   }
 
-  function put(endpoint: BookedEndpoint, networks: NetworkMap): InventoryChange | undefined {
+  function put(endpoint: BookedEndpoint, networks: NetworkMap): readonly InventoryChange[] {
+    const known = byId.get(endpoint.id);
+    if (known !== undefined) return plugged(known, endpoint);
     const { id, tenant, network, identity, node } = endpoint;
-    if (byId.has(id)) return undefined;
     const placed = place(endpoint, networks);
     const name = { kind: "endpoint", endpoint: id, tenant, network, identity, groups: [], node } as const;
     const entry: Entry = { placed, name };
     byId.set(id, entry);
     ended.delete(id);
     byNumber[placed.number] = entry;
-    return { kind: "begin", endpoint: placed, from: Date.parse(endpoint.createdAt) };
+    const begin: InventoryChange = { kind: "begin", endpoint: placed, from: Date.parse(endpoint.createdAt) };
+    return [begin, ...plugged(entry, endpoint)];
+  }
+
+  function plugged(entry: Entry, { ifIndex, history = [], createdAt }: BookedEndpoint): readonly InventoryChange[] {
+    if (entry.ifIndex === ifIndex) return [];
+    entry.ifIndex = ifIndex;
+    const { number } = entry.placed;
+    const [wired, last] = [history.findLast(({ phase }) => phase === "wired"), history.at(-1)];
+    if (ifIndex === undefined) return [{ kind: "unplug", endpoint: number, to: Date.parse(last?.at ?? createdAt) }];
+    return [{ kind: "plug", endpoint: number, ifIndex, from: Date.parse(wired?.at ?? createdAt) }];
   }
 
   return {
     put,
     pass(endpoint, endedAt, networks) {
       if (byId.has(endpoint.id) || ended.has(endpoint.id)) return [];
-      return [put(endpoint, networks), end(endpoint.id, endedAt)].filter((change) => change !== undefined);
+      return [...put(endpoint, networks), ...[end(endpoint.id, endedAt) ?? []].flat()];
     },
     end,
     keep(ids, at) {

@@ -3,7 +3,14 @@ import type { Client } from "@holdfast/client";
 import { HoldfastError } from "@holdfast/core";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
 import type { InventoryChange } from "@holdfast/flow";
-import { endpointSchema, networkSchema, nodeRecordSchema, type Route, type WatchEvent } from "@holdfast/model";
+import {
+  endpointSchema,
+  networkSchema,
+  nodeRecordSchema,
+  type Phase,
+  type Route,
+  type WatchEvent,
+} from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import { createInventory } from "./inventory.ts";
 
@@ -150,6 +157,34 @@ describe("an inventory", () => {
     expect(inventory.nodeOf("172.16.0.1")).toBe("h1");
     expect(inventory.nodeOf("192.168.50.11")).toBe("h1");
     expect(inventory.endpoint(0)).toMatchObject({ tenant: "blue", network: "web", identity: "a", node: "h1" });
+  });
+
+  test("tells at which interface an endpoint is, from when it was wired until it is off the wire", async () => {
+    const stage = start();
+    await using _ = stage;
+    const { inventory, told, push } = stage;
+    await expect.poll(() => inventory.status().state).toBe("in-step");
+    const step = (phase: Phase, second: number) => ({
+      phase,
+      at: `2026-01-01T00:00:0${second}.000Z`,
+      actor: "node/h1",
+    });
+    const wired = [step("reserved", 0), step("binding", 1), step("wired", 2)];
+    const gone = [...wired, step("detaching", 6), step("detached", 7)];
+    push(put(endpoint("a", at)));
+    push(put({ ...endpoint("a", at), history: [...wired, step("active", 3)], ifIndex: 7 }));
+    push(put({ ...endpoint("a", at), history: [...wired, step("active", 3)], ifIndex: 7 }));
+    push(put({ ...endpoint("a", at), history: gone }));
+    push(put({ ...endpoint("b", at), history: wired, ifIndex: 7 }));
+    await expect.poll(() => inventory.status().endpoints).toBe(2);
+    const begun = Date.parse(at);
+    expect(told.slice(1)).toMatchObject([
+      { kind: "begin" },
+      { kind: "plug", endpoint: 0, ifIndex: 7, from: begun + 2000 },
+      { kind: "unplug", endpoint: 0, to: begun + 7000 },
+      { kind: "begin" },
+      { kind: "plug", endpoint: 1, ifIndex: 7, from: begun + 2000 },
+    ]);
   });
 
   test("that was cut off says since when, comes again, and ends who is gone meanwhile", async () => {

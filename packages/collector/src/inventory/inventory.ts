@@ -81,7 +81,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
   function take(event: WatchEvent): InventoryChange[] {
     if (event.type === "put" && event.kind === "network") return putNetwork(event.object);
     if (event.type === "put" && event.kind === "node") return putNode(event.object);
-    if (event.type === "put" && event.kind === "endpoint") return [endpoints.put(event.object, networks) ?? []].flat();
+    if (event.type === "put" && event.kind === "endpoint") return [...endpoints.put(event.object, networks)];
     if (event.type !== "delete") return [];
     if (event.kind === "network") networks.delete(event.key.tenant ?? "", event.key.network ?? "");
     if (event.kind === "node") nodes.delete(event.key.node ?? "");
@@ -97,7 +97,7 @@ export function createInventory({ client, clock, logger, tell }: InventoryDepend
     let waiting: InventoryChange[] = [];
     for await (const endpoint of listAll(client, routes.listEndpoints, {}, { signal })) {
       ids.add(endpoint.id);
-      waiting.push(...[endpoints.put(endpoint, networks) ?? []].flat());
+      waiting.push(...endpoints.put(endpoint, networks));
       if (waiting.length < MOST_AT_ONCE) continue;
       tell(waiting);
       waiting = [];

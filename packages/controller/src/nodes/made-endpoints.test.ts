@@ -223,9 +223,10 @@ test("a controller from an older copy takes in what runs, also when the beginnin
   await using older = await startEngine({ clock: harness.clock });
   await older.network("web");
   await older.node("h1");
-  const report = { ...madeReport("m1", ADDRESS, at, []), made: { at, phase: "active" as const } };
+  const report = { ...madeReport("m1", ADDRESS, at, []), made: { at, phase: "active" as const }, ifIndex: 7 };
   expect(await older.reports("h1", [report])).toEqual([{ endpoint: "m1", outcome: "done" }]);
   expect(endpoints(older)).toEqual(["m1 active h1"]);
+  expect(older.engine.nouns.endpoints.get("m1").ifIndex).toBe(7);
 });
 
 function network(harness: EngineHarness) {

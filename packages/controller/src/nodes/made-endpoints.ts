@@ -1,5 +1,5 @@
 import { HoldfastError, type IpAddress, isHoldfastError, MacAddress, type Name } from "@holdfast/core";
-import type { Claim, Endpoint, EndpointReport, ReportResults } from "@holdfast/model";
+import { type Claim, type Endpoint, type EndpointReport, isOnWire, type ReportResults } from "@holdfast/model";
 import { expectBlockUnchanged } from "../blocks/block-drafts.ts";
 import type { ClaimDrafts } from "../claims/claim-drafts.ts";
 import type { Quarantine } from "../claims/quarantine.ts";
@@ -153,6 +153,7 @@ export function createMadeEndpoints(
         phase: made.phase,
         history: [begun, ...later].slice(-MOST_HISTORY),
         workload: report.workload ?? { runtime: "manual" },
+        ...(report.ifIndex === undefined || !isOnWire(made.phase) ? {} : { ifIndex: report.ifIndex }),
         createdAt: made.at,
         revision: 0,
       };

@@ -38,6 +38,25 @@ describe("a report", () => {
     ]);
   });
 
+  test("says at which interface an endpoint is, which stays so until it is off the wire", async () => {
+    await using harness = await withEndpoint();
+    const onWire = report("e1", 1, [
+      ["binding", "01"],
+      ["wired", "02"],
+    ]);
+    const ifIndexes = [];
+    for (const next of [
+      { ...onWire, ifIndex: 7 },
+      onWire,
+      report("e1", 1, [["detaching", "03"]]),
+      { ...report("e1", 1, [["detached", "04"]]), ifIndex: 7 },
+    ]) {
+      await harness.reports("h1", [next]);
+      ifIndexes.push(harness.engine.nouns.endpoints.get("e1").ifIndex);
+    }
+    expect(ifIndexes).toEqual([7, 7, 7, undefined]);
+  });
+
   test("that comes again, alone or with more, is done and changes nothing twice", async () => {
     await using harness = await withEndpoint();
     await harness.reports("h1", [report("e1", 1, [["binding", "01"]])]);

@@ -64,7 +64,9 @@ export function createReports(
       return { endpoint: id, outcome: "done" };
     }
     const workload = report.workload === undefined ? endpoint.workload : { ...endpoint.workload, ...report.workload };
-    if (added.length === 0 && JSON.stringify(workload) === JSON.stringify(endpoint.workload)) {
+    const ifIndex = interfaceAfter(endpoint, phase, report);
+    const isNews = ifIndex !== endpoint.ifIndex || JSON.stringify(workload) !== JSON.stringify(endpoint.workload);
+    if (added.length === 0 && !isNews) {
       return { endpoint: id, outcome: "done" };
     }
     if (claim !== known) {
@@ -73,7 +75,7 @@ export function createReports(
     }
     draft.expect(keys.endpoint(id), endpoint.revision);
     const history = [...endpoint.history, ...added].slice(-MOST_HISTORY);
-    draft.put(keys.endpoint(id), { ...endpoint, phase, history, workload });
+    draft.put(keys.endpoint(id), withInterface({ ...endpoint, phase, history, workload }, ifIndex));
     return { endpoint: id, outcome: "done" };
   }
 
@@ -145,7 +147,8 @@ export function createReports(
     const [first] = report.transitions;
     const begun: Transition =
       first?.phase === "reserved" ? first : { phase: "reserved", at: first?.at ?? at, actor: `node/${node}` };
-    const start: Endpoint = { ...old, id, phase: "reserved", history: [begun], createdAt: at, revision: 0 };
+    const { ifIndex: _, ...former } = old;
+    const start: Endpoint = { ...former, id, phase: "reserved", history: [begun], createdAt: at, revision: 0 };
     const added = newTransitions(start, report.transitions);
     const phase = checkedPhase(start, added);
     const reason = `replaced by ${id} while no controller was reached`;
@@ -165,7 +168,8 @@ export function createReports(
       return { endpoint: id, outcome: "done" };
     }
     draft.expect(keys.endpoint(id), 0);
-    draft.put(keys.endpoint(id), { ...start, phase, history: [begun, ...added].slice(-MOST_HISTORY), workload });
+    const made = { ...start, phase, history: [begun, ...added].slice(-MOST_HISTORY), workload };
+    draft.put(keys.endpoint(id), withInterface(made, interfaceAfter(start, phase, report)));
     draft.expect(keys.claim(claim.tenant, claim.network, claim.identity), claim.revision);
     drafts.put(draft, bound);
     ledger.record(draft, bound, { ...event, formerEndpoint: replaces });
@@ -211,6 +215,16 @@ export function createReports(
       return results.flatMap((result) => result ?? []);
     },
   };
+}
+
+/** Its interface, as its node has told it last; none when it is off the wire. */
+function interfaceAfter(endpoint: Endpoint, phase: Endpoint["phase"], report: EndpointReport): number | undefined {
+  return isOnWire(phase) ? (report.ifIndex ?? endpoint.ifIndex) : undefined;
+}
+
+function withInterface(known: Endpoint, ifIndex: number | undefined): Endpoint {
+  const { ifIndex: _, ...endpoint } = known;
+  return ifIndex === undefined ? endpoint : { ...endpoint, ifIndex };
 }
 
 /** The claim, whose addresses need not be looked for any more when they have been on the wire as its own. */

@@ -48,6 +48,7 @@ export function createRecordFields(): RecordFields {
       workload: record({ runtime: word, endpoint: text, container: text }),
       createdAt: time,
       revision: whole,
+      ifIndex: whole,
     }),
     cooling: record({ identity: text, until: time, node: word, revision: whole }),
     quarantine: record({

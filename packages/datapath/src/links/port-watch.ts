@@ -5,7 +5,7 @@ import { Channel } from "./channel.ts";
 /** What the kernel says of endpoints' links, for those who watch. */
 export class PortWatch {
   readonly #endpoints = new Map<string, string>();
-  readonly #states = new Map<string, PortEvent["state"]>();
+  readonly #states = new Map<string, PortEvent>();
   readonly #watchers = new Set<Channel<PortEvent>>();
 
   /** From now on the link is the endpoint's. */
@@ -22,7 +22,7 @@ export class PortWatch {
   /** The state of each, then each change. */
   watch(signal: AbortSignal): AsyncIterable<PortEvent> {
     const channel = new Channel<PortEvent>(signal);
-    for (const [endpoint, state] of this.#states) channel.push({ endpoint, state });
+    for (const event of this.#states.values()) channel.push(event);
     this.#watchers.add(channel);
     signal.addEventListener("abort", () => this.#watchers.delete(channel), { once: true });
     return channel;
@@ -41,9 +41,13 @@ export class PortWatch {
   #observe(name: string, link: Link | undefined): void {
     const endpoint = this.#endpoints.get(name);
     if (endpoint === undefined) return;
-    const state = link === undefined ? "gone" : link.carrier ? "up" : "down";
-    if (this.#states.get(endpoint) === state) return;
-    this.#states.set(endpoint, state);
-    for (const watcher of this.#watchers) watcher.push({ endpoint, state });
+    const event: PortEvent =
+      link === undefined
+        ? { endpoint, state: "gone" }
+        : { endpoint, state: link.carrier ? "up" : "down", ifIndex: link.index };
+    const before = this.#states.get(endpoint);
+    if (before?.state === event.state && before.ifIndex === event.ifIndex) return;
+    this.#states.set(endpoint, event);
+    for (const watcher of this.#watchers) watcher.push(event);
   }
 }

@@ -15,6 +15,8 @@ export function observation({ machine, driver, signal, restart, endpoints: { a, 
       })();
       const states = () => events.map((event) => `${event.endpoint} ${event.state}`);
       await expect.poll(states).toEqual(["a down"]);
+      const links = await machine().kernel.listLinks();
+      expect(events[0]?.ifIndex).toBe(links.find(({ name }) => name === port.hostInterface)?.index);
       await machine().kernel.setLink(port.containerInterface, { up: true });
       await expect.poll(states).toEqual(["a down", "a up"]);
       await machine().kernel.setLink(port.containerInterface, { up: false });

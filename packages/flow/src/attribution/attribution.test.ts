@@ -96,6 +96,8 @@ beforeEach(() => {
 });
 
 const begin = (placed: PlacedEndpoint, from = 0): void => attribution.apply({ kind: "begin", endpoint: placed, from });
+const plug = (owner: number, ifIndex: number, from = 0): void =>
+  attribution.apply({ kind: "plug", endpoint: owner, ifIndex, from });
 const end = (placed: PlacedEndpoint, to: number): void => attribution.apply({ kind: "end", endpoint: placed, to });
 
 describe("an address that moved", () => {
@@ -231,6 +233,39 @@ describe("a packet that was sampled just before its sender went, and told of jus
   });
 });
 
+describe("a port", () => {
+  const seen = { source: "10.0.0.5", destination: "192.0.2.1", node: 0, ifIndex: 7 };
+  beforeEach(() => {
+    begin(endpoint(0, { ip: "10.0.0.5" }));
+    begin(endpoint(1, { ip: "10.0.0.6" }));
+    plug(0, 7, 1000);
+  });
+  const ownerAt = (at: number, sourceMac = OUTSIDE_MAC): unknown =>
+    attributed(attribution, { ...seen, sourceMac, at, source: "192.0.2.9" }).sourceOwner;
+
+  test("says whose packets are whatever they call themselves, from when it is his on", () => {
+    expect([999, 1000].map((at) => ownerAt(at, macOf(1)))).toEqual([1, 0]);
+    expect(attributed(attribution, { ...seen, ifIndex: 8, at: 1000 }).sourceOwner).toBe(0);
+    expect(attributed(attribution, { ...seen, node: 1, at: 1000, source: "192.0.2.9" }).sourceOwner).toBeUndefined();
+  });
+
+  test("that changes hands says nothing of packets that may be of either, and MACs do", () => {
+    plug(1, 7, 3000);
+    expect([2999, 3000, 4499, 4500].map((at) => ownerAt(at))).toEqual([0, undefined, undefined, 1]);
+    expect([3000, 4499].map((at) => ownerAt(at, macOf(0)))).toEqual([0, 0]);
+    expect(ownerAt(3000, macOf(1))).toBe(1);
+  });
+
+  test("is nobody's when its owner is at another one, at none, or has ended", () => {
+    plug(0, 9, 3000);
+    expect([4499, 4500].map((at) => ownerAt(at))).toEqual([0, undefined]);
+    attribution.apply({ kind: "unplug", endpoint: 0, to: 6000 });
+    plug(1, 7, 6000);
+    end(endpoint(1, { ip: "10.0.0.6" }), 9000);
+    expect([7500, 10_499, 10_500].map((at) => ownerAt(at))).toEqual([1, 1, undefined]);
+  });
+});
+
 test("packets are counted at their source's node again as soon as that is heard again", () => {
   begin(endpoint(0, { ip: "10.0.0.5", node: 0 }));
   begin(endpoint(1, { ip: "10.0.0.6", node: 1 }));
@@ -274,8 +309,10 @@ describe("two tenants with the same addresses", () => {
   const same = { mac: mac("02:00:00:00:00:77"), isRoutable: false };
   const packet = { at: 10, source: "10.0.0.5", destination: "10.0.0.6", sourceMac: "02:00:00:00:00:77" };
   beforeEach(() => {
-    begin(endpoint(0, { ip: "10.0.0.5", ...same, network: 0, tenant: 0, ifIndex: 7 }));
-    begin(endpoint(1, { ip: "10.0.0.5", ...same, network: 1, tenant: 1, ifIndex: 8 }));
+    begin(endpoint(0, { ip: "10.0.0.5", ...same, network: 0, tenant: 0 }));
+    begin(endpoint(1, { ip: "10.0.0.5", ...same, network: 1, tenant: 1 }));
+    plug(0, 7);
+    plug(1, 8);
     begin(endpoint(2, { ip: "10.0.0.6", network: 0, tenant: 0, isRoutable: false, mac: mac("02:00:00:00:00:78") }));
     begin(endpoint(3, { ip: "10.0.0.6", network: 1, tenant: 1, isRoutable: false, mac: mac("02:00:00:00:00:78") }));
   });
@@ -285,6 +322,15 @@ describe("two tenants with the same addresses", () => {
     expect(told(attributed(attribution, { ...seen, ifIndex: 7 }))).toEqual([0, 2, true]);
     expect(told(attributed(attribution, { ...seen, ifIndex: 8 }))).toEqual([1, 3, true]);
     expect(told(attributed(attribution, { ...seen, ifIndex: 7, destinationMac: OUTSIDE_MAC }))).toEqual([0, 2, true]);
+  });
+
+  test("are told apart by the port also when that was the other one's before", () => {
+    attribution.apply({ kind: "unplug", endpoint: 0, to: 5000 });
+    plug(1, 7, 20_000);
+    const seen = { ...packet, node: 0, ifIndex: 7, destinationMac: "02:00:00:00:00:78" };
+    const owners = [4999, 6499, 6500, 19_999, 20_000].map((at) => attributed(attribution, { ...seen, at }).sourceOwner);
+    // From when nobody is at the port, nothing tells them apart.
+    expect(owners).toEqual([0, 0, "ambiguous", "ambiguous", 1]);
   });
 
   test("are not guessed at without that", () => {
@@ -331,9 +377,27 @@ describe("random histories", () => {
     };
   };
 
+  interface Plugged {
+    readonly endpoint: PlacedEndpoint;
+    readonly ifIndex: number;
+    readonly from: number;
+    to: number;
+  }
+
+  /** Who has a port for longer than samples are on the way, or had it lately and nobody else did. */
+  function aloneAt(told: readonly Plugged[], { at, node, ifIndex }: Packet): PlacedEndpoint | undefined {
+    const found = told
+      .filter((one) => one.endpoint.node === node && one.ifIndex === ifIndex && one.from <= at && at < one.to + 1500)
+      .sort((a, b) => b.from - a.from);
+    const settled = found[0] !== undefined && found[0].from + 1500 <= at;
+    return settled || new Set(found.map(({ endpoint: { number } }) => number)).size === 1
+      ? found[0]?.endpoint
+      : undefined;
+  }
+
   /** What a plain list says, in the order in which an attribution looks. Remembers by which ports packets came. */
   function plainly(
-    ports: { readonly own: Map<number, number>; readonly shared: Set<string> },
+    ports: { readonly own: Map<number, number>; readonly shared: Set<string>; readonly told: Plugged[] },
     inventory: PlainInventory,
     packet: Packet & { readonly sourceMac: string; readonly destinationMac: string; readonly ifIndex: number },
   ) {
@@ -350,14 +414,15 @@ describe("random histories", () => {
       (other && lately((one) => one.network === other.network && hasAddress(text)(one))) ??
       (other && lately((one) => one.tenant === other.tenant && hasAddress(text)(one))) ??
       lately((one) => one.isRoutable && hasAddress(text)(one));
-    const byPort = node === 9 ? undefined : find((one) => one.node === node && one.ifIndex === packet.ifIndex);
+    const byPort = node === 9 || packet.ifIndex === 0 ? undefined : aloneAt(ports.told, packet);
     const isOwn = (one: PlacedEndpoint): boolean => one.node === node && hasMac(packet.sourceMac)(one);
-    const here = node === 9 ? undefined : known(find(isOwn));
+    const anyHere = node === 9 ? undefined : find(isOwn);
+    const here = known(anyHere);
     if (byPort === undefined && here !== undefined && packet.ifIndex !== 0) ports.own.set(here.number, packet.ifIndex);
     const former = node === 9 || packet.ifIndex === 0 ? undefined : inventory.last(at, 1500, isOwn);
     const port = former && ports.own.get(former.number);
     const mayBe = port === packet.ifIndex || (port === undefined && !ports.shared.has(`${node}/${packet.ifIndex}`));
-    const late = mayBe ? former : undefined;
+    const late = mayBe && anyHere === undefined ? former : undefined;
     const elsewhere = find(hasMac(packet.sourceMac));
     if (byPort === undefined && here === undefined && late === undefined && known(elsewhere) && node !== 9)
       ports.shared.add(`${node}/${packet.ifIndex}`);
@@ -379,7 +444,11 @@ describe("random histories", () => {
     const seen = { owners: 0, ambiguous: 0 };
     const ip = (): string => `10.0.0.${next(8)}`;
     const anyMac = (): string => `02:00:00:00:00:0${next(8)}`;
-    const ports = { own: new Map<number, number>(), shared: new Set<string>() };
+    const ports = { own: new Map<number, number>(), shared: new Set<string>(), told: [] as Plugged[] };
+    const unplugged = (number: number, at: number): void => {
+      for (const one of ports.told)
+        if (one.endpoint.number === number && one.to === Number.POSITIVE_INFINITY) one.to = at;
+    };
     for (let step = 1000; step < 1_500_000; step += 1000) {
       const started = placed[next(placed.length || 1)];
       if (next(3) === 0 || started === undefined) {
@@ -391,14 +460,22 @@ describe("random histories", () => {
           network,
           tenant: network >> 1,
           isRoutable: network !== 3,
-          ...(next(2) === 0 ? { ifIndex: 1 + next(6) } : {}),
         });
         placed.push(one);
         begin(one, step);
         inventory.begin(one, step);
+        if (next(2) === 0) {
+          const ifIndex = 1 + next(6);
+          plug(one.number, ifIndex, step);
+          ports.told.push({ endpoint: one, ifIndex, from: step, to: Number.POSITIVE_INFINITY });
+        }
+      } else if (next(5) === 0) {
+        attribution.apply({ kind: "unplug", endpoint: started.number, to: step });
+        unplugged(started.number, step);
       } else if (next(3) > 0) {
         end(started, step);
         inventory.end(started.number, step);
+        unplugged(started.number, step);
       }
       const packet = {
         node: [0, 1, 9][next(3)] ?? 0,

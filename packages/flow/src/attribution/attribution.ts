@@ -74,7 +74,8 @@ export function createAttribution(): Attribution {
 
   function apply(change: InventoryChange): void {
     epochs.note("from" in change ? change.from : "to" in change ? change.to : 0);
-    if (change.kind === "end") epochs.note(change.to + COLLECTED);
+    if (change.kind === "end" || change.kind === "unplug") epochs.note(change.to + COLLECTED);
+    if (change.kind === "plug") epochs.note(change.from + COLLECTED);
     take(change);
   }
 
@@ -86,6 +87,12 @@ export function createAttribution(): Attribution {
       case "end":
         places.end(change.endpoint, change.to);
         seenPorts.forget(change.endpoint.number);
+        break;
+      case "plug":
+        places.plug(change.endpoint, change.ifIndex, change.from);
+        break;
+      case "unplug":
+        places.unplug(change.endpoint, change.to);
         break;
       case "node":
         exporting.set(change.node, change.agents, change.from);
@@ -114,7 +121,7 @@ export function createAttribution(): Attribution {
       if (port !== 0) seenPorts.set(node, port, here);
       return here;
     }
-    const former = port === 0 ? NOBODY : formerSender(key, port);
+    const former = port === 0 || here === AMBIGUOUS ? NOBODY : formerSender(key, port);
     if (former !== NOBODY) return former;
     const elsewhere = places.byMac(ANY, key, TRAFFIC_SOURCE_MAC, time);
     if (elsewhere >= 0 && port !== 0) uplinks.add(node, port);

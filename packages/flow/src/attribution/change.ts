@@ -15,8 +15,6 @@ export interface PlacedEndpoint {
   readonly mac: readonly [number, number];
   /** Four words each, see {@link addressWords}. */
   readonly addresses: readonly AddressWords[];
-  /** Number of its port's interface on its node. Absent: not known. */
-  readonly ifIndex?: number;
 }
 
 /** IPv6, or IPv4 as RFC 4291 section 2.5.5.2 maps it. */
@@ -27,6 +25,10 @@ export type InventoryChange =
   /** It has what it is known by from a time on, in milliseconds since 1970. */
   | { readonly kind: "begin"; readonly endpoint: PlacedEndpoint; readonly from: number }
   | { readonly kind: "end"; readonly endpoint: PlacedEndpoint; readonly to: number }
+  /** An endpoint that has begun is at an interface of its node from a time on. It has one at a time, and the interface one endpoint. */
+  | { readonly kind: "plug"; readonly endpoint: number; readonly ifIndex: number; readonly from: number }
+  /** It is at none any more. What ends is at none either. */
+  | { readonly kind: "unplug"; readonly endpoint: number; readonly to: number }
   /** A node's exporter calls itself by one of these. It is expected to export from a time on. */
   | { readonly kind: "node"; readonly node: number; readonly agents: readonly AddressWords[]; readonly from: number }
   | { readonly kind: "segment"; readonly segment: Segment; readonly network: number }

@@ -13,8 +13,11 @@ export interface Places {
   readonly hasPorts: boolean;
   begin(endpoint: PlacedEndpoint, from: number): void;
   end(endpoint: PlacedEndpoint, to: number): void;
+  plug(owner: number, ifIndex: number, from: number): void;
+  unplug(owner: number, to: number): void;
   setSegment(segment: Segment, network: number): void;
   forget(before: number): void;
+  /** Then, or until just before it. {@link NOBODY}, too, when it has only just changed hands: some packets may still be of the one before. */
   byPort(node: number, ifIndex: number, time: number): number;
   /** Of the MAC at a place of a key: at a node if there is one there, else anywhere. {@link ANY}: anywhere. */
   byMac(node: number, words: Uint32Array, at: number, time: number): number;
@@ -41,14 +44,15 @@ export function createPlaces(late: number): Places {
   const macs = createTenures(2, late);
   const addresses = createTenures(5, late);
   const segments = { vlan: new Map<number, number>(), vni: new Map<number, number>() };
+  /** Of each owner the interface that it is at. */
+  const plugged = new Map<number, number>();
   const pair = new Uint32Array(2);
   const address = new Uint32Array(5);
 
   /** Says the same to all that an endpoint is known by. */
   function each(endpoint: PlacedEndpoint, say: (tenures: Tenures, words: Uint32Array, holder: Holder) => void): void {
-    const { number: owner, node, network, ifIndex } = endpoint;
+    const { number: owner, node, network } = endpoint;
     const holder = { owner, node, network };
-    if (ifIndex !== undefined) say(ports, pairOf(node, ifIndex), holder);
     say(macs, pairOf(...endpoint.mac), holder);
     const scopes = [inNetwork(network), inTenant(endpoint.tenant), ...(endpoint.isRoutable ? [EVERYWHERE] : [])];
     for (const words of endpoint.addresses)
@@ -67,6 +71,20 @@ export function createPlaces(late: number): Places {
     return address;
   }
 
+  const holderOf = (owner: number): Holder => ({
+    owner,
+    node: owners.nodeOf(owner),
+    network: owners.networkOf(owner),
+  });
+
+  function unplug(owner: number, to: number): void {
+    const ifIndex = plugged.get(owner);
+    if (ifIndex === undefined) return;
+    plugged.delete(owner);
+    const holder = holderOf(owner);
+    ports.end(pairOf(holder.node, ifIndex), holder, to);
+  }
+
   return {
     owners,
     get hasPorts() {
@@ -77,13 +95,21 @@ export function createPlaces(late: number): Places {
       each(endpoint, (tenures, words, holder) => tenures.begin(words, holder, from));
     },
     end(endpoint, to) {
+      unplug(endpoint.number, to);
       each(endpoint, (tenures, words, holder) => tenures.end(words, holder, to));
     },
+    plug(owner, ifIndex, from) {
+      if (plugged.get(owner) !== ifIndex) unplug(owner, from);
+      plugged.set(owner, ifIndex);
+      const holder = holderOf(owner);
+      ports.begin(pairOf(holder.node, ifIndex), holder, from);
+    },
+    unplug,
     setSegment: ({ kind, id }, network) => void segments[kind].set(id, network),
     forget(before) {
       for (const tenures of [ports, macs, addresses]) tenures.forget(before);
     },
-    byPort: (node, ifIndex, time) => ports.find(ports.keyOf(pairOf(node, ifIndex)), time, ANY, ANY),
+    byPort: (node, ifIndex, time) => ports.alone(ports.keyOf(pairOf(node, ifIndex)), time),
     byMac(node, words, at, time) {
       const key = macs.keyOf(pairOf(words[at] ?? 0, words[at + 1] ?? 0));
       const there = node === ANY ? NOBODY : macs.find(key, time, node, ANY);

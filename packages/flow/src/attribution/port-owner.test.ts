@@ -36,6 +36,9 @@ test("a port is whose packets come by it at its own node, until he has gone", ()
   hear(2, "10.9.0.99", 8);
   expect(attribution.ownerOfPort(8)).toBe(-1);
   hear(3, "10.9.0.1", 7);
+  // Told of, it is known before a packet has come by it.
+  attribution.apply({ kind: "plug", endpoint: 5, ifIndex: 12, from: 0 });
+  expect(attribution.ownerOfPort(12)).toBe(5);
   attribution.apply({ kind: "end", endpoint, to: 2000 });
   expect(attribution.ownerOfPort(7)).toBe(-1);
 });

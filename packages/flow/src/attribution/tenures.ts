@@ -32,6 +32,8 @@ export interface Tenures {
   find(key: number, time: number, node: number, network: number): number;
   /** Who had it last of those, until a time or not much longer before it; {@link NOBODY}: nobody. */
   last(key: number, time: number, node: number, network: number): number;
+  /** Who had it last, of a key that one has at a time; {@link NOBODY}: nobody, or another had it until just before, too. */
+  alone(key: number, time: number): number;
   /** Drops what ended before a time. */
   forget(before: number): void;
   /** Keys that have or had an owner. */
@@ -51,7 +53,7 @@ const [OWNER, OLDER, NODE, NETWORK] = [4, 5, 6, 7];
  * Flat memory: a hash index from keys to their newest tenure, and from there a list that goes back in time. No object per key or tenure, and no
  * allocation in `find`.
  *
- * @param late milliseconds that a tenure may be over for {@link Tenures.last}
+ * @param late milliseconds that a tenure may be over for {@link Tenures.last} and {@link Tenures.alone}
  */
 export function createTenures(wordsPerKey: number, late = 0): Tenures {
   let keys = createKeyIndex(wordsPerKey, Number.POSITIVE_INFINITY);
@@ -176,6 +178,17 @@ export function createTenures(wordsPerKey: number, late = 0): Tenures {
       while (tenure !== NONE && !(from(tenure) <= time && time < to(tenure) + late && isOf(tenure, node, network)))
         tenure = older(tenure);
       return tenure === NONE ? NOBODY : (cells[tenure * WORDS + OWNER] ?? NOBODY);
+    },
+    alone(key, time) {
+      let found = NOBODY;
+      for (let tenure = key < 0 ? NONE : (newest[key] ?? NONE); tenure !== NONE; tenure = older(tenure)) {
+        if (from(tenure) > time || time >= to(tenure) + late) continue;
+        const owner = cells[tenure * WORDS + OWNER] ?? NOBODY;
+        if (found !== NOBODY && owner !== found) return NOBODY;
+        if (from(tenure) + late <= time) return owner;
+        found = owner;
+      }
+      return found;
     },
     forget(before) {
       let empty = 0;

@@ -92,7 +92,7 @@ describe("a machine's driver", () => {
       expect.arrayContaining(["10.20.0.5/32", "10.20.0.9/32"]),
     );
     await kernel.setLink(port.containerInterface, { up: true });
-    await expect.poll(() => events).toContainEqual({ endpoint: "a", state: "up" });
+    await expect.poll(() => events).toContainEqual({ endpoint: "a", state: "up", ifIndex: expect.any(Number) });
     stop.abort();
     await watching;
     await late.close();
