@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { readKernelDrops } from "@holdfast/collector";
 import { outputOf, startChild } from "../ipam/child.ts";
-import type { ReceiverProgram } from "./receivers.ts";
+import { setReceiveBuffer } from "./receive-buffer.ts";
+import { BUFFER_BYTES, type ReceiverProgram } from "./receivers.ts";
 
 /** Datagrams per second that are offered: some 700,000 samples. */
 const OFFERED = 120_000;
@@ -31,6 +32,7 @@ export async function measureReceiver({ name, argv }: ReceiverProgram, port: num
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   try {
     await untilBound(name, port);
+    await setReceiveBuffer(child.pid ?? 0, port, BUFFER_BYTES);
     await send(port, WARM_UP_SECONDS);
     await untilIdle(child.pid);
     const [ticks, drops] = [await ticksOf(child.pid), await readKernelDrops(port)];

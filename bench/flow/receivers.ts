@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** The kernel's own limit where nobody raised it; ours and the peers' get the same. */
-export const BUFFER_BYTES = 4 * 1024 * 1024;
+/** As the collector asks for when nobody says otherwise; the peers get the same. */
+export const BUFFER_BYTES = 32 * 1024 * 1024;
 
 /** A program that takes sFlow on a port of loopback. */
 export interface ReceiverProgram {

@@ -14,10 +14,17 @@ export const libc = {
   close: library.func("int close(int fd)"),
 };
 
+/** Of numbers that have two names, the first one. */
+const ERRNO_NAMES = new Map(
+  Object.entries(koffi.os.errno)
+    .reverse()
+    .map(([name, number]) => [number, name]),
+);
+
 /** Why the last call failed, e.g. `"EADDRINUSE"`. */
 export function errnoName(): string {
   const number = koffi.errno();
-  return Object.entries(koffi.os.errno).find(([, one]) => one === number)?.[0] ?? `E${number}`;
+  return ERRNO_NAMES.get(number) ?? `E${number}`;
 }
 
 /** Where memory lies. It stays there: what is larger than 64 bytes V8 does not move. */

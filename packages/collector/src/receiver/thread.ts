@@ -8,6 +8,11 @@ import { createWindowing, type SampledWindow, type WindowingOptions } from "./wi
 
 /** So many datagrams one call of the kernel gives at most. */
 const BATCH = 32;
+/**
+ * So many are read between two batches, of those that have been held back: more than come, so that it catches up, and few, so that the kernel's buffer is
+ * looked after all the while. What came in one moment, after the thread or the machine stood still, has settled in one moment as well.
+ */
+const MOST_READ = 2 * BATCH;
 /** So many messages are looked at between two batches: the buffer of the socket fills meanwhile. */
 const MOST_MESSAGES = 8;
 /** Of what is still there when it is told to stop. */
@@ -39,13 +44,15 @@ function run(
 ): void {
   const windowing = createWindowing((window) => hand(parent, window), from.options);
   const batch = createMessageBatch(BATCH);
+  /** More has been held back long enough than was read. */
+  let isBehind = false;
 
   function takeBatch(): number {
-    const count = from.socket.receive(batch);
+    const count = isBehind ? from.socket.poll(batch) : from.socket.receive(batch);
     const now = Date.now();
     for (let index = 0; index < count; index++)
       windowing.take(batch.view, batch.startOf(index), batch.lengthOf(index), now);
-    windowing.advance(now);
+    isBehind = windowing.advance(now, MOST_READ);
     return count;
   }
 

@@ -7,6 +7,8 @@ const LOOPBACK = "127.0.0.1";
 const ROUNDS = 20;
 /** Of 1 MiB. */
 const GATHERING_MS = 0.25;
+/** Half of what `receive` waits for the first one. */
+const NO_WAIT_MS = 25;
 
 let sender: Socket;
 beforeEach(() => {
@@ -57,5 +59,15 @@ describe("a socket", () => {
   test("does not when its buffer has no room for what may come", async () => {
     using socket = open(65_536);
     expect(Math.min(...(await callsOf(socket, 32)))).toBeLessThan(GATHERING_MS);
+  });
+
+  test("that is polled gives what is there, and waits for nothing", async () => {
+    using socket = open(1024 * 1024);
+    const batch = createMessageBatch(32);
+    const before = performance.now();
+    expect(socket.poll(batch)).toBe(0);
+    expect(performance.now() - before).toBeLessThan(NO_WAIT_MS);
+    await send(socket.port);
+    expect([socket.poll(batch), socket.poll(batch)]).toEqual([1, 0]);
   });
 });

@@ -21,6 +21,8 @@ export interface UdpSocket {
    * a moment longer, so that the next one is.
    */
   receive(batch: MessageBatch): number;
+  /** The same without waiting, for who has something else to do. */
+  poll(batch: MessageBatch): number;
   close(): void;
 }
 
@@ -45,6 +47,7 @@ const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 /** After the first one, only what is there already. */
 const MSG_WAITFORONE = 0x10000;
+const MSG_DONTWAIT = 0x40;
 
 /** @throws HoldfastError `conflict` when somebody else has the port, `unavailable` for whatever else keeps it from opening */
 export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
@@ -67,15 +70,19 @@ export function openUdpSocket(options: UdpSocketOptions): UdpSocket {
   const gathering = gatheringMicroseconds(receiveBufferBytes);
   /** Whether the last call took all that there was. */
   let isEmptied = false;
+  function take(batch: MessageBatch, flags: number): number {
+    const count = receive(fd, batch, flags);
+    isEmptied = count > 0 && count < batch.count;
+    return count;
+  }
   return {
     port: portOf(fd),
     receiveBufferBytes,
     receive(batch) {
       if (isEmptied && gathering > 0) libc.usleep(gathering);
-      const count = receive(fd, batch);
-      isEmptied = count > 0 && count < batch.count;
-      return count;
+      return take(batch, MSG_WAITFORONE);
     },
+    poll: (batch) => take(batch, MSG_DONTWAIT),
     close: () => void libc.close(fd),
   };
 }
@@ -89,8 +96,8 @@ function gatheringMicroseconds(receiveBufferBytes: number): number {
   return microseconds < LEAST_GATHERING_US ? 0 : microseconds;
 }
 
-function receive(fd: number, batch: MessageBatch): number {
-  const count = libc.recvmmsg(fd, batch.headers, batch.count, MSG_WAITFORONE, null) as number;
+function receive(fd: number, batch: MessageBatch, flags: number): number {
+  const count = libc.recvmmsg(fd, batch.headers, batch.count, flags, null) as number;
   if (count >= 0) return count;
   const why = errnoName();
   // Nothing came in time, a signal did, or somebody that we never sent to says it is not there.

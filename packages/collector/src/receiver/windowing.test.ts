@@ -69,6 +69,16 @@ describe("windowing", () => {
     ]);
   });
 
+  test("reads no more at once than it is told to, and ends no window before all of it has been read", () => {
+    const { windowing, take, seen } = start();
+    for (let count = 0; count < 5; count++) take(900);
+    expect(windowing.advance(1199, 2)).toBe(false);
+    expect([windowing.advance(1300, 2), windowing.advance(1300, 2)]).toEqual([true, true]);
+    expect(seen()).toEqual([]);
+    expect(windowing.advance(1300, 2)).toBe(false);
+    expect(seen()).toEqual([[0, 5]]);
+  });
+
   test("takes a clock that goes back as one that stands", () => {
     const { windowing, take, seen } = start();
     take(5500);

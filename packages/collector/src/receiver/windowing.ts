@@ -51,8 +51,13 @@ export interface Windowing {
   take(view: DataView, start: number, length: number, at: number): void;
   /** News of who has what, since when. */
   learn(changes: readonly InventoryChange[]): void;
-  /** Says what time it is, which ends windows in which nothing comes any more. */
-  advance(now: number): void;
+  /**
+   * Says what time it is: reads what has been held back long enough, and ends windows in which nothing comes any more.
+   *
+   * @param most datagrams to read now. Default: all of them
+   * @returns whether it has to be said again, because there are more
+   */
+  advance(now: number, most?: number): boolean;
   /** Reads everything that is held back, and ends the window. */
   finish(): void;
 }
@@ -110,11 +115,15 @@ export function createWindowing(emit: (window: SampledWindow) => void, options: 
     learn(changes) {
       for (const change of changes) attribution.apply(change);
     },
-    advance(now) {
+    advance(now, most = Number.POSITIVE_INFINITY) {
       lastAt = Math.max(lastAt, now);
       const settled = lastAt - settleMs;
-      while (held.oldest() <= settled) held.shift(read);
+      for (let count = 0; held.oldest() <= settled; count++) {
+        if (count === most) return true;
+        held.shift(read);
+      }
       closeUntil(settled);
+      return false;
     },
     finish() {
       while (held.shift(read));
