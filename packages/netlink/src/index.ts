@@ -14,6 +14,7 @@ export {
 export { KernelError } from "./kernel-error.ts";
 export { createNamespace, deleteNamespace, NAMESPACE_FOLDER, withNamespace } from "./namespaces.ts";
 export type {
+  ChainChange,
   ChainContents,
   Connection,
   ConnectionFilter,
@@ -21,6 +22,7 @@ export type {
   NetfilterCounter,
   Removal,
   SetChange,
+  TableChange,
   TableContents,
   TableFamily,
   TableName,

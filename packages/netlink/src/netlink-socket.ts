@@ -3,6 +3,7 @@ import {
   decodeMessages,
   decodeOutcome,
   encodeMessage,
+  Flag,
   type Message,
   MessageType,
   type Outcome,
@@ -71,21 +72,28 @@ export class NetlinkSocket {
   }
 
   /**
-   * A transaction of nftables: all of the middle or nothing. What is wrong with the whole is an answer to `begin`, and stands for all then. Every
-   * request of the middle asks for an ack.
+   * A transaction of nftables: all of the middle or nothing. Gives what was refused first, if anything was; what is wrong with the whole is an answer to
+   * `begin`, and has no index. Only the last of the middle is acknowledged, for answers to thousands would overrun the socket.
    */
-  transactBatch(begin: Request, middle: readonly Request[], end: Request): Outcome[] {
-    const first = this.#send([begin, ...middle, end]);
-    const outcomes = new Map<number, Outcome>();
-    while (outcomes.size < middle.length) {
+  transactBatch(
+    begin: Request,
+    middle: readonly Request[],
+    end: Request,
+  ): { readonly index: number; readonly outcome: Outcome } | undefined {
+    const acknowledged = middle.map((each, index) =>
+      index === middle.length - 1 ? { ...each, flags: each.flags | Flag.ack } : each,
+    );
+    const first = this.#send([begin, ...acknowledged, end]);
+    let refused: { readonly index: number; readonly outcome: Outcome } | undefined;
+    for (;;) {
       for (const message of this.#receive()) {
         if (message.type !== MessageType.error || message.sequence < first) continue;
         const outcome = decodeOutcome(message);
-        if (message.sequence === first && outcome.errno !== 0) return middle.map(() => outcome);
-        if (message.sequence > first) outcomes.set(message.sequence, outcome);
+        const index = message.sequence - first - 1;
+        if (outcome.errno !== 0) refused ??= { index, outcome };
+        if (index === -1 ? refused !== undefined : index === middle.length - 1) return refused;
       }
     }
-    return middle.map((_, index) => outcomes.get(first + 1 + index) ?? { errno: 0 });
   }
 
   /** The same on a thread of libuv's pool, for what keeps the kernel busy for milliseconds. Nothing else may use the socket meanwhile. */

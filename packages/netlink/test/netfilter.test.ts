@@ -136,6 +136,7 @@ describe("netfilter of a namespace", () => {
   });
 
   test("lists connections by their ends, behind translation, and marks them", async () => {
+    expect(netfilter.countConnections()).toBe(0);
     await inside("ip", "link", "set", "lo", "up");
     await nft(
       "add chain inet t out { type nat hook output priority -100; }; add rule inet t out udp dport 53 dnat ip to 127.0.0.2:5353",
@@ -150,11 +151,12 @@ describe("netfilter of a namespace", () => {
     await once(sender, "exit");
     const [source, destination] = [IpAddress.parse("127.0.0.1"), IpAddress.parse("127.0.0.2")];
     const expected = { source, destination, protocol: 17, sourcePort: 4000, destinationPort: 5353, mark: 0 };
-    expect(netfilter.listConnections("v4", { source })).toMatchObject([expected]);
-    expect(netfilter.listConnections("v4", { destination })).toMatchObject([expected]);
-    expect(netfilter.listConnections("v4", { source: destination })).toEqual([]);
-    netfilter.markConnections(netfilter.listConnections("v4"), 6, 6);
-    netfilter.markConnections(netfilter.listConnections("v4"), 0, 2);
-    expect(netfilter.listConnections("v4")).toMatchObject([{ ...expected, mark: 4 }]);
+    expect(netfilter.countConnections()).toBe(1);
+    expect(netfilter.listConnections({ source })).toMatchObject([expected]);
+    expect(netfilter.listConnections({ destination })).toMatchObject([expected]);
+    expect(netfilter.listConnections({ source: destination })).toEqual([]);
+    netfilter.markConnections(netfilter.listConnections(), 6, 6);
+    netfilter.markConnections(netfilter.listConnections(), 0, 2);
+    expect(netfilter.listConnections()).toMatchObject([{ ...expected, mark: 4 }]);
   });
 });

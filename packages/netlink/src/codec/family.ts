@@ -1,6 +1,7 @@
 import { IpAddress } from "@holdfast/core";
 
 /** linux/socket.h */
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 

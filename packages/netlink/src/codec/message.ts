@@ -13,6 +13,7 @@ export const Flag = {
   replace: 0x100,
   exclusive: 0x200,
   create: 0x400,
+  append: 0x800,
   /** Of an ack: the refused request is cut to its header. */
   capped: 0x100,
   /** Of an ack: attributes follow (extended ack). */

@@ -1,5 +1,6 @@
 import { Cidr, type Family, IpAddress } from "@holdfast/core";
-import { attribute, nestedAttribute, textAttribute, viewOf } from "../codec/attributes.ts";
+import { attribute, nestedAttribute, viewOf } from "../codec/attributes.ts";
+import type { Request } from "../codec/message.ts";
 import type { TableFamily } from "./netfilter.ts";
 
 /** Names of linux/netfilter/nfnetlink.h, nf_tables.h and nfnetlink_conntrack.h. Numbers are in network order there. */
@@ -7,21 +8,26 @@ export const SUBSYSTEM = { conntrack: 1, tables: 10 } as const;
 
 export const TableMessage = {
   getTable: 1,
+  newChain: 3,
   getChain: 4,
+  deleteChain: 5,
+  newRule: 6,
   getRule: 7,
+  deleteRule: 8,
   newSet: 9,
   getSet: 10,
   deleteSet: 11,
   newElement: 12,
   getElement: 13,
   deleteElement: 14,
+  newObject: 18,
   getObject: 19,
+  deleteObject: 20,
 } as const;
 
 /** NFPROTO_… of linux/netfilter.h. */
 export const PROTOCOLS: Readonly<Record<TableFamily, number>> = { inet: 1, arp: 3, netdev: 5 };
 const ELEMENT_INTERVAL_END = 1;
-const NFT_GOTO = -4;
 
 /** struct nfgenmsg: family u8, version u8, resource u16 in network order. */
 export function generic(family: number, resource = 0): Uint8Array {
@@ -30,6 +36,11 @@ export function generic(family: number, resource = 0): Uint8Array {
 
 export function messageType(subsystem: number, message: number): number {
   return subsystem * 256 + message;
+}
+
+/** A request of a transaction, without the family of its table. */
+export function tableRequest(message: number, flags: number, attributes: readonly Uint8Array[]): Request {
+  return { type: messageType(SUBSYSTEM.tables, message), flags, body: attributes };
 }
 
 export function be32(type: number, value: number): Uint8Array {
@@ -62,15 +73,6 @@ export function boundsOf(prefix: Cidr): Bound[] {
 export function boundElement({ address, end }: Bound): Uint8Array {
   const key = nestedAttribute(1, [attribute(1, address)]);
   return nestedAttribute(1, end ? [key, be32(3, ELEMENT_INTERVAL_END)] : [key]);
-}
-
-export function linkElement(link: string, chain?: string): Uint8Array {
-  const name = new Uint8Array(16);
-  new TextEncoder().encodeInto(link, name);
-  const key = nestedAttribute(1, [attribute(1, name)]);
-  if (chain === undefined) return nestedAttribute(1, [key]);
-  const verdict = nestedAttribute(2, [be32(1, NFT_GOTO), textAttribute(2, chain)]);
-  return nestedAttribute(1, [key, nestedAttribute(2, [verdict])]);
 }
 
 /** Elements as prefixes, ascending; `"other"` when they are none. */

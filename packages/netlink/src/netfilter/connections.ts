@@ -1,4 +1,4 @@
-import { type Family, IpAddress } from "@holdfast/core";
+import { IpAddress } from "@holdfast/core";
 import {
   type Attributes,
   attribute,
@@ -8,7 +8,7 @@ import {
   u32Attribute,
   viewOf,
 } from "../codec/attributes.ts";
-import { AF_INET, AF_INET6 } from "../codec/family.ts";
+import { AF_UNSPEC, familyNumber } from "../codec/family.ts";
 import { Flag, type Request } from "../codec/message.ts";
 import { be32, generic, messageType, SUBSYSTEM } from "./codec.ts";
 import type { Connection, ConnectionFilter } from "./netfilter.ts";
@@ -16,18 +16,30 @@ import type { Connection, ConnectionFilter } from "./netfilter.ts";
 /** linux/netfilter/nfnetlink_conntrack.h: messages and attributes. */
 const NEW = 0;
 const GET = 1;
+const GET_STATISTICS = 5;
+const STATISTICS_ENTRIES = 1;
 const TUPLE = { original: 1, reply: 2 } as const;
 const MARK = 8;
 const MARK_MASK = 21;
 const FILTER = 25;
 const FILTER_BY_SOURCE = 1;
 
-export function listRequest(family: Family, filter: ConnectionFilter | undefined): Request {
-  return {
-    type: messageType(SUBSYSTEM.conntrack, GET),
-    flags: Flag.dump,
-    body: [generic(family === "v4" ? AF_INET : AF_INET6), ...(filter === undefined ? [] : filterAttributes(filter))],
-  };
+/** The kernel goes through its whole table for each, so that both families are asked for at once. */
+export function listRequest(filter: ConnectionFilter | undefined): Request {
+  const body =
+    filter === undefined
+      ? [generic(AF_UNSPEC)]
+      : [generic(familyNumber("source" in filter ? filter.source : filter.destination)), ...filterAttributes(filter)];
+  return { type: messageType(SUBSYSTEM.conntrack, GET), flags: Flag.dump, body };
+}
+
+export function countRequest(): Request {
+  return { type: messageType(SUBSYSTEM.conntrack, GET_STATISTICS), flags: 0, body: [generic(AF_UNSPEC)] };
+}
+
+export function readCount(body: Uint8Array): number {
+  const entries = parseAttributes(body, 4).get(STATISTICS_ENTRIES);
+  return entries === undefined ? Number.NaN : viewOf(entries).getUint32(0, false);
 }
 
 /** By the source of one of the two tuples: who answers in the end is the source of replies. */
@@ -46,7 +58,7 @@ export function markRequest({ source, key }: Connection, value: number, mask: nu
     type: messageType(SUBSYSTEM.conntrack, NEW),
     flags: Flag.ack,
     body: [
-      generic(IpAddress.family(source) === "v4" ? AF_INET : AF_INET6),
+      generic(familyNumber(source)),
       nestedAttribute(TUPLE.original, [key]),
       be32(MARK, value),
       be32(MARK_MASK, mask),

@@ -1,16 +1,17 @@
 import type { Cidr, Family, IpAddress } from "@holdfast/core";
 
 /**
- * What changes often in netfilter: elements of nftables' sets and maps, and marks of connections. All of it takes fractions of a millisecond, whatever else
- * a table has; chains and rules are written as text by nft(8).
+ * What changes often in netfilter: elements of nftables' sets and maps, chains and their rules, and marks of connections. All of it takes fractions of a
+ * millisecond for each, whatever else a table has; nft(8) reads what is there before it changes anything.
  */
 export interface Netfilter {
   /**
-   * Changes sets of a table in one transaction: all or nothing, in this order.
+   * Changes a table in one transaction: all or nothing, in this order, and no packet sees a part of it.
    *
-   * @throws KernelError; `ENOENT` when a table, a set or an element that is to be deleted is not there.
+   * @throws KernelError; `ENOENT` when a table, or something that is to be deleted or led to, is not there.
+   * @throws TypeError when a rule has words that are not known here.
    */
-  change(table: string, changes: readonly SetChange[]): void;
+  change(table: string, changes: readonly TableChange[]): void;
   /** Whether there is a table, e.g. `"inet holdfast_policy"`. */
   hasTable(name: TableName): boolean;
   /** A chain of a table; undefined when there is none. */
@@ -31,12 +32,19 @@ export interface Netfilter {
   readCounters(table: string, family?: TableFamily): readonly NetfilterCounter[];
   /** Keys of a set's elements, as the kernel has them. */
   readKeys(table: string, set: string, family?: TableFamily): readonly Uint8Array[];
-  /** Connections that the kernel follows, those that the filter chooses; absent: all. */
-  listConnections(family: Family, filter?: ConnectionFilter): readonly Connection[];
+  /** How many connections the kernel follows in this namespace: microseconds. */
+  countConnections(): number;
+  /**
+   * Connections that the kernel follows, those that the filter chooses; absent: all. It goes through its whole table, which all namespaces share, however few
+   * it has: 10 ms where that has 262,144 buckets.
+   */
+  listConnections(filter?: ConnectionFilter): readonly Connection[];
   /** Sets and clears the bits of `mask` in connections' marks. One that is gone is no news. */
   markConnections(connections: readonly Connection[], value: number, mask: number): void;
   close(): void;
 }
+
+export type TableChange = SetChange | ChainChange;
 
 /** Table names are without their family, which is `inet`, e.g. `"holdfast_policy"`. */
 export type SetChange =
@@ -59,6 +67,13 @@ export type SetChange =
   /** In a map from interfaces to chains. */
   | { readonly kind: "lead"; readonly map: string; readonly link: string; readonly chain: string }
   | { readonly kind: "unlead"; readonly map: string; readonly link: string };
+
+/** Chains without a hook, in tables of the family `inet`. What is there already may be created again; only what nobody leads to or counts in can be deleted. */
+export type ChainChange =
+  | { readonly kind: "create-chain" | "flush-chain" | "delete-chain"; readonly chain: string }
+  | { readonly kind: "create-counter" | "delete-counter"; readonly counter: string }
+  /** `rule`: in words of nft(8), those that `rule-text.ts` knows. */
+  | { readonly kind: "append-rule"; readonly chain: string; readonly rule: string; readonly comment?: string };
 
 /** Absent: `inet`. */
 export type TableFamily = "inet" | "arp" | "netdev";

@@ -6,7 +6,7 @@ import { Errno } from "../libc.ts";
 import { startThreadPool, withNamespace } from "../namespaces.ts";
 import { NETLINK_NETFILTER, NetlinkSocket } from "../netlink-socket.ts";
 import { type Bound, generic, messageType, PROTOCOLS, prefixesOf, SUBSYSTEM, TableMessage } from "./codec.ts";
-import { listRequest, markRequest, readConnection } from "./connections.ts";
+import { countRequest, listRequest, markRequest, readConnection, readCount } from "./connections.ts";
 import type {
   ChainContents,
   Connection,
@@ -14,13 +14,13 @@ import type {
   Netfilter,
   NetfilterCounter,
   Removal,
-  SetChange,
+  TableChange,
   TableContents,
   TableFamily,
   TableName,
 } from "./netfilter.ts";
 import { watchRemovals } from "./removals.ts";
-import { changeMessages } from "./set-messages.ts";
+import { tableMessages } from "./table-messages.ts";
 
 /**
  * Netfilter of a network namespace; absent: of this one. Every operation is done when its function returns. Needs CAP_NET_ADMIN.
@@ -47,21 +47,22 @@ class NfnetlinkNetfilter implements Netfilter {
     this.#socket = socket;
   }
 
-  change(table: string, changes: readonly SetChange[]): void {
-    const owners = changes.map((change) => changeMessages(table, change));
-    const middle = owners.flat();
-    if (middle.length === 0) return;
+  change(table: string, changes: readonly TableChange[]): void {
+    const messages = tableMessages(table, changes);
+    if (messages.length === 0) return;
     const edge = (type: number): Request => ({ type, flags: 0, body: [generic(0, SUBSYSTEM.tables)] });
-    const outcomes = attempt(`change sets of table ${table}`, () =>
-      this.#socket.transactBatch(edge(BATCH.begin), middle, edge(BATCH.end)),
+    const refusal = attempt(`change table ${table}`, () =>
+      this.#socket.transactBatch(
+        edge(BATCH.begin),
+        messages.map(({ request }) => request),
+        edge(BATCH.end),
+      ),
     );
-    const failed = outcomes.findIndex(({ errno }) => errno !== 0);
-    const refusal = outcomes[failed];
     if (refusal === undefined) return;
-    const change = changes[owners.findIndex((_, index) => owners.slice(0, index + 1).flat().length > failed)];
+    const change = messages[refusal.index]?.change;
     throw new KernelError({
-      task: `${change === undefined ? "change sets" : describe(change)} in table ${table}`,
-      ...refusal,
+      task: `${change === undefined ? "change something" : describe(change)} in table ${table}`,
+      ...refusal.outcome,
     });
   }
 
@@ -72,10 +73,17 @@ class NfnetlinkNetfilter implements Netfilter {
 
   readChain(table: string, chain: string): ChainContents | undefined {
     const own = [textAttribute(1, table)];
-    const chains = this.#dump(TableMessage.getChain, own, (attributes) =>
-      readText(attributes, 1) === table && readText(attributes, 3) === chain ? chain : undefined,
-    );
-    if (chains.length === 0) return undefined;
+    const question = {
+      type: messageType(SUBSYSTEM.tables, TableMessage.getChain),
+      flags: 0,
+      body: [generic(PROTOCOLS.inet), ...own, textAttribute(3, chain)],
+    };
+    // That chain alone: among thousands, a look at all for each that somebody has touched takes longer than the change.
+    const answer = this.#socket.get(question);
+    if ("errno" in answer) {
+      if (answer.errno === Errno.ENOENT) return undefined;
+      throw new KernelError({ task: `read chain ${chain} of table ${table}`, ...answer });
+    }
     const rules = this.#dump(TableMessage.getRule, [...own, textAttribute(2, chain)], (attributes) => {
       const rule = readRule(attributes);
       return readText(attributes, 1) === table && rule.chain === chain ? rule : undefined;
@@ -155,8 +163,14 @@ class NfnetlinkNetfilter implements Netfilter {
     return this.#elements(table, set, family).flatMap((element) => readNested(element, 1).get(1)?.slice() ?? []);
   }
 
-  listConnections(family: Family, filter?: ConnectionFilter): readonly Connection[] {
-    return this.#socket.dump("list connections", listRequest(family, filter), readConnection);
+  countConnections(): number {
+    const answer = this.#socket.get(countRequest());
+    if ("errno" in answer) throw new KernelError({ task: "count connections", ...answer });
+    return readCount(answer.body);
+  }
+
+  listConnections(filter?: ConnectionFilter): readonly Connection[] {
+    return this.#socket.dump("list connections", listRequest(filter), readConnection);
   }
 
   markConnections(connections: readonly Connection[], value: number, mask: number): void {
@@ -219,6 +233,8 @@ function readRule(attributes: Attributes): { chain: string; comment: string | un
   return { chain: readText(attributes, 2) ?? "", comment };
 }
 
-function describe(change: SetChange): string {
-  return "set" in change ? `${change.kind} set ${change.set}` : `${change.kind} ${change.link} in map ${change.map}`;
+function describe(change: TableChange): string {
+  if ("map" in change) return `${change.kind} ${change.link} in map ${change.map}`;
+  if ("set" in change) return `${change.kind} set ${change.set}`;
+  return "chain" in change ? `${change.kind} ${change.chain}` : `${change.kind} ${change.counter}`;
 }

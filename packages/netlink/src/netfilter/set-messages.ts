@@ -1,41 +1,25 @@
 import { IpAddress } from "@holdfast/core";
 import { attribute, nestedAttribute, textAttribute } from "../codec/attributes.ts";
 import { Flag, type Request } from "../codec/message.ts";
-import {
-  type Bound,
-  be32,
-  boundElement,
-  boundsOf,
-  generic,
-  linkElement,
-  messageType,
-  PROTOCOLS,
-  SUBSYSTEM,
-  TableMessage,
-} from "./codec.ts";
+import { type Bound, be32, boundElement, boundsOf, TableMessage, tableRequest } from "./codec.ts";
+import { verdictData } from "./expressions.ts";
 import type { SetChange } from "./netfilter.ts";
+import { KEY_IN_NETWORK_ORDER } from "./unnamed-set.ts";
 
 /** Of a nest's 64 KiB. */
 const ELEMENTS_IN_MESSAGE = 1000;
 const SET_IS_INTERVALS = 4;
 /** As nft(8) knows types of keys, by which it prints them. */
 const KEY = { v4: { type: 7, bytes: 4 }, v6: { type: 8, bytes: 16 } } as const;
-/** The note from which nft(8) learns that keys are in network order. */
-const KEY_IN_NETWORK_ORDER = Uint8Array.of(0, 4, 2, 0, 0, 0);
 
-export function changeMessages(table: string, change: SetChange): Request[] {
-  const protocol = PROTOCOLS["keys" in change ? (change.family ?? "inet") : "inet"];
-  return messagesOf(table, change).map((message) => ({ ...message, body: [generic(protocol), ...message.body] }));
-}
-
-function messagesOf(table: string, change: SetChange): Request[] {
+export function setMessages(table: string, change: SetChange): Request[] {
   switch (change.kind) {
     case "create":
       return [createSet(table, change)];
     case "delete":
-      return [request(TableMessage.deleteSet, 0, [textAttribute(1, table), textAttribute(2, change.set)])];
+      return [tableRequest(TableMessage.deleteSet, 0, [textAttribute(1, table), textAttribute(2, change.set)])];
     case "clear":
-      return [request(TableMessage.deleteElement, 0, [textAttribute(1, table), textAttribute(2, change.set)])];
+      return [tableRequest(TableMessage.deleteElement, 0, [textAttribute(1, table), textAttribute(2, change.set)])];
     case "add":
     case "remove":
       return memberMessages(
@@ -52,7 +36,7 @@ function messagesOf(table: string, change: SetChange): Request[] {
 
 function createSet(table: string, { set, family, of }: Extract<SetChange, { kind: "create" }>): Request {
   const { type, bytes } = KEY[family];
-  return request(TableMessage.newSet, Flag.create, [
+  return tableRequest(TableMessage.newSet, Flag.create, [
     textAttribute(1, table),
     textAttribute(2, set),
     be32(3, of === "prefixes" ? SET_IS_INTERVALS : 0),
@@ -89,9 +73,13 @@ function addressBound(address: IpAddress): Bound {
 
 function elements(message: number, table: string, set: string, parts: readonly Uint8Array[]): Request {
   const body = [textAttribute(1, table), textAttribute(2, set), nestedAttribute(3, parts)];
-  return request(message, message === TableMessage.newElement ? Flag.create : 0, body);
+  return tableRequest(message, message === TableMessage.newElement ? Flag.create : 0, body);
 }
 
-function request(message: number, flags: number, attributes: readonly Uint8Array[]): Request {
-  return { type: messageType(SUBSYSTEM.tables, message), flags: flags | Flag.ack, body: attributes };
+/** Of a map from interfaces to chains; without the chain, its key. */
+function linkElement(link: string, chain?: string): Uint8Array {
+  const name = new Uint8Array(16);
+  new TextEncoder().encodeInto(link, name);
+  const key = nestedAttribute(1, [attribute(1, name)]);
+  return nestedAttribute(1, chain === undefined ? [key] : [key, verdictData(2, { kind: "goto", chain })]);
 }

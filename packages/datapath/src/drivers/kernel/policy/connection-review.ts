@@ -13,6 +13,8 @@ export interface Concern {
 
 /** Up to so many addresses the kernel is asked for each one's connections, instead of for all. */
 const ASKED_ALONE = 4;
+/** Up to so many connections are listed in one look: a second look of the kernel through its table takes longer. */
+const LISTED_AT_ONCE = 1000;
 /** Milliseconds of deciding at a time. */
 const STRETCH = 5;
 
@@ -47,19 +49,17 @@ export async function reviewConnections(
 
 function connectionsOf(netfilter: Netfilter, { endpoints, remotes }: Concern): readonly Connection[] {
   if (endpoints.size === 0 && remotes.length === 0) return [];
+  const count = netfilter.countConnections();
+  if (count === 0) return [];
   const addresses = new Set<IpAddress | undefined>(endpoints);
   for (const remote of remotes) addresses.add(isOneAddress(remote) ? Cidr.first(remote) : undefined);
-  if (addresses.size > ASKED_ALONE || addresses.has(undefined)) {
-    return (["v4", "v6"] as const).flatMap((family) => netfilter.listConnections(family));
-  }
-  return [...addresses].flatMap((address) => {
-    if (address === undefined) return [];
-    const family = address.includes(":") ? "v6" : "v4";
-    return [
-      ...netfilter.listConnections(family, { source: address }),
-      ...netfilter.listConnections(family, { destination: address }),
-    ];
-  });
+  const isOfMany = addresses.size > ASKED_ALONE || addresses.has(undefined);
+  if (isOfMany || count <= LISTED_AT_ONCE) return netfilter.listConnections();
+  return [...addresses].flatMap((address) =>
+    address === undefined
+      ? []
+      : [...netfilter.listConnections({ source: address }), ...netfilter.listConnections({ destination: address })],
+  );
 }
 
 function isOneAddress(prefix: Cidr): boolean {

@@ -24,7 +24,7 @@ export interface KernelPolicyDependencies {
 
 const NO_CHANGE: PolicyChange = { sets: [], setEdits: [], setsGone: [], programs: [], programsGone: [], endpoints: [] };
 
-/** Rule programs in nftables. Text for nft(8) where rules change, the kernel's own words where only members and endpoints do. */
+/** Rule programs in nftables. Text for nft(8) makes the table, all that changes in it is told to the kernel in its own words. */
 export class KernelPolicy implements PolicyDatapath {
   readonly #netfilter: Netfilter;
   readonly #host: HostTools;
@@ -53,7 +53,7 @@ export class KernelPolicy implements PolicyDatapath {
     this.#linkPrefix = linkPrefix;
     this.#sets = new PolicySets(netfilter);
     this.#leads = new LinkLeads(netfilter);
-    this.#structure = new PolicyStructure(host, baseChains(linkPrefix), [INVALID_COUNTER, CUT_COUNTER]);
+    this.#structure = new PolicyStructure(netfilter, baseChains(linkPrefix), [INVALID_COUNTER, CUT_COUNTER]);
     this.#programs = new InstalledPrograms(this.#structure);
   }
 

@@ -105,32 +105,6 @@ function baseRules(mode: Mode, { word, map, linkPrefix }: Base): readonly string
   ];
 }
 
-/** What a text changes in the table. */
-export interface StructureChange {
-  readonly chains: ReadonlyMap<string, readonly string[]>;
-  /** Those of the chains that are there already, and are written anew. */
-  readonly rewritten: Iterable<string>;
-  readonly counters: Iterable<string>;
-  readonly chainsGone: Iterable<string>;
-  readonly countersGone: Iterable<string>;
-}
-
-/** For nft(8), which does all of it or nothing; empty when there is nothing to do. */
-export function structureScript({ chains, rewritten, counters, chainsGone, countersGone }: StructureChange): string {
-  const gone = [...chainsGone];
-  const text = (verb: string, names: Iterable<string>) => [...names].map((name) => `${verb} ${table(name)}`);
-  const lines = [
-    ...text("add counter", counters),
-    ...text("add chain", chains.keys()),
-    ...text("flush chain", rewritten),
-    ...chains.entries().flatMap(([name, rules]) => rulesOf(name, rules)),
-    ...text("flush chain", gone),
-    ...text("delete chain", gone),
-    ...text("delete counter", countersGone),
-  ];
-  return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
-}
-
 /** The first rule of a chain that is not named by its rules says what they are, for the next run. */
 function rulesOf(name: string, rules: readonly string[]): readonly string[] {
   const digest = rulesDigest(name, rules);
@@ -149,7 +123,12 @@ function table(name: string): string {
   return `inet ${POLICY_TABLE} ${name}`;
 }
 
-/** All of it, for people and tests. */
+/** All of it as text, for people and tests: what the kernel is told of it is the same. */
 export function programScript({ chains, counters }: ProgramChains): string {
-  return structureScript({ chains, rewritten: [], counters: counters.keys(), chainsGone: [], countersGone: [] });
+  const lines = [
+    ...[...counters.keys()].map((name) => `add counter ${table(name)}`),
+    ...[...chains.keys()].map((name) => `add chain ${table(name)}`),
+    ...[...chains].flatMap(([name, rules]) => rulesOf(name, rules)),
+  ];
+  return `${lines.join("\n")}\n`;
 }

@@ -1,12 +1,13 @@
-import type { ChainContents, Removal, TableContents } from "@holdfast/netlink";
+import type { ChainContents, Netfilter, Removal, TableContents } from "@holdfast/netlink";
 import type { RuleId } from "@holdfast/policy";
-import type { HostTools } from "../../../machine/host-tools.ts";
 import type { ProgramChains, RuleRef } from "./chain-book.ts";
-import { rulesDigest, structureScript } from "./policy-script.ts";
+import { isNamedByRules, POLICY_TABLE } from "./names.ts";
+import { rulesDigest } from "./policy-script.ts";
+import { chainStep, inTransactions, removalSteps, type Step } from "./structure-steps.ts";
 
 /** What chains and counters programs need, and which of them the kernel has. Several programs may need the same. */
 export class PolicyStructure {
-  readonly #host: HostTools;
+  readonly #netfilter: Netfilter;
   /** Of the kernel: by chain its mark, see {@link markOf}. */
   #chains = new Map<string, string>();
   #counters = new Set<string>();
@@ -16,8 +17,8 @@ export class PolicyStructure {
   readonly #own: ReadonlyMap<string, readonly string[]>;
   readonly #ownCounters: ReadonlySet<string>;
 
-  constructor(host: HostTools, own: ReadonlyMap<string, readonly string[]>, ownCounters: Iterable<string>) {
-    this.#host = host;
+  constructor(netfilter: Netfilter, own: ReadonlyMap<string, readonly string[]>, ownCounters: Iterable<string>) {
+    this.#netfilter = netfilter;
     this.#own = own;
     this.#ownCounters = new Set(ownCounters);
   }
@@ -46,60 +47,82 @@ export class PolicyStructure {
     return this.#rules.get(counter);
   }
 
-  /** Brings some programs' chains, and takes those away that nobody needs any more with others, in one transaction. */
+  /**
+   * Brings some programs' chains, and takes those away that nobody needs any more. All packets are decided by the former ones until all of the new ones are
+   * there, and none by some of each: what is new is led to by programs' entries alone, which are written in one transaction.
+   */
   async replace(
     added: readonly ProgramChains[],
     dropped: readonly ProgramChains[],
     signal: AbortSignal,
   ): Promise<void> {
     const released = this.#count(added, dropped);
-    const chains = new Map<string, readonly string[]>();
-    const marks = new Map<string, string>();
-    for (const [name, rules] of added.flatMap((each) => [...each.chains])) {
-      const mark = markOf(name, rules);
-      if (this.#chains.get(name) === mark) continue;
-      chains.set(name, rules);
-      marks.set(name, mark);
-    }
-    const counters = added.flatMap((each) => [...each.counters.keys()]).filter((name) => !this.#counters.has(name));
     try {
-      await this.#write(
-        {
-          chains,
-          rewritten: [...chains.keys()].filter((name) => this.#chains.has(name)),
-          counters: new Set(counters),
-          chainsGone: released.filter((name) => this.#chains.has(name)),
-          countersGone: released.filter((name) => this.#counters.has(name)),
-        },
-        signal,
-      );
+      await this.#write([...this.#additions(added), ...this.#removals(released)], signal);
     } catch (error) {
-      this.#count(dropped, added);
+      await this.#giveUp(this.#count(dropped, added));
       throw error;
     }
-    for (const [name, mark] of marks) this.#chains.set(name, mark);
     for (const { counters: refs } of added) for (const [name, ref] of refs) this.#rules.set(name, ref);
   }
 
   /** Takes everything away that no program needs. */
   async prune(signal: AbortSignal): Promise<void> {
     const unused = (name: string) => !this.#uses.has(name) && !this.#own.has(name) && !this.#ownCounters.has(name);
-    const gone = {
-      chainsGone: [...this.#chains.keys()].filter(unused),
-      countersGone: [...this.#counters].filter(unused),
-    };
-    await this.#write({ chains: new Map(), rewritten: [], counters: [], ...gone }, signal);
+    await this.#write(this.#removals([...this.#chains.keys(), ...this.#counters].filter(unused)), signal);
   }
 
-  async #write(change: Parameters<typeof structureScript>[0], signal: AbortSignal): Promise<void> {
-    const script = structureScript(change);
-    if (script !== "") await this.#host.nft(script, signal);
-    for (const name of change.counters) this.#counters.add(name);
-    for (const name of change.chainsGone) this.#chains.delete(name);
-    for (const name of change.countersGone) {
-      this.#counters.delete(name);
-      this.#rules.delete(name);
-    }
+  /** What the kernel lacks: counters, chains behind those that they lead to, and entries last, all at once. */
+  #additions(added: readonly ProgramChains[]): Step[] {
+    const counters = new Set(added.flatMap((each) => [...each.counters.keys()])).difference(this.#counters);
+    const lacking = new Map(
+      added.flatMap(({ chains }) =>
+        [...chains].filter(([name, rules]) => this.#chains.get(name) !== markOf(name, rules)),
+      ),
+    );
+    const steps = [...lacking].map(([name, rules]) => ({
+      name,
+      step: chainStep(name, rules, this.#chains.has(name), () => void this.#chains.set(name, markOf(name, rules))),
+    }));
+    const { inside = [], entries = [] } = Object.groupBy(steps, ({ name }) =>
+      isNamedByRules(name) ? "inside" : "entries",
+    );
+    return [
+      ...[...counters].map(
+        (counter): Step => ({
+          changes: [{ kind: "create-counter", counter }],
+          done: () => void this.#counters.add(counter),
+        }),
+      ),
+      ...inside.map(({ step }) => step),
+      {
+        changes: entries.flatMap(({ step }) => step.changes),
+        done() {
+          for (const { step } of entries) step.done();
+        },
+      },
+    ];
+  }
+
+  #removals(names: readonly string[]): Step[] {
+    const chains = names.filter((name) => this.#chains.has(name));
+    const counters = names.filter((name) => this.#counters.has(name));
+    return removalSteps({ chains, counters }, (name) => {
+      this.#chains.delete(name);
+      if (this.#counters.delete(name)) this.#rules.delete(name);
+    });
+  }
+
+  async #write(steps: readonly Step[], signal?: AbortSignal): Promise<void> {
+    await inTransactions(steps, (changes) => {
+      signal?.throwIfAborted();
+      this.#netfilter.change(POLICY_TABLE, changes);
+    });
+  }
+
+  /** What was brought in vain. It does no harm: what cannot be taken away goes with the next start. */
+  async #giveUp(names: readonly string[]): Promise<void> {
+    await this.#write(this.#removals(names)).catch(() => undefined);
   }
 
   /** Gives names that nobody uses any more. */
