@@ -85,10 +85,16 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     const former = policies.policyOf(id);
     if (successor !== undefined && former !== undefined) assume(successor, former);
     for (const known of [guarded, bare, free]) known.delete(id);
-    const left = policies.forget(id);
-    keep(records.forget(id, left));
-    if (left !== undefined) void inTurn(() => enforce(left));
+    void inTurn(() => forget(id));
   });
+
+  /** In turn: news that waits may bring what only this endpoint had, and what the data path lets go of is found behind it. */
+  async function forget(endpoint: string): Promise<void> {
+    if (book.endpoints.has(endpoint)) return;
+    const left = policies.forget(endpoint);
+    keep(records.forget(endpoint, left));
+    if (left !== undefined) await enforce(left);
+  }
 
   function keep(written: Promise<void>): void {
     void written.catch((error: unknown) => logger.warn("policies not kept on disk", { error: errorText(error) }));
