@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { LabHost } from "@holdfast/lab";
@@ -44,14 +44,12 @@ export async function createCaller(host: LabHost, folder: string, signal: AbortS
       await host.exec(["sh", "-c", script], { signal });
     },
     async call({ name, program: plugin, config }, command, { first = 0, count, atOnce = 1 }) {
-      const [conf, output] = [`/run/${name}.json`, `/run/${name}.out`];
       await writeFile(join(runFolder, `${name}.json`), JSON.stringify(config));
       const numbers = [first, count, atOnce].map(String);
-      const words = [program, plugin, command, name, ...numbers, conf, output];
-      const { code, stdout } = await host.tryExec(words, { signal });
+      const words = [program, plugin, command, name, ...numbers, `/run/${name}.json`];
+      const { code, stdout, stderr } = await host.tryExec(words, { signal });
       if (code !== 0) {
-        const printed = await readFile(join(runFolder, `${name}.out`), "utf8");
-        throw new TypeError(`${command} of ${name} failed after ${stdout.split("\n").length} calls: ${printed}`);
+        throw new TypeError(`${command} of ${name} failed after ${stdout.split("\n").length} calls: ${stderr}`);
       }
       const each = stdout.trim().split("\n").map(Number);
       const whole = each.pop() ?? Number.NaN;
