@@ -137,8 +137,7 @@ export async function startCollector(
   const ports = createPortCounters(inside);
   const pipeline = createPipeline({ clock, logger, store: told, name, kernelDrops: drops.count }, windowSeconds);
   const onWindow = (window: SampledWindow): void => {
-    ports.take(window.interfaces ?? []);
-    pipeline.take(window);
+    pipeline.take(window, ports.take(window.interfaces ?? []));
   };
   const place = {
     address: listen.host,

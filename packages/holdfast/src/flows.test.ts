@@ -64,7 +64,11 @@ function windowNow(): TrafficWindow {
       rate: 1,
     };
   });
-  return { start, seconds: 2, rows, samples, leftOut: 0 };
+  const counts = [redis, vault].map(({ endpoint, tenant, network, identity, node }, index) => ({
+    ...{ owner: { endpoint, tenant, network, identity }, node, exporter: "192.168.50.11", ifIndex: index },
+    ...{ since: start - 30_000, until: start, egress: { drops: 1 }, ingress: {} },
+  }));
+  return { start, seconds: 2, rows, samples, counts, leftOut: 0 };
 }
 
 describe("two tenants' flows, from the store to the command line", () => {
@@ -108,6 +112,7 @@ describe("two tenants' flows, from the store to the command line", () => {
     "series --by identity",
     "matrix",
     "samples",
+    "counters --last 1h",
   ];
 
   test.each(lines)("flows %s: each sees its own, and everybody sees all", async (line) => {

@@ -12,7 +12,7 @@ export const countedAmountsSchema = z
     /** Packets that the port threw away. */
     drops: count.optional(),
     errors: count.optional(),
-    /** Bits per second between the last two samples. */
+    /** Bits per second between the last two samples; of a time that is asked for, its mean. As is `packetRate`. */
     bitRate: count.optional(),
     /** Packets per second between the last two samples. */
     packetRate: count.optional(),

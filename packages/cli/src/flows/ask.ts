@@ -11,6 +11,14 @@ export const rangeOptions = [
   ["--to <time>", "Before then. Absent: until now."],
 ] as const;
 
+export const countedRangeOptions = [
+  [
+    "--last <duration>",
+    "Only what was counted in this time, e.g. 15m or 2h. Absent: all, since each port was first heard of.",
+  ],
+  ...rangeOptions.slice(1),
+] as const;
+
 export const byOption = (fallback: string, fields: readonly string[] = trafficFieldNames) =>
   [
     "--by <fields>",

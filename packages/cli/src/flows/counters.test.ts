@@ -31,8 +31,19 @@ test("flows counters shows what ports have counted, and whose they are", async (
   `);
 });
 
+test("flows counters of a time asks for it, and shows for how long of it was counted", async () => {
+  const { run, screen, seen } = terminal({ [PATH]: { body: { items: [redis], revision: 0 } } });
+  expect(await run("flows counters --last 1h --to 2026-11-20T10:05:00Z"), screen.err).toBe(0);
+  expect(Object.fromEntries(new URLSearchParams(seen[0]?.query))).toMatchObject({
+    ...{ last: "1h", to: "2026-11-20T10:05:00.000Z" },
+  });
+  expect(screen.out).toMatch(/ 5m\n$/);
+});
+
 test("flows counters says why there is nothing", async () => {
   const { run, screen } = terminal({ [PATH]: { body: { items: [], revision: 0 } } });
   await run("flows counters");
   expect(screen.out).toMatch(/^nothing is counted yet: .*\n$/);
+  await run("flows counters --last 1h");
+  expect(screen.out).toMatch(/\nnothing was counted in that time\n$/);
 });

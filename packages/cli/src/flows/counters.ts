@@ -1,33 +1,36 @@
 import { listAll } from "@holdfast/client";
 import { type CountedAmounts, type FlowCounters, routes } from "@holdfast/model";
 import type { Context } from "../context.ts";
+import { type CommandOptions, text } from "../define-command.ts";
 import { printList } from "../output/print.ts";
 import type { Column } from "../output/table.ts";
 import { ageText } from "../output/words.ts";
+import { rangeOf } from "./ask.ts";
 import { bytesText, countText, rateText } from "./figures.ts";
 
-/** What switches have counted at ports. */
-export async function showCounters(
-  { client, call, io, output, namedTenant: tenant }: Context,
-  query: {
-    readonly identity: string | undefined;
-    readonly network: string | undefined;
-    readonly node: string | undefined;
-  },
-): Promise<void> {
-  const items = await Array.fromAsync(listAll(client, routes.flowCounters, { query: { tenant, ...query } }, call));
+const NOTHING_YET =
+  "nothing is counted yet: switches tell their counters every 30 s or so, and two are needed to compare";
+
+/** What switches have counted at ports: since they were first heard of, or in a time. */
+export async function showCounters(context: Context, identity: string | undefined, options: CommandOptions) {
+  const { client, call, io, output, namedTenant: tenant } = context;
+  const range = rangeOf(context, options);
+  const isOfTime = Object.values(range).some((moment) => moment !== undefined);
+  const scope = { tenant, identity, network: text(options, "network"), node: text(options, "node") };
+  const items = await Array.fromAsync(listAll(client, routes.flowCounters, { query: { ...scope, ...range } }, call));
   printList(io, output, items, {
-    empty: "nothing is counted yet: switches tell their counters every 30 s or so, and two are needed to compare",
-    columns: columns(io.now()),
+    empty: isOfTime ? "nothing was counted in that time" : NOTHING_YET,
+    columns: columns(isOfTime ? undefined : io.now()),
   });
 }
 
-function columns(now: Date): readonly Column<FlowCounters>[] {
-  const amount = (way: "egress" | "ingress", what: keyof CountedAmounts, text: (value: number) => string) => ({
+/** @param now absent: what is shown is over */
+function columns(now: Date | undefined): readonly Column<FlowCounters>[] {
+  const amount = (way: "egress" | "ingress", what: keyof CountedAmounts, textOf: (value: number) => string) => ({
     title: `${way === "egress" ? "OUT" : "IN"} ${what.toUpperCase()}`,
     text: (row: FlowCounters) => {
       const value = row[way][what];
-      return value === undefined ? "" : text(value);
+      return value === undefined ? "" : textOf(value);
     },
   });
   const rate = (way: "egress" | "ingress") => ({
@@ -48,6 +51,6 @@ function columns(now: Date): readonly Column<FlowCounters>[] {
     { title: "PORT", text: ({ port }) => port ?? "" },
     ...side("egress"),
     ...side("ingress"),
-    { title: "FOR", text: ({ since }) => ageText(since, now) },
+    { title: "FOR", text: ({ since, until }) => ageText(since, now ?? new Date(until)) },
   ];
 }

@@ -1,5 +1,5 @@
 import { type CommandDefinition, type NounDefinition, text } from "../define-command.ts";
-import { byOption, filterArgument, measureOption, rangeOptions } from "../flows/ask.ts";
+import { byOption, countedRangeOptions, filterArgument, measureOption, rangeOptions } from "../flows/ask.ts";
 import { showCounters } from "../flows/counters.ts";
 import { decodeCapture } from "../flows/decode.ts";
 import { showSamples, tailFlows } from "../flows/samples.ts";
@@ -90,10 +90,10 @@ export const flowCommands: readonly (CommandDefinition | NounDefinition)[] = [
     options: [
       ["-n, --network <name>", "Only of this network.", "network"],
       ["--node <name>", "Only of this node.", "node"],
+      ...countedRangeOptions,
     ],
-    examples: ["flows counters", "flows counters redis-0 -n web", "flows counters --node h1 -o json"],
-    run: (context, [identity], options) =>
-      showCounters(context, { identity, network: text(options, "network"), node: text(options, "node") }),
+    examples: ["flows counters", "flows counters redis-0 -n web", "flows counters --node h1 --last 1h -o json"],
+    run: (context, [identity], options) => showCounters(context, identity, options),
   },
   { name: "alarms", summary: "What to be told of traffic, and what alarms did.", commands: alarmCommands },
   {

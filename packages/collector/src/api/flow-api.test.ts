@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
+import { flowCountersPageSchema } from "@holdfast/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createPortCounters } from "../counters/port-counters.ts";
 import { nobodyInside } from "../naming/naming.ts";
@@ -268,5 +269,40 @@ describe("questions about flows", () => {
       .map((line) => JSON.parse(line) as { at: string });
     expect(lines.map(({ at }) => at)).toEqual(["2026-11-20T10:00:00.001Z", "2026-11-20T10:00:00.002Z"]);
     gone.abort();
+  });
+
+  describe("counters", () => {
+    const grew = { agent: "192.0.2.1", ifIndex: 7, name: "hfp1000", owner: 0, at: TEN_O_CLOCK + 20_000 };
+    const amounts = { milliseconds: 10_000, received: { bytes: 1000, packets: 10 }, sent: { drops: 2 } };
+    const read = async (query: string) =>
+      flowCountersPageSchema.parse(await (await fetch(`${base}/v1/flows/counters?${query}`)).json()).items;
+
+    beforeEach(async () => {
+      const ended = createPortCounters({ endpoint: () => redis, nodeOf: () => undefined });
+      const counts = ended.take([{ ...grew, ...amounts }]);
+      await store.take({ ...windowOf(TEN_O_CLOCK + 20_000, []), counts });
+    });
+
+    test("of a time are those that the store has, whichever collector has heard them", async () => {
+      expect(await read("")).toEqual([]);
+      expect(await read("last=1m")).toEqual([
+        {
+          ...{ endpoint: "ep-shop-redis-0", tenant: "shop", network: "web", identity: "redis-0", node: "node-1" },
+          ...{ exporter: "192.0.2.1", ifIndex: 7, port: "hfp1000" },
+          since: "2026-11-20T10:00:10.000Z",
+          until: "2026-11-20T10:00:20.000Z",
+          egress: { bytes: 1000, packets: 10, bitRate: 800, packetRate: 1 },
+          ingress: { drops: 2 },
+        },
+      ]);
+      expect(await read("from=2026-11-20T09:00:00Z&to=2026-11-20T10:00:20Z")).toEqual([]);
+    });
+
+    test("of a time are a tenant's own, without what the platform is built of", async () => {
+      expect(await read("last=1m&tenant=bank")).toEqual([]);
+      const [own] = await read("last=1m&tenant=shop");
+      expect(own).toMatchObject({ identity: "redis-0" });
+      for (const field of ["exporter", "ifIndex", "port"]) expect(own).not.toHaveProperty(field);
+    });
   });
 });

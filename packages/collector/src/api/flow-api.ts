@@ -14,6 +14,7 @@ import type { PortCounters } from "../counters/port-counters.ts";
 import type { FlowStore, TierSettings } from "../store/store.ts";
 import { flowMatrix, flowSeries, topFlows } from "./answers.ts";
 import { createAskerCheck } from "./asker.ts";
+import { isOfTime, pastCounters } from "./past-counters.ts";
 import { sendProblem } from "./problem.ts";
 import { flowSamples } from "./samples.ts";
 import type { Tail } from "./tail.ts";
@@ -64,7 +65,7 @@ export function createFlowApi(
       table(query.format, await flowSeries(kept(), query, moment()), seriesCsv),
     flowCounters: async (query: Query<"flowCounters">) => ({
       type: "application/json",
-      body: JSON.stringify(ports.list(query)),
+      body: JSON.stringify(isOfTime(query) ? await pastCounters(kept(), query, moment()) : ports.list(query)),
     }),
     flowSamples: async (query: Query<"flowSamples">) =>
       table(query.format, await flowSamples(kept(), query, moment()), ({ items }) => samplesCsv(items)),

@@ -1,11 +1,14 @@
 import { addedAmounts, type InterfaceAmounts, type InterfaceGrowth } from "@holdfast/flow";
-import type { CountedAmounts, FlowCounters } from "@holdfast/model";
+import type { FlowCounters } from "@holdfast/model";
 import type { KnownInside } from "../naming/naming.ts";
 import type { EndpointEnd } from "../windows/traffic.ts";
+import type { CountedPort, PortOwner } from "./counted.ts";
+import { type PlacedPort, placeOf, portPage, toldPort } from "./told-port.ts";
 
 /** What switches have counted at their ports, exact and apart from all estimates. */
 export interface PortCounters {
-  take(grown: readonly InterfaceGrowth[]): void;
+  /** Gives what has grown, by whose it is. */
+  take(grown: readonly InterfaceGrowth[]): readonly CountedPort[];
   /** Those of a container or all, in the order of their names; only a tenant's if one is named, and of these nothing of how the platform is built. */
   list(query: PortQuery): { readonly items: FlowCounters[]; readonly revision: number; readonly continue?: string };
   /** What each identity's ports have counted together, of so many identities. */
@@ -57,14 +60,14 @@ export function createPortCounters(inside: Pick<KnownInside, "endpoint" | "nodeO
   const ports = new Map<string, Port>();
   let [taken, leftOut] = [0, 0];
 
-  function takeOne(growth: InterfaceGrowth): void {
+  function takeOne(growth: InterfaceGrowth): CountedPort {
     const key = `${growth.agent} ${growth.ifIndex}`;
     const before = ports.get(key);
     if (before === undefined && !hasRoom(growth.at)) {
       leftOut += 1;
-      return;
+      return countedOf(growth, endOf(growth));
     }
-    const end = growth.owner === undefined ? undefined : inside.endpoint(growth.owner);
+    const end = endOf(growth);
     // A port that is another container's by now begins anew; until somebody says so, it stays whose it was.
     const isAnother = end !== undefined && before?.end !== undefined && end.endpoint !== before.end.endpoint;
     const same = isAnother ? undefined : before;
@@ -76,6 +79,28 @@ export function createPortCounters(inside: Pick<KnownInside, "endpoint" | "nodeO
       received: addedAmounts(same?.received ?? {}, growth.received),
       sent: addedAmounts(same?.sent ?? {}, growth.sent),
     });
+    return countedOf(growth, end ?? same?.end);
+  }
+
+  const endOf = ({ owner }: InterfaceGrowth): Port["end"] => (owner === undefined ? undefined : inside.endpoint(owner));
+
+  const nodeOf = (end: Port["end"], agent: string): string | undefined =>
+    end?.node ?? inside.nodeOf(agent as Parameters<KnownInside["nodeOf"]>[0]);
+
+  function countedOf(growth: InterfaceGrowth, end: Port["end"]): CountedPort {
+    const { agent, ifIndex, name, at, milliseconds, received, sent } = growth;
+    const node = nodeOf(end, agent);
+    return {
+      ...(end === undefined ? {} : { owner: ownerOf(end) }),
+      ...(node === undefined ? {} : { node }),
+      exporter: agent,
+      ifIndex,
+      ...(name === undefined ? {} : { port: name }),
+      since: at - milliseconds,
+      until: at,
+      egress: received,
+      ingress: sent,
+    };
   }
 
   /** The ones that were heard of longest ago are the first. */
@@ -89,42 +114,28 @@ export function createPortCounters(inside: Pick<KnownInside, "endpoint" | "nodeO
     return false;
   }
 
-  function answerOf({ last, end, since, received, sent }: Port, isTenant: boolean): FlowCounters {
-    const node = end?.node ?? inside.nodeOf(last.agent as Parameters<KnownInside["nodeOf"]>[0]);
-    const { agent: exporter, ifIndex, name: port } = last;
+  function placed({ end, last, since, received, sent }: Port, isTenant: boolean): PlacedPort {
+    const recent = countedOf(last, end);
+    const counted = { ...recent, since, egress: received, ingress: sent };
     return {
-      ...(end === undefined
-        ? {}
-        : { endpoint: end.endpoint, tenant: end.tenant, network: end.network, identity: end.identity }),
-      ...(node === undefined ? {} : { node }),
-      ...(isTenant ? {} : { exporter, ifIndex, ...(port === undefined ? {} : { port }) }),
-      since: new Date(since).toISOString(),
-      until: new Date(last.at).toISOString(),
-      egress: toldOf(received, last.received, last.milliseconds),
-      ingress: toldOf(sent, last.sent, last.milliseconds),
-    } as FlowCounters;
+      place: placeOf(counted),
+      told: toldPort(counted, { ...recent, milliseconds: last.milliseconds }, isTenant),
+    };
   }
 
   return {
     take(grown) {
-      for (const growth of grown) takeOne(growth);
       taken += grown.length;
+      return grown.map(takeOne);
     },
-    list({ tenant, network, identity, node, limit, continue: after = "" }) {
+    list({ tenant, network, identity, node, limit, continue: after }) {
       const found = [...ports.values()]
         .filter(({ end }) => tenant === undefined || end?.tenant === tenant)
         .filter(({ end }) => network === undefined || end?.network === network)
         .filter(({ end }) => identity === undefined || end?.identity === identity)
-        .map((port) => ({ place: placeOf(port), answer: answerOf(port, tenant !== undefined) }))
-        .filter(({ place, answer }) => place > after && (node === undefined || answer.node === node))
-        .sort((a, b) => (a.place < b.place ? -1 : 1));
-      const page = found.slice(0, limit);
-      const last = found.length > limit ? page.at(-1)?.place : undefined;
-      return {
-        items: page.map(({ answer }) => answer),
-        revision: taken,
-        ...(last === undefined ? {} : { continue: last }),
-      };
+        .map((port) => placed(port, tenant !== undefined))
+        .filter(({ told }) => node === undefined || told.node === node);
+      return { ...portPage(found, { limit, after }), revision: taken };
     },
     identities(most) {
       const found = new Map<string, CountedIdentity>();
@@ -157,15 +168,6 @@ export function createPortCounters(inside: Pick<KnownInside, "endpoint" | "nodeO
   };
 }
 
-/** Containers first. It goes to who asks for the next page: of a container it has nothing of how the platform is built. */
-function placeOf({ end, last: { agent, ifIndex } }: Port): string {
-  if (end === undefined) return `~/${agent}/${String(ifIndex).padStart(10, "0")}`;
-  return `${end.tenant}/${end.network}/${end.identity}/${end.endpoint}/${ifIndex}`;
-}
-
-function toldOf(sums: InterfaceAmounts, { bytes, packets }: InterfaceAmounts, milliseconds: number): CountedAmounts {
-  const perSecond = (amount: number | undefined): number | undefined =>
-    amount === undefined || milliseconds <= 0 ? undefined : (1000 * amount) / milliseconds;
-  const rates = { bitRate: perSecond(bytes === undefined ? undefined : bytes * 8), packetRate: perSecond(packets) };
-  return Object.fromEntries(Object.entries({ ...sums, ...rates }).filter(([, value]) => value !== undefined));
+function ownerOf({ endpoint, tenant, network, identity }: PortOwner): PortOwner {
+  return { endpoint, tenant, network, identity };
 }

@@ -8,7 +8,7 @@ import type { Cell, Database } from "./database.ts";
 import { createEndNumbers } from "./ends.ts";
 import { textSql } from "./predicate-sql.ts";
 import { rollUpSql } from "./roll-up-sql.ts";
-import { endColumns, rowColumns, sampleColumns } from "./row-columns.ts";
+import { countColumns, endColumns, rowColumns, sampleColumns } from "./row-columns.ts";
 import { createTableSql, TABLES } from "./schema.ts";
 
 /** The tables of an open file, and what they have. */
@@ -50,6 +50,9 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     for (const [first, samples] of Map.groupBy(window.samples, ({ at }) => partitionOf("samples", at / 1000).start)) {
       const table = await make({ kind: "samples", start: first }, made);
       await database.append(table, TABLES.samples, sampleColumns(samples, window.start, ends));
+    }
+    for (const [first, counts] of Map.groupBy(window.counts ?? [], ({ until }) => dayOf(until))) {
+      await database.append(await make({ kind: "counts", start: first }, made), TABLES.counts, countColumns(counts));
     }
     await database.append(await make(partitionOf("ends", start), made), TABLES.ends, endColumns(ends));
     const reached = new Map<RolledTier, number>();
@@ -119,6 +122,8 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     close: () => database.close(),
   };
 }
+
+const dayOf = (moment: number): number => partitionOf("counts", moment / 1000).start;
 
 async function readTables(database: Database): Promise<Map<string, Partition>> {
   const rows = await database.query("SELECT table_name FROM duckdb_tables()");

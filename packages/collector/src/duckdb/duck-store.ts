@@ -9,6 +9,7 @@ import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { readSamples, readSums } from "./answers.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
+import { countedPort, countSql } from "./count-sql.ts";
 import { openDatabase } from "./database.ts";
 import { sampleSql } from "./sample-sql.ts";
 import { isSeries, seriesSql } from "./series-sql.ts";
@@ -150,6 +151,11 @@ export async function openDuckStore(
         if (rows.length === 0 || ends.length === 0) return [];
         return readSamples(plan, await query(sampleSql(plan, rows, ends)));
       }),
+    counts: (plan) =>
+      asked(async ({ query, tables }) => {
+        const rows = tables(partitionsBetween("counts", Math.floor(plan.from / 1000), Math.ceil(plan.to / 1000)));
+        return rows.length === 0 ? [] : (await query(countSql(plan, rows))).map(countedPort);
+      }),
     state: () => ({ failing, taken: { ...taken }, lost: { ...lost }, newest, bytes: sizeOf(options.path) }),
     expire: (now) => turns.take("write", async () => (await opened()).expire(now)),
     close,
@@ -176,9 +182,9 @@ function nothing(): Taken {
   return { windows: 0, rows: 0, samples: 0 };
 }
 
-function add(to: Taken, { rows, samples }: TrafficWindow): void {
+function add(to: Taken, { rows, samples, counts = [] }: TrafficWindow): void {
   to.windows += 1;
-  to.rows += rows.length;
+  to.rows += rows.length + counts.length;
   to.samples += samples.length;
 }
 

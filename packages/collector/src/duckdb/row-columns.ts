@@ -1,6 +1,8 @@
+import type { CountedPort } from "../counters/counted.ts";
 import { withServicePort } from "../query/sample-values.ts";
 import { floorTo, SPANS } from "../store/partitions.ts";
 import type { TrafficDimensions, TrafficSample, TrafficWindow } from "../windows/traffic.ts";
+import { countCells } from "./count-sql.ts";
 import type { Cell } from "./database.ts";
 import type { EndNumbers } from "./ends.ts";
 import { type ColumnTypes, TABLES } from "./schema.ts";
@@ -31,6 +33,12 @@ export function sampleColumns(samples: readonly TrafficSample[], start: number, 
     const dimensions = dimensionCells(sample, servicePort, ends, day);
     push(columns, [at, ...dimensions, sourcePort, destinationPort, tcpFlags, bytes, rate]);
   }
+  return columns;
+}
+
+export function countColumns(counts: readonly CountedPort[]): Columns {
+  const columns = emptyColumns(TABLES.counts);
+  for (const counted of counts) push(columns, countCells(counted));
   return columns;
 }
 

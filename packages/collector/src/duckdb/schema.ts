@@ -57,6 +57,27 @@ export const TABLES = {
     /** In an order that prefixes are stretches of. */
     bits: "VARCHAR",
   },
+  counts: {
+    /** Milliseconds since 1970: of the last sample, and of the one before it. */
+    moment: "DOUBLE",
+    since: "DOUBLE",
+    endpoint: "VARCHAR",
+    tenant: "VARCHAR",
+    network: "VARCHAR",
+    identity: "VARCHAR",
+    node: "VARCHAR",
+    exporter: "VARCHAR",
+    ifindex: "UINTEGER",
+    port: "VARCHAR",
+    egress_bytes: "DOUBLE",
+    egress_packets: "DOUBLE",
+    egress_drops: "DOUBLE",
+    egress_errors: "DOUBLE",
+    ingress_bytes: "DOUBLE",
+    ingress_packets: "DOUBLE",
+    ingress_drops: "DOUBLE",
+    ingress_errors: "DOUBLE",
+  },
 } as const satisfies Record<PartitionKind, ColumnTypes>;
 
 export function createTableSql(table: string, kind: PartitionKind): string {

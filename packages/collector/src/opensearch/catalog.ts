@@ -7,6 +7,7 @@ import { ROLLED_TIERS, type RolledTier } from "../store/sum-tiers.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { type BulkOptions, type IdentifiedDocument, type Written, writeDocuments } from "./bulk.ts";
 import { checkVersion, NOTHING, readBytes, readProgress, readStreams, unlessGone } from "./catalog-state.ts";
+import { countDocument } from "./counts.ts";
 import { dimensionKey, sampleDocument, sumDocument } from "./documents.ts";
 import { type Holder, type HolderOptions, holdPrefix } from "./holder.ts";
 import { added, writeRollUp } from "./roll-up.ts";
@@ -92,8 +93,15 @@ export async function openCatalog(
       const found = part.map(([index, sample]) => ({ id: `${id}-s${index}`, json: sampleDocument(sample) }));
       samples = added(samples, await write({ kind: "samples", start }, found, options));
     }
-    return { rows, samples };
+    let counts = NOTHING;
+    for (const [start, part] of Map.groupBy((window.counts ?? []).entries(), ([, { until }]) => dayOf(until))) {
+      const found = part.map(([index, counted]) => ({ id: `${id}-c${index}`, json: countDocument(counted) }));
+      counts = added(counts, await write({ kind: "counts", start }, found, options));
+    }
+    return { rows: added(rows, counts), samples };
   }
+
+  const dayOf = (moment: number): number => partitionOf("counts", moment / 1000).start;
 
   async function keepUp(start: number, end: number, signal: AbortSignal): Promise<Written> {
     let written = NOTHING;

@@ -14,6 +14,7 @@ import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import type { ServerAccess } from "./access.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
+import { askCounts } from "./counts.ts";
 import { allOf, anyOf, type Query } from "./predicate-query.ts";
 import { askSamples } from "./samples.ts";
 import type { Search } from "./searching.ts";
@@ -219,6 +220,11 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
         const streams = from.streams("samples", Math.floor(plan.from / 1000), Math.ceil(plan.to / 1000));
         return streams.length === 0 ? [] : askSamples(from.search(streams, signal), plan);
       }),
+    counts: (plan) =>
+      asked(async (from, signal) => {
+        const streams = from.streams("counts", Math.floor(plan.from / 1000), Math.ceil(plan.to / 1000));
+        return streams.length === 0 ? [] : askCounts(from.search(streams, signal), plan);
+      }),
     state: () => ({
       failing: failing && { reason: failing.reason, since: failing.since },
       taken: { ...taken },
@@ -250,8 +256,8 @@ function nothing(): Taken {
   return { windows: 0, rows: 0, samples: 0 };
 }
 
-function add(to: Taken, { rows, samples }: TrafficWindow): void {
+function add(to: Taken, { rows, samples, counts = [] }: TrafficWindow): void {
   to.windows += 1;
-  to.rows += rows.length;
+  to.rows += rows.length + counts.length;
   to.samples += samples.length;
 }

@@ -2,7 +2,7 @@ import type { PartitionKind } from "../store/partitions.ts";
 
 /** Kinds of data that a cluster keeps; ends are within documents. */
 export type StreamKind = Exclude<PartitionKind, "ends">;
-export const STREAM_KINDS = ["fine", "minute", "tens", "hour", "samples"] as const satisfies StreamKind[];
+export const STREAM_KINDS = ["fine", "minute", "tens", "hour", "samples", "counts"] as const satisfies StreamKind[];
 
 const WORD = { type: "keyword" } as const;
 const NUMBER = { type: "integer" } as const;
@@ -51,7 +51,7 @@ export function templateOf(prefix: string, kind: StreamKind): object {
     template: {
       // One copy more where there is a machine for it.
       settings: { number_of_shards: 1, auto_expand_replicas: "0-1", refresh_interval: "5s", codec: "best_compression" },
-      mappings: kind === "samples" ? SAMPLES : SUMS,
+      mappings: kind === "samples" ? SAMPLES : kind === "counts" ? COUNTS : SUMS,
     },
   };
 }
@@ -61,6 +61,27 @@ const SUMS = {
   // The key says once more what the other fields do.
   _source: { excludes: ["key"] },
   properties: { ...DIMENSIONS, key: KEY, packets: SUM, bytes: SUM, samples: SUM, exact: SUM },
+} as const;
+
+const AMOUNTS = { properties: { bytes: SUM, packets: SUM, drops: SUM, errors: SUM } } as const;
+
+const COUNTS = {
+  dynamic: false,
+  properties: {
+    "@timestamp": { type: "date" },
+    tier: WORD,
+    endpoint: WORD,
+    tenant: WORD,
+    network: WORD,
+    identity: WORD,
+    node: WORD,
+    exporter: WORD,
+    ifIndex: { type: "long" },
+    port: WORD,
+    since: { type: "date" },
+    egress: AMOUNTS,
+    ingress: AMOUNTS,
+  },
 } as const;
 
 const SAMPLES = {

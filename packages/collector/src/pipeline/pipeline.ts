@@ -1,5 +1,6 @@
 import { type Clock, errorText, type Logger } from "@holdfast/core";
 import type { AttributionShare, FlowStatus } from "@holdfast/model";
+import type { CountedPort } from "../counters/counted.ts";
 import type { NameRow } from "../naming/naming.ts";
 import type { SampledWindow } from "../receiver/windowing.ts";
 import type { WindowStore } from "../windows/store.ts";
@@ -10,8 +11,8 @@ import { addShares, shareOf } from "./share.ts";
 
 /** Windows from the receiver to the store, and what has become of them. */
 export interface Pipeline {
-  /** Never fails: what the store does not take is counted. */
-  take(window: SampledWindow): void;
+  /** Never fails: what the store does not take is counted. @param counts what its {@link SampledWindow.interfaces} are, by name */
+  take(window: SampledWindow, counts?: readonly CountedPort[]): void;
   /** Resolves when the store has all windows that were taken so far. */
   settled(): Promise<void>;
   status(nodeOf: (agent: string) => string | undefined): PipelineStatus;
@@ -77,8 +78,8 @@ export function createPipeline(dependencies: PipelineDependencies, seconds: numb
   }
 
   return {
-    take(sampled) {
-      const window = trafficWindow(sampled, seconds, name);
+    take(sampled, counts) {
+      const window = trafficWindow(sampled, seconds, name, counts);
       const before = last?.sampled.taken ?? { datagrams: 0, bytes: 0, samples: 0, early: 0 };
       last = { sampled, before, rows: window.rows.length, share: shareOf(window) };
       share = addShares(share, last.share);

@@ -1,5 +1,6 @@
 import type { Client } from "@holdfast/client";
 import type { Clock, Logger } from "@holdfast/core";
+import { createPortCounters } from "../counters/port-counters.ts";
 import { createInventory } from "../inventory/inventory.ts";
 import { type NamedPrefix, nameByPrefixes } from "../naming/named-prefixes.ts";
 import { createNaming, nobodyInside } from "../naming/naming.ts";
@@ -61,12 +62,13 @@ export async function replay(
   const inventory = client && createInventory({ client, clock, logger, tell: windowing.learn });
   const following = inventory?.run(ending.signal);
   const name = createNaming(inventory ?? nobodyInside, nameByPrefixes(prefixes));
+  const ports = createPortCounters(inventory ?? nobodyInside);
   const summary = { datagrams: 0, samples: 0, windows: 0, rows: 0, refused: 0 };
   let [first, last]: (number | undefined)[] = [];
 
   async function keepWhatIsOver(): Promise<void> {
     for (const sampled of over.splice(0)) {
-      const window = trafficWindow(sampled, windowSeconds, name);
+      const window = trafficWindow(sampled, windowSeconds, name, ports.take(sampled.interfaces ?? []));
       await store.take(window);
       summary.windows += 1;
       summary.rows += window.rows.length;

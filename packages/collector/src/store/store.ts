@@ -1,3 +1,4 @@
+import type { CountedPort, CountPlan } from "../counters/counted.ts";
 import type { SampleAnswer, SamplePlan, SumAnswer, SumPlan } from "../query/plan.ts";
 import type { WindowStore } from "../windows/store.ts";
 
@@ -11,6 +12,8 @@ export interface FlowStore extends WindowStore, AsyncDisposable {
   sums(plan: SumPlan): Promise<SumAnswer>;
   /** Sampled packets, the newest first. @throws HoldfastError `unavailable` when the store cannot be asked now */
   samples(plan: SamplePlan): Promise<readonly SampleAnswer[]>;
+  /** What switches have counted at ports, of each port and owner once. @throws HoldfastError `unavailable` when the store cannot be asked now */
+  counts(plan: CountPlan): Promise<readonly CountedPort[]>;
   /** What can be asked about, and how it goes. */
   state(): FlowStoreState;
   /** Throws away what is older than its retention; taking windows does it as well. */
@@ -60,6 +63,7 @@ export interface FlowStoreState {
 
 export interface Taken {
   windows: number;
+  /** Of traffic, and of what was counted at ports. */
   rows: number;
   samples: number;
 }

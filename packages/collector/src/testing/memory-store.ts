@@ -1,3 +1,4 @@
+import { addUpPorts, type CountedPort, isMeant } from "../counters/counted.ts";
 import { addUp, type DatedRow } from "../query/add-up.ts";
 import { sampleAnswer } from "../query/sample-values.ts";
 import { DEFAULT_TIERS, type FlowStore, type TierSettings } from "../store/store.ts";
@@ -7,6 +8,7 @@ import type { TrafficSample, TrafficWindow } from "../windows/traffic.ts";
 export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStore {
   let rows: DatedRow[] = [];
   let samples: TrafficSample[] = [];
+  let counts: CountedPort[] = [];
   let newest: number | undefined;
   const checkpoints = new Map<string, string>();
   const taken = { windows: 0, rows: 0, samples: 0 };
@@ -14,6 +16,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
   function expire(now: number): void {
     rows = rows.filter(({ start }) => start >= now - tiers.hour.retention);
     samples = samples.filter(({ at }) => at >= now - tiers.samples);
+    counts = counts.filter(({ until }) => until >= now - tiers.minute.retention);
   }
 
   return {
@@ -27,9 +30,10 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
         rows.push({ start: window.start, row, sum: { packets, bytes, samples: count, exact: exactSamples } });
       }
       samples.push(...window.samples);
+      counts.push(...(window.counts ?? []));
       newest = window.start + window.seconds * 1000;
       taken.windows += 1;
-      taken.rows += window.rows.length;
+      taken.rows += window.rows.length + (window.counts?.length ?? 0);
       taken.samples += window.samples.length;
       expire(newest);
     },
@@ -41,6 +45,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
         .sort((a, b) => b.at - a.at)
         .flatMap((sample) => sampleAnswer(plan, sample) ?? [])
         .slice(0, plan.limit),
+    counts: async (plan) => addUpPorts(counts.filter((one) => isMeant(one, plan))),
     state: () => ({
       failing: undefined,
       taken: { ...taken },

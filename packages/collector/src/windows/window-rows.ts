@@ -1,4 +1,5 @@
 import { type TrafficRow, type TrafficSampleRow, trafficRows, trafficSamples } from "@holdfast/flow";
+import type { CountedPort } from "../counters/counted.ts";
 import type { NameRow } from "../naming/naming.ts";
 import type { SampledWindow } from "../receiver/windowing.ts";
 import type { TrafficDimensions, TrafficSample, TrafficWindow, WindowRow } from "./traffic.ts";
@@ -8,6 +9,7 @@ export function trafficWindow(
   { start, traffic, origin }: SampledWindow,
   seconds: number,
   name: NameRow,
+  counts: readonly CountedPort[] = [],
 ): TrafficWindow {
   const rows = Array.from(trafficRows(traffic), (row) => windowRow(row, name));
   const samples = Array.from(trafficSamples(traffic), (sample) => windowSample(sample, name));
@@ -16,6 +18,7 @@ export function trafficWindow(
     seconds,
     rows,
     samples,
+    ...(counts.length === 0 ? {} : { counts }),
     leftOut: traffic.leftOut,
     ...(origin === undefined ? {} : { origin }),
   };

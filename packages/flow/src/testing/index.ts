@@ -8,4 +8,5 @@ export {
   encodeSample,
   layoutNamed,
 } from "./encoder.ts";
+export { exampleFields } from "./example-fields.ts";
 export { ethernet, extension, geneve, ipv4, ipv6, tcp, udp, vxlan } from "./packets.ts";

@@ -16,6 +16,8 @@ export interface CollectorProcess extends AsyncDisposable {
   /** As its unit does. */
   stop(): Promise<void>;
   status(): Promise<FlowStatus>;
+  /** What it answers at a path, e.g. `"/v1/flows/counters"`. @throws Error with the answer of one that is no success */
+  ask(path: string): Promise<unknown>;
   /** Packets in its store. */
   storedPackets(): Promise<number>;
 }
@@ -68,6 +70,7 @@ export async function createCollectorProcess(...flags: readonly string[]): Promi
   return {
     port,
     start,
+    ask,
     kill: () => end("SIGKILL"),
     stop: () => end("SIGTERM"),
     status: async () => (await ask("/v1/flows/status")) as FlowStatus,

@@ -24,6 +24,15 @@ const range = {
   to: momentField.optional(),
 };
 
+/** Absent: all that was counted since the collector first heard of each port. */
+const countedRange = {
+  /** What was counted in this time before `to`; rates are the mean of it. */
+  last: durationField.optional(),
+  from: momentField.optional(),
+  /** Not included. Absent: now. */
+  to: momentField.optional(),
+};
+
 const ranking = {
   measure: z.enum(["bytes", "packets"]).default("bytes"),
   /** `csv`: text/csv instead of JSON. */
@@ -122,6 +131,7 @@ export const flowRoutes = {
       network: nameField.optional(),
       identity: identityField.optional(),
       node: nameField.optional(),
+      ...countedRange,
     }),
     reply: flowCountersPageSchema,
     status: 200,

@@ -1,0 +1,53 @@
+import type { InterfaceAmounts } from "@holdfast/flow";
+import type { CountedAmounts, FlowCounters } from "@holdfast/model";
+import type { CountedPort } from "./counted.ts";
+
+/** A port as answers have it; to a tenant nothing of how the platform is built. @param recent what was counted lately, which rates are told of */
+export function toldPort(counted: CountedPort, recent: Recent, isTenant: boolean): FlowCounters {
+  const { owner, node, exporter, ifIndex, port, since, until, egress, ingress } = counted;
+  return {
+    ...owner,
+    ...(node === undefined ? {} : { node }),
+    ...(isTenant ? {} : { exporter, ifIndex, ...(port === undefined ? {} : { port }) }),
+    since: new Date(since).toISOString(),
+    until: new Date(until).toISOString(),
+    egress: toldAmounts(egress, recent.egress, recent.milliseconds),
+    ingress: toldAmounts(ingress, recent.ingress, recent.milliseconds),
+  } as FlowCounters;
+}
+
+export type Recent = Pick<CountedPort, "egress" | "ingress"> & { readonly milliseconds: number };
+
+function toldAmounts(
+  sums: InterfaceAmounts,
+  { bytes, packets }: InterfaceAmounts,
+  milliseconds: number,
+): CountedAmounts {
+  const perSecond = (amount: number | undefined): number | undefined =>
+    amount === undefined || milliseconds <= 0 ? undefined : (1000 * amount) / milliseconds;
+  const rates = { bitRate: perSecond(bytes === undefined ? undefined : bytes * 8), packetRate: perSecond(packets) };
+  return Object.fromEntries(Object.entries({ ...sums, ...rates }).filter(([, value]) => value !== undefined));
+}
+
+/** A port as it is told, with what it is sorted by. */
+export interface PlacedPort {
+  readonly place: string;
+  readonly told: FlowCounters;
+}
+
+/** Containers first. It goes to who asks for the next page: of a container it has nothing of how the platform is built. */
+export function placeOf({ owner, exporter, ifIndex }: Pick<CountedPort, "owner" | "exporter" | "ifIndex">): string {
+  if (owner === undefined) return `~/${exporter}/${String(ifIndex).padStart(10, "0")}`;
+  return `${owner.tenant}/${owner.network}/${owner.identity}/${owner.endpoint}/${ifIndex}`;
+}
+
+/** A page of ports in the order of their names. @param after `continue` of the page before */
+export function portPage(
+  ports: readonly PlacedPort[],
+  { limit, after = "" }: { readonly limit: number; readonly after?: string | undefined },
+): { readonly items: FlowCounters[]; readonly continue?: string } {
+  const found = ports.filter(({ place }) => place > after).sort((a, b) => (a.place < b.place ? -1 : 1));
+  const page = found.slice(0, limit);
+  const last = found.length > limit ? page.at(-1)?.place : undefined;
+  return { items: page.map(({ told }) => told), ...(last === undefined ? {} : { continue: last }) };
+}
