@@ -14,6 +14,8 @@ let stage: Stage;
 let sentAt: number;
 
 const SERVERS = ["serves", "beside"];
+/** Packets to a container that nobody may talk to. */
+let refused = 0;
 
 beforeAll(async () => {
   const signal = AbortSignal.timeout(180_000);
@@ -22,6 +24,7 @@ beforeAll(async () => {
   for (const network of ["vlan", "overlay"]) await sendIn(network, signal);
   await sendWhileMoving(signal);
   await sendTracked(signal);
+  await sendRefused(signal);
   await sendAsTwins(signal);
   await sendAcross("overlay", ["sampled", "other"], { count: 15, bytes: 300 }, signal);
   await sendAcross("vlan", ["lives", "answers"], { count: 20, bytes: 100 }, signal);
@@ -166,6 +169,24 @@ async function sendAcross(network: string, [from, to]: readonly [string, string]
   await ping(stage.h1, from, { ...size, to: await flow.start(stage.h2, to, network, signal) }, signal);
 }
 
+/** To a container on the other machine whose policy lets nobody in, as soon as that is so. */
+async function sendRefused(signal: AbortSignal): Promise<void> {
+  for (const identity of ["stranger", "shut"]) await stage.claim(identity, "vlan", signal);
+  await stage.holdfast("group create shut --identity shut", signal);
+  await stage.holdfast("policy create shut --group shut --isolate ingress", signal);
+  await flow.start(stage.h1, "stranger", "vlan", signal);
+  const shut = await flow.start(stage.h2, "shut", "vlan", signal);
+  const lost = async (count: number): Promise<number> => {
+    const ping = ["docker", "exec", "stranger", "ping", "-q", "-c", String(count), "-i", "0.05", "-W", "1", shut];
+    const { stdout } = await stage.h1.tryExec(ping, { signal });
+    const [, sent, received] = /(\d+) packets transmitted, (\d+) packets received/.exec(stdout) ?? [];
+    return Number(sent) - Number(received);
+  };
+  refused = await repeated(async () => (await lost(1)) || undefined, signal);
+  refused += await lost(12);
+  expect(refused).toBe(13);
+}
+
 /** Containers of two tenants on one host, with the same addresses and the same MACs: their VLANs have the last eight bits in common. */
 const TWINS = [
   { tenant: "red", vlan: 300, count: 10 },
@@ -276,6 +297,19 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
   );
 
   test(
+    "what a policy refuses is told as its drops, to the packet, at the node of whom it was for",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      const query = { policy: "shut", by: "rule,node", last: "10m" };
+      const drops = async () => await stage.platform.client.call(routes.flowDrops, { query }, { signal });
+      await repeated(async () => ((await drops()).total.packets >= refused ? true : undefined), signal);
+      const key = { tenant: "default", policy: "shut", direction: "ingress", rule: null, node: "h2" };
+      expect((await drops()).groups).toMatchObject([{ key, packets: refused }]);
+    },
+    LIMIT,
+  );
+
+  test(
     "each packet of a window is there as a sample as well",
     async () => {
       const signal = AbortSignal.timeout(LIMIT);
@@ -297,7 +331,7 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
       const signal = AbortSignal.timeout(LIMIT);
       await flow.settled(signal, sentAt);
       const known = {
-        vlan: "vlan-a vlan-b vlan-c mover rest asks serves beside counted near lives answers".split(" "),
+        vlan: "vlan-a vlan-b vlan-c mover rest asks serves beside counted near lives answers stranger shut".split(" "),
         overlay: "overlay-a overlay-b overlay-c sampled other".split(" "),
       };
       for (const [network, names] of Object.entries(known)) {

@@ -8,6 +8,7 @@ import { createAskerCheck } from "./api/asker.ts";
 import { createFlowApi, type FlowApi } from "./api/flow-api.ts";
 import { createTail } from "./api/tail.ts";
 import { createPortCounters } from "./counters/port-counters.ts";
+import { createDropFollower } from "./drops/follow-drops.ts";
 import { createInventory } from "./inventory/inventory.ts";
 import type { FlowList } from "./list/flow-list.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
@@ -135,9 +136,10 @@ export async function startCollector(
   const drops = followKernelDrops(clock);
   undo.defer(() => drops.stop());
   const ports = createPortCounters(inside);
+  const policyDrops = client && createDropFollower({ client, clock, logger });
   const pipeline = createPipeline({ clock, logger, store: told, name, kernelDrops: drops.count }, windowSeconds);
   const onWindow = (window: SampledWindow): void => {
-    pipeline.take(window, ports.take(window.interfaces ?? []));
+    pipeline.take(window, { counts: ports.take(window.interfaces ?? []), drops: policyDrops?.drain() ?? [] });
   };
   const place = {
     address: listen.host,
@@ -169,6 +171,7 @@ export async function startCollector(
   if (source.port !== 0) await drops.start(source.port);
   learn = source.learn;
   if (inventory !== undefined) undo.use(runInBackground((signal) => inventory.run(signal)));
+  if (policyDrops !== undefined) undo.use(runInBackground((signal) => policyDrops.run(signal)));
   const status = (): FlowStatus => ({
     startedAt,
     ...withStream(pipeline.status(inside.nodeOf), stream?.status()),

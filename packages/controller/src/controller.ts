@@ -59,7 +59,12 @@ export function createController(dependencies: ControllerDependencies, options: 
       const stored = { route: id, request, caller: { actor, requestId, ifMatch }, path };
       return nouns.operations.accept(stored, { ...caller, ifMatch: undefined, idempotency: once });
     },
-    streams: createStreams(platform, nouns, { beat: options.beat, metrics, signal: stopping.signal }),
+    streams: createStreams(platform, nouns, {
+      beat: options.beat,
+      metrics,
+      run: engine.nonce,
+      signal: stopping.signal,
+    }),
     pages: createPages(engine, queue),
     programs: {
       collector: { url: options.collector, token: options.collectorToken },

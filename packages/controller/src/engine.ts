@@ -40,6 +40,8 @@ export interface Engine {
   readonly platform: Platform;
   readonly nouns: Nouns;
   readonly metrics: Metrics;
+  /** Names this life of it: nobody else's is the same. */
+  readonly nonce: string;
   /** Why it cannot serve; undefined: it can. */
   readonly broken: string | undefined;
   /** Resolves when everything the store has is in memory and followed. */
@@ -97,6 +99,7 @@ export function createEngine(dependencies: EngineDependencies, options: EngineOp
     platform,
     nouns,
     metrics,
+    nonce,
 
     get broken() {
       return broken;

@@ -83,6 +83,7 @@ export {
   flowCountersSchema,
 } from "./flow-counters.ts";
 export { samplesCsv, seriesCsv, topCsv } from "./flow-csv.ts";
+export { type FlowDropField, type FlowDrops, flowDropFields, flowDropsSchema } from "./flow-drops.ts";
 export {
   type FlowExport,
   type FlowTarget,

@@ -24,6 +24,7 @@ export function subjectText({ on }: Pick<FlowAlarm, "on">): string {
   if (on.kind === "unattributed") return "share without a name";
   if (on.kind === "silent") return "silent exporters";
   if (on.kind === "drops") return "drops of ports";
+  if (on.kind === "denied") return "drops of policies";
   const by = on.by === undefined || on.by === "" ? "" : ` by ${on.by}`;
   const filter = on.filter === undefined || on.filter === "" ? "" : `, ${on.filter}`;
   return `${on.kind}${by}${filter}`;

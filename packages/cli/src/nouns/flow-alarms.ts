@@ -10,7 +10,7 @@ import { updateAlarmCommand } from "./flow-alarm-change.ts";
 import { parseLabels } from "./labels.ts";
 
 const NAME = ["<name>", "Name of the alarm.", "alarm"] as const;
-const KINDS = ["rate", "share", "unattributed", "drops", "silent"] as const;
+const KINDS = ["rate", "share", "unattributed", "drops", "denied", "silent"] as const;
 const STATES = ["ok", "pending", "firing", "unknown", "disabled"] as const;
 const USUAL_EVENTS = 50;
 
@@ -24,7 +24,7 @@ export const alarmCommands: readonly CommandDefinition[] = [
     options: [
       [
         "--on <kind>",
-        "rate, share (of the traffic that the filter means), unattributed, drops (of ports, packets/s), or silent (exporters). Absent: rate.",
+        "rate, share (of the traffic that the filter means), unattributed, drops (of ports, packets/s), denied (by policies, packets/s), or silent (exporters). Absent: rate.",
         KINDS,
       ],
       ["--measure <measure>", "bytes (bit/s) or packets. Absent: bytes.", ["bytes", "packets"]],
@@ -54,6 +54,7 @@ export const alarmCommands: readonly CommandDefinition[] = [
       "flows alarms create strangers peer.prefix=- --on share --above 20% --over 5m",
       "flows alarms create no-name --on unattributed --above 5% --for 5m --webhook https://hooks.example.com/x",
       "flows alarms create deaf --on silent --above 2m --webhook http://10.0.0.9:8080/ --webhook-secret-file key",
+      "flows alarms create scanned --on denied --above 100 --for 2m -t shop",
       "flows alarms create losing --on drops --above 10 --for 1m -t shop",
       "flows alarms create quiet identity=feed-0 --below 10kbit --over 5m",
     ],

@@ -1,7 +1,9 @@
+import { flowDropFields } from "@holdfast/model";
 import { type CommandDefinition, type NounDefinition, text } from "../define-command.ts";
 import { byOption, countedRangeOptions, filterArgument, measureOption, rangeOptions } from "../flows/ask.ts";
 import { showCounters } from "../flows/counters.ts";
 import { decodeCapture } from "../flows/decode.ts";
+import { showDrops } from "../flows/drops.ts";
 import { showSamples, tailFlows } from "../flows/samples.ts";
 import { showSeries } from "../flows/series.ts";
 import { DEFAULT_COLLECTOR, showFlowStatus } from "../flows/status.ts";
@@ -94,6 +96,29 @@ export const flowCommands: readonly (CommandDefinition | NounDefinition)[] = [
     ],
     examples: ["flows counters", "flows counters redis-0 -n web", "flows counters --node h1 --last 1h -o json"],
     run: (context, [identity], options) => showCounters(context, identity, options),
+  },
+  {
+    name: "drops",
+    summary: "What rules of policies, and guards against spoofing, have dropped: exact, every packet.",
+    args: [["[policy]", "Only of this policy. Absent: all, and guards.", "policy"]],
+    options: [
+      [
+        "--by <fields>",
+        `What to tell apart, with commas between: ${flowDropFields.join(", ")}. Absent: rule.`,
+        flowDropFields,
+      ],
+      ...rangeOptions,
+      ["--node <name>", "Only of this node.", "node"],
+      ["--limit <number>", "How many; all others are one. Absent: 20."],
+      ["--step <duration>", "With rates over time, a point for each; in json and yaml."],
+    ],
+    examples: [
+      "flows drops",
+      "flows drops db --last 1h",
+      "flows drops --by policy,node",
+      "flows drops --step 1m -o json",
+    ],
+    run: (context, [policy], options) => showDrops(context, policy, options),
   },
   { name: "alarms", summary: "What to be told of traffic, and what alarms did.", commands: alarmCommands },
   {

@@ -18,7 +18,7 @@ import {
   startAlarmStage,
   teller,
 } from "../testing/alarm-stage.ts";
-import { nobody, TEN_O_CLOCK, traffic } from "../testing/made-traffic.ts";
+import { nobody, TEN_O_CLOCK, traffic, windowOf } from "../testing/made-traffic.ts";
 import type { AlarmName } from "./kept.ts";
 import { MOST_ALARMS } from "./room.ts";
 import { MOST_GROUPS } from "./traffic-values.ts";
@@ -189,6 +189,40 @@ describe("alarms", () => {
     expect(ofBank.map(({ event, key }) => [event, key.identity])).toEqual([["raised", "teller-0"]]);
     expect(stage.alarms.get(platform("losing"))).toMatchObject({ unit: "packet/s", firing: 1 });
     expect(() => spec({ on, when: "below", raise: { at: 1 } })).toThrow("drops are watched above a rate");
+  });
+
+  test("on what is denied go by what policies dropped, each tenant's own, and not by guards", async () => {
+    const on = { kind: "denied" } as const;
+    const drop = async (tenant: string | undefined, packets: number): Promise<void> => {
+      const by = tenant === undefined ? { guard: "mac" } : { tenant, policy: "db", direction: "ingress" as const };
+      const drops = [10, 30].map((share) => ({
+        ...by,
+        at: stage.start + share,
+        node: "h1",
+        packets: packets / 2,
+        bytes: 0,
+      }));
+      await stage.flows.take({ ...windowOf(stage.start, []), drops });
+    };
+    await stage.alarms.put(platform("scanned"), spec({ on, over: "10s", raise: { at: 10 }, clear: { at: 5 } }));
+    await stage.alarms.put(ofTenant("bank", "scanned"), spec({ on, over: "10s", raise: { at: 1 } }));
+    await stage.windows([]);
+    await drop("shop", 120);
+    await drop(undefined, 5000);
+    await stage.windows([]);
+    expect(stage.events()).toEqual([["raised", { tenant: "shop", policy: "db" }, 12]]);
+    await drop("bank", 20);
+    await stage.windows([], []);
+    expect(stage.events().filter(([, key]) => JSON.stringify(key).includes("shop"))).toEqual([
+      ["cleared", { tenant: "shop", policy: "db" }, undefined],
+      ["raised", { tenant: "shop", policy: "db" }, 12],
+    ]);
+    const ofBank = stage.alarms.history({ limit: 9, tenant: Name.parse("bank") }).items;
+    expect(ofBank.map(({ event, key }) => [event, key.policy])).toEqual([
+      ["cleared", "db"],
+      ["raised", "db"],
+    ]);
+    expect(stage.alarms.get(platform("scanned"))).toMatchObject({ unit: "packet/s", firing: 0 });
   });
 
   test("see and tell each tenant his own alone", async () => {

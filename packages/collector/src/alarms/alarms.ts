@@ -83,7 +83,7 @@ export interface AlarmsDependencies {
   /** Where alarms are kept. */
   readonly book: Store;
   /** Undefined: no traffic is kept. */
-  readonly store: Pick<FlowStore, "sums"> | undefined;
+  readonly store: Pick<FlowStore, "sums" | "drops"> | undefined;
   readonly exporters: () => readonly FlowExporter[];
   readonly drops: (now: number) => readonly DroppingIdentity[];
   readonly send: SendMessage;
@@ -233,7 +233,7 @@ function check({ tenant }: AlarmName, spec: NewFlowAlarm, keepsTraffic: boolean)
     throw new HoldfastError("invalid_argument", "on.kind: exporters are the platform's, not a tenant's", { details });
   }
   if (spec.on.kind === "drops") return;
-  alarmPlan({ spec, tenant }, spec.on, 0);
+  if (spec.on.kind !== "denied") alarmPlan({ spec, tenant }, spec.on, 0);
   if (!keepsTraffic)
     throw new HoldfastError("precondition_failed", "this collector keeps no traffic; start it with --store FILE");
 }

@@ -11,7 +11,7 @@ import type { Observation, Values } from "./values.ts";
 export const MOST_GROUPS = 500;
 
 /** What of an alarm is about traffic. */
-export type TrafficSubject = Exclude<FlowAlarmSubject, { kind: "silent" | "drops" }>;
+export type TrafficSubject = Exclude<FlowAlarmSubject, { kind: "silent" | "drops" | "denied" }>;
 
 /** Asks for all that an alarm tells apart at once. @throws HoldfastError `invalid_argument`, naming the field of the alarm */
 export function alarmPlan(

@@ -7,6 +7,7 @@ import type { TrafficWindow } from "../windows/traffic.ts";
 import { recordOf } from "./announce.ts";
 import type { AlarmBook } from "./book.ts";
 import { createCoverage } from "./coverage.ts";
+import { deniedPlan, deniedValues } from "./denied-values.ts";
 import { dropValues } from "./drop-values.ts";
 import { alarmId, type KeptAlarm } from "./kept.ts";
 import { silenceValues } from "./silence.ts";
@@ -42,7 +43,7 @@ export interface Seen {
 export interface WatcherDependencies {
   readonly book: AlarmBook;
   /** Undefined: no traffic is kept, and alarms on traffic cannot be looked at. */
-  readonly store: Pick<FlowStore, "sums"> | undefined;
+  readonly store: Pick<FlowStore, "sums" | "drops"> | undefined;
   readonly exporters: () => readonly FlowExporter[];
   /** What ports threw away lately, at a moment. */
   readonly drops: (now: number) => readonly DroppingIdentity[];
@@ -84,14 +85,19 @@ export function createWatcher(dependencies: WatcherDependencies): Watcher {
         kind: "unknown",
         why: `traffic is looked at again in ${formatDuration(since + 999)}, when there is enough of it without a gap`,
       };
+    if (on.kind === "denied") return deniedValues(alarm, await kept().drops(deniedPlan(alarm, to)));
     const plan = alarmPlan(alarm, on, to);
     return trafficValues(alarm, on, await askOnce(plan, round));
   }
 
-  function askOnce(plan: SumPlan, round: Round): Promise<SumAnswer> {
+  function kept(): NonNullable<WatcherDependencies["store"]> {
     if (store === undefined) throw new HoldfastError("precondition_failed", "this collector keeps no traffic");
+    return store;
+  }
+
+  function askOnce(plan: SumPlan, round: Round): Promise<SumAnswer> {
     const key = JSON.stringify(plan);
-    const known = round.get(key) ?? store.sums(plan);
+    const known = round.get(key) ?? kept().sums(plan);
     round.set(key, known);
     return known;
   }

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { ManualClock, RecordingLogger } from "@holdfast/core/testing";
-import { flowCountersPageSchema } from "@holdfast/model";
+import { flowCountersPageSchema, flowDropsSchema } from "@holdfast/model";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createPortCounters } from "../counters/port-counters.ts";
 import { nobodyInside } from "../naming/naming.ts";
@@ -303,6 +303,56 @@ describe("questions about flows", () => {
       const [own] = await read("last=1m&tenant=shop");
       expect(own).toMatchObject({ identity: "redis-0" });
       for (const field of ["exporter", "ifIndex", "port"]) expect(own).not.toHaveProperty(field);
+    });
+  });
+
+  describe("drops", () => {
+    const rule = { tenant: "shop", policy: "db", direction: "ingress", rule: "blocked", node: "h1" } as const;
+    const SPAN = "from=2026-11-20T10:00:00Z&to=2026-11-20T10:00:30Z";
+    const read = async (query: string) => (await fetch(`${base}/v1/flows/drops?${query}`)).json();
+
+    beforeEach(async () => {
+      const drops = [
+        { ...rule, at: TEN_O_CLOCK + 12_000, packets: 30, bytes: 1800 },
+        { ...rule, at: TEN_O_CLOCK + 22_000, node: "h2", packets: 10, bytes: 600 },
+        { ...rule, at: TEN_O_CLOCK + 22_000, tenant: "bank", packets: 5, bytes: 300 },
+        { at: TEN_O_CLOCK + 22_000, node: "h1", guard: "mac", packets: 1, bytes: 60 },
+      ];
+      await store.take({ ...windowOf(TEN_O_CLOCK + 20_000, []), drops });
+    });
+
+    test("are told by rule, the most first, within their policies and tenants", async () => {
+      const answer = flowDropsSchema.parse(await read(`${SPAN}&limit=1`));
+      expect(answer).toMatchObject({ by: ["tenant", "policy", "direction", "rule"], seconds: 30 });
+      const { node: _, ...key } = rule;
+      expect(answer.groups).toEqual([{ key, packets: 40, bytes: 2400 }]);
+      expect([answer.other, answer.total]).toEqual([
+        { groups: 2, packets: 6, bytes: 360 },
+        { packets: 46, bytes: 2760 },
+      ]);
+    });
+
+    test("are told over time, by any fields", async () => {
+      const answer = flowDropsSchema.parse(await read(`${SPAN}&by=node&step=10s`));
+      expect(answer.times).toEqual([0, 10, 20].map((second) => new Date(TEN_O_CLOCK + second * 1000).toISOString()));
+      expect(answer.groups).toEqual([
+        { key: { node: "h1" }, packets: 36, bytes: 2160, rates: [0, 3, 0.6] },
+        { key: { node: "h2" }, packets: 10, bytes: 600, rates: [0, 0, 1] },
+      ]);
+    });
+
+    test("of a tenant are of his policies alone", async () => {
+      expect(await read("last=1m&tenant=bank&by=policy")).toMatchObject({
+        groups: [{ key: { tenant: "bank", policy: "db" }, packets: 5 }],
+        total: { packets: 5 },
+      });
+    });
+
+    test("by what they do not have are refused", async () => {
+      expect(await read("by=identity")).toMatchObject({
+        status: 400,
+        detail: expect.stringContaining("by:") as string,
+      });
     });
   });
 });

@@ -14,6 +14,7 @@ import type { PortCounters } from "../counters/port-counters.ts";
 import type { FlowStore, TierSettings } from "../store/store.ts";
 import { flowMatrix, flowSeries, topFlows } from "./answers.ts";
 import { createAskerCheck } from "./asker.ts";
+import { flowDrops } from "./drops.ts";
 import { isOfTime, pastCounters } from "./past-counters.ts";
 import { sendProblem } from "./problem.ts";
 import { flowSamples } from "./samples.ts";
@@ -66,6 +67,10 @@ export function createFlowApi(
     flowCounters: async (query: Query<"flowCounters">) => ({
       type: "application/json",
       body: JSON.stringify(isOfTime(query) ? await pastCounters(kept(), query, moment()) : ports.list(query)),
+    }),
+    flowDrops: async (query: Query<"flowDrops">) => ({
+      type: "application/json",
+      body: JSON.stringify(await flowDrops(kept(), query, moment())),
     }),
     flowSamples: async (query: Query<"flowSamples">) =>
       table(query.format, await flowSamples(kept(), query, moment()), ({ items }) => samplesCsv(items)),

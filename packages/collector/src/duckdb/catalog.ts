@@ -8,7 +8,7 @@ import type { Cell, Database } from "./database.ts";
 import { createEndNumbers } from "./ends.ts";
 import { textSql } from "./predicate-sql.ts";
 import { rollUpSql } from "./roll-up-sql.ts";
-import { countColumns, endColumns, rowColumns, sampleColumns } from "./row-columns.ts";
+import { countColumns, dropColumns, endColumns, rowColumns, sampleColumns } from "./row-columns.ts";
 import { createTableSql, TABLES } from "./schema.ts";
 
 /** The tables of an open file, and what they have. */
@@ -53,6 +53,9 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     }
     for (const [first, counts] of Map.groupBy(window.counts ?? [], ({ until }) => dayOf(until))) {
       await database.append(await make({ kind: "counts", start: first }, made), TABLES.counts, countColumns(counts));
+    }
+    for (const [first, drops] of Map.groupBy(window.drops ?? [], ({ at }) => dayOf(at))) {
+      await database.append(await make({ kind: "drops", start: first }, made), TABLES.drops, dropColumns(drops));
     }
     await database.append(await make(partitionOf("ends", start), made), TABLES.ends, endColumns(ends));
     const reached = new Map<RolledTier, number>();

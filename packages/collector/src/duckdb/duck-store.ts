@@ -11,6 +11,7 @@ import { readSamples, readSums } from "./answers.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
 import { countedPort, countSql } from "./count-sql.ts";
 import { openDatabase } from "./database.ts";
+import { dropSql, dropSum } from "./drop-sql.ts";
 import { sampleSql } from "./sample-sql.ts";
 import { isSeries, seriesSql } from "./series-sql.ts";
 import { type Source, sumSql } from "./sum-sql.ts";
@@ -156,6 +157,13 @@ export async function openDuckStore(
         const rows = tables(partitionsBetween("counts", Math.floor(plan.from / 1000), Math.ceil(plan.to / 1000)));
         return rows.length === 0 ? [] : (await query(countSql(plan, rows))).map(countedPort);
       }),
+    drops: (plan) =>
+      asked(async ({ query, tables }) => {
+        const { start, milliseconds, count } = plan.slots;
+        const end = start + milliseconds * count;
+        const rows = tables(partitionsBetween("drops", Math.floor(start / 1000), Math.ceil(end / 1000)));
+        return rows.length === 0 ? [] : (await query(dropSql(plan, rows))).map(dropSum);
+      }),
     state: () => ({ failing, taken: { ...taken }, lost: { ...lost }, newest, bytes: sizeOf(options.path) }),
     expire: (now) => turns.take("write", async () => (await opened()).expire(now)),
     close,
@@ -182,9 +190,9 @@ function nothing(): Taken {
   return { windows: 0, rows: 0, samples: 0 };
 }
 
-function add(to: Taken, { rows, samples, counts = [] }: TrafficWindow): void {
+function add(to: Taken, { rows, samples, counts = [], drops = [] }: TrafficWindow): void {
   to.windows += 1;
-  to.rows += rows.length + counts.length;
+  to.rows += rows.length + counts.length + drops.length;
   to.samples += samples.length;
 }
 

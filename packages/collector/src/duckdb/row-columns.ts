@@ -1,9 +1,11 @@
 import type { CountedPort } from "../counters/counted.ts";
+import type { Dropped } from "../drops/dropped.ts";
 import { withServicePort } from "../query/sample-values.ts";
 import { floorTo, SPANS } from "../store/partitions.ts";
 import type { TrafficDimensions, TrafficSample, TrafficWindow } from "../windows/traffic.ts";
 import { countCells } from "./count-sql.ts";
 import type { Cell } from "./database.ts";
+import { dropCells } from "./drop-sql.ts";
 import type { EndNumbers } from "./ends.ts";
 import { type ColumnTypes, TABLES } from "./schema.ts";
 
@@ -39,6 +41,12 @@ export function sampleColumns(samples: readonly TrafficSample[], start: number, 
 export function countColumns(counts: readonly CountedPort[]): Columns {
   const columns = emptyColumns(TABLES.counts);
   for (const counted of counts) push(columns, countCells(counted));
+  return columns;
+}
+
+export function dropColumns(drops: readonly Dropped[]): Columns {
+  const columns = emptyColumns(TABLES.drops);
+  for (const dropped of drops) push(columns, dropCells(dropped));
   return columns;
 }
 

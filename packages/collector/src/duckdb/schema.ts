@@ -78,6 +78,18 @@ export const TABLES = {
     ingress_drops: "DOUBLE",
     ingress_errors: "DOUBLE",
   },
+  drops: {
+    /** Milliseconds since 1970. */
+    moment: "DOUBLE",
+    tenant: "VARCHAR",
+    policy: "VARCHAR",
+    direction: "VARCHAR",
+    rule: "VARCHAR",
+    guard: "VARCHAR",
+    node: "VARCHAR",
+    packets: "DOUBLE",
+    bytes: "DOUBLE",
+  },
 } as const satisfies Record<PartitionKind, ColumnTypes>;
 
 export function createTableSql(table: string, kind: PartitionKind): string {

@@ -71,7 +71,7 @@ export async function readProgress(server: SearchServer, prefix: string): Promis
     path: `/${names}/_search?ignore_unavailable=true&allow_partial_search_results=false`,
     body: {
       size: 0,
-      query: { bool: { must_not: [{ terms: { tier: ["samples", "counts"] } }] } },
+      query: { bool: { must_not: [{ terms: { tier: ["samples", "counts", "drops"] } }] } },
       aggs: { first: edge("min"), tiers: { terms: { field: "tier" }, aggs: { last: edge("max") } } },
     },
   });

@@ -9,6 +9,7 @@ import { type BulkOptions, type IdentifiedDocument, type Written, writeDocuments
 import { checkVersion, NOTHING, readBytes, readProgress, readStreams, unlessGone } from "./catalog-state.ts";
 import { countDocument } from "./counts.ts";
 import { dimensionKey, sampleDocument, sumDocument } from "./documents.ts";
+import { dropDocument } from "./drops.ts";
 import { type Holder, type HolderOptions, holdPrefix } from "./holder.ts";
 import { added, writeRollUp } from "./roll-up.ts";
 import type { Search, SearchAnswer } from "./searching.ts";
@@ -98,7 +99,12 @@ export async function openCatalog(
       const found = part.map(([index, counted]) => ({ id: `${id}-c${index}`, json: countDocument(counted) }));
       counts = added(counts, await write({ kind: "counts", start }, found, options));
     }
-    return { rows: added(rows, counts), samples };
+    let drops = NOTHING;
+    for (const [start, part] of Map.groupBy((window.drops ?? []).entries(), ([, { at }]) => dayOf(at))) {
+      const found = part.map(([index, dropped]) => ({ id: `${id}-d${index}`, json: dropDocument(dropped) }));
+      drops = added(drops, await write({ kind: "drops", start }, found, options));
+    }
+    return { rows: added(added(rows, counts), drops), samples };
   }
 
   const dayOf = (moment: number): number => partitionOf("counts", moment / 1000).start;

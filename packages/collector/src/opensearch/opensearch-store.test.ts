@@ -66,7 +66,7 @@ describe("a store in a cluster", () => {
     const { asked } = await askOf(cluster(OPENSEARCH));
     const made = asked.filter(({ path }) => path.startsWith("/_index_template/"));
     expect(made.map(({ path }) => path)).toEqual(
-      ["fine", "minute", "tens", "hour", "samples", "counts"].map((kind) => `/_index_template/flows-${kind}`),
+      ["fine", "minute", "tens", "hour", "samples", "counts", "drops"].map((kind) => `/_index_template/flows-${kind}`),
     );
     expect(JSON.parse(made[0]?.body ?? "")).toMatchObject({ index_patterns: ["flows-fine-*"], data_stream: {} });
   });

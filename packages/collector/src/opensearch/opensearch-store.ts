@@ -15,6 +15,7 @@ import type { TrafficWindow } from "../windows/traffic.ts";
 import type { ServerAccess } from "./access.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
 import { askCounts } from "./counts.ts";
+import { askDrops } from "./drops.ts";
 import { allOf, anyOf, type Query } from "./predicate-query.ts";
 import { askSamples } from "./samples.ts";
 import type { Search } from "./searching.ts";
@@ -225,6 +226,13 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
         const streams = from.streams("counts", Math.floor(plan.from / 1000), Math.ceil(plan.to / 1000));
         return streams.length === 0 ? [] : askCounts(from.search(streams, signal), plan);
       }),
+    drops: (plan) =>
+      asked(async (from, signal) => {
+        const { start, milliseconds, count } = plan.slots;
+        const end = start + milliseconds * count;
+        const streams = from.streams("drops", Math.floor(start / 1000), Math.ceil(end / 1000));
+        return streams.length === 0 ? [] : askDrops(from.search(streams, signal), plan);
+      }),
     state: () => ({
       failing: failing && { reason: failing.reason, since: failing.since },
       taken: { ...taken },
@@ -256,8 +264,8 @@ function nothing(): Taken {
   return { windows: 0, rows: 0, samples: 0 };
 }
 
-function add(to: Taken, { rows, samples, counts = [] }: TrafficWindow): void {
+function add(to: Taken, { rows, samples, counts = [], drops = [] }: TrafficWindow): void {
   to.windows += 1;
-  to.rows += rows.length + counts.length;
+  to.rows += rows.length + counts.length + drops.length;
   to.samples += samples.length;
 }

@@ -2,7 +2,15 @@ import type { PartitionKind } from "../store/partitions.ts";
 
 /** Kinds of data that a cluster keeps; ends are within documents. */
 export type StreamKind = Exclude<PartitionKind, "ends">;
-export const STREAM_KINDS = ["fine", "minute", "tens", "hour", "samples", "counts"] as const satisfies StreamKind[];
+export const STREAM_KINDS = [
+  "fine",
+  "minute",
+  "tens",
+  "hour",
+  "samples",
+  "counts",
+  "drops",
+] as const satisfies StreamKind[];
 
 const WORD = { type: "keyword" } as const;
 const NUMBER = { type: "integer" } as const;
@@ -51,9 +59,22 @@ export function templateOf(prefix: string, kind: StreamKind): object {
     template: {
       // One copy more where there is a machine for it.
       settings: { number_of_shards: 1, auto_expand_replicas: "0-1", refresh_interval: "5s", codec: "best_compression" },
-      mappings: kind === "samples" ? SAMPLES : kind === "counts" ? COUNTS : SUMS,
+      mappings: mappingsOf(kind),
     },
   };
+}
+
+function mappingsOf(kind: StreamKind): object {
+  switch (kind) {
+    case "samples":
+      return SAMPLES;
+    case "counts":
+      return COUNTS;
+    case "drops":
+      return DROPS;
+    default:
+      return SUMS;
+  }
 }
 
 const SUMS = {
@@ -81,6 +102,22 @@ const COUNTS = {
     since: { type: "date" },
     egress: AMOUNTS,
     ingress: AMOUNTS,
+  },
+} as const;
+
+const DROPS = {
+  dynamic: false,
+  properties: {
+    "@timestamp": { type: "date" },
+    tier: WORD,
+    tenant: WORD,
+    policy: WORD,
+    direction: WORD,
+    rule: WORD,
+    guard: WORD,
+    node: WORD,
+    packets: SUM,
+    bytes: SUM,
   },
 } as const;
 

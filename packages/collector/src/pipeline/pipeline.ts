@@ -1,18 +1,17 @@
 import { type Clock, errorText, type Logger } from "@holdfast/core";
 import type { AttributionShare, FlowStatus } from "@holdfast/model";
-import type { CountedPort } from "../counters/counted.ts";
 import type { NameRow } from "../naming/naming.ts";
 import type { SampledWindow } from "../receiver/windowing.ts";
 import type { WindowStore } from "../windows/store.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
-import { trafficWindow } from "../windows/window-rows.ts";
+import { type Counted, trafficWindow } from "../windows/window-rows.ts";
 import { createExporterBook } from "./exporters.ts";
 import { addShares, shareOf } from "./share.ts";
 
 /** Windows from the receiver to the store, and what has become of them. */
 export interface Pipeline {
-  /** Never fails: what the store does not take is counted. @param counts what its {@link SampledWindow.interfaces} are, by name */
-  take(window: SampledWindow, counts?: readonly CountedPort[]): void;
+  /** Never fails: what the store does not take is counted. @param counted what its {@link SampledWindow.interfaces} are, by name, and what was dropped */
+  take(window: SampledWindow, counted?: Counted): void;
   /** Resolves when the store has all windows that were taken so far. */
   settled(): Promise<void>;
   status(nodeOf: (agent: string) => string | undefined): PipelineStatus;
@@ -78,8 +77,8 @@ export function createPipeline(dependencies: PipelineDependencies, seconds: numb
   }
 
   return {
-    take(sampled, counts) {
-      const window = trafficWindow(sampled, seconds, name, counts);
+    take(sampled, counted) {
+      const window = trafficWindow(sampled, seconds, name, counted);
       const before = last?.sampled.taken ?? { datagrams: 0, bytes: 0, samples: 0, early: 0 };
       last = { sampled, before, rows: window.rows.length, share: shareOf(window) };
       share = addShares(share, last.share);

@@ -68,7 +68,7 @@ export async function replay(
 
   async function keepWhatIsOver(): Promise<void> {
     for (const sampled of over.splice(0)) {
-      const window = trafficWindow(sampled, windowSeconds, name, ports.take(sampled.interfaces ?? []));
+      const window = trafficWindow(sampled, windowSeconds, name, { counts: ports.take(sampled.interfaces ?? []) });
       await store.take(window);
       summary.windows += 1;
       summary.rows += window.rows.length;

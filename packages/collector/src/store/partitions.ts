@@ -2,7 +2,7 @@ import type { TierSettings } from "./store.ts";
 import type { SumTier } from "./sum-tiers.ts";
 
 /** Rows of one kind and one span of time are a table of their own, so that they go by dropping it. */
-export type PartitionKind = SumTier | "samples" | "ends" | "counts";
+export type PartitionKind = SumTier | "samples" | "ends" | "counts" | "drops";
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -18,6 +18,7 @@ export const SPANS: Readonly<Record<PartitionKind, number>> = {
   // Rolled-up rows of a day speak of the ends of that day.
   ends: DAY,
   counts: DAY,
+  drops: DAY,
 };
 
 export interface Partition {
@@ -53,7 +54,7 @@ export function isExpired(partition: Partition, tiers: TierSettings, now: number
 
 function retentionOf(kind: PartitionKind, tiers: TierSettings): number {
   if (kind === "samples") return tiers.samples;
-  if (kind === "tens" || kind === "counts") return tiers.minute.retention;
+  if (kind === "tens" || kind === "counts" || kind === "drops") return tiers.minute.retention;
   if (kind !== "ends") return tiers[kind].retention;
   return Math.max(tiers.fine.retention, tiers.minute.retention, tiers.hour.retention, tiers.samples);
 }

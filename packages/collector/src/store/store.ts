@@ -1,4 +1,5 @@
 import type { CountedPort, CountPlan } from "../counters/counted.ts";
+import type { DropPlan, DropSum } from "../drops/dropped.ts";
 import type { SampleAnswer, SamplePlan, SumAnswer, SumPlan } from "../query/plan.ts";
 import type { WindowStore } from "../windows/store.ts";
 
@@ -14,6 +15,8 @@ export interface FlowStore extends WindowStore, AsyncDisposable {
   samples(plan: SamplePlan): Promise<readonly SampleAnswer[]>;
   /** What switches have counted at ports, of each port and owner once. @throws HoldfastError `unavailable` when the store cannot be asked now */
   counts(plan: CountPlan): Promise<readonly CountedPort[]>;
+  /** What rules and guards have dropped, of each slot and key once. @throws HoldfastError `unavailable` when the store cannot be asked now */
+  drops(plan: DropPlan): Promise<readonly DropSum[]>;
   /** What can be asked about, and how it goes. */
   state(): FlowStoreState;
   /** Throws away what is older than its retention; taking windows does it as well. */
@@ -63,7 +66,7 @@ export interface FlowStoreState {
 
 export interface Taken {
   windows: number;
-  /** Of traffic, and of what was counted at ports. */
+  /** Of traffic, of what was counted at ports, and of what was dropped. */
   rows: number;
   samples: number;
 }

@@ -1,4 +1,5 @@
 import { addUpPorts, type CountedPort, isMeant } from "../counters/counted.ts";
+import { addUpDrops, type Dropped } from "../drops/dropped.ts";
 import { addUp, type DatedRow } from "../query/add-up.ts";
 import { sampleAnswer } from "../query/sample-values.ts";
 import { DEFAULT_TIERS, type FlowStore, type TierSettings } from "../store/store.ts";
@@ -9,6 +10,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
   let rows: DatedRow[] = [];
   let samples: TrafficSample[] = [];
   let counts: CountedPort[] = [];
+  let drops: Dropped[] = [];
   let newest: number | undefined;
   const checkpoints = new Map<string, string>();
   const taken = { windows: 0, rows: 0, samples: 0 };
@@ -17,6 +19,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
     rows = rows.filter(({ start }) => start >= now - tiers.hour.retention);
     samples = samples.filter(({ at }) => at >= now - tiers.samples);
     counts = counts.filter(({ until }) => until >= now - tiers.minute.retention);
+    drops = drops.filter(({ at }) => at >= now - tiers.minute.retention);
   }
 
   return {
@@ -31,9 +34,10 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
       }
       samples.push(...window.samples);
       counts.push(...(window.counts ?? []));
+      drops.push(...(window.drops ?? []));
       newest = window.start + window.seconds * 1000;
       taken.windows += 1;
-      taken.rows += window.rows.length + (window.counts?.length ?? 0);
+      taken.rows += window.rows.length + (window.counts?.length ?? 0) + (window.drops?.length ?? 0);
       taken.samples += window.samples.length;
       expire(newest);
     },
@@ -46,6 +50,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
         .flatMap((sample) => sampleAnswer(plan, sample) ?? [])
         .slice(0, plan.limit),
     counts: async (plan) => addUpPorts(counts.filter((one) => isMeant(one, plan))),
+    drops: async (plan) => addUpDrops(drops, plan),
     state: () => ({
       failing: undefined,
       taken: { ...taken },

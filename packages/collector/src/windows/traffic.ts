@@ -1,6 +1,7 @@
 import type { IpAddress, MacAddress } from "@holdfast/core";
 import type { Exporter, Vantage } from "@holdfast/flow";
 import type { CountedPort } from "../counters/counted.ts";
+import type { Dropped } from "../drops/dropped.ts";
 
 /** One end of traffic: a container, a place outside that people have a name for or not, or somebody inside that nobody knows. */
 export type TrafficEnd = EndpointEnd | OutsideEnd | UnknownEnd;
@@ -120,6 +121,8 @@ export interface TrafficWindow {
   readonly samples: readonly TrafficSample[];
   /** What switches have counted at ports, as they have told it in this time. Absent: nothing. */
   readonly counts?: readonly CountedPort[];
+  /** What rules and guards have dropped, as it was told in this time. Absent: nothing, or nobody tells. */
+  readonly drops?: readonly Dropped[];
   /** Flow samples that are in no row, because there were too many different rows, exporters or sources. */
   readonly leftOut: number;
   /** What it was read from, which gives it again until it is kept. Absent: it is given once. */

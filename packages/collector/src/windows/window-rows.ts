@@ -1,15 +1,17 @@
 import { type TrafficRow, type TrafficSampleRow, trafficRows, trafficSamples } from "@holdfast/flow";
-import type { CountedPort } from "../counters/counted.ts";
 import type { NameRow } from "../naming/naming.ts";
 import type { SampledWindow } from "../receiver/windowing.ts";
 import type { TrafficDimensions, TrafficSample, TrafficWindow, WindowRow } from "./traffic.ts";
+
+/** What was counted in its time, beside what was sampled. */
+export type Counted = Partial<Pick<TrafficWindow, "counts" | "drops">>;
 
 /** Says a window in words, with who its traffic is from and for. */
 export function trafficWindow(
   { start, traffic, origin }: SampledWindow,
   seconds: number,
   name: NameRow,
-  counts: readonly CountedPort[] = [],
+  { counts = [], drops = [] }: Counted = {},
 ): TrafficWindow {
   const rows = Array.from(trafficRows(traffic), (row) => windowRow(row, name));
   const samples = Array.from(trafficSamples(traffic), (sample) => windowSample(sample, name));
@@ -19,6 +21,7 @@ export function trafficWindow(
     rows,
     samples,
     ...(counts.length === 0 ? {} : { counts }),
+    ...(drops.length === 0 ? {} : { drops }),
     leftOut: traffic.leftOut,
     ...(origin === undefined ? {} : { origin }),
   };

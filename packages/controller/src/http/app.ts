@@ -30,7 +30,9 @@ export interface AppDependencies {
 
 /** Answers an operation that goes on; the reply is in the stream's hands. */
 export type Stream = (request: ParsedRequest, reply: FastifyReply, events: boolean) => void;
-export type Streams = Readonly<Record<"followNode" | "watch" | "exportLedger" | "verifyAddresses", Stream>>;
+export type Streams = Readonly<
+  Record<"followNode" | "watch" | "followDrops" | "exportLedger" | "verifyAddresses", Stream>
+>;
 
 /** What is not under `/v1`, and the OpenAPI document. */
 export interface Pages {

@@ -28,7 +28,7 @@ import { createPolicyHandlers } from "./policy-handlers.ts";
 import { createQosHandlers } from "./qos-handlers.ts";
 import { kept, labelled, objectOf } from "./reading-entries.ts";
 
-type Streaming = "followNode" | "watch" | "exportLedger" | "verifyAddresses";
+type Streaming = "followNode" | "watch" | "followDrops" | "exportLedger" | "verifyAddresses";
 /** What another program answers. */
 type Passed = { [K in keyof Routes]: Routes[K] extends { readonly passedTo: string } ? K : never }[keyof Routes];
 export type HandledRoute = Exclude<keyof Routes, Streaming | Passed>;

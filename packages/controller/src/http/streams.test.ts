@@ -2,6 +2,7 @@ import { ManualClock } from "@holdfast/core/testing";
 import {
   type NodeFeedMessage,
   nodeFeedMessageSchema,
+  policyDropsMessageSchema,
   verificationMessageSchema,
   type WatchEvent,
   watchEventSchema,
@@ -203,5 +204,26 @@ describe("a verification", () => {
     }
     using stream = await verification(server);
     expect((await stream.until(({ kind }) => kind === "end")).at(-1)).toMatchObject({ differences: 0 });
+  });
+});
+
+describe("what drops", () => {
+  test("is told in all, then as it changes, with signs of life", async () => {
+    await using server = await startServer();
+    await server.call("PUT", "/v1/nodes/h1", { version: "1", tunnelAddress: "172.16.0.1" });
+    const tell = (sequence: number, packets: number) =>
+      server.call("POST", "/v1/nodes/h1/counts", {
+        ...{ run: "a", sequence, since: "2026-01-01T00:00:00.000Z" },
+        rules: [],
+        guards: [{ guard: "mac", packets, bytes: 0 }],
+      });
+    await tell(1, 3);
+    using drops = await follow(server, "/v1/policy/drops", (value) => policyDropsMessageSchema.parse(value));
+    expect(await drops.until(({ type }) => type === "totals")).toMatchObject([{ drops: [{ node: "h1", packets: 3 }] }]);
+    await drops.until(({ type }) => type === "bookmark");
+    await tell(2, 4);
+    expect(await drops.until(({ type }) => type === "more")).toMatchObject([{ drops: [{ guard: "mac", packets: 7 }] }]);
+    server.clock.advance(5000);
+    await drops.until(({ type }) => type === "bookmark");
   });
 });

@@ -8,6 +8,7 @@ import { checkPosition } from "../ledger/reading.ts";
 import type { Metrics } from "../metrics.ts";
 import type { Nouns } from "../nouns.ts";
 import type { Platform } from "../platform.ts";
+import { followDropsInto } from "../policy/following-drops.ts";
 import { watchInto } from "../reading/watching.ts";
 import { notFound } from "../refusals.ts";
 import type { Streams } from "./app.ts";
@@ -17,6 +18,8 @@ export interface StreamOptions {
   /** Milliseconds between bookmarks. */
   readonly beat: number;
   readonly metrics: Metrics;
+  /** Of this life of the controller alone. */
+  readonly run: string;
   /** Ends all streams. */
   readonly signal: AbortSignal;
 }
@@ -66,6 +69,17 @@ export function createStreams(platform: Platform, nouns: Nouns, options: StreamO
       output.on("close", () => gone.abort());
       const signal = AbortSignal.any([options.signal, gone.signal]);
       void exportInto(output, nouns.reader, query, signal).finally(() => output.end());
+    },
+
+    followDrops(_, reply) {
+      const output = begin(reply, false);
+      const gone = new AbortController();
+      output.on("close", () => gone.abort());
+      void followDropsInto(
+        output,
+        { totals: nouns.policyCounts.drops, clock, run: options.run },
+        { bookmark: options.beat, signal: AbortSignal.any([options.signal, gone.signal]) },
+      ).finally(() => output.end());
     },
 
     verifyAddresses(request, reply, events) {

@@ -97,4 +97,27 @@ describe("counters of a policy", () => {
     expect(engine.counts("b1", "enforced", 1)).toEqual({ whole: true });
     expect(engine.counts("c2", "enforced", 1)).toEqual({ whole: false });
   });
+
+  test("are drops where rules deny, of what is enforced, node by node, and of guards; the rest that a node tells is none", async () => {
+    await using engine = await start();
+    await engine.create(WEB);
+    const { drops } = engine.nouns.policyCounts;
+    const heard: number[] = [];
+    using following = drops.follow(({ packets }) => heard.push(packets));
+    engine.counts("a1", "enforced", 3);
+    engine.counts("a2", "enforced", 4, "rule/default/p/ingress/rest");
+    engine.counts("a3", "staged", 4, "rule/default/p/ingress/rest");
+    engine.counts("a4", "enforced", 5, "rule/default/p/ingress/rest");
+    engine.counts("a5", "enforced", 6, "isolates/default/p/ingress");
+    engine.counts("a6+", "enforced", 100, "isolates/default/p/ingress");
+    expect([...drops.all]).toEqual([
+      { node: "h1", guard: "mac", packets: 22, bytes: 0 },
+      { node: "h1", tenant: "default", policy: "p", direction: "ingress", rule: "rest", packets: 9, bytes: 540 },
+      { node: "h1", tenant: "default", policy: "p", direction: "ingress", packets: 6, bytes: 360 },
+    ]);
+    following[Symbol.dispose]();
+    expect(heard).toEqual([3, 4, 7, 11, 9, 16, 6, 22]);
+    await engine.nouns.policies.delete(TENANT, P, OPERATOR);
+    expect([...engine.nouns.policyCounts.drops.all]).toMatchObject([{ guard: "mac" }]);
+  });
 });

@@ -12,6 +12,7 @@ import { formatRuleId, parseRuleId } from "@holdfast/policy";
 import { timestamp } from "../platform.ts";
 import { notFound } from "../refusals.ts";
 import type { State } from "../state/state.ts";
+import { createDropTotals, type DropTotals } from "./drops.ts";
 
 /**
  * What rules and guards have counted on all nodes, added up as nodes report it. Kept in memory: in proportion to the rules that have decided anything, and
@@ -22,6 +23,8 @@ export interface PolicyCounts {
   take(node: Name, report: CountsReport): CountsAnswer;
   of(tenant: Name, policy: Name): PolicyCounters;
   guards(): GuardCounters;
+  /** What of it are drops, node by node. */
+  readonly drops: DropTotals;
 }
 
 interface Sum {
@@ -47,6 +50,7 @@ interface Counted {
 export function createPolicyCounts({ state, clock }: { readonly state: State; readonly clock: Clock }): PolicyCounts {
   let began = timestamp(clock);
   const counted = new Map<string, Counted>();
+  const drops = createDropTotals();
   const nodes = new Map<Name, Life & { readonly guards: Map<Guard, Sum> }>();
 
   function rulesOf(policy: Policy): Map<string, Sum> {
@@ -64,18 +68,30 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
       if (state.policies.get(policy.tenant, policy.name) === undefined) counted.delete(key);
     }
     for (const node of nodes.keys()) if (state.nodes.get(node) === undefined) nodes.delete(node);
+    drops.forget(
+      ({ node, tenant, policy }) =>
+        state.nodes.get(node) === undefined ||
+        (tenant !== undefined && policy !== undefined && state.policies.get(tenant, policy) === undefined),
+    );
   }
 
-  function takeRule({ rule, mode, packets, bytes }: CountsReport["rules"][number]): void {
+  /** The policy that it was counted for. */
+  function takeRule({ rule, mode, packets, bytes }: CountsReport["rules"][number]): Policy | undefined {
     const origin = parseRuleId(rule);
-    if (origin?.kind !== "rule" && origin?.kind !== "isolates") return;
+    if (origin?.kind !== "rule" && origin?.kind !== "isolates") return undefined;
     const [tenant, name] = [nameField.safeParse(origin.tenant), nameField.safeParse(origin.policy)];
     const policy = tenant.success && name.success ? state.policies.get(tenant.data, name.data) : undefined;
     // In a staged program are enforced policies as well, which count where they are enforced.
-    if (policy?.mode === mode) add(rulesOf(policy), rule, { packets, bytes });
+    if (policy?.mode !== mode) return undefined;
+    add(rulesOf(policy), rule, { packets, bytes });
+    return policy;
   }
 
   return {
+    get drops() {
+      forgetGone();
+      return drops;
+    },
     take(node, { run, sequence, since, rest, rules, guards }) {
       const known = nodes.get(node) ?? { run: "", sequence: 0, whole: false, guards: new Map() };
       const isSame = known.run === run;
@@ -84,8 +100,15 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
       Object.assign(known, { run, sequence, whole } satisfies Life);
       nodes.set(node, known);
       if (rest === true && Date.parse(since) < Date.parse(began)) began = since;
-      for (const each of rules) takeRule(each);
-      for (const { guard, packets, bytes } of guards) add(known.guards, guard, { packets, bytes });
+      for (const each of rules) {
+        const policy = takeRule(each);
+        // The rest was told before, or dropped long ago: it would look as if it had happened now.
+        if (policy?.mode === "enforced" && rest !== true) drops.addRule(node, policy, each);
+      }
+      for (const each of guards) {
+        add(known.guards, each.guard, each);
+        if (rest !== true) drops.addGuard(node, each);
+      }
       return { whole };
     },
 

@@ -2,7 +2,14 @@ import { errorText, parseDuration } from "@holdfast/core";
 import type { FlowAlarmSubject } from "./subject.ts";
 
 const DAY = 86_400_000;
-const UNITS = { rate: "bit/s", share: "%", unattributed: "%", drops: "packet/s", silent: "s" } as const;
+const UNITS = {
+  rate: "bit/s",
+  share: "%",
+  unattributed: "%",
+  drops: "packet/s",
+  denied: "packet/s",
+  silent: "s",
+} as const;
 export type FlowAlarmUnit = (typeof UNITS)[keyof typeof UNITS] | "packet/s";
 
 /** What an alarm's values are in. */
@@ -57,7 +64,8 @@ export function whyWrongLevels(alarm: LevelTerms): WrongLevel | undefined {
     if (why !== undefined) return { path: [side, "at"], message: why };
   }
   if (on.kind === "silent" && when === "below") return { path: ["when"], message: "silence is watched above a time" };
-  if (on.kind === "drops" && when === "below") return { path: ["when"], message: "drops are watched above a rate" };
+  if ((on.kind === "drops" || on.kind === "denied") && when === "below")
+    return { path: ["when"], message: "drops are watched above a rate" };
   const { raise, clear } = flowAlarmLevels(alarm);
   if (when === "above" ? clear > raise : clear < raise) {
     const side = when === "above" ? "more" : "less";

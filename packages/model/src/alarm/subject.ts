@@ -28,6 +28,8 @@ export const flowAlarmSubjectSchema = z
     z.strictObject({ kind: z.literal("unattributed") }),
     /** Packets per second that the ports of each identity threw away, as switches count them. */
     z.strictObject({ kind: z.literal("drops") }),
+    /** Packets per second that the rules of each policy dropped, as nodes count them. */
+    z.strictObject({ kind: z.literal("denied") }),
     /** Seconds for which nothing came of an exporter; of each agent address. Not for tenants. */
     z.strictObject({ kind: z.literal("silent") }),
   ])

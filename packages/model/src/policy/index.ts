@@ -62,6 +62,12 @@ export {
 } from "./policy-counters.ts";
 export { type PolicyDefaults, policyDefaultsSchema } from "./policy-defaults.ts";
 export {
+  type PolicyDrops,
+  type PolicyDropsMessage,
+  policyDropsMessageSchema,
+  policyDropsSchema,
+} from "./policy-drops.ts";
+export {
   actionSchema,
   type Peer,
   type PolicyRule,

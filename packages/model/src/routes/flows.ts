@@ -2,6 +2,7 @@ import { z } from "zod";
 import { durationField, identityField, momentField, nameField } from "../fields.ts";
 import { flowSampleSchema, flowSamplesSchema, flowSeriesSchema, topFlowsSchema } from "../flow-answer.ts";
 import { flowCountersPageSchema } from "../flow-counters.ts";
+import { flowDropsSchema } from "../flow-drops.ts";
 import { pageQuery } from "../page.ts";
 import { route } from "../route.ts";
 
@@ -134,6 +135,28 @@ export const flowRoutes = {
       ...countedRange,
     }),
     reply: flowCountersPageSchema,
+    status: 200,
+    passedTo: "collector",
+    errors: [],
+  }),
+  flowDrops: route({
+    id: "flowDrops",
+    method: "GET",
+    path: "/v1/flows/drops",
+    summary: "What rules of policies, and guards against spoofing, have dropped: exact, in all or over time.",
+    tag: "flows",
+    query: z.strictObject({
+      ...range,
+      /** Only this tenant's policies. Absent: everybody's, and guards. */
+      tenant: nameField.optional(),
+      policy: nameField.optional(),
+      node: nameField.optional(),
+      by: fieldsField.default("rule"),
+      limit: limitTo(20),
+      /** Time between two points. Absent: only sums. */
+      step: durationField.optional(),
+    }),
+    reply: flowDropsSchema,
     status: 200,
     passedTo: "collector",
     errors: [],

@@ -10,6 +10,7 @@ import {
   policySchema,
 } from "../policy/policy.ts";
 import { guardCountersSchema, policyCountersSchema } from "../policy/policy-counters.ts";
+import { policyDropsMessageSchema } from "../policy/policy-drops.ts";
 import { policyRuleSchema, ruleIdField } from "../policy/policy-rule.ts";
 import { route } from "../route.ts";
 
@@ -151,6 +152,17 @@ export const policyRoutes = {
     tag: "policy",
     reply: guardCountersSchema,
     status: 200,
+    errors: [],
+  }),
+  followDrops: route({
+    id: "followDrops",
+    method: "GET",
+    path: "/v1/policy/drops",
+    summary: "What rules and guards have dropped on each node, then every change as nodes tell it.",
+    tag: "policy",
+    reply: policyDropsMessageSchema,
+    status: 200,
+    stream: true,
     errors: [],
   }),
   explainPolicy: route({

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import type { FlowStore, TierSettings } from "../../store/store.ts";
 import { TEN_O_CLOCK } from "../made-traffic.ts";
 import { countSuite } from "./counts.ts";
+import { dropSuite } from "./drops.ts";
 import { fill, type SuiteStores } from "./parties.ts";
 import { randomQuestions } from "./random-questions.ts";
 import { samplesSuite } from "./samples.ts";
@@ -42,6 +43,7 @@ export function flowStoreSuite(open: OpenFlowStore): void {
   samplesSuite(stores);
   streamSuite(stores);
   countSuite(stores);
+  dropSuite(stores);
 
   describe("its state", () => {
     test("says what was taken, and up to when", async () => {
