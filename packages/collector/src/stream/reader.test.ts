@@ -1,4 +1,4 @@
-import { systemClock } from "@holdfast/core";
+import { HoldfastError, systemClock } from "@holdfast/core";
 import { ManualClock } from "@holdfast/core/testing";
 import { describe, expect, test } from "vitest";
 import type { ConsumerGroup, Delivery } from "./consumer-group.ts";
@@ -43,6 +43,45 @@ const ours = {
 };
 
 describe("a stream's reader", () => {
+  test("keeps the stream while it waits for what it begins with, also when Redis is away for a moment", async () => {
+    const clock = new ManualClock();
+    let holds = 0;
+    const lease = {
+      ...ours,
+      hold: async () => {
+        holds += 1;
+        if (holds === 3) throw new HoldfastError("unavailable", "connection reset");
+        return true;
+      },
+    };
+    const { group } = fakeGroup([], [], async () => undefined);
+    const known = Promise.withResolvers<string>();
+    const reader = createReader({ clock, group, lease }, 0);
+    const kept = reader.keepUntil(known.promise, new AbortController().signal);
+    for (let second = 1; second <= 30; second++) {
+      await expect.poll(() => holds, { interval: 1 }).toBeGreaterThanOrEqual(second);
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(1000);
+    }
+    known.resolve("checkpoint");
+    expect(await kept).toBe("checkpoint");
+    const before = holds;
+    clock.advance(10_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(holds).toBe(before);
+  });
+
+  test("begins nothing when another one has taken the stream meanwhile", async () => {
+    const { group } = fakeGroup([], [], async () => undefined);
+    const lease = { ...ours, hold: async () => false, holder: "another" };
+    const reader = createReader({ clock: systemClock, group, lease }, 0);
+    const kept = reader.keepUntil(new Promise(() => undefined), new AbortController().signal);
+    await expect(kept).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("another") as string,
+    });
+  });
+
   test("reads what was given before and not acknowledged, and then what is new", async () => {
     const { group } = fakeGroup(["1", "2"], ["3", "4"], async () => undefined);
     const { windows, taken } = fakeWindows();

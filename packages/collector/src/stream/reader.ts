@@ -8,6 +8,12 @@ export interface Reader {
   /** Resolves when the stream is ours. Rejects with the signal's reason. */
   hold(signal: AbortSignal): Promise<void>;
   /**
+   * Keeps the stream ours until something is known that is waited for before it is read, and gives that.
+   *
+   * @throws HoldfastError `conflict`: another reader has the stream now
+   */
+  keepUntil<T>(known: Promise<T>, signal: AbortSignal): Promise<T>;
+  /**
    * Reads until it is told not to.
    *
    * @throws HoldfastError `conflict`: another reader has the stream now. What was read and not acknowledged is the other one's.
@@ -54,6 +60,16 @@ export function createReader({ clock, group, lease }: ReaderDependencies, settle
     renewAt = clock.monotonic() + RENEW_AFTER;
     if (isOurs) return;
     throw new HoldfastError("conflict", `${lease.holder} reads the stream now; this reader was silent for too long`);
+  }
+
+  /** A Redis that is away takes it from us only when another one has it after that. */
+  async function keepRenewing(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await renew().catch((error: unknown) => {
+        if (!isHoldfastError(error, "unavailable")) throw error;
+      });
+      await clock.wait(RENEW_AFTER, signal).catch(() => undefined);
+    }
   }
 
   async function tellKept(): Promise<void> {
@@ -125,6 +141,15 @@ export function createReader({ clock, group, lease }: ReaderDependencies, settle
         const isOurs = await lease.hold().catch(() => false);
         if (isOurs) return;
         await clock.wait(STANDBY_AFTER, signal);
+      }
+    },
+    async keepUntil(known, signal) {
+      const ending = new AbortController();
+      const either = AbortSignal.any([signal, ending.signal]);
+      try {
+        return await Promise.race([known, keepRenewing(either).then(() => known)]);
+      } finally {
+        ending.abort();
       }
     },
     async run(windows, signal) {

@@ -44,11 +44,16 @@ orders.close();
 async function read(): Promise<void> {
   await reader.hold(pausing.signal);
   tell({ kind: "holding" });
-  const checkpoint = (await beginning.promise) ?? (await lastAcknowledged());
+  // Names and the store may take longer than a lease lasts.
+  const checkpoint = await reader.keepUntil(checkpointToBegin(), pausing.signal);
   pausing.signal.throwIfAborted();
   windows.begin(checkpoint);
   isReading = true;
   await reader.run(windows, pausing.signal);
+}
+
+async function checkpointToBegin(): Promise<string | undefined> {
+  return (await beginning.promise) ?? (await lastAcknowledged());
 }
 
 async function lastAcknowledged(): Promise<string | undefined> {
