@@ -6,6 +6,8 @@ export class FlowStore {
   readonly #wanted = new Map<string, FlowRow>();
   #present = new Map<string, FlowRow>();
   readonly #touched = new Set<string>();
+  /** Of those that the switch was seen to have, who has not been asked yet whether anybody wants it. */
+  #unasked = new Set<string>();
 
   put(row: FlowRow): void {
     this.#wanted.set(row.key, row);
@@ -24,7 +26,8 @@ export class FlowStore {
   /** What the switch has to be told; with orphans, also what it has and nobody wants. */
   difference(orphans: boolean): FlowDifference {
     const keys = new Set(this.#touched);
-    if (orphans) for (const key of this.#present.keys()) keys.add(key);
+    // Once: what the switch gets from then on comes from here.
+    if (orphans) for (const key of this.#unasked) keys.add(key);
     const add: FlowRow[] = [];
     const remove: FlowRow[] = [];
     for (const key of keys) {
@@ -39,7 +42,10 @@ export class FlowStore {
   done({ add, remove, keys }: FlowDifference): void {
     for (const { key } of remove) this.#present.delete(key);
     for (const row of add) this.#present.set(row.key, row);
-    for (const key of keys) this.#touched.delete(key);
+    for (const key of keys) {
+      this.#touched.delete(key);
+      this.#unasked.delete(key);
+    }
     // What has been wanted differently meanwhile.
     for (const key of keys) if (this.#wanted.get(key)?.text !== this.#present.get(key)?.text) this.#touched.add(key);
   }
@@ -47,6 +53,7 @@ export class FlowStore {
   /** The switch has these, and no others. */
   observe(rows: Iterable<FlowRow>): void {
     this.#present = new Map([...rows].map((row) => [row.key, row]));
+    this.#unasked = new Set(this.#present.keys());
     for (const key of this.#wanted.keys()) this.#touched.add(key);
   }
 
