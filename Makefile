@@ -109,8 +109,8 @@ bench-cni: setup ## CNI calls on both data paths, storm, memory, traffic; Debian
 	@setup/debian.sh containernetworking-plugins iperf3 qperf gcc libc6-dev
 	@node bench/cni.ts
 
-bench-policy: setup ## Rules, address sets, limits and guarantees on the kernel data path; iptables in the same run
-	@setup/debian.sh iperf3 qperf
+bench-policy: setup ## Rules and address sets on both data paths, limits and guarantees; iptables in the same run
+	@setup/debian.sh iperf3 gcc libc6-dev
 	@node bench/policy.ts
 
 bench-flow: setup ## sFlow: decoding, the collector's pipeline, questions; sfcapd and sfacctd in the same run

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { promisify } from "node:util";
-import { silentLogger } from "@holdfast/core";
+import { type IpAddress, silentLogger } from "@holdfast/core";
 import { type DatapathDriver, type EndpointWiring, openKernelDriver } from "@holdfast/datapath";
 import { createKernel, deleteNamespace, type Kernel } from "@holdfast/netlink";
 import { createTestNamespace } from "@holdfast/netlink/testing";
@@ -57,11 +57,22 @@ export function openDriver({ path }: Place): Promise<DatapathDriver> {
 /** What a runtime does with an endpoint's interface. */
 export async function plug(machine: Place, driver: DatapathDriver, endpoint: EndpointWiring): Promise<Place> {
   const { containerInterface: link } = await driver.attach(endpoint, AbortSignal.timeout(20_000));
-  const container = await createPlace();
-  await machine.kernel.setLink(link, { namespace: container.path });
-  for (const address of endpoint.addresses) await container.kernel.replaceAddress({ link, address, length: 32 });
-  await container.kernel.setLink(link, { up: true });
+  const container = await enclose(machine, link, endpoint.addresses, 32);
   await container.exec("ip", "route", "add", "169.254.1.1/32", "dev", link);
   await container.exec("ip", "route", "add", "default", "via", "169.254.1.1", "dev", link);
+  return container;
+}
+
+/** Gives the machine's interface to a new container, with these addresses, and takes it up. */
+export async function enclose(
+  machine: Place,
+  link: string,
+  addresses: readonly IpAddress[],
+  length: number,
+): Promise<Place> {
+  const container = await createPlace();
+  await machine.kernel.setLink(link, { namespace: container.path });
+  for (const address of addresses) await container.kernel.replaceAddress({ link, address, length });
+  await container.kernel.setLink(link, { up: true });
   return container;
 }

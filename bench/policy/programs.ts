@@ -1,23 +1,42 @@
 import { Cidr, IpAddress } from "@holdfast/core";
 import { from, prefixSet, program, rule, tcp } from "@holdfast/datapath/testing";
-import type { PolicySet, Program } from "@holdfast/policy";
+import type { PolicySet, Program, ProgramRule } from "@holdfast/policy";
 
 /** The set of {@link withSet}. */
 export const LARGE_SET = "address-set/default/large/v4";
 
-/** Rules that nothing here matches, each about an address and a port of its own; what comes behind them is allowed. The first one's address moves. */
-export function withRules(count: number, id = `default/rules-${count}`, moved = 0): Program {
-  const rules = Array.from({ length: count }, (_, index) => {
-    const address = IpAddress.fromV4Number(0x0a63_0000 + index + (index === 0 ? 0x0001_0000 * moved : 0));
-    const remote = from(Cidr.of(address, 32));
-    return rule(`rule/${index}`, "deny", { remote, services: [tcp(1000 + (index % 4000))] });
-  });
+/** Rules that nothing here matches, each about an address and a port of its own; what comes behind them is allowed. */
+export function withRules(count: number, id = `default/rules-${count}`): Program {
+  return programOf(id, rulesOf(count));
+}
+
+/**
+ * Versions of such a program, in each of which the first rule's address is another: all others are the same objects, as those that agents make are. The last
+ * one is about the set.
+ */
+export function createVersions(count: number, id: string): (version: number) => Program {
+  const rules = [...rulesOf(count - 1), ABOUT_SET];
+  return (version) => programOf(id, rules.with(0, ruleAbout(0, 0x0a64_0000 + version)));
+}
+
+function programOf(id: string, rules: readonly ProgramRule[]): Program {
   return program(id, { ingress: { main: [rules] } });
 }
 
+function rulesOf(count: number): readonly ProgramRule[] {
+  return Array.from({ length: count }, (_, index) => ruleAbout(index, 0x0a63_0000 + index));
+}
+
+function ruleAbout(index: number, address: number): ProgramRule {
+  const remote = from(Cidr.of(IpAddress.fromV4Number(address), 32));
+  return rule(`rule/${index}`, "deny", { remote, services: [tcp(1000 + (index % 4000))] });
+}
+
+const ABOUT_SET = rule("rule/set", "deny", { remote: from(LARGE_SET) });
+
 /** One rule about a set of addresses that nobody here has. */
 export function withSet(): Program {
-  return program("default/set", { ingress: { main: [[rule("rule/set", "deny", { remote: from(LARGE_SET) })]] } });
+  return program("default/set", { ingress: { main: [[ABOUT_SET]] } });
 }
 
 export function largeSet(size: number): PolicySet {
@@ -25,11 +44,14 @@ export function largeSet(size: number): PolicySet {
   return prefixSet(LARGE_SET, members);
 }
 
-/** The same rules for iptables-restore(8), in a row. */
+/** The chain of {@link iptablesText}. */
+export const IPTABLES_CHAIN = "in-a-row";
+
+/** The same rules for iptables-restore(8), in a row, in a chain of their own that goes without anything else of `FORWARD`. */
 export function iptablesText(count: number): string {
   const rules = Array.from({ length: count }, (_, index) => {
     const address = IpAddress.fromV4Number(0x0a63_0000 + index);
-    return `-A FORWARD -s ${address}/32 -p tcp --dport ${1000 + (index % 4000)} -j DROP\n`;
+    return `-A ${IPTABLES_CHAIN} -s ${address}/32 -p tcp --dport ${1000 + (index % 4000)} -j DROP\n`;
   });
-  return `*filter\n${rules.join("")}COMMIT\n`;
+  return `*filter\n:${IPTABLES_CHAIN} - [0:0]\n${rules.join("")}-I FORWARD -j ${IPTABLES_CHAIN}\nCOMMIT\n`;
 }

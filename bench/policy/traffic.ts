@@ -1,31 +1,65 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import type { Place } from "./place.ts";
 
-const SECONDS = "1";
+const run = promisify(execFile);
 const IPERF_PORT = 5201;
-const QPERF_PORT = 19_765;
+const PORT = 5202;
+/** Round trips of one sample. */
+const ROUND_TRIPS = 1500;
+/** A processor for each end: which two of them are near each other makes more of a difference than thousands of rules. */
+const CLIENT = ["taskset", "-c", "1"];
+const SERVER = ["taskset", "-c", "2"];
 
 export interface Sample {
   /** Gbit/s. */
   readonly bandwidth: number;
-  /** Microseconds. */
+  /** Microseconds, the median. */
   readonly roundTrip: number;
 }
 
-/** Lets a container answer. */
-export async function answer(server: Place): Promise<void> {
-  await server.serve(IPERF_PORT, "iperf3", "-s");
-  await server.serve(QPERF_PORT, "qperf");
+/** Of one sample. */
+export interface Portion {
+  readonly bytes: number;
+  /** Of TCP, e.g. `"64K"`. Absent: as large as the kernel makes it. */
+  readonly window?: string;
 }
 
-/** TCP from one container to another. */
-export async function sample(client: Place, address: string): Promise<Sample> {
-  const printed = await client.exec("iperf3", "-J", "-t", SECONDS, "-c", address);
-  const { end } = JSON.parse(printed) as { end: { sum_received: { bits_per_second: number } } };
-  const latency = await client.exec("qperf", "-t", SECONDS, "-un", "-m", "1", address, "tcp_lat");
-  const found = /latency\s*=\s*([\d.,]+)\s*(ns|us|ms)/.exec(latency);
-  const factor = { ns: 1e-3, us: 1, ms: 1e3 }[found?.[2] ?? ""] ?? Number.NaN;
+/** Something that measures what passes between two containers. */
+export interface Traffic {
+  /** Lets a container answer. */
+  answer(server: Place): Promise<void>;
+  /** TCP from one container to another: some bytes, and some questions with their answers. */
+  sample(client: Place, address: string, portion: Portion): Promise<Sample>;
+}
+
+/** @param folder for the program that asks and answers. */
+export async function createTraffic(folder: string): Promise<Traffic> {
+  const program = join(folder, "round-trip");
+  await run("gcc", ["-O2", "-Wall", "-Werror", "-o", program, join(import.meta.dirname, "round-trip.c")]);
   return {
-    bandwidth: end.sum_received.bits_per_second / 1e9,
-    roundTrip: 2 * Number(found?.[1]?.replaceAll(",", "")) * factor,
+    async answer(server) {
+      await server.serve(IPERF_PORT, ...SERVER, "iperf3", "-s");
+      await server.serve(PORT, ...SERVER, program, String(PORT));
+    },
+    async sample(client, address, { bytes, window }) {
+      const options = window === undefined ? [] : ["-w", window];
+      const printed = await client.exec(
+        ...CLIENT,
+        "iperf3",
+        "-J",
+        "-C",
+        "cubic",
+        ...options,
+        "-n",
+        String(bytes),
+        "-c",
+        address,
+      );
+      const { end } = JSON.parse(printed) as { end: { sum_received: { bits_per_second: number } } };
+      const nanoseconds = await client.exec(...CLIENT, program, String(PORT), address, String(ROUND_TRIPS));
+      return { bandwidth: end.sum_received.bits_per_second / 1e9, roundTrip: Number(nanoseconds) / 1000 };
+    },
   };
 }

@@ -101,7 +101,9 @@ function inFamily(family: Family, each: ProgramRule): readonly ProgramRule[] {
   if (each.remote === "any") return [each];
   const sets = each.remote.sets.filter((id) => id.endsWith(family));
   const prefixes = each.remote.prefixes.filter((prefix) => Cidr.family(prefix) === family);
-  return sets.length + prefixes.length === 0 ? [] : [{ ...each, remote: { sets, prefixes } }];
+  if (sets.length + prefixes.length === 0) return [];
+  const isWhole = sets.length === each.remote.sets.length && prefixes.length === each.remote.prefixes.length;
+  return isWhole ? [each] : [{ ...each, remote: { sets, prefixes } }];
 }
 
 /** Who has which programs. */

@@ -50,7 +50,7 @@ export function connectionTracking(
 }
 
 /** Milliseconds. */
-const LONGEST_PAUSE = 50;
+const LONGEST_PAUSE = 10;
 
 /** Resolves when the switch has gone through what it remembers. It must be waited for before it is made to begin: it is over in a moment. */
 async function roundOf(
