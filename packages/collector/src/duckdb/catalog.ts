@@ -6,6 +6,7 @@ import { ROLLED_TIERS, type RolledTier } from "../store/sum-tiers.ts";
 import type { TrafficWindow, WindowOrigin } from "../windows/traffic.ts";
 import type { Cell, Database } from "./database.ts";
 import { createEndNumbers } from "./ends.ts";
+import { createMergedRows, type MergedRows } from "./merged-rows.ts";
 import { textSql } from "./predicate-sql.ts";
 import { rollUpSql } from "./roll-up-sql.ts";
 import { countColumns, dropColumns, endColumns, rowColumns, sampleColumns } from "./row-columns.ts";
@@ -19,6 +20,7 @@ export interface Catalog {
   rollBack(): Promise<boolean>;
   expire(now: number): Promise<void>;
   query(sql: string): Promise<readonly (readonly Cell[])[]>;
+  readonly merged: MergedRows;
   coverage(): Coverage;
   /** Of the last window of a stream. */
   checkpoint(stream: string): string | undefined;
@@ -119,6 +121,7 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     },
     expire,
     query: (sql) => database.query(sql),
+    merged: createMergedRows(database),
     coverage: () => coverageOf(known, progress),
     checkpoint: (stream) => checkpoints.get(stream),
     tables: (wanted) => wanted.map(tableName).filter((name) => known.has(name)),

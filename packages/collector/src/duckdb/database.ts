@@ -1,5 +1,6 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBType } from "@duckdb/node-api";
 import { type Clock, errorText, HoldfastError } from "@holdfast/core";
+import { MERGED_SQL } from "./merged-rows.ts";
 import { type ColumnTypes, PROGRESS_SQL } from "./schema.ts";
 
 /** A value of a column, as DuckDB takes and gives it. */
@@ -54,6 +55,7 @@ export async function openDatabase(clock: Clock, { path, memoryMib, patience }: 
     });
     writer = await instance.connect();
     await writer.run(PROGRESS_SQL);
+    await writer.run(MERGED_SQL);
   } catch (error) {
     throw new HoldfastError("unavailable", `cannot open the flow store ${path}: ${errorText(error)}`, { cause: error });
   }

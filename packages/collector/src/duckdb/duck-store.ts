@@ -1,8 +1,7 @@
 import { statSync } from "node:fs";
 import { type Clock, createTurns, errorText, HoldfastError, isHoldfastError, type Logger } from "@holdfast/core";
-import type { Slots, SumPlan } from "../query/plan.ts";
+import type { Slots } from "../query/plan.ts";
 import { emptyAnswer } from "../query/slot-sums.ts";
-import type { Coverage } from "../store/coverage.ts";
 import { partitionsBetween } from "../store/roll-ups.ts";
 import { segmentsOf } from "../store/segments.ts";
 import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
@@ -12,9 +11,10 @@ import { type Catalog, openCatalog } from "./catalog.ts";
 import { countedPort, countSql } from "./count-sql.ts";
 import { openDatabase } from "./database.ts";
 import { dropSql, dropSum } from "./drop-sql.ts";
+import { storedColumnsOf } from "./named-rows-sql.ts";
 import { sampleSql } from "./sample-sql.ts";
 import { isSeries, seriesSql } from "./series-sql.ts";
-import { type Source, sumSql } from "./sum-sql.ts";
+import { columnsOfPlan, type Source, sumSql } from "./sum-sql.ts";
 
 export interface DuckStoreOptions {
   /** The file; its folder is there. `:memory:` keeps all in memory. */
@@ -139,9 +139,17 @@ export async function openDuckStore(
     take: (window) => turns.take("write", () => take(window)),
     checkpoint: (stream) => asked(({ checkpoint }) => Promise.resolve(checkpoint(stream))),
     sums: (plan) =>
-      asked(async ({ query, coverage, tables }) => {
-        const sql = sqlOf(plan, coverage(), tables);
-        return sql === undefined ? emptyAnswer(plan) : readSums(plan, await query(sql));
+      asked(async (from) => {
+        const { start, milliseconds, count } = plan.slots;
+        const sources = sourcesOf(plan.slots, from);
+        const ends = from.tables(partitionsBetween("ends", start / 1000, (start + milliseconds * count) / 1000));
+        if (sources.length === 0 || ends.length === 0) return emptyAnswer(plan);
+        if (isSeries(plan)) {
+          const whole = sourcesOf({ start, milliseconds: milliseconds * count, count: 1 }, from);
+          return readSums(plan, await from.query(seriesSql(plan, { whole, slots: sources }, ends)));
+        }
+        const reading = { slots: plan.slots, stored: storedColumnsOf(columnsOfPlan(plan)), sources };
+        return from.merged.ask(reading, async (fewer) => readSums(plan, await from.query(sumSql(plan, fewer, ends))));
       }),
     samples: (plan) =>
       asked(async ({ query, tables }) => {
@@ -171,19 +179,11 @@ export async function openDuckStore(
   };
 }
 
-/** Undefined: there is nothing of that time. */
-function sqlOf(plan: SumPlan, coverage: Coverage, tables: Catalog["tables"]): string | undefined {
-  const { start, milliseconds, count } = plan.slots;
-  const sourcesOf = (slots: Slots): readonly Source[] =>
-    segmentsOf(slots, coverage).flatMap(({ tier, from, to }) =>
-      tables(partitionsBetween(tier, from, to)).map((table) => ({ table, from, to })),
-    );
-  const sources = sourcesOf(plan.slots);
-  const ends = tables(partitionsBetween("ends", start / 1000, (start + milliseconds * count) / 1000));
-  if (sources.length === 0 || ends.length === 0) return undefined;
-  if (!isSeries(plan)) return sumSql(plan, sources, ends);
-  const whole = sourcesOf({ start, milliseconds: milliseconds * count, count: 1 });
-  return seriesSql(plan, { whole, slots: sources }, ends);
+/** Where the rows of some slots are; none: there is nothing of that time. */
+function sourcesOf(slots: Slots, { coverage, tables }: Catalog): readonly Source[] {
+  return segmentsOf(slots, coverage()).flatMap(({ tier, from, to }) =>
+    tables(partitionsBetween(tier, from, to)).map((table) => ({ table, from, to, isRolled: tier !== "fine" })),
+  );
 }
 
 function nothing(): Taken {

@@ -15,6 +15,8 @@ export interface Source {
   /** Seconds; `to` is not included. */
   readonly from: number;
   readonly to: number;
+  /** Not of windows as they come. */
+  readonly isRolled: boolean;
 }
 
 /**
