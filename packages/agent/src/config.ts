@@ -1,9 +1,11 @@
-import { HoldfastError, IpAddress, Name, option, parseDuration, parseLogLevel } from "@holdfast/core";
+import { HoldfastError, IpAddress, Name, option, parseDuration, parseHttpAddress, parseLogLevel } from "@holdfast/core";
 import { parseFlowTargets, parseRate } from "@holdfast/model";
 
 /** Options of the agent; section `agent` of the configuration file. */
 export const agentOptions = {
-  server: option.text("Base address of a controller.", "URL", "http://127.0.0.1:4653"),
+  server: option.value("Base address of a controller.", "URL", "http://127.0.0.1:4653", (text) =>
+    parseHttpAddress(text, "--token"),
+  ),
   token: option.optional("Bearer token for the controller. Absent: none is sent.", "TEXT", (text) => text),
   node: option.optional("Name of this machine in the platform. Absent: its host name.", "NAME", Name.parse),
   uplink: option.optional(

@@ -21,6 +21,12 @@ describe("the address of Redis", () => {
   });
 });
 
+test("the address of the controller has no password in it, which logs would tell", () => {
+  expect(() => collectorOptions.server.parse("http://user:hidden@192.0.2.7:4653")).toThrow(
+    "an address has no password in it; say who asks by --controller-token",
+  );
+});
+
 describe("the addresses of OpenSearch", () => {
   const { parse } = collectorOptions.opensearch;
 

@@ -1,4 +1,12 @@
-import { Cidr, HoldfastError, option, parseBearerToken, parseListenAddress, parseLogLevel } from "@holdfast/core";
+import {
+  Cidr,
+  HoldfastError,
+  option,
+  parseBearerToken,
+  parseHttpAddress,
+  parseListenAddress,
+  parseLogLevel,
+} from "@holdfast/core";
 import type { ListContent } from "./list/flow-document.ts";
 import type { NamedPrefix } from "./naming/named-prefixes.ts";
 import type { StreamRole } from "./stream/stream-options.ts";
@@ -6,7 +14,12 @@ import { parseAllowedDestinations } from "./webhooks/allowed.ts";
 
 /** Options of the collector; section `collector` of the configuration file. */
 export const collectorOptions = {
-  server: option.text("Base address of the controller that knows whose addresses are.", "URL", "http://127.0.0.1:4653"),
+  server: option.value(
+    "Base address of the controller that knows whose addresses are.",
+    "URL",
+    "http://127.0.0.1:4653",
+    (text) => parseHttpAddress(text, "--controller-token"),
+  ),
   controllerToken: option.optional("Bearer token for the controller. Absent: none is sent.", "TEXT", (text) => text),
   names: option.flag("Follow the controller; without it, only named prefixes have names.", true),
   listen: option.value("Where sFlow is taken, UDP.", "ADDRESS:PORT", "0.0.0.0:6343", parseListenAddress),

@@ -51,6 +51,7 @@ describe("the controller's options", () => {
     ["vxlanRange", "many"],
     ["nodeTimeout", "60"],
     ["sflowTargets", "collector.example"],
+    ["collector", "http://user:hidden@192.0.2.7:4655"],
     ["sflowSampling", "0"],
   ])("refuse %s=%s, naming the option", (name, text) => {
     expect(() => read({ [name]: text })).toThrow(

@@ -3,6 +3,7 @@ import {
   type OptionValues,
   option,
   parseBearerToken,
+  parseHttpAddress,
   parseListenAddress,
   parseLogLevel,
 } from "@holdfast/core";
@@ -22,7 +23,7 @@ export const controllerOptions = {
     "Base address of the collector that answers questions about flows.",
     "URL",
     "http://127.0.0.1:4655",
-    parseHttpUrl,
+    (text) => parseHttpAddress(text, "--collector-token"),
   ),
   collectorToken: option.optional("Bearer token that the collector asks for. Absent: none.", "TOKEN", parseBearerToken),
   insecure: option.flag("Listen on an address that others can reach without a token."),
@@ -107,10 +108,4 @@ function parseRange(text: string, highest: number): SegmentRange {
     throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is not FIRST-LAST within 1-${highest}`);
   }
   return { first, last };
-}
-
-function parseHttpUrl(text: string): string {
-  const url = URL.parse(text);
-  if (url !== null && /^https?:$/.test(url.protocol) && url.search === "" && url.hash === "") return text;
-  throw new HoldfastError("invalid_argument", `${JSON.stringify(text)} is no address like http://127.0.0.1:4655`);
 }

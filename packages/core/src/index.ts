@@ -16,6 +16,7 @@ export {
   isHoldfastError,
 } from "./errors.ts";
 export { FAULT_POINTS, type FaultPoint, type Reached } from "./fault-points.ts";
+export { parseHttpAddress } from "./http-address.ts";
 export { type Family, IpAddress } from "./ip-address.ts";
 export { type ListenAddress, parseListenAddress } from "./listen-address.ts";
 export { type LogFields, type Logger, type LogLevel, parseLogLevel, silentLogger } from "./logger.ts";

@@ -39,7 +39,11 @@ const LONGEST_PAUSE = 1000;
 export function openRedis({ url, password, ca }: RedisOptions, now: () => number = Date.now): Redis {
   let state: RedisState = { state: "away", since: now() };
   const isTls = url.startsWith("rediss:");
-  const said = tellingWithout(secretsOf(url, password));
+  const clear = tellingWithout(secretsOf(url, password));
+  const said = (error: unknown): string => {
+    const text = clear(error);
+    return isTls && /certificate/i.test(text) ? `${text}; --redis-ca-file names who signs it` : text;
+  };
   const client = createClient({
     url,
     ...(password === undefined ? {} : { password }),

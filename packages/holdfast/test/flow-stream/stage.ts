@@ -11,7 +11,7 @@ export interface FlowStage extends AsyncDisposable {
   readonly folder: string;
   startRedis(...options: readonly string[]): Promise<RedisServer>;
   /** One that keeps its flows in a file of this name. */
-  startCollector(redis: RedisServer, file: string, ...flags: readonly string[]): Promise<CollectorProcess>;
+  startCollector(redis: Pick<RedisServer, "url">, file: string, ...flags: readonly string[]): Promise<CollectorProcess>;
   startLoad(collector: CollectorProcess, perSecond: number): Exporter;
   /** A small disk that is a folder of the stage's. */
   makeDisk(name: string, size: string): SmallDisk;
