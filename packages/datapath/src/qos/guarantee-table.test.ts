@@ -63,4 +63,18 @@ describe("guarantees", () => {
     const rates = traffic.listClasses("hfrup").flatMap(({ rate, ceiling }) => [rate, ceiling]);
     expect(rates.filter((rate) => rate % 8 !== 0)).toEqual([]);
   });
+
+  test.each([
+    { rate: 190e6, others: 3072, together: 4750 },
+    { rate: 10e9, others: 5000, together: 250_000 },
+  ])("of $rate bit/s let $together bytes go at once, all together, however little is guaranteed", async (given) => {
+    const { traffic, update } = start(given.rate);
+    await update([row("hfr5", "10.20.0.5")], signal);
+    const bursts = traffic.listClasses("hfrup").map(({ burst, ceilingBurst }) => [burst, ceilingBurst]);
+    expect(bursts).toEqual([
+      [given.together, given.together],
+      [given.others, given.together],
+      [10_240, given.together],
+    ]);
+  });
 });

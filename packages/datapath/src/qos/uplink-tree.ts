@@ -1,4 +1,4 @@
-import type { ClassId, Kernel, TrafficControl } from "@holdfast/netlink";
+import type { ClassId, Kernel, TrafficClass, TrafficControl } from "@holdfast/netlink";
 import { FairQueues, OUR_HANDLE, type QueuePlace, roomAt, wholeBytes } from "./queues.ts";
 
 /** The class of all that nothing is guaranteed to. */
@@ -12,7 +12,10 @@ const MINORS = 0x4000;
 const LEAST_SHARE = 0.02;
 /** Seconds of the rate that may go at once: what has gone already is what the next packet of another class waits for. */
 const BURST = 0.0002;
-const LEAST_BURST = 10_240;
+/** Bytes: two frames, so that nothing of the rate is lost to a timer that is one of them late. */
+const LEAST_BURST = 3072;
+/** Bytes that an endpoint with a guarantee has at once in any case: a short answer. */
+const ANSWER = 10_240;
 /** Bits per second. Up to it, a segment of 64 KiB that the card would cut holds up others for longer than 0.1 ms, and is cut before it waits. */
 const CUT_BELOW = 5e9;
 /** Bytes: a token bucket cuts what is longer than its burst. */
@@ -64,14 +67,16 @@ export class UplinkTree {
     const { ifb: link } = this;
     this.#traffic.setQdisc({ link, handle: OUR_HANDLE, kind: "htb", defaultMinor: DEFAULT_MINOR });
     const whole = wholeBytes(rate);
-    this.#traffic.setClass({ link, id: idOf(ROOT_MINOR), rate: whole, ceiling: whole, burst: burstOf(rate) });
-    this.#set(DEFAULT_MINOR, { rate: rate * LEAST_SHARE, ceiling: rate });
+    const bursts = { burst: burstOf(rate), ceilingBurst: burstOf(rate) };
+    this.#traffic.setClass({ link, id: idOf(ROOT_MINOR), rate: whole, ceiling: whole, ...bursts });
+    const share = rate * LEAST_SHARE;
+    this.#set(DEFAULT_MINOR, { rate: share, ceiling: rate, burst: burstOf(share) });
     this.#rate = rate;
     return !isThere;
   }
 
   setClass(link: string, rates: { readonly rate: number; readonly ceiling: number }): void {
-    this.#set(this.minorOf(link), rates);
+    this.#set(this.minorOf(link), { ...rates, burst: Math.max(ANSWER, burstOf(rates.rate)) });
   }
 
   removeClass(link: string): void {
@@ -91,10 +96,10 @@ export class UplinkTree {
     if (await this.isThere()) await this.#kernel.deleteLink(this.ifb);
   }
 
-  #set(minor: number, { rate, ceiling }: { readonly rate: number; readonly ceiling: number }): void {
+  #set(minor: number, { rate, ceiling, burst }: Pick<TrafficClass, "rate" | "ceiling" | "burst">): void {
     const { ifb: link } = this;
     const isNew = !this.#traffic.listClasses(link).some(({ id }) => id.minor === minor);
-    const shape = { rate: wholeBytes(rate), ceiling: wholeBytes(ceiling), burst: burstOf(rate) };
+    const shape = { rate: wholeBytes(rate), ceiling: wholeBytes(ceiling), burst, ceilingBurst: burstOf(ceiling) };
     this.#traffic.setClass({ link, id: idOf(minor), parent: idOf(ROOT_MINOR), ...shape });
     if (isNew) this.#setQueue(minor, ceiling);
   }

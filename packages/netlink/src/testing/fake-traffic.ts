@@ -100,9 +100,13 @@ function words(qdisc: Qdisc): string {
   }
 }
 
-function classLine({ link, id, parent, rate, ceiling, burst }: TrafficClass): string {
+function classLine({ link, id, parent, ...shape }: TrafficClass): string {
   const above = parent === undefined ? `${id.qdisc.toString(16)}:` : idText(parent);
-  return `tc class add dev ${link} parent ${above} classid ${idText(id)} htb rate ${rate}bit ceil ${ceiling}bit burst ${burst}`;
+  return `tc class add dev ${link} parent ${above} classid ${idText(id)} htb ${shapeText(shape)}`;
+}
+
+function shapeText({ rate, ceiling, burst, ceilingBurst }: Omit<TrafficClass, "link" | "id" | "parent">): string {
+  return `rate ${rate}bit ceil ${ceiling}bit burst ${burst} cburst ${ceilingBurst}`;
 }
 
 function classKey(link: string, id: ClassId): string {

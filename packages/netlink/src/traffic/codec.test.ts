@@ -47,7 +47,13 @@ describe("queueing disciplines", () => {
 });
 
 describe("classes", () => {
-  const root = { id: { qdisc: 0x4846, minor: 1 }, rate: 1_000_000_000, ceiling: 1_000_000_000, burst: 25_000 } as const;
+  const root = {
+    id: { qdisc: 0x4846, minor: 1 },
+    rate: 1_000_000_000,
+    ceiling: 1_000_000_000,
+    burst: 25_000,
+    ceilingBurst: 12_800,
+  } as const;
 
   test("are written and read", () => {
     expect(decodeClass(concatenate(setClassRequest(7, root).body))).toEqual(root);

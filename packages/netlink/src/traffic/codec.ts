@@ -77,11 +77,12 @@ export function getRootQdiscRequest(index: number): Request {
   return { type: TrafficMessage.getQdisc, flags: NLM_F_ECHO, body: [tcmsg(index, 0, ROOT)] };
 }
 
-export function setClassRequest(index: number, { id, parent, rate, ceiling, burst }: ClassRecord): Request {
+export function setClassRequest(index: number, { id, parent, ...shape }: ClassRecord): Request {
+  const { rate, ceiling, burst, ceilingBurst } = shape;
   const parameters = concatenate([
     ratespec(rate),
     ratespec(ceiling),
-    words(ticksOf(burst, rate), ticksOf(burst, ceiling), QUANTUM, 0, 0),
+    words(ticksOf(burst, rate), ticksOf(ceilingBurst, ceiling), QUANTUM, 0, 0),
   ]);
   return {
     type: TrafficMessage.newClass,
@@ -148,12 +149,14 @@ export function decodeClass(body: Uint8Array): ClassRecord | undefined {
   const parameters = viewOf(options.get(Htb.parameters) ?? new Uint8Array(44));
   const rate = rateOf(parameters, 0, options, Htb.rate64);
   const parent = view.getUint32(12, LITTLE_ENDIAN);
+  const ceiling = rateOf(parameters, RATESPEC_LENGTH, options, Htb.ceiling64);
   return {
     id: idOf(view.getUint32(8, LITTLE_ENDIAN)),
     ...(parent === ROOT || parent % 0x10000 === 0 ? {} : { parent: idOf(parent) }),
     rate,
-    ceiling: rateOf(parameters, RATESPEC_LENGTH, options, Htb.ceiling64),
+    ceiling,
     burst: bytesOf(parameters.getUint32(24, LITTLE_ENDIAN), rate),
+    ceilingBurst: bytesOf(parameters.getUint32(28, LITTLE_ENDIAN), ceiling),
   };
 }
 

@@ -86,6 +86,8 @@ export interface TrafficClass {
   readonly rate: number;
   /** Bits per second, at least the rate. */
   readonly ceiling: number;
-  /** Bytes at once, for rate and ceiling. When read, up to 64 ns of the rate less than was set. */
+  /** Bytes at once above the rate. When read, up to 64 ns of the rate less than was set. */
   readonly burst: number;
+  /** Bytes at once above the ceiling. When read, up to 64 ns of the ceiling less than was set. */
+  readonly ceilingBurst: number;
 }
