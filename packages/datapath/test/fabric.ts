@@ -135,6 +135,23 @@ export class Fabric implements AsyncDisposable {
     await ovs.exec("ovs-vsctl", "add-port", "sw", name);
   }
 
+  /**
+   * Puts a bridge of the kernel between the machine that joined last and the switch. The kernel shows nobody who taps a veth's end what comes straight from an
+   * ifb behind it, and the switch reads its ports by taps.
+   */
+  async putBridgeBefore(): Promise<void> {
+    const name = `p${this.#ports}`;
+    const [bridge, inner] = [`${name}b`, `${name}i`];
+    const { kernel, ovs } = this.#host;
+    await ovs.exec("ovs-vsctl", "del-port", "sw", name);
+    await kernel.createVeth({ name: inner, peer: `${name}o`, mtu: 1600, up: true });
+    await ovs.exec("ip", "link", "add", bridge, "mtu", "1600", "type", "bridge", "mcast_snooping", "0");
+    for (const end of [name, inner]) await ovs.exec("ip", "link", "set", end, "master", bridge);
+    for (const end of [inner, `${name}o`]) await kernel.disableOffloads(end);
+    for (const end of [bridge, `${name}o`]) await kernel.setLink(end, { up: true });
+    await ovs.exec("ovs-vsctl", "add-port", "sw", `${name}o`);
+  }
+
   /** A leg of the router in a VLAN, in the switch's own namespace. */
   async leg(vlan: number, ...addresses: { address: IpAddress; length: number }[]): Promise<string> {
     const link = `r${vlan}`;

@@ -30,12 +30,16 @@ export class TwoHosts implements AsyncDisposable {
     this.#undo = undo;
   }
 
-  static async start(): Promise<TwoHosts> {
+  /** With bridges: what leaves a machine by an ifb arrives. */
+  static async start({ bridges = false } = {}): Promise<TwoHosts> {
     await using undo = new AsyncDisposableStack();
     const fabric = undo.use(await Fabric.start());
     await fabric.leg(100, on("10.20.0.1/24"), on("fd00:20::1/64"));
     const hosts = [undo.use(await Host.start()), undo.use(await Host.start())] as const;
-    for (const host of hosts) await fabric.join(host);
+    for (const host of hosts) {
+      await fabric.join(host);
+      if (bridges) await fabric.putBridgeBefore();
+    }
     const world = new TwoHosts(fabric, hosts, undo.move());
     for (const index of [0, 1]) {
       await world.open(index);
@@ -78,8 +82,7 @@ export class TwoHosts implements AsyncDisposable {
 
   /** Publishes TCP port 80 of a member on its machine. */
   async publish(name: string, hostPort: number): Promise<void> {
-    const member = this.members.get(name);
-    if (member === undefined) throw new TypeError(`there is no ${name}`);
+    const member = this.member(name);
     const ports = [{ protocol: "tcp" as const, hostPort, containerPort: 80 }];
     const wiring = { ...member.wiring, ports };
     this.members.set(name, { ...member, wiring });
@@ -92,10 +95,19 @@ export class TwoHosts implements AsyncDisposable {
     return driver;
   }
 
-  at(name: string): Sandbox {
+  member(name: string): Member {
     const member = this.members.get(name);
     if (member === undefined) throw new TypeError(`there is no ${name}`);
-    return member.sandbox;
+    return member;
+  }
+
+  at(name: string): Sandbox {
+    return this.member(name).sandbox;
+  }
+
+  /** Ends with the world, before its machines. */
+  keep<T extends AsyncDisposable>(part: T): T {
+    return this.#undo.use(part);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

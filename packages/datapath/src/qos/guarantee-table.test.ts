@@ -1,4 +1,4 @@
-import { IpAddress } from "@holdfast/core";
+import { IpAddress, MacAddress } from "@holdfast/core";
 import { FakeKernel, FakeTraffic } from "@holdfast/netlink/testing";
 import { describe, expect, test } from "vitest";
 import { type GuaranteeRow, guaranteeTable } from "./guarantee-table.ts";
@@ -6,24 +6,40 @@ import { elementsOf } from "./uplink-rules.ts";
 
 const signal = AbortSignal.timeout(5000);
 
-function start(rate = 1e9) {
+/** A machine whose nft(8) knows as much as is asked of it. */
+function machine() {
   const kernel = new FakeKernel();
   const traffic = new FakeTraffic(kernel);
   let elements: Map<string, string> | undefined;
+  let comment = "";
+  const scripts: string[] = [];
   const list = () => [...(elements ?? [])].map(([key, value]) => `${key} : ${value}`).join(", ");
   const nft = async (script: string): Promise<string> => {
-    if (script.startsWith("list ")) return list();
+    if (script.startsWith("list ")) return `${comment}\n${list()}`;
+    scripts.push(script);
     if (script.includes("delete table")) elements = undefined;
     if (script.includes("chain leaving")) elements = new Map();
-    for (const [, key = ""] of script.matchAll(/^delete element .*\{ (\S+) \}$/gm)) elements?.delete(key);
-    for (const [, key = "", value = ""] of script.matchAll(/^add element .*\{ (\S+) : "(\S+)" \}$/gm))
+    for (const [, key = ""] of script.matchAll(/^delete element .*\{ (.+) \}$/gm)) elements?.delete(key);
+    for (const [, key = "", value = ""] of script.matchAll(/^add element .*\{ (.+) : "(\S+)" \}$/gm))
       elements?.set(key, value);
+    comment = /comment "\S+"/.exec(script)?.[0] ?? comment;
     return "";
   };
   const netfilter = { hasTable: () => elements !== undefined };
-  const uplink = { link: "eth0", rate };
-  const { definition } = guaranteeTable({ kernel, traffic, netfilter, host: { nft } }, { linkPrefix: "hfr", uplink });
-  return { traffic, ...definition.operations, elements: () => Object.fromEntries(elementsOf(list())) };
+  const tools = { kernel, traffic, netfilter, host: { nft } };
+  return { tools, scripts, elements: () => Object.fromEntries(elementsOf(list())) };
+}
+
+function start(
+  rate = 1e9,
+  { on = machine(), tunnelAddress }: { on?: ReturnType<typeof machine>; tunnelAddress?: string } = {},
+) {
+  const { definition } = guaranteeTable(on.tools, {
+    linkPrefix: "hfr",
+    uplink: { link: "eth0", rate },
+    tunnelAddress: tunnelAddress === undefined ? undefined : IpAddress.parse(tunnelAddress),
+  });
+  return { traffic: on.tools.traffic, ...definition.operations, elements: on.elements };
 }
 
 const row = (link: string, address: string): GuaranteeRow => ({
@@ -76,5 +92,32 @@ describe("guarantees", () => {
       [given.others, given.together],
       [10_240, given.together],
     ]);
+  });
+
+  test("are kept of frames in tunnels, by network and sender", async () => {
+    const { update, elements, remove } = start(1e9, { tunnelAddress: "192.168.50.11" });
+    const [first, second] = [row("hfr5", "10.20.0.5"), row("hfr6", "10.20.0.5")];
+    const sender = MacAddress.ofAddress(IpAddress.parse("10.20.0.5"));
+    await update(
+      [
+        { ...first, known: [`4711/${sender}`] },
+        { ...second, known: [`4712/${sender}`] },
+      ],
+      signal,
+    );
+    expect(elements()).toEqual({ [`4711/${sender}`]: "4846:7", [`4712/${sender}`]: "4846:8" });
+    await remove([first], signal);
+    expect(elements()).toEqual({ [`4712/${sender}`]: "4846:8" });
+  });
+
+  test("find their rules as they were after a restart, and replace another version's with all that is in them", async () => {
+    const on = machine();
+    await start(1e9, { on }).update([row("hfr5", "10.20.0.5")], signal);
+    const before = on.scripts.length;
+    await start(1e9, { on }).update([row("hfr5", "10.20.0.5")], signal);
+    expect(on.scripts.length).toBe(before);
+    await start(1e9, { on, tunnelAddress: "192.168.50.11" }).update([row("hfr6", "10.20.0.6")], signal);
+    expect(on.scripts.at(-1)).toContain("ip saddr 192.168.50.11 udp dport 4789");
+    expect(on.elements()).toEqual({ "10.20.0.5": "4846:7", "10.20.0.6": "4846:8" });
   });
 });

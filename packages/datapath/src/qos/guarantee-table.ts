@@ -3,7 +3,15 @@ import { rateText } from "@holdfast/model";
 import type { Kernel, Netfilter, TrafficControl } from "@holdfast/netlink";
 import type { HostTools } from "../machine/host-tools.ts";
 import type { KnownTable } from "./known-table.ts";
-import { type ClassElement, elementsOf, removeUplinkRules, uplinkRules, uplinkTableName } from "./uplink-rules.ts";
+import {
+  type ClassElement,
+  elementCommands,
+  elementsOf,
+  removeUplinkRules,
+  type TunnelledMac,
+  uplinkSkeleton,
+  uplinkTableName,
+} from "./uplink-rules.ts";
 import { UplinkTree } from "./uplink-tree.ts";
 
 /** The link that leads to the network outside, and what it carries. */
@@ -21,8 +29,8 @@ export interface GuaranteeRow {
   readonly endpoint: string;
   /** Bits per second. */
   readonly rate: number;
-  /** By which its packets are known on the uplink: its addresses, where the machine routes them; its MAC, where it switches them. */
-  readonly known: readonly (IpAddress | MacAddress)[];
+  /** By which its packets are known on the uplink: its addresses, where the machine routes them; its MAC, where it switches them, with the network's number in a tunnel. */
+  readonly known: readonly (IpAddress | MacAddress | TunnelledMac)[];
 }
 
 export interface GuaranteeTools {
@@ -37,38 +45,45 @@ export interface GuaranteeOptions {
   readonly linkPrefix: string;
   /** Absent: nobody knows what it carries, and no guarantee can be kept. */
   readonly uplink?: Uplink | undefined;
+  /** From which the machine sends VXLAN packets. Absent: it sends none. */
+  readonly tunnelAddress?: IpAddress | undefined;
 }
 
 /** Guarantees of endpoints: a class of the uplink for each. All others share what is left. */
 export function guaranteeTable(
   { kernel, traffic, netfilter, host }: GuaranteeTools,
-  { linkPrefix, uplink }: GuaranteeOptions,
+  { linkPrefix, uplink, tunnelAddress }: GuaranteeOptions,
 ): KnownTable<GuaranteeRow> {
   const table = uplinkTableName(linkPrefix);
   const tree = new UplinkTree({ kernel, traffic }, linkPrefix);
   /** Those that were admitted, by the minor of their class. */
   const classes = new Map<number, GuaranteeRow>();
+  const skeleton = uplink && uplinkSkeleton(table, { link: uplink.link, ifb: tree.ifb, tunnelAddress });
   /** Classes by address or MAC, as the kernel has them. */
   let elements: Elements | undefined;
+  /** The rules there are these, and not another version's. */
+  let areOurs = false;
 
   async function read(signal: AbortSignal): Promise<Elements> {
     if (elements !== undefined) return elements;
-    elements = netfilter.hasTable(`netdev ${table}`)
-      ? elementsOf(await host.nft(`list table netdev ${table}\n`, signal))
-      : new Map();
+    const has = netfilter.hasTable(`netdev ${table}`);
+    const text = has ? await host.nft(`list table netdev ${table}\n`, signal) : "";
+    areOurs = skeleton !== undefined && text.includes(skeleton.comment);
+    elements = elementsOf(text);
     return elements;
   }
 
   /** Leads packets of exactly these into their classes, in one transaction. */
-  async function write(uplink: Uplink, next: Elements, isNew: boolean, signal: AbortSignal): Promise<void> {
-    const has = isNew ? new Map<string, string>() : await read(signal);
+  async function write(next: Elements, isNew: boolean, signal: AbortSignal): Promise<void> {
+    const before = await read(signal);
+    const has: Elements = isNew || !areOurs ? new Map() : before;
     const [gone, come] = [lacking(has, next), lacking(next, has)];
     if (gone.length + come.length === 0 && !isNew) return;
-    const place = { link: uplink.link, ifb: tree.ifb, isNew: isNew || has.size === 0 };
     // Whatever becomes of it, it is read again when it fails.
     elements = undefined;
-    await host.nft(uplinkRules(table, place, { gone, come }), signal);
-    elements = next;
+    const rules = has.size === 0 ? (skeleton?.script ?? "") : "";
+    await host.nft(rules + elementCommands(table, { gone, come }), signal);
+    [elements, areOurs] = [next, true];
   }
 
   async function put(row: GuaranteeRow, signal: AbortSignal): Promise<void> {
@@ -81,7 +96,7 @@ export function guaranteeTable(
     // What an earlier run has left of others stays until it is known that nobody comes for it.
     const others = [...(await read(signal))].filter(([, each]) => each !== own);
     const next = new Map([...others, ...row.known.map((key): readonly [string, string] => [key, own])]);
-    await write(on, next, isNew, signal);
+    await write(next, isNew, signal);
   }
 
   async function take(links: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
@@ -91,7 +106,7 @@ export function guaranteeTable(
     const gone = new Set(own.map((link) => tree.classText(link)));
     const next = new Map([...(await read(signal))].filter(([, each]) => !gone.has(each)));
     if (next.size === 0 || uplink === undefined) return await takeAll(signal);
-    await write(uplink, next, false, signal);
+    await write(next, false, signal);
     for (const link of own) tree.removeClass(link);
   }
 
@@ -137,7 +152,7 @@ export function guaranteeTable(
           if (kept.length === 0 || uplink === undefined) return await takeAll(signal);
           const texts = new Set(kept.map(({ link }) => tree.classText(link)));
           const next = [...(await read(signal))].filter(([, each]) => texts.has(each));
-          await write(uplink, new Map(next), false, signal);
+          await write(new Map(next), false, signal);
           tree.pruneClasses(new Set(kept.map(({ link }) => tree.minorOf(link))));
         },
       },

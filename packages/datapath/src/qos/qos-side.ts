@@ -14,8 +14,6 @@ import { uplinkIfb } from "./uplink-tree.ts";
 export interface QosSideOptions extends QosTableOptions, GuaranteeOptions {
   /** What the link's own queues and rules are to keep of it: the data path has other means for the rest. Absent: everything. */
   readonly onLink?: (qos: EndpointQos) => EndpointQos | undefined;
-  /** By what an endpoint's packets are known where they leave the machine. */
-  readonly knownBy: (wiring: EndpointWiring) => GuaranteeRow["known"];
   /** Why the data path cannot keep something of it; undefined: it can keep all. Absent: it can keep everything. */
   readonly refuses?: (qos: EndpointQos) => string | undefined;
 }
@@ -42,12 +40,12 @@ export class QosSide {
   }
 
   /**
-   * Desires what the wiring says for the endpoint's link. Gives what waits for its limits to be in force. A guarantee that cannot be kept keeps nobody off the
+   * Desires what the wiring says for the endpoint's link, whose packets are `known` by that where they leave the machine. Gives what waits for its limits to be in force. A guarantee that cannot be kept keeps nobody off the
    * wire: the status says so.
    *
    * @throws HoldfastError `unavailable` for limits that the data path has no means for; what was in force before stays.
    */
-  set(wiring: EndpointWiring, link: string): (signal: AbortSignal) => Promise<void> {
+  set(wiring: EndpointWiring, link: string, known: GuaranteeRow["known"]): (signal: AbortSignal) => Promise<void> {
     const { id, qos } = wiring;
     this.#refused.delete(link);
     const why = qos && this.#options.refuses?.(qos);
@@ -58,7 +56,7 @@ export class QosSide {
     }
     if (qos?.guarantee === undefined) this.#guarantees.delete(link);
     else {
-      this.#guarantees.set({ link, endpoint: id, rate: qos.guarantee, known: this.#options.knownBy(wiring) });
+      this.#guarantees.set({ link, endpoint: id, rate: qos.guarantee, known });
     }
     const { onLink = (all: EndpointQos) => all } = this.#options;
     const kept = qos && onLink(qos);

@@ -92,7 +92,7 @@ export class Ground {
       new QosSide(
         this.reconciler,
         { kernel, traffic, netfilter, host },
-        { linkPrefix: names.linkPrefix, linkRow, shapes: DIRECTIONS, uplink, knownBy: ({ addresses }) => addresses },
+        { linkPrefix: names.linkPrefix, linkRow, shapes: DIRECTIONS, uplink },
       );
     this.#guard = guardRules(names.linkPrefix);
     this.owners = netfilter && this.reconciler.table(ownerTable(netfilter));
@@ -146,7 +146,7 @@ export class Ground {
 
   /** Gives what waits for it to be in force. */
   setQos(wiring: EndpointWiring, link: string): (signal: AbortSignal) => Promise<void> {
-    if (this.qos !== undefined) return this.qos.set(wiring, link);
+    if (this.qos !== undefined) return this.qos.set(wiring, link, wiring.addresses);
     refuseQos(wiring);
     return async () => undefined;
   }

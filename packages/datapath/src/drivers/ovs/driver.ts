@@ -238,7 +238,9 @@ class OvsDriver implements DatapathDriver {
 
   #setQos(wiring: EndpointWiring, link: LinkRow): PortQos {
     const { qos } = this.#foundation;
-    if (qos !== undefined) return qos.set(wiring, link);
+    const network = this.#networks.get(wiring.network);
+    const reach = network && networkParty(network, this.#settings).reach;
+    if (qos !== undefined) return qos.set(wiring, link, reach);
     refuseQos(wiring);
     return { port: {}, counted: false, settled: async () => undefined };
   }

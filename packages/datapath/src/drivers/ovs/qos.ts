@@ -1,14 +1,16 @@
+import type { MacAddress } from "@holdfast/core";
 import type { EndpointQos } from "@holdfast/model";
 import type { Meter, OpenFlowSwitch } from "@holdfast/openflow";
 import type { EndpointWiring, RowStatus } from "../../driver.ts";
 import type { KnownTable } from "../../qos/known-table.ts";
 import { DIRECTIONS } from "../../qos/qos-row.ts";
 import { QosSide } from "../../qos/qos-side.ts";
+import type { TunnelledMac } from "../../qos/uplink-rules.ts";
 import type { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
 import type { OvsSettings } from "./options.ts";
-import type { PortParty } from "./pipeline/parties.ts";
+import type { NetworkParty, PortParty } from "./pipeline/parties.ts";
 import { zoneOf } from "./policy/endpoint-flows.ts";
 import { metersOf, portMeters } from "./port-meters.ts";
 import type { LinkRow } from "./tables/links.ts";
@@ -40,7 +42,7 @@ export class OvsQos {
     reconciler: Reconciler,
     connection: OpenFlowSwitch,
     { kernel, host, netfilter, traffic, zoneLimits }: OvsDriverDependencies,
-    { names, datapathType, guaranteesOn: uplink }: OvsSettings,
+    { names, datapathType, guaranteesOn: uplink, tunnel }: OvsSettings,
   ): OvsQos | undefined {
     if (netfilter === undefined || traffic === undefined) return undefined;
     const inKernel = datapathType === "system";
@@ -52,8 +54,7 @@ export class OvsQos {
         linkRow: (link) => ({ table: "links", key: link }),
         shapes: inKernel ? DIRECTIONS : ["ingress"],
         uplink,
-        // Frames keep their sender's MAC, tagged or not.
-        knownBy: ({ mac }) => [mac],
+        tunnelAddress: tunnel?.address,
         refuses: (qos) => refusal(qos, zoneLimits),
         ...(inKernel ? {} : { onLink: receiving }),
       },
@@ -71,8 +72,8 @@ export class OvsQos {
   }
 
   /** @throws HoldfastError `unavailable` for limits that the data path has no means for; what was in force before stays. */
-  set(wiring: EndpointWiring, { name, number }: LinkRow): PortQos {
-    const onLink = this.#side.set(wiring, name);
+  set(wiring: EndpointWiring, { name, number }: LinkRow, reach?: NetworkParty["reach"]): PortQos {
+    const onLink = this.#side.set(wiring, name, [outside(wiring, reach)]);
     const qos = this.#inKernel ? {} : (wiring.qos ?? {});
     const meters = portMeters(number, qos);
     this.#setMeters(number, meters);
@@ -136,6 +137,11 @@ export class OvsQos {
 interface KnownTables {
   readonly meters: KnownTable<Meter>;
   readonly connections: KnownTable<ZoneLimit> | undefined;
+}
+
+/** By what an endpoint's frames are known where they leave the machine: they keep its MAC, tagged or not, and in a tunnel. */
+function outside({ mac }: EndpointWiring, reach: NetworkParty["reach"] | undefined): MacAddress | TunnelledMac {
+  return reach?.kind === "vxlan" ? `${reach.vni}/${mac}` : mac;
 }
 
 function receiving({ ingress }: EndpointQos): EndpointQos | undefined {
