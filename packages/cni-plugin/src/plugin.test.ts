@@ -123,6 +123,7 @@ describe("the CNI plugin", () => {
       { what: "is the machine's own", path: "/proc/self/ns/net" },
     ])("into a namespace that $what is refused with code 8, and takes no address", async ({ path }) => {
       kernel.addFile("/etc/hostname");
+      kernel.addNamespace("/proc/self/ns/net");
       await expect(call("ADD", { env: { CNI_NETNS: path } })).rejects.toMatchObject({ code: 8 });
       expect(workloads.calls).toEqual([]);
     });
@@ -300,6 +301,14 @@ describe("the CNI plugin", () => {
       expect(phases()).toEqual(["released", "released"]);
     });
 
+    test("leaves a container that has come anew since the list was made", async () => {
+      const [ending, coming] = [call("DEL"), add()];
+      const collecting = call("GC", valid({ containerID: "c2", ifname: "eth0" }));
+      await Promise.all([ending, coming, collecting]);
+      expect(phases()).toEqual(["released", "active", "active"]);
+      expect(await (await inside()).getLink("eth0")).toBeDefined();
+    });
+
     test("of another configuration removes nothing", async () => {
       await call("GC", { config: { ...valid().config, name: "we", network: "web" } });
       expect(phases()).toEqual(["active", "active"]);
@@ -364,6 +373,18 @@ describe("the CNI plugin", () => {
       });
       await again;
       expect(phases()).toEqual(["released", "active", "active"]);
+    });
+
+    test("leaves one whose sandbox is found at the second look", async () => {
+      const { enter } = kernel;
+      kernel.enter = async (path) => {
+        if (path === NETNS) throw new HoldfastError("not_found", `${path} is not mounted yet`);
+        return await enter.call(kernel, path);
+      };
+      await collect(() => {
+        kernel.enter = enter;
+      });
+      expect(phases()).toEqual(["active", "active"]);
     });
 
     test("leaves what cannot be looked at", async () => {
