@@ -85,6 +85,8 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     const former = policies.policyOf(id);
     if (successor !== undefined && former !== undefined) assume(successor, former);
     for (const known of [guarded, bare, free]) known.delete(id);
+    // On disk at once: nobody asks for it after a restart.
+    keep(records.forget(id, undefined));
     void inTurn(() => forget(id));
   });
 

@@ -26,7 +26,9 @@ test("a program that news bring again stays, though the last endpoint that had i
   const path = new FakePolicyPath();
   const known = new PolicyBook();
   const written = () => Promise.resolve();
-  const records: PolicyRecords = { told: true, put: written, putEndpoint: written, forget: written };
+  const forgotten: string[] = [];
+  const forget = async (endpoint: string): Promise<void> => void forgotten.push(endpoint);
+  const records: PolicyRecords = { told: true, put: written, putEndpoint: written, forget };
   const driver = { policy: path } as Partial<DatapathDriver> as DatapathDriver;
   const common = { book, driver, policies: known, records, clock: systemClock, logger: silentLogger };
   const policies = createPolicies({ ...common, rewire: written });
@@ -43,6 +45,8 @@ test("a program that news bring again stays, though the last endpoint that had i
   const waiting = policies.take(tell(), false, signal);
   endpoints.delete("e1");
   for (const listener of gone) listener("e1", undefined);
+  // An agent that dies now would have it for ever.
+  expect(forgotten).toEqual(["e1"]);
   await waiting;
   await policies.take(NO_NEWS, false, signal);
   expect(known.everything().programs.map(({ id }) => id)).toEqual([program]);

@@ -150,16 +150,21 @@ export async function startCollector(
     holdBytes: options.holdMemory,
     windowSamples: options.windowSamples ?? 0,
   };
+  const { stream: streamed } = options;
   const stream =
-    options.stream &&
+    streamed &&
     (await startStreamSource(
       {
         logger,
         onWindow,
-        checkpoint: streamCheckpoint({ clock, logger, store, inventory }, options.stream.key, ending.signal),
+        checkpoint: async () => {
+          // What was dropped while another one read is in that one's windows.
+          policyDrops?.drain();
+          return await streamCheckpoint({ clock, logger, store, inventory }, streamed.key, ending.signal)();
+        },
         storeError: () => steady.error,
       },
-      { ...place, ...options.stream },
+      { ...place, ...streamed },
     ));
   const source: TrafficSource = stream ?? (await startMemorySource({ logger, onWindow }, place));
   undo.defer(async () => {

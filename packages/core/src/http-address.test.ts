@@ -14,8 +14,10 @@ describe("the address of a program", () => {
     ["hidden@192.0.2.7:4653", "not an address like http://127.0.0.1:4653"],
     ["http://user:hidden@192.0.2.7:4653", "an address has no password in it; say who asks by --token"],
     ["http://user@192.0.2.7:4653", "an address has no password in it; say who asks by --token"],
-    ["http://user:123?hidden@192.0.2.7:4653", "neither ? nor # belongs to an address"],
-    ["http://user:123#hidden@192.0.2.7:4653", "neither ? nor # belongs to an address"],
+    ["http://user:123?hidden@192.0.2.7:4653", "none of ? # @ \\ belongs to an address"],
+    ["http://user:123#hidden@192.0.2.7:4653", "none of ? # @ \\ belongs to an address"],
+    ["http://user:123/hidden@192.0.2.7:4653", "none of ? # @ \\ belongs to an address"],
+    ["http://user:123\\hidden@192.0.2.7:4653", "none of ? # @ \\ belongs to an address"],
   ])("%s is refused, and not told again", (text, message) => {
     const error = expect.objectContaining({ code: "invalid_argument", message }) as Error;
     expect(() => parseHttpAddress(text, "--token")).toThrow(error);

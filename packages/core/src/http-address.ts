@@ -13,7 +13,7 @@ export function parseHttpAddress(text: string, remedy: string): string {
   if (url.username !== "" || url.password !== "")
     throw refused(`an address has no password in it; say who asks by ${remedy}`);
   // A password with one of these in it ends there, and what is before it would be taken, and told, for the host.
-  if (/[?#]/.test(text)) throw refused("neither ? nor # belongs to an address");
+  if (/[?#@\\]/.test(text)) throw refused("none of ? # @ \\ belongs to an address");
   return text;
 }
 

@@ -41,13 +41,14 @@ export function placeOf({ owner, exporter, ifIndex }: Pick<CountedPort, "owner" 
   return `${owner.tenant}/${owner.network}/${owner.identity}/${owner.endpoint}/${ifIndex}`;
 }
 
-/** A page of ports in the order of their names. @param after `continue` of the page before */
+/** A page of ports in the order of their names; of one place, as after another start of a switch, all are on one. @param after `continue` of the page before */
 export function portPage(
   ports: readonly PlacedPort[],
   { limit, after = "" }: { readonly limit: number; readonly after?: string | undefined },
 ): { readonly items: FlowCounters[]; readonly continue?: string } {
   const found = ports.filter(({ place }) => place > after).sort((a, b) => (a.place < b.place ? -1 : 1));
-  const page = found.slice(0, limit);
-  const last = found.length > limit ? page.at(-1)?.place : undefined;
+  const cut = found[limit - 1]?.place;
+  const page = found.filter(({ place }, index) => index < limit || place === cut);
+  const last = found.length > page.length ? cut : undefined;
   return { items: page.map(({ told }) => told), ...(last === undefined ? {} : { continue: last }) };
 }

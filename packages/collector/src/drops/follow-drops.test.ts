@@ -58,6 +58,15 @@ test("tells what was dropped while the connection was away", async () => {
   expect(found.map(({ packets }) => packets)).toEqual([1, 4, 2]);
 });
 
+test("tells no spike when a connection breaks before all that was dropped before has been told", async () => {
+  const found = await follow(
+    [message("totals", "a", of(10))],
+    [message("totals", "a", of(11)), message("totals", "a", of(5_000_000, GUARD)), { type: "bookmark" }],
+    [message("totals", "a", of(12), of(5_000_001, GUARD))],
+  );
+  expect(found.map(({ packets }) => packets)).toEqual([1, 1]);
+});
+
 test("tells nothing twice, and no spike, when the controller has begun anew, or a rule was forgotten", async () => {
   const found = await follow(
     [message("totals", "a", of(1000))],

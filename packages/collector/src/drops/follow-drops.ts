@@ -28,6 +28,8 @@ export function createDropFollower({
   let run: string | undefined;
   /** Totals of that life of a controller. */
   let known = new Map<string, Pick<PolicyDrops, "packets" | "bytes">>();
+  /** All totals of that life have been heard once: what more there is has dropped since. */
+  let isWhole = false;
   let waiting: Dropped[] = [];
 
   /** @param isFirst of a life that is not known: it may have dropped that long ago */
@@ -46,17 +48,16 @@ export function createDropFollower({
 
   async function follow(outer: AbortSignal): Promise<void> {
     const watchdog = createWatchdog(clock, SILENCE, outer);
-    let isFirst = false;
     try {
       for await (const message of client.stream(routes.followDrops, {}, { signal: watchdog.signal })) {
         watchdog.watch();
         if (message.type === "error") throw new Error(message.problem.detail);
-        if (message.type === "bookmark") continue;
-        if (message.run !== run) {
-          [run, known] = [message.run, new Map()];
-          isFirst = true;
+        if (message.type !== "bookmark" && message.run !== run) {
+          [run, known, isWhole] = [message.run, new Map(), false];
         }
-        for (const drops of message.drops) take(drops, isFirst && message.type === "totals");
+        if (message.type !== "totals") isWhole = true;
+        if (message.type === "bookmark") continue;
+        for (const drops of message.drops) take(drops, !isWhole);
       }
     } finally {
       watchdog.rest();

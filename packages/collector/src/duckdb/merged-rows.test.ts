@@ -34,11 +34,11 @@ describe("rolled-up rows", () => {
   test("are merged for who asks the same again, once for as long as they are the same rows", async () => {
     const { said, ask } = start();
     expect(await ask(readingAt(1))).toEqual(OWN);
-    expect(await ask(readingAt(1))).toEqual(["merged.rows_0", "fine_0"]);
-    expect(await ask(readingAt(1))).toEqual(["merged.rows_0", "fine_0"]);
-    expect(await ask(readingAt(2))).toEqual(["merged.rows_1", "fine_0"]);
+    expect(await ask(readingAt(1))).toEqual(["holdfast_merged.rows_0", "fine_0"]);
+    expect(await ask(readingAt(1))).toEqual(["holdfast_merged.rows_0", "fine_0"]);
+    expect(await ask(readingAt(2))).toEqual(["holdfast_merged.rows_1", "fine_0"]);
     expect(await ask(readingAt(2, ["destination"]))).toEqual(OWN);
-    expect(said).toEqual(["CREATE TABLE merged.rows_0", "CREATE TABLE merged.rows_1"]);
+    expect(said).toEqual(["CREATE TABLE holdfast_merged.rows_0", "CREATE TABLE holdfast_merged.rows_1"]);
   });
 
   test("are not merged for several slots, nor where there is one table of them", async () => {
@@ -56,25 +56,25 @@ describe("rolled-up rows", () => {
     const reading = Promise.withResolvers<void>();
     const first = merged.ask(readingAt(0), () => reading.promise);
     for (let minute = 1; minute <= 4; minute++) await ask(readingAt(minute));
-    expect(said.filter((sql) => sql.startsWith("DROP"))).toEqual(["DROP TABLE merged.rows_1"]);
+    expect(said.filter((sql) => sql.startsWith("DROP"))).toEqual(["DROP TABLE holdfast_merged.rows_1"]);
     reading.resolve();
     await first;
     await ask(readingAt(5));
     expect(said.filter((sql) => sql.startsWith("DROP"))).toEqual([
-      "DROP TABLE merged.rows_1",
-      "DROP TABLE merged.rows_0",
+      "DROP TABLE holdfast_merged.rows_1",
+      "DROP TABLE holdfast_merged.rows_0",
     ]);
   });
 
   test("are read as they are when a table of them is too large, or has no memory", async () => {
     const large = start(() => [[1_000_000]]);
     for (let count = 0; count < 3; count++) expect(await large.ask(readingAt(1))).toEqual(OWN);
-    expect(large.said).toEqual(["CREATE TABLE merged.rows_0", "DROP TABLE merged.rows_0"]);
+    expect(large.said).toEqual(["CREATE TABLE holdfast_merged.rows_0", "DROP TABLE holdfast_merged.rows_0"]);
     const full = start(() => {
       throw new Error("Out of Memory Error");
     });
     for (let count = 0; count < 3; count++) expect(await full.ask(readingAt(1))).toEqual(OWN);
-    expect(full.said).toEqual(["CREATE TABLE merged.rows_0"]);
+    expect(full.said).toEqual(["CREATE TABLE holdfast_merged.rows_0"]);
   });
 
   test("that take too long are an answer that takes too long, and are tried again", async () => {
@@ -86,6 +86,6 @@ describe("rolled-up rows", () => {
     await ask(readingAt(1));
     await expect(ask(readingAt(1))).rejects.toMatchObject({ code: "timeout" });
     isLate = false;
-    expect(await ask(readingAt(1))).toEqual(["merged.rows_1", "fine_0"]);
+    expect(await ask(readingAt(1))).toEqual(["holdfast_merged.rows_1", "fine_0"]);
   });
 });

@@ -20,8 +20,10 @@ export interface MergedRows {
   ask<T>(reading: Reading, question: (sources: readonly Source[]) => Promise<T>): Promise<T>;
 }
 
+/** DuckDB calls a file's own tables by the name of the file: this is one that no file has by accident. */
+const CATALOG = "holdfast_merged";
 /** Beside the file, in memory that DuckDB counts as its own. */
-export const MERGED_SQL = "ATTACH IF NOT EXISTS ':memory:' AS merged";
+export const MERGED_SQL = `ATTACH IF NOT EXISTS ':memory:' AS ${CATALOG}`;
 
 /** So many questions are remembered as asked before. */
 const MOST_ASKED = 32;
@@ -55,7 +57,7 @@ export function createMergedRows({ query }: Pick<Database, "query">): MergedRows
 
   function tableOf(reading: Reading): Merged {
     const key = JSON.stringify([reading.stored, rolledOf(reading)]);
-    const table = `merged.rows_${made}`;
+    const table = `${CATALOG}.rows_${made}`;
     const known = tables.get(key);
     if (known === undefined) made += 1;
     const merged = known ?? { table, source: make(key, table, reading), users: 0 };
@@ -70,7 +72,7 @@ export function createMergedRows({ query }: Pick<Database, "query">): MergedRows
     const from = Math.min(...rolled.map((source) => source.from));
     const to = Math.max(...rolled.map((source) => source.to));
     const columns = [`${from}::UINTEGER AS start`, ...stored, SUMMED].join(", ");
-    const rows = `SELECT ${columns} FROM ${readSql(slots, rolled, stored)} GROUP BY ALL HAVING count(*) > 0`;
+    const rows = `SELECT ${columns} FROM ${readSql(slots, rolled, stored)} GROUP BY ALL HAVING count(*) > 0 LIMIT ${MOST_ROWS + 1}`;
     try {
       const [[count] = []] = await query(`CREATE TABLE ${table} AS ${rows}`);
       if (Number(count) <= MOST_ROWS) return { table, from, to, isRolled: true };
@@ -106,7 +108,8 @@ export function createMergedRows({ query }: Pick<Database, "query">): MergedRows
         return await question(source === undefined ? reading.sources : [source, ...others]);
       } finally {
         merged.users -= 1;
-        await drop();
+        // The question has its answer all the same.
+        await drop().catch(() => undefined);
       }
     },
   };

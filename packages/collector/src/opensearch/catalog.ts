@@ -52,7 +52,7 @@ export async function openCatalog(
   const { server } = dependencies;
   await checkVersion(server);
   const holder = await holdPrefix(dependencies, options);
-  const { prefix } = options;
+  const { prefix, run } = options;
   for (const kind of STREAM_KINDS) {
     await server.ask({ method: "PUT", path: `/_index_template/${prefix}-${kind}`, body: templateOf(prefix, kind) });
   }
@@ -96,12 +96,15 @@ export async function openCatalog(
     }
     let counts = NOTHING;
     for (const [start, part] of Map.groupBy((window.counts ?? []).entries(), ([, { until }]) => dayOf(until))) {
-      const found = part.map(([index, counted]) => ({ id: `${id}-c${index}`, json: countDocument(counted) }));
+      const found = part.map(([, counted]) => ({
+        id: `${id}-c${counted.exporter}-${counted.ifIndex}-${counted.owner?.endpoint ?? ""}-${counted.until}`,
+        json: countDocument(counted),
+      }));
       counts = added(counts, await write({ kind: "counts", start }, found, options));
     }
     let drops = NOTHING;
     for (const [start, part] of Map.groupBy((window.drops ?? []).entries(), ([, { at }]) => dayOf(at))) {
-      const found = part.map(([index, dropped]) => ({ id: `${id}-d${index}`, json: dropDocument(dropped) }));
+      const found = part.map(([index, dropped]) => ({ id: `${id}-d${run}-${index}`, json: dropDocument(dropped) }));
       drops = added(drops, await write({ kind: "drops", start }, found, options));
     }
     return { rows: added(added(rows, counts), drops), samples };

@@ -1,5 +1,5 @@
 import { Name } from "@holdfast/core";
-import { newPolicySchema } from "@holdfast/model";
+import { MOST_COUNTED_RULES, newPolicySchema } from "@holdfast/model";
 import { describe, expect, test } from "vitest";
 import { OPERATOR, startEngine, TENANT } from "../testing/engine-harness.ts";
 
@@ -51,6 +51,26 @@ describe("counters of a policy", () => {
         { direction: "ingress", action: "deny", packets: 7 },
       ],
     });
+  });
+
+  test("that take several reports to be told again are no drops of today", async () => {
+    await using engine = await start();
+    await engine.create(WEB);
+    const heard: number[] = [];
+    using _ = engine.nouns.policyCounts.drops.follow(({ packets }) => heard.push(packets));
+    const deny = "rule/default/p/ingress/rest";
+    const others = Array.from({ length: MOST_COUNTED_RULES }, (_, index) => ({
+      rule: `rule/default/other/ingress/r${index}`,
+      mode: "enforced" as const,
+      packets: 1,
+      bytes: 60,
+    }));
+    const first = { run: "a", sequence: 8, since: SINCE, rest: true as const, rules: others, guards: [] };
+    engine.nouns.policyCounts.take(NODE, first);
+    engine.counts("a9", "enforced", 1_000_000, deny);
+    expect(heard).toEqual([]);
+    engine.counts("a10", "enforced", 2, deny);
+    expect(heard).toEqual([2, 2]);
   });
 
   test("do not grow by a report that comes again, and go on with another life of the agent", async () => {

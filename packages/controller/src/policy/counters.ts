@@ -4,6 +4,7 @@ import {
   type CountsReport,
   type Guard,
   type GuardCounters,
+  MOST_COUNTED_RULES,
   nameField,
   type Policy,
   type PolicyCounters,
@@ -39,6 +40,8 @@ interface Life {
   sequence: number;
   /** Everything is known that it has counted. */
   whole: boolean;
+  /** What it tells next it had told before, too: the rest takes several reports. */
+  restGoesOn: boolean;
 }
 
 interface Counted {
@@ -93,21 +96,23 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
       return drops;
     },
     take(node, { run, sequence, since, rest, rules, guards }) {
-      const known = nodes.get(node) ?? { run: "", sequence: 0, whole: false, guards: new Map() };
+      const known = nodes.get(node) ?? { run: "", sequence: 0, whole: false, restGoesOn: false, guards: new Map() };
       const isSame = known.run === run;
       if (isSame && sequence <= known.sequence) return { whole: known.whole };
       const whole = sequence === 1 || rest === true || (isSame && known.whole);
-      Object.assign(known, { run, sequence, whole } satisfies Life);
+      const isRest = rest === true || (isSame && known.restGoesOn);
+      const restGoesOn = isRest && rules.length === MOST_COUNTED_RULES;
+      Object.assign(known, { run, sequence, whole, restGoesOn } satisfies Life);
       nodes.set(node, known);
       if (rest === true && Date.parse(since) < Date.parse(began)) began = since;
       for (const each of rules) {
         const policy = takeRule(each);
         // The rest was told before, or dropped long ago: it would look as if it had happened now.
-        if (policy?.mode === "enforced" && rest !== true) drops.addRule(node, policy, each);
+        if (policy?.mode === "enforced" && !isRest) drops.addRule(node, policy, each);
       }
       for (const each of guards) {
         add(known.guards, each.guard, each);
-        if (rest !== true) drops.addGuard(node, each);
+        if (!isRest) drops.addGuard(node, each);
       }
       return { whole };
     },

@@ -57,11 +57,18 @@ export class PolicyStructure {
     signal: AbortSignal,
   ): Promise<void> {
     const released = this.#count(added, dropped);
+    let areIn = false;
     try {
-      await this.#write([...this.#additions(added), ...this.#removals(released)], signal);
+      const additions = this.#additions(added, () => {
+        areIn = true;
+      });
+      await this.#write([...additions, ...this.#removals(released)], signal);
     } catch (error) {
-      await this.#giveUp(this.#count(dropped, added));
-      throw error;
+      // From then on the new ones decide: what is left of the former does no harm, and goes with the next start.
+      if (!areIn) {
+        await this.#giveUp(this.#count(dropped, added));
+        throw error;
+      }
     }
     for (const { counters: refs } of added) for (const [name, ref] of refs) this.#rules.set(name, ref);
   }
@@ -73,7 +80,7 @@ export class PolicyStructure {
   }
 
   /** What the kernel lacks: counters, chains behind those that they lead to, and entries last, all at once. */
-  #additions(added: readonly ProgramChains[]): Step[] {
+  #additions(added: readonly ProgramChains[], areIn: () => void): Step[] {
     const counters = new Set(added.flatMap((each) => [...each.counters.keys()])).difference(this.#counters);
     const lacking = new Map(
       added.flatMap(({ chains }) =>
@@ -99,6 +106,7 @@ export class PolicyStructure {
         changes: entries.flatMap(({ step }) => step.changes),
         done() {
           for (const { step } of entries) step.done();
+          areIn();
         },
       },
     ];
@@ -107,10 +115,16 @@ export class PolicyStructure {
   #removals(names: readonly string[]): Step[] {
     const chains = names.filter((name) => this.#chains.has(name));
     const counters = names.filter((name) => this.#counters.has(name));
-    return removalSteps({ chains, counters }, (name) => {
-      this.#chains.delete(name);
-      if (this.#counters.delete(name)) this.#rules.delete(name);
-    });
+    return removalSteps(
+      { chains, counters },
+      {
+        emptied: (name) => void this.#chains.set(name, markIn({ rules: 0 })),
+        gone: (name) => {
+          this.#chains.delete(name);
+          if (this.#counters.delete(name)) this.#rules.delete(name);
+        },
+      },
+    );
   }
 
   async #write(steps: readonly Step[], signal?: AbortSignal): Promise<void> {

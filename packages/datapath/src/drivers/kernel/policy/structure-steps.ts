@@ -29,10 +29,10 @@ export function chainStep(chain: string, rules: readonly string[], isThere: bool
 /** All of them lead nowhere before the first one goes: they lead to each other. */
 export function removalSteps(
   { chains, counters }: { readonly chains: readonly string[]; readonly counters: readonly string[] },
-  gone: (name: string) => void,
+  { emptied, gone }: { readonly emptied: (chain: string) => void; readonly gone: (name: string) => void },
 ): Step[] {
   return [
-    ...chains.map((chain): Step => ({ changes: [{ kind: "flush-chain", chain }], done: () => undefined })),
+    ...chains.map((chain): Step => ({ changes: [{ kind: "flush-chain", chain }], done: () => emptied(chain) })),
     ...chains.map((chain): Step => ({ changes: [{ kind: "delete-chain", chain }], done: () => gone(chain) })),
     ...counters.map((counter): Step => ({ changes: [{ kind: "delete-counter", counter }], done: () => gone(counter) })),
   ];
