@@ -10,8 +10,9 @@ import {
   type Name,
   timeLimit,
 } from "@holdfast/core";
-import { type EndpointReport, isOnWire, type ReportResults, routes } from "@holdfast/model";
+import { type EndpointReport, type ReportResults, routes } from "@holdfast/model";
 import type { Book } from "./book.ts";
+import { farewellOf, reportOf, tellsEnd } from "./endpoint-report.ts";
 import type { LocalEndpoint } from "./local-endpoint.ts";
 import { createReportAnswers } from "./report-answers.ts";
 import type { Takedown } from "./takedown.ts";
@@ -215,10 +216,9 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     lostContact() {
       inContact = false;
     },
-    lost({ id, epoch }) {
-      const at = clock.now().toISOString();
-      const down = { phase: "released" as const, at, actor: `node/${node}`, reason: "taken off the wire" };
-      farewells.set(id, { endpoint: id, epoch, transitions: [down] });
+    lost(endpoint) {
+      const { id } = endpoint;
+      farewells.set(id, farewellOf(endpoint, { at: clock.now(), node }));
       dirty.add(id);
       wake();
     },
@@ -260,42 +260,4 @@ class AcceptError extends Error {
   constructor(cause: unknown) {
     super("answers of the controller could not be followed", { cause });
   }
-}
-
-function tellsEnd({ unreported }: LocalEndpoint): boolean {
-  return unreported.some(({ phase }) => phase === "detached" || phase === "released");
-}
-
-function reportOf(endpoint: LocalEndpoint): EndpointReport {
-  const {
-    id,
-    epoch,
-    unreported,
-    workload,
-    replaces,
-    replacesAlso = [],
-    tenant,
-    network,
-    identity,
-    addresses,
-    reservedAt,
-    made,
-    phase,
-    conflicts,
-    ifIndex,
-  } = endpoint;
-  return {
-    endpoint: id,
-    epoch,
-    transitions: unreported,
-    workload,
-    claim: { tenant, network, identity },
-    addresses,
-    ...(ifIndex === undefined || !isOnWire(phase) ? {} : { ifIndex }),
-    ...(reservedAt === undefined ? {} : { reservedAt }),
-    ...(made === undefined ? {} : { made: { at: made, phase } }),
-    ...(conflicts === undefined ? {} : { conflicts }),
-    ...(replaces === undefined ? {} : { replaces }),
-    ...(replaces === undefined || replacesAlso.length === 0 ? {} : { replacesAlso }),
-  };
 }
