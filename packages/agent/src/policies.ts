@@ -94,8 +94,9 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
   async function forget(endpoint: string): Promise<void> {
     if (book.endpoints.has(endpoint)) return;
     const left = policies.forget(endpoint);
+    if (left === undefined) return;
     keep(records.forget(endpoint, left));
-    if (left !== undefined) await enforce(left);
+    await enforce(left);
   }
 
   function keep(written: Promise<void>): void {
