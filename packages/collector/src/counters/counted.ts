@@ -36,7 +36,29 @@ export interface CountPlan {
 }
 
 export const AMOUNTS = ["bytes", "packets", "drops", "errors"] as const satisfies (keyof InterfaceAmounts)[];
-export const OWNER_FIELDS = ["tenant", "network", "identity"] as const satisfies (keyof PortOwner & keyof CountPlan)[];
+export const WAYS = ["egress", "ingress"] as const satisfies (keyof CountedPort)[];
+const OWNER_FIELDS = ["tenant", "network", "identity"] as const satisfies (keyof PortOwner & keyof CountPlan)[];
+/** What a plan may name of a port. */
+export const ASKED_OF_PORTS = [...OWNER_FIELDS, "node"] as const satisfies (keyof CountPlan)[];
+
+/** What back ends tell ports apart by; null: it is not there. */
+export type PortKey = Readonly<
+  Record<keyof PortOwner | "node" | "port", string | null> & Pick<CountedPort, "exporter" | "ifIndex">
+>;
+
+export function countedPort(
+  { endpoint, tenant, network, identity, node, exporter, ifIndex, port }: PortKey,
+  counted: Pick<CountedPort, "since" | "until" | "egress" | "ingress">,
+): CountedPort {
+  return {
+    ...(endpoint === null ? {} : { owner: { endpoint, tenant, network, identity } as PortOwner }),
+    ...(node === null ? {} : { node }),
+    exporter,
+    ifIndex,
+    ...(port === null ? {} : { port }),
+    ...counted,
+  };
+}
 
 /** Whether a plan is about it. */
 export function isMeant({ owner, node, until }: CountedPort, plan: CountPlan): boolean {

@@ -1,10 +1,17 @@
 import type { InterfaceAmounts } from "@holdfast/flow";
-import { AMOUNTS, type CountedPort, type CountPlan, OWNER_FIELDS } from "../counters/counted.ts";
+import {
+  AMOUNTS,
+  ASKED_OF_PORTS,
+  type CountedPort,
+  type CountPlan,
+  countedPort,
+  type PortKey,
+  WAYS,
+} from "../counters/counted.ts";
 import type { Cell } from "./database.ts";
 import { textSql } from "./predicate-sql.ts";
 
 const KEYS = ["endpoint", "tenant", "network", "identity", "node", "exporter", "ifindex", "port"] as const;
-const WAYS = ["egress", "ingress"] as const;
 const SUMS = WAYS.flatMap((way) => AMOUNTS.map((what) => `${way}_${what}`));
 
 /** In the order of the table. */
@@ -14,9 +21,9 @@ export function countCells({ owner, node, exporter, ifIndex, port, since, until,
   return [until, since, endpoint, tenant, network, identity, node ?? null, exporter, ifIndex, port ?? null, ...amounts];
 }
 
-/** The statement that answers a plan; {@link countedPort} reads its rows. */
+/** The statement that answers a plan; {@link portOf} reads its rows. */
 export function countSql(plan: CountPlan, tables: readonly string[]): string {
-  const asked = [...OWNER_FIELDS, "node" as const].flatMap((field) => {
+  const asked = ASKED_OF_PORTS.flatMap((field) => {
     const wanted = plan[field];
     return wanted === undefined ? [] : [`${field} = ${textSql(wanted)}`];
   });
@@ -26,27 +33,16 @@ export function countSql(plan: CountPlan, tables: readonly string[]): string {
   return `SELECT ${[...KEYS, "min(since)", "max(moment)", ...sums].join(", ")} FROM (${rows}) GROUP BY ${KEYS.join(", ")}`;
 }
 
-export function countedPort(cells: readonly Cell[]): CountedPort {
+export function portOf(cells: readonly Cell[]): CountedPort {
   const [endpoint, tenant, network, identity, node, exporter, ifIndex, port, since, until, ...sums] = cells;
-  const owner = { endpoint, tenant, network, identity } as NonNullable<CountedPort["owner"]>;
-  const [egress, ingress] = WAYS.map(
-    (_, way): InterfaceAmounts =>
-      Object.fromEntries(
-        AMOUNTS.flatMap((what, index) => {
-          const sum = sums[way * AMOUNTS.length + index];
-          return sum === null || sum === undefined ? [] : [[what, Number(sum)]];
-        }),
-      ),
-  ) as [InterfaceAmounts, InterfaceAmounts];
-  return {
-    ...(endpoint === null ? {} : { owner }),
-    ...(node === null ? {} : { node: String(node) }),
-    exporter: String(exporter),
-    ifIndex: Number(ifIndex),
-    ...(port === null ? {} : { port: String(port) }),
-    since: Number(since),
-    until: Number(until),
-    egress,
-    ingress,
-  };
+  const amountsOf = (way: number): InterfaceAmounts =>
+    Object.fromEntries(
+      AMOUNTS.flatMap((what, index) => {
+        const sum = sums[way * AMOUNTS.length + index];
+        return sum === null || sum === undefined ? [] : [[what, Number(sum)]];
+      }),
+    );
+  const key = { endpoint, tenant, network, identity, node, exporter, ifIndex: Number(ifIndex), port } as PortKey;
+  const [egress, ingress] = [amountsOf(0), amountsOf(1)];
+  return countedPort(key, { since: Number(since), until: Number(until), egress, ingress });
 }

@@ -8,7 +8,7 @@ import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { readSamples, readSums } from "./answers.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
-import { countedPort, countSql } from "./count-sql.ts";
+import { countSql, portOf } from "./count-sql.ts";
 import { openDatabase } from "./database.ts";
 import { dropSql, dropSum } from "./drop-sql.ts";
 import { storedColumnsOf } from "./named-rows-sql.ts";
@@ -163,7 +163,7 @@ export async function openDuckStore(
     counts: (plan) =>
       asked(async ({ query, tables }) => {
         const rows = tables(partitionsBetween("counts", Math.floor(plan.from / 1000), Math.ceil(plan.to / 1000)));
-        return rows.length === 0 ? [] : (await query(countSql(plan, rows))).map(countedPort);
+        return rows.length === 0 ? [] : (await query(countSql(plan, rows))).map(portOf);
       }),
     drops: (plan) =>
       asked(async ({ query, tables }) => {

@@ -1,6 +1,7 @@
 import { HoldfastError } from "@holdfast/core";
 import type { KeyValue, Slots, Sum } from "../query/plan.ts";
 import { addressOfBits } from "../store/address-bits.ts";
+import { bucketPages, byField } from "./composite.ts";
 import { SUM_FIELDS } from "./documents.ts";
 import type { CaseKey, GroupCase } from "./group-cases.ts";
 import { allOf, fieldOf, isAddress, predicateQuery, type Query } from "./predicate-query.ts";
@@ -83,15 +84,7 @@ export async function eachGroup(
   const sources = sourcesOf(keys, slots);
   if (sources.length === 0) return tellWhole(search, { query, keys, sums }, tell);
   let count = 0;
-  for (let after: unknown; ; ) {
-    const composite = { size: PAGE, sources, ...(after === undefined ? {} : { after }) };
-    const answer = await search({
-      size: 0,
-      track_total_hits: false,
-      query,
-      aggs: { groups: { composite, aggs: sums } },
-    });
-    const { buckets = [], after_key } = answer.aggregations?.groups ?? {};
+  for await (const buckets of bucketPages(search, { query, sources, sums, size: PAGE })) {
     for (const bucket of buckets) {
       const values = bucket.key as Readonly<Record<string, unknown>>;
       const slot = slots === undefined ? 0 : slotOfBucket(slots, values.slot as number);
@@ -99,8 +92,6 @@ export async function eachGroup(
     }
     count += buckets.length;
     if (count > MOST_GROUPS) throw tooMany();
-    if (buckets.length < PAGE || after_key === undefined) return;
-    after = after_key;
   }
 }
 
@@ -116,7 +107,7 @@ async function tellWhole(
 
 function sourcesOf(keys: readonly CaseKey[], slots: Slots | undefined): readonly object[] {
   const fields = keys.flatMap((key, index) =>
-    key.kind === "field" ? [{ [`k${index}`]: { terms: { field: fieldOf(key.column), missing_bucket: true } } }] : [],
+    key.kind === "field" ? [byField(`k${index}`, fieldOf(key.column))] : [],
   );
   return slots === undefined ? fields : [{ slot: { date_histogram: slotHistogram(slots) } }, ...fields];
 }
