@@ -19,6 +19,13 @@ async function roundTrips(from: Sandbox, count: number): Promise<readonly number
 
 const p99 = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
 
+/** The p99 of the usual second: in one of five a machine may stand for the 20 ms that make all of a second's p99. */
+async function usualP99(from: Sandbox, rounds = 5): Promise<number> {
+  const seconds: number[] = [];
+  for (let round = 0; round < rounds; round++) seconds.push(p99(await roundTrips(from, 400)));
+  return seconds.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? Number.NaN;
+}
+
 /** The story that the platform began with: one Redis sends its whole data set, and its neighbours on the machine are not reached any more. */
 describe("a Redis that fills the uplink", () => {
   const undo = new AsyncDisposableStack();
@@ -67,7 +74,7 @@ describe("a Redis that fills the uplink", () => {
     };
     const sink = undo.use(Traffic.start(target.path, "tcp-sink", FAR, 7200));
     await sink.next();
-    idle = p99(await roundTrips(sandboxes.neighbour, 500));
+    idle = await usualP99(sandboxes.neighbour);
   }, 60_000);
   afterAll(() => undo.disposeAsync());
 
@@ -77,21 +84,21 @@ describe("a Redis that fills the uplink", () => {
     again.setRemote(asRemote(far, "192.168.50.12"));
     return again;
   };
-  const underLoad = async (): Promise<number> => {
+  const underLoad = async (rounds: number): Promise<number> => {
     await using flood = Traffic.start(sandboxes.redis.path, "tcp-flood", FAR, 7200, 4);
     await flood.next();
-    return p99(await roundTrips(sandboxes.neighbour, 500));
+    return await usualP99(sandboxes.neighbour, rounds);
   };
 
   test("starves its neighbour", async () => {
-    expect(await underLoad()).toBeGreaterThan(10 * idle);
+    expect(await underLoad(1)).toBeGreaterThan(10 * idle);
   }, 60_000);
 
   test("does not starve a neighbour with a guarantee", async () => {
     await driver.attach({ ...neighbour, qos: { guarantee: 20e6 } }, signal());
     await expect.poll(() => driver.status()).toEqual([]);
     expect(await machine.sandbox.exec("tc", "qdisc", "show", "dev", "eth0")).toContain("tbf");
-    const loaded = await underLoad();
+    const loaded = await underLoad(5);
     expect(loaded).toBeLessThan(Math.max(3 * idle, 0.7));
   }, 60_000);
 
