@@ -24,6 +24,16 @@ export const Cidr = {
     return `${firstOf(address, length)}/${length}` as Cidr;
   },
 
+  /** The prefix that is one address, e.g. `10.20.0.7/32`. */
+  host(address: IpAddress): Cidr {
+    return `${address}/${IpAddress.bits(IpAddress.family(address))}` as Cidr;
+  },
+
+  /** Whether it is one address: of the whole length. */
+  isHost(cidr: Cidr): boolean {
+    return Cidr.length(cidr) === IpAddress.bits(Cidr.family(cidr));
+  },
+
   family(cidr: Cidr): Family {
     return cidr.includes(":") ? "v6" : "v4";
   },
@@ -46,7 +56,7 @@ export const Cidr = {
 
   /** Number of addresses the prefix covers, network and broadcast included. */
   size(cidr: Cidr): bigint {
-    return 1n << BigInt(familyBits(Cidr.family(cidr)) - Cidr.length(cidr));
+    return 1n << BigInt(IpAddress.bits(Cidr.family(cidr)) - Cidr.length(cidr));
   },
 
   contains(cidr: Cidr, address: IpAddress): boolean {
@@ -71,18 +81,14 @@ function splitPrefix(text: string): { address: IpAddress; length: number } {
   const match = /^([^/]+)\/(\d{1,3})$/.exec(text);
   const address = IpAddress.tryParse(match?.[1] ?? "");
   const length = Number(match?.[2]);
-  if (address === undefined || length > familyBits(IpAddress.family(address))) {
+  if (address === undefined || length > IpAddress.bits(IpAddress.family(address))) {
     throw new HoldfastError("invalid_argument", `not a prefix in CIDR form: ${JSON.stringify(text)}`);
   }
   return { address, length };
 }
 
-function familyBits(family: Family): number {
-  return family === "v4" ? 32 : 128;
-}
-
 function firstOf(address: IpAddress, length: number): IpAddress {
   const family = IpAddress.family(address);
-  const hostBits = BigInt(familyBits(family) - length);
+  const hostBits = BigInt(IpAddress.bits(family) - length);
   return IpAddress.fromBigInt(family, (IpAddress.toBigInt(address) >> hostBits) << hostBits);
 }

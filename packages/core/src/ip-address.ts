@@ -35,6 +35,11 @@ export const IpAddress = {
     return address.includes(":") ? "v6" : "v4";
   },
 
+  /** How many bits addresses of a family have: 32 or 128. */
+  bits(family: Family): number {
+    return family === "v4" ? 32 : 128;
+  },
+
   /** The address as an unsigned number of 32 or 128 bits. */
   toBigInt(address: IpAddress): bigint {
     if (!address.includes(":")) return BigInt(parseV4(address) ?? 0);
@@ -47,8 +52,7 @@ export const IpAddress = {
 
   /** @throws HoldfastError `invalid_argument` when the number does not fit the family. */
   fromBigInt(family: Family, value: bigint): IpAddress {
-    const bits = family === "v4" ? 32n : 128n;
-    if (value < 0n || value >> bits !== 0n) {
+    if (value < 0n || value >> BigInt(IpAddress.bits(family)) !== 0n) {
       throw new HoldfastError("invalid_argument", `${value} is outside the ${family} address space`);
     }
     return (family === "v4" ? formatV4(Number(value)) : formatV6(groupsOf(value))) as IpAddress;

@@ -107,6 +107,15 @@ describe("Cidr", () => {
     expect(Cidr.size(Cidr.parse("fd00::/64"))).toBe(2n ** 64n);
   });
 
+  test.each([
+    ["10.20.0.7", "10.20.0.7/32"],
+    ["fd00::7", "fd00::7/128"],
+  ])("of one address %s is %s", (address, prefix) => {
+    expect(Cidr.host(IpAddress.parse(address))).toBe(prefix);
+    expect(Cidr.isHost(Cidr.parse(prefix))).toBe(true);
+    expect(Cidr.isHost(Cidr.parse("fd00::/32"))).toBe(false);
+  });
+
   test("overlaps exactly when one contains the other's first address", () => {
     const overlap = (a: string, b: string) => Cidr.overlap(Cidr.parse(a), Cidr.parse(b));
     expect(overlap("10.0.0.0/8", "10.20.0.0/16")).toBe(true);

@@ -144,8 +144,7 @@ export class SubnetPool {
     const { found, next } = searchBlock(allocatable, isFree, { from: from - (from % size), size });
     this.#blockCursor = next;
     if (found === undefined) return undefined;
-    const bits = family === "v4" ? 32 : 128;
-    const prefix = Cidr.of(this.#addressOf(found.first), bits - (size.toString(2).length - 1));
+    const prefix = Cidr.of(this.#addressOf(found.first), IpAddress.bits(family) - (size.toString(2).length - 1));
     const ranges = found.usable.map(({ first, last }) => ({
       first: this.#addressOf(first),
       last: this.#addressOf(last),

@@ -18,7 +18,7 @@ export interface Placement {
 /** What an address of a network is in a sandbox. One that lies in none of its subnets has no gateway and its own length. */
 export function placementOf(network: Pick<WiredNetwork, "kind" | "subnets">, address: IpAddress): Placement {
   const family = IpAddress.family(address);
-  const whole = family === "v4" ? 32 : 128;
+  const whole = IpAddress.bits(family);
   if (network.kind === "routed") return { length: whole, gateway: ROUTED_GATEWAYS[family] };
   const subnet = network.subnets.find(({ prefix }) => Cidr.contains(prefix, address));
   if (subnet === undefined) return { length: whole };

@@ -43,7 +43,7 @@ export function checkLinkChange(name: string, change: LinkChange): void {
 
 export function checkAddress({ link, address, length, scope }: InterfaceAddress): void {
   checkLinkName(link);
-  const bits = IpAddress.family(address) === "v4" ? 32 : 128;
+  const bits = IpAddress.bits(IpAddress.family(address));
   if (!Number.isInteger(length) || length < 0 || length > bits) {
     throw invalid(`prefix length ${length} of ${address} is not in 0 to ${bits}`);
   }

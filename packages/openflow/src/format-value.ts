@@ -46,7 +46,7 @@ export function hexOrZero(value: bigint): string {
 export function formatMaskedIp(family: "v4" | "v6", value: bigint, mask: bigint | undefined): string {
   const text = (number: bigint): string => (family === "v4" ? IpAddress.fromBigInt("v4", number) : formatIpv6(number));
   if (mask === undefined) return text(value);
-  const length = prefixLength(mask, family === "v4" ? 32 : 128);
+  const length = prefixLength(mask, IpAddress.bits(family));
   return `${text(value)}/${length ?? text(mask)}`;
 }
 

@@ -165,7 +165,7 @@ export class ActiveSets {
 
   #addressesIn({ source }: Pick<ActiveSet, "source">, member: Member | undefined): readonly Cidr[] {
     if (member === undefined || !this.#chooses(source, member)) return [];
-    return member.addresses.map((address) => Cidr.of(address, address.includes(":") ? 128 : 32));
+    return member.addresses.map(Cidr.host);
   }
 
   #chooses(source: SetSource, member: Member): boolean {

@@ -19,9 +19,8 @@ export function outermost(prefixes: Iterable<Cidr>): Cidr[] {
 /** What of a prefix is in none of the others, as prefixes. */
 export function without(prefix: Cidr, others: readonly Cidr[]): Cidr[] {
   const family = Cidr.family(prefix);
-  const bits = family === "v4" ? 32 : 128;
   const holes = others.filter((other) => Cidr.family(other) === family).map(spanOf);
-  return remaining(spanOf(prefix), holes, bits).map((span) => cidrOf(family, span));
+  return remaining(spanOf(prefix), holes, IpAddress.bits(family)).map((span) => cidrOf(family, span));
 }
 
 function remaining(span: Span, holes: readonly Span[], bits: number): Span[] {

@@ -17,7 +17,7 @@ export function parseAllowedDestinations(text: string): AllowedDestinations {
     const address = IpAddress.tryParse(part);
     if (part === "") continue;
     if (part.includes("/")) prefixes.push(Cidr.parse(part));
-    else if (address !== undefined) prefixes.push(Cidr.of(address, IpAddress.family(address) === "v4" ? 32 : 128));
+    else if (address !== undefined) prefixes.push(Cidr.host(address));
     else if (HOST.test(part)) hosts.push(part);
     else throw new HoldfastError("invalid_argument", `${JSON.stringify(part)} is neither a prefix nor a host`);
   }

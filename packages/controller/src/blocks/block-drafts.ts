@@ -89,8 +89,7 @@ export function takeBlockBack(
 
 /** The block of this size that an address lies in. */
 function blockAround(address: IpAddress, size: number): Cidr {
-  const bits = IpAddress.family(address) === "v4" ? 32 : 128;
-  return Cidr.of(address, bits - Math.log2(size));
+  return Cidr.of(address, IpAddress.bits(IpAddress.family(address)) - Math.log2(size));
 }
 
 function withoutAddress({ ranges, prefix }: NodeBlock, address: IpAddress): Range[] {

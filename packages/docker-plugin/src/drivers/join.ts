@@ -1,4 +1,4 @@
-import { HoldfastError, IpAddress } from "@holdfast/core";
+import { Cidr, HoldfastError, IpAddress } from "@holdfast/core";
 import { type AttachedInterface, ROUTED_GATEWAYS } from "@holdfast/model";
 import { parseRequest, requests } from "../protocol/requests.ts";
 import type { DriverContext } from "./context.ts";
@@ -42,7 +42,7 @@ function isOnNoPrefix(gateway: IpAddress): boolean {
 
 /** Docker sets these before the default routes, which it takes only to a gateway that it has a route to (libnetwork, `types.CONNECTED`). */
 function connectedRoute(gateway: IpAddress): object {
-  return { Destination: `${gateway}/${IpAddress.family(gateway) === "v4" ? 32 : 128}`, RouteType: 1, NextHop: "" };
+  return { Destination: Cidr.host(gateway), RouteType: 1, NextHop: "" };
 }
 
 /**

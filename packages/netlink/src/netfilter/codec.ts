@@ -1,5 +1,5 @@
 import { Cidr, type Family, IpAddress } from "@holdfast/core";
-import { attribute, nestedAttribute, viewOf } from "../codec/attributes.ts";
+import { attribute, viewOf } from "../codec/attributes.ts";
 import type { Request } from "../codec/message.ts";
 import type { TableFamily } from "./netfilter.ts";
 
@@ -27,7 +27,6 @@ export const TableMessage = {
 
 /** NFPROTO_… of linux/netfilter.h. */
 export const PROTOCOLS: Readonly<Record<TableFamily, number>> = { inet: 1, arp: 3, netdev: 5 };
-const ELEMENT_INTERVAL_END = 1;
 
 /** struct nfgenmsg: family u8, version u8, resource u16 in network order. */
 export function generic(family: number, resource = 0): Uint8Array {
@@ -70,17 +69,12 @@ export function boundsOf(prefix: Cidr): Bound[] {
   return length === 0 || carry > 0 ? [first] : [first, { address: end, end: true }];
 }
 
-export function boundElement({ address, end }: Bound): Uint8Array {
-  const key = nestedAttribute(1, [attribute(1, address)]);
-  return nestedAttribute(1, end ? [key, be32(3, ELEMENT_INTERVAL_END)] : [key]);
-}
-
 /** Elements as prefixes, ascending; `"other"` when they are none. */
 export function prefixesOf(family: Family, bounds: readonly Bound[]): readonly Cidr[] | "other" {
   const ordered = bounds
     .toSorted((a, b) => Buffer.compare(a.address, b.address) || Number(b.end) - Number(a.end))
     .map(({ address, end }) => ({ value: numberOf(address), end }));
-  const bits = family === "v4" ? 32 : 128;
+  const bits = IpAddress.bits(family);
   const prefixes: Cidr[] = [];
   for (let index = 0; index < ordered.length; index++) {
     const start = ordered[index];

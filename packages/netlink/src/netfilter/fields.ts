@@ -1,5 +1,7 @@
 import { assert, Cidr } from "@holdfast/core";
+import { AF_INET, AF_INET6 } from "../codec/family.ts";
 import { boundsOf } from "./codec.ts";
+import { ADDRESS_KEYS } from "./elements.ts";
 import { BASE, COMPARE, compare, loadMeta, loadPayload, META, mask } from "./expressions.ts";
 
 /** Something of a packet that rules look at. */
@@ -24,11 +26,12 @@ export interface Values {
   compare(): readonly Uint8Array[];
 }
 
-const TYPES = { v4: 7, v6: 8, port: 13, icmpType: 14, icmpCode: 33, icmpv6Type: 29, icmpv6Code: 35 } as const;
+/** As {@link ADDRESS_KEYS}, of numbers. */
+const TYPES = { port: 13, icmpType: 14, icmpCode: 33, icmpv6Type: 29, icmpv6Code: 35 } as const;
 /** Where addresses are (RFC 791, RFC 8200). */
 const ADDRESSES = {
-  ip: { family: 2, saddr: 12, daddr: 16, bytes: 4, type: TYPES.v4 },
-  ip6: { family: 10, saddr: 8, daddr: 24, bytes: 16, type: TYPES.v6 },
+  ip: { family: AF_INET, saddr: 12, daddr: 16, ...ADDRESS_KEYS.v4 },
+  ip6: { family: AF_INET6, saddr: 8, daddr: 24, ...ADDRESS_KEYS.v6 },
 } as const;
 const ICMP = {
   icmp: { protocol: 1, type: TYPES.icmpType, code: TYPES.icmpCode },

@@ -1,9 +1,9 @@
+import { AF_INET, AF_INET6 } from "../codec/family.ts";
 import { countIn, decideAs, isInvalid, limitRate, logWith, lookUp, type Verdict } from "./expressions.ts";
 import { type Field, fieldOf, isFamily, isProtocol } from "./fields.ts";
 import type { Element } from "./unnamed-set.ts";
 
-/** NFPROTO_… of linux/netfilter.h. */
-const FAMILIES: Readonly<Record<string, number>> = { ipv4: 2, ipv6: 10 };
+const FAMILIES: Readonly<Record<string, number>> = { ipv4: AF_INET, ipv6: AF_INET6 };
 
 /** Makes a set of its own for a rule, which gives what the rule calls it by. */
 export type MakeSet = (field: Field, elements: readonly Element[]) => { readonly name: string; readonly id: number };

@@ -1,16 +1,12 @@
 import { IpAddress } from "@holdfast/core";
 import { attribute, nestedAttribute, textAttribute } from "../codec/attributes.ts";
 import { Flag, type Request } from "../codec/message.ts";
-import { type Bound, be32, boundElement, boundsOf, TableMessage, tableRequest } from "./codec.ts";
-import { verdictData } from "./expressions.ts";
+import { type Bound, be32, boundsOf, TableMessage, tableRequest } from "./codec.ts";
+import { ADDRESS_KEYS, boundElement, KEY_IN_NETWORK_ORDER, keyElement, SET_FLAGS } from "./elements.ts";
 import type { SetChange } from "./netfilter.ts";
-import { KEY_IN_NETWORK_ORDER } from "./unnamed-set.ts";
 
 /** Of a nest's 64 KiB. */
 const ELEMENTS_IN_MESSAGE = 1000;
-const SET_IS_INTERVALS = 4;
-/** As nft(8) knows types of keys, by which it prints them. */
-const KEY = { v4: { type: 7, bytes: 4 }, v6: { type: 8, bytes: 16 } } as const;
 
 export function setMessages(table: string, change: SetChange): Request[] {
   switch (change.kind) {
@@ -35,11 +31,11 @@ export function setMessages(table: string, change: SetChange): Request[] {
 }
 
 function createSet(table: string, { set, family, of }: Extract<SetChange, { kind: "create" }>): Request {
-  const { type, bytes } = KEY[family];
+  const { type, bytes } = ADDRESS_KEYS[family];
   return tableRequest(TableMessage.newSet, Flag.create, [
     textAttribute(1, table),
     textAttribute(2, set),
-    be32(3, of === "prefixes" ? SET_IS_INTERVALS : 0),
+    be32(3, of === "prefixes" ? SET_FLAGS.intervals : 0),
     be32(4, type),
     be32(5, bytes),
     // Unique in the transaction; names are what counts.
@@ -80,6 +76,5 @@ function elements(message: number, table: string, set: string, parts: readonly U
 function linkElement(link: string, chain?: string): Uint8Array {
   const name = new Uint8Array(16);
   new TextEncoder().encodeInto(link, name);
-  const key = nestedAttribute(1, [attribute(1, name)]);
-  return nestedAttribute(1, chain === undefined ? [key] : [key, verdictData(2, { kind: "goto", chain })]);
+  return keyElement(name, chain === undefined ? undefined : { kind: "goto", chain });
 }

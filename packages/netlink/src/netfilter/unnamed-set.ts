@@ -1,15 +1,12 @@
 import { attribute, nestedAttribute, textAttribute } from "../codec/attributes.ts";
 import { be32 } from "./codec.ts";
-import { type Verdict, verdictData } from "./expressions.ts";
+import { boundElement, KEY_IN_NETWORK_ORDER, keyElement, SET_FLAGS } from "./elements.ts";
+import type { Verdict } from "./expressions.ts";
 import type { Field, Values } from "./fields.ts";
 
 /** Of a nest's 64 KiB; an element has a chain's name. */
 const ELEMENTS_IN_MESSAGE = 200;
-const FLAGS = { unnamed: 1, constant: 2, intervals: 4, map: 8 } as const;
 const VERDICTS = 0xffff_ff00;
-const INTERVAL_END = 1;
-/** The note from which nft(8) learns that keys are in network order. */
-export const KEY_IN_NETWORK_ORDER = Uint8Array.of(0, 4, 2, 0, 0, 0);
 
 /** An element of a set, or of a map to verdicts. */
 export interface Element {
@@ -28,7 +25,8 @@ export interface UnnamedSet {
 export function unnamedSet(table: string, id: number, field: Field, elements: readonly Element[]): UnnamedSet {
   const isMap = elements[0]?.verdict !== undefined;
   const intervals = elements.some(({ values }) => !values.isOne);
-  const flags = FLAGS.unnamed | FLAGS.constant | (intervals ? FLAGS.intervals : 0) | (isMap ? FLAGS.map : 0);
+  const always = SET_FLAGS.unnamed | SET_FLAGS.constant;
+  const flags = always | (intervals ? SET_FLAGS.intervals : 0) | (isMap ? SET_FLAGS.map : 0);
   const name = isMap ? "__map%d" : "__set%d";
   const parts = intervals ? intervalElements(elements) : elements.map(startElement);
   const create = [
@@ -57,19 +55,10 @@ function intervalElements(elements: readonly Element[]): Uint8Array[] {
     const { end } = element.values;
     const next = ordered[index + 1]?.values.first;
     const isEnded = end !== undefined && (next === undefined || Buffer.compare(end, next) !== 0);
-    return isEnded ? [startElement(element), endElement(end)] : [startElement(element)];
+    return isEnded ? [startElement(element), boundElement({ address: end, end: true })] : [startElement(element)];
   });
 }
 
 function startElement({ values, verdict }: Element): Uint8Array {
-  const key = keyOf(values.first);
-  return nestedAttribute(1, verdict === undefined ? [key] : [key, verdictData(2, verdict)]);
-}
-
-function endElement(bytes: Uint8Array): Uint8Array {
-  return nestedAttribute(1, [keyOf(bytes), be32(3, INTERVAL_END)]);
-}
-
-function keyOf(bytes: Uint8Array): Uint8Array {
-  return nestedAttribute(1, [attribute(1, bytes)]);
+  return keyElement(values.first, verdict);
 }

@@ -229,5 +229,5 @@ function prefixOf(address: InterfaceAddress): Cidr {
 }
 
 function bits(address: IpAddress): number {
-  return IpAddress.family(address) === "v4" ? 32 : 128;
+  return IpAddress.bits(IpAddress.family(address));
 }

@@ -52,7 +52,7 @@ function connectionsOf(netfilter: Netfilter, { endpoints, remotes }: Concern): r
   const count = netfilter.countConnections();
   if (count === 0) return [];
   const addresses = new Set<IpAddress | undefined>(endpoints);
-  for (const remote of remotes) addresses.add(isOneAddress(remote) ? Cidr.first(remote) : undefined);
+  for (const remote of remotes) addresses.add(Cidr.isHost(remote) ? Cidr.first(remote) : undefined);
   const isOfMany = addresses.size > ASKED_ALONE || addresses.has(undefined);
   if (isOfMany || count <= LISTED_AT_ONCE) return netfilter.listConnections();
   return [...addresses].flatMap((address) =>
@@ -60,10 +60,6 @@ function connectionsOf(netfilter: Netfilter, { endpoints, remotes }: Concern): r
       ? []
       : [...netfilter.listConnections({ source: address }), ...netfilter.listConnections({ destination: address })],
   );
-}
-
-function isOneAddress(prefix: Cidr): boolean {
-  return Cidr.length(prefix) === (Cidr.family(prefix) === "v4" ? 32 : 128);
 }
 
 function concerns({ endpoints, remotes }: Concern): (connection: Connection) => boolean {

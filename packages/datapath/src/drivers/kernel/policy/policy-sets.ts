@@ -35,14 +35,14 @@ export class PolicySets {
       const { addresses, prefixes } = kernelSets(id);
       if (this.#members.has(id) || !(present.has(addresses) || present.has(prefixes))) continue;
       this.#netfilter.change(POLICY_TABLE, createChanges(id, family));
-      const hosts = this.#netfilter.readAddresses(POLICY_TABLE, addresses).map(hostOf);
+      const hosts = this.#netfilter.readAddresses(POLICY_TABLE, addresses).map(Cidr.host);
       this.#members.set(id, setOf(family, [...hosts, ...this.#prefixesOf(prefixes, family)]));
     }
   }
 
   #prefixesOf(set: string, family: Family): readonly Cidr[] {
     const found = this.#netfilter.readPrefixes(POLICY_TABLE, set, family);
-    if (found !== "other" && !found.some(isHost)) return found;
+    if (found !== "other" && !found.some(Cidr.isHost)) return found;
     this.#netfilter.change(POLICY_TABLE, [{ kind: "clear", set }]);
     return [];
   }
@@ -144,20 +144,12 @@ function createChanges(id: SetId, family: Family): readonly SetChange[] {
 
 function memberChanges(kind: "add" | "remove", id: SetId, members: readonly Cidr[]): readonly SetChange[] {
   const { addresses, prefixes } = kernelSets(id);
-  const hosts = members.filter(isHost).map(Cidr.first);
-  const others = members.filter((member) => !isHost(member));
+  const hosts = members.filter(Cidr.isHost).map(Cidr.first);
+  const others = members.filter((member) => !Cidr.isHost(member));
   return [
     ...(hosts.length === 0 ? [] : [{ kind, set: addresses, addresses: hosts }]),
     ...(others.length === 0 ? [] : [{ kind, set: prefixes, prefixes: others }]),
   ];
-}
-
-function isHost(prefix: Cidr): boolean {
-  return Cidr.length(prefix) === (Cidr.family(prefix) === "v4" ? 32 : 128);
-}
-
-function hostOf(address: IpAddress): Cidr {
-  return Cidr.of(address, address.includes(":") ? 128 : 32);
 }
 
 function setOf(family: Family, prefixes: readonly Cidr[]): PrefixSet {

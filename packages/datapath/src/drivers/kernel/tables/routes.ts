@@ -50,7 +50,7 @@ export function nowhereRoute({ prefix }: OwnBlock): RouteRow {
 
 /** To an endpoint of this machine. */
 export function localRoutes({ addresses }: EndpointWiring, link: string): readonly RouteRow[] {
-  return addresses.map((address) => ({ key: hostPrefix(address), to: { link } }));
+  return addresses.map((address) => ({ key: Cidr.host(address), to: { link } }));
 }
 
 /** Routes to another node, and what has none. */
@@ -62,7 +62,7 @@ export interface NodeRoutes {
 
 /** To the node that an endpoint is on. */
 export function remoteRoutes({ addresses, tunnelAddress, via = [tunnelAddress] }: RemoteEndpoint): NodeRoutes {
-  return nodeRoutes(addresses.map(hostPrefix), via);
+  return nodeRoutes(addresses.map(Cidr.host), via);
 }
 
 /** To the node that has a block. */
@@ -84,8 +84,4 @@ function nodeRoutes(keys: readonly Cidr[], via: readonly IpAddress[]): NodeRoute
     `no route to ${without.join(" and ")}: the node is known by ${via.join(" and ")} only; ` +
     `give its agent an ${names[family]} address, too (--node-address)`;
   return { routes, pathless };
-}
-
-function hostPrefix(address: IpAddress): Cidr {
-  return Cidr.of(address, IpAddress.family(address) === "v4" ? 32 : 128);
 }

@@ -7,7 +7,7 @@ import { cookieOf, goto, TableId } from "../pipeline/layout.ts";
 import type { FlowStore } from "./flow-store.ts";
 import { fingerprint, pairMatch, Register, setPair } from "./layout.ts";
 import { PrefixTable } from "./prefix-table.ts";
-import { isHost, remoteIn } from "./remotes.ts";
+import { remoteIn } from "./remotes.ts";
 
 /** Addresses that are in the same sets. Of single addresses by their own membership, of prefixes with that of all prefixes around them. */
 interface AddressClass {
@@ -118,7 +118,7 @@ export class AddressClasses {
   #join(cidr: Cidr, set: SetId): void {
     const member = this.#member(cidr);
     member.sets.add(set);
-    if (isHost(cidr)) this.#hosts.set(cidr, member);
+    if (Cidr.isHost(cidr)) this.#hosts.set(cidr, member);
     else this.#prefixes[Cidr.family(cidr)].set(cidr, member);
     this.#touch(member);
   }
@@ -128,24 +128,24 @@ export class AddressClasses {
     member.sets.delete(set);
     this.#touch(member);
     if (member.sets.size > 0) return;
-    if (isHost(cidr)) this.#hosts.delete(cidr);
+    if (Cidr.isHost(cidr)) this.#hosts.delete(cidr);
     else this.#prefixes[Cidr.family(cidr)].delete(cidr);
   }
 
   #member(cidr: Cidr): Member {
-    const known = isHost(cidr) ? this.#hosts.get(cidr) : this.#prefixes[Cidr.family(cidr)].get(cidr);
+    const known = Cidr.isHost(cidr) ? this.#hosts.get(cidr) : this.#prefixes[Cidr.family(cidr)].get(cidr);
     return known ?? { cidr, sets: new Set() };
   }
 
   #touch(member: Member): void {
     this.#dirty.add(member);
-    if (isHost(member.cidr)) return;
+    if (Cidr.isHost(member.cidr)) return;
     for (const inner of this.#prefixes[Cidr.family(member.cidr)].within(member.cidr)) this.#dirty.add(inner);
   }
 
   #classify(member: Member, changed: Set<SetId>): void {
     const { cidr } = member;
-    const kind = isHost(cidr) ? "host" : "prefix";
+    const kind = Cidr.isHost(cidr) ? "host" : "prefix";
     const left = member.class;
     if (member.sets.size === 0) {
       delete member.class;
@@ -161,7 +161,7 @@ export class AddressClasses {
   }
 
   #setsOf({ cidr, sets }: Member): readonly SetId[] {
-    if (isHost(cidr)) return [...sets].toSorted();
+    if (Cidr.isHost(cidr)) return [...sets].toSorted();
     const around = [...this.#prefixes[Cidr.family(cidr)].around(cidr)].flatMap((each) => [...each.sets]);
     return [...new Set(around)].toSorted();
   }

@@ -44,7 +44,7 @@ export class PolicyPlan {
   }
 
   contains(set: SetId, address: IpAddress): boolean {
-    return this.#classes.contains(set, hostOf(address));
+    return this.#classes.contains(set, Cidr.host(address));
   }
 
   /** Which rules a number in the counters' table stands for. */
@@ -164,10 +164,6 @@ function familyOf(id: SetId): Family {
 
 function programsOf(program: ProgramId, staged: ProgramId | undefined): EndpointPrograms {
   return staged === undefined ? { program } : { program, staged };
-}
-
-function hostOf(address: IpAddress): Cidr {
-  return Cidr.of(address, address.includes(":") ? 128 : 32);
 }
 
 const SETS = new WeakMap<Program, ReadonlySet<SetId>>();

@@ -7,7 +7,7 @@ export class PrefixTable<T> {
   readonly #lengths = new Map<number, Map<bigint, T>>();
 
   constructor(family: Family) {
-    this.#width = family === "v4" ? 32 : 128;
+    this.#width = IpAddress.bits(family);
   }
 
   set(prefix: Cidr, value: T): void {

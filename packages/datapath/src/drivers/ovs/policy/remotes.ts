@@ -8,7 +8,7 @@ const WORD_MASK = 0xffff_ffffn;
 /** The remote address is in the prefix. */
 export function remoteIn(prefix: Cidr): Match {
   const family = Cidr.family(prefix);
-  const width = family === "v4" ? 32 : 128;
+  const width = IpAddress.bits(family);
   const length = Cidr.length(prefix);
   const value = IpAddress.toBigInt(Cidr.first(prefix));
   const registers: Record<string, Masked<number>> = {};
@@ -22,7 +22,3 @@ export function remoteIn(prefix: Cidr): Match {
 }
 
 const WORD_ALL = 0xffff_ffff;
-
-export function isHost(prefix: Cidr): boolean {
-  return Cidr.length(prefix) === (Cidr.family(prefix) === "v4" ? 32 : 128);
-}
