@@ -72,6 +72,16 @@ describe("the program that runtimes call", () => {
     expect(heard[0]).toHaveProperty(["config", "args", "long", "length"], long.length);
   });
 
+  test("refuses more than 16 MiB itself, and lets 16 MiB pass", async () => {
+    const { code, stdout } = await shim(socketPath, ENV, " ".repeat(2 ** 24 + 1));
+    expect([code, JSON.parse(stdout)]).toMatchObject([
+      1,
+      { code: 6, msg: expect.stringContaining("more than 16 MiB") },
+    ]);
+    expect(await shim(socketPath, ENV, JSON.stringify(CONFIG).padEnd(2 ** 24))).toMatchObject({ code: 0 });
+    expect(heard).toHaveLength(1);
+  });
+
   test("does not wait until the agent closes the connection, and takes no half answer for one", async () => {
     const path = join(directory, "other.sock");
     const answers = ["\0\0\0\0\x03{}\n", "\0\0\0\0\x03{}"];
@@ -136,6 +146,11 @@ describe("the program that runtimes call", () => {
       expect(outcome.code).toBe(1);
       const msg = expect.stringMatching(/agent .* does not answer: No such file .* see that the agent runs/);
       expect(JSON.parse(outcome.stdout)).toEqual({ cniVersion: "1.0.0", code, msg });
+    });
+
+    test("ADD says so of a socket whose path no socket can have", async () => {
+      const { code, stdout } = await shim(`/${"long/".repeat(30)}cni.sock`, ENV, JSON.stringify(CONFIG));
+      expect([code, JSON.parse(stdout)]).toMatchObject([1, { code: 11, msg: expect.stringContaining("too long") }]);
     });
 
     test("DEL succeeds: the agent takes down what has no sandbox when it is back", async () => {
