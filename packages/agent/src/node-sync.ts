@@ -32,7 +32,7 @@ export interface NodeSyncDependencies {
   readonly driver: DatapathDriver;
   readonly takedown: Takedown;
   readonly reporter: Reporter;
-  readonly policies: Pick<Policies, "take">;
+  readonly policies: Pick<Policies, "take" | "gone">;
   readonly qos: Pick<QosFollower, "take">;
   readonly blocks: Pick<BlockKeeper, "take" | "drop" | "look">;
   readonly clock: Clock;
@@ -100,6 +100,7 @@ export function createNodeSync(dependencies: NodeSyncDependencies, node: Name): 
         break;
       case "endpoint-gone":
         await takedown.forget(message.id, message.reason, signal);
+        await policies.gone(message.id);
         break;
       case "remote":
         seen.remotes.add(message.remote.id);

@@ -230,6 +230,18 @@ describe("an endpoint's policy", () => {
     expect(pathOf(host).decides(endpoint, OUTSIDE)).toBe("rule/default/p/ingress/outside");
   }, 20_000);
 
+  test("leaves nothing on disk of an endpoint whose node never heard that it was given", async () => {
+    await using started = await start();
+    const { cluster, host } = started;
+    await started.policy("p", DENY);
+    host.link.loseAnswers(/reservations/);
+    const wanted = { tenant: TENANT, network: NETWORK, runtime: "docker" as const, requester: "r-x" };
+    await expect(host.workloads.reserve(wanted, cluster.signal)).rejects.toMatchObject({ code: "unavailable" });
+    await cluster.until(async () => (await cluster.endpoints()).length === 0);
+    await cluster.until(async () => (await host.book.list("policy/endpoint/")).entries.length === 0);
+    await cluster.until(() => pathOf(host).path.programs.size === 0);
+  });
+
   test("goes when the endpoint has gone, and its programs and sets with it", async () => {
     await using started = await start();
     const { cluster, host } = started;

@@ -10,7 +10,7 @@ import {
   type PolicyChange,
 } from "@holdfast/policy";
 import type { Book } from "./book.ts";
-import type { LocalEndpoint } from "./local-endpoint.ts";
+import { type LocalEndpoint, networkKey } from "./local-endpoint.ts";
 import type { PolicyRecords } from "./policy-records.ts";
 
 /** Endpoints have their policy before their first packet, whatever becomes of the controller. */
@@ -19,6 +19,8 @@ export interface Policies {
   restore(signal: AbortSignal): Promise<void>;
   /** News of the controller; with `whole`, everything. */
   take(change: NodePolicyChange, whole: boolean, signal: AbortSignal): Promise<void>;
+  /** The controller no longer has the endpoint on this node. What it was told of it stays while the book has it. */
+  gone(endpoint: string): Promise<void>;
   /**
    * What an endpoint is to be attached with. Undefined: nothing but that tenants are kept apart, or the controller is one that tells no policies. That of
    * a new endpoint is waited for; one that was on the wire before without a policy goes on without, until it is told.
@@ -93,10 +95,23 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
   /** In turn: news that waits may bring what only this endpoint had, and what the data path lets go of is found behind it. */
   async function forget(endpoint: string): Promise<void> {
     if (book.endpoints.has(endpoint)) return;
+    const left = drop(endpoint);
+    if (left !== undefined) await enforce(left);
+  }
+
+  /** From memory and from disk, where news that named it after it had gone have put it again. */
+  function drop(endpoint: string): PolicyChange | undefined {
     const left = policies.forget(endpoint);
-    if (left === undefined) return;
     keep(records.forget(endpoint, left));
-    await enforce(left);
+    return left;
+  }
+
+  /** Whether the book has it: an endpoint, or a network that the node gives addresses of by itself. */
+  function isInBook(endpoint: string): boolean {
+    if (book.endpoints.has(endpoint)) return true;
+    return [...book.blocks.values()].some(
+      (block) => endpoint === `network/${book.networkByName(networkKey(block))?.id}`,
+    );
   }
 
   function keep(written: Promise<void>): void {
@@ -214,6 +229,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
 
   return {
     async restore(signal) {
+      for (const endpoint of policies.endpoints()) if (!isInBook(endpoint)) drop(endpoint);
       if (records.told) await inTurn(() => enforce(policies.everything(), signal));
     },
 
@@ -227,7 +243,12 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
         await records.put(news, forDatapath);
         await enforce(forDatapath, signal);
         for (const wake of [...waiting]) wake();
+        if (!whole) return;
+        const named = new Set(change.endpoints.map(({ endpoint }) => endpoint));
+        for (const endpoint of policies.endpoints()) if (!named.has(endpoint)) await forget(endpoint);
       }),
+
+    gone: (endpoint) => inTurn(() => forget(endpoint)),
 
     async programsFor(endpoint, { isNew }, signal) {
       if (records.told && isNew && !isReady(endpoint)) await told(endpoint, signal);

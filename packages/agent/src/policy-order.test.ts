@@ -1,25 +1,16 @@
-import { Cidr, Identity, IpAddress, Name, silentLogger, systemClock } from "@holdfast/core";
+import { silentLogger, systemClock } from "@holdfast/core";
 import type { DatapathDriver } from "@holdfast/datapath";
-import { NO_NEWS, NodePolicy, type NodePolicyChange, PolicyBook, PolicyCompiler } from "@holdfast/policy";
-import { PlainWorld } from "@holdfast/policy/testing";
+import { NO_NEWS, PolicyBook } from "@holdfast/policy";
 import { expect, test } from "vitest";
 import type { Book } from "./book.ts";
 import type { LocalEndpoint } from "./local-endpoint.ts";
 import { createPolicies } from "./policies.ts";
 import type { PolicyRecords } from "./policy-records.ts";
 import { FakePolicyPath } from "./testing/fake-driver.ts";
-
-const [tenant, network] = [Name.parse("red"), Name.parse("net")];
-const member = {
-  tenant,
-  network,
-  identity: Identity.parse("a"),
-  labels: {},
-  addresses: [IpAddress.parse("10.1.0.1")],
-};
+import { MEMBER as member, policyController } from "./testing/policy-controller.ts";
 
 test("a program that news bring again stays, though the last endpoint that had it went while they waited", async () => {
-  const { node, tell } = controller();
+  const { node, tell } = policyController();
   const gone: ((endpoint: string, successor: undefined) => void)[] = [];
   const endpoints = new Map<string, LocalEndpoint>([["e1", {} as LocalEndpoint]]);
   const book = { endpoints, whenGone: (listener) => void gone.push(listener) } as Partial<Book> as Book;
@@ -52,28 +43,3 @@ test("a program that news bring again stays, though the last endpoint that had i
   expect(known.everything().programs.map(({ id }) => id)).toEqual([program]);
   expect([...path.path.programs.keys()]).toEqual([program]);
 });
-
-/** With a policy for all of a tenant. */
-function controller(): { readonly node: NodePolicy; readonly tell: () => NodePolicyChange } {
-  const compiler = new PolicyCompiler(new PlainWorld());
-  compiler.setTenant({ name: tenant, sharedWith: [] });
-  compiler.setNetwork({ tenant, name: network, kind: "routed", prefixes: [Cidr.parse("10.1.0.0/16")] });
-  const peers = [{ kind: "cidr" as const, cidr: Cidr.parse("192.0.2.0/24") }];
-  compiler.setPolicy({
-    tenant,
-    name: Name.parse("p"),
-    tier: "tenant",
-    order: 1000,
-    subject: {},
-    mode: "enforced",
-    isolates: [],
-    egress: [],
-    ingress: [{ id: "outside", action: "deny", peers }],
-  });
-  const node = new NodePolicy(compiler);
-  const tell = (): NodePolicyChange => {
-    node.follow(compiler.take());
-    return node.take() ?? NO_NEWS;
-  };
-  return { node, tell };
-}

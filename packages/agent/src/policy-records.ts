@@ -11,7 +11,7 @@ export interface PolicyRecords {
   /** Writes news, with what the data path lets go of. */
   put(news: NodePolicyChange, done: PolicyChange): Promise<void>;
   putEndpoint(policy: EndpointPolicy): Promise<void>;
-  /** The endpoint is gone, and what only it had. */
+  /** The endpoint is gone, and what only it had. Nothing is written when nothing of it is there. */
   forget(endpoint: string, left: PolicyChange | undefined): Promise<void>;
 }
 
@@ -38,6 +38,9 @@ export async function openPolicyRecords(
   const edits = await load(store, "policy/edit/", keptEdit);
   let number = Math.max(0, ...[...edits.keys()].map(Number), ...[...sets.values()].map((set) => set.edits));
   const kept = new Set([...edits.keys()].map(Number));
+  const endpoints = await load(store, "policy/endpoint/", shape.endpoints.element);
+  /** Endpoints with a record. */
+  const recorded = new Set(endpoints.keys());
   policies.apply({
     ...NO_NEWS,
     sets: [...sets.values()].map(({ id, family, members }) => ({ id, family, members })),
@@ -47,7 +50,7 @@ export async function openPolicyRecords(
       .map(([, edit]) => edit),
     blocks: [...(await load(store, "policy/block/", policyBlockSchema)).values()],
     programs: [...(await load(store, "policy/program/", shape.programs.element)).values()],
-    endpoints: [...(await load(store, "policy/endpoint/", shape.endpoints.element)).values()],
+    endpoints: [...endpoints.values()],
   });
 
   const commit = async (operations: Operation[]): Promise<void> => {
@@ -59,6 +62,15 @@ export async function openPolicyRecords(
       kept.add(++number);
       return put(`policy/edit/${number}`, edit);
     });
+  }
+
+  function putEndpoint(policy: EndpointPolicy): Operation {
+    recorded.add(policy.endpoint);
+    return put(`policy/endpoint/${policy.endpoint}`, policy);
+  }
+
+  function dropEndpoint(endpoint: string): Operation[] {
+    return recorded.delete(endpoint) ? [drop(`policy/endpoint/${endpoint}`)] : [];
   }
 
   /** Sets with their edits in them, when there are many. */
@@ -86,19 +98,16 @@ export async function openPolicyRecords(
           ...putEdits(news),
           ...news.blocks.map((block) => put(`policy/block/${block.id}`, block)),
           ...news.programs.map((outline) => put(`policy/program/${outline.id}`, outline)),
-          ...news.endpoints.map((policy) => put(`policy/endpoint/${policy.endpoint}`, policy)),
+          ...news.endpoints.map(putEndpoint),
           ...news.blocksGone.map((id) => drop(`policy/block/${id}`)),
           ...gone(done),
           ...gathered(),
         ]);
       },
 
-      putEndpoint: (policy) => commit([put(`policy/endpoint/${policy.endpoint}`, policy)]),
+      putEndpoint: (policy) => commit([putEndpoint(policy)]),
 
-      forget: (endpoint, left) =>
-        told
-          ? commit([drop(`policy/endpoint/${endpoint}`), ...(left === undefined ? [] : gone(left))])
-          : Promise.resolve(),
+      forget: (endpoint, left) => commit([...dropEndpoint(endpoint), ...(left === undefined ? [] : gone(left))]),
     },
   };
 }

@@ -82,6 +82,11 @@ export class PolicyBook {
     this.#endpoints.set(policy.endpoint, policy);
   }
 
+  /** Those that have programs, as of now. */
+  endpoints(): readonly string[] {
+    return [...this.#endpoints.keys()];
+  }
+
   policyOf(endpoint: string): EndpointPolicy | undefined {
     return this.#endpoints.get(endpoint);
   }
