@@ -114,6 +114,7 @@ export async function startCollector(
   let learn: TrafficSource["learn"] = () => undefined;
   const inventory = client && createInventory({ client, clock, logger, tell: (changes) => learn(changes) });
   const inside = inventory ?? nobodyInside;
+  const policyDrops = client && createDropFollower({ client, clock, logger });
   const name = createNaming(inside, nameByPrefixes(options.prefixes));
   await using undo = new AsyncDisposableStack();
   const destinations = createDestinations(machineNames, options.webhooks ?? NOWHERE_ELSE);
@@ -124,6 +125,7 @@ export async function startCollector(
       store: flows,
       exporters: () => status().exporters,
       drops: (now) => ports.dropping(now),
+      heardDrops: policyDrops?.heard,
       send: createWebhookSender(destinations),
       whyRefused: destinations.whyRefused,
       clock,
@@ -136,7 +138,6 @@ export async function startCollector(
   const drops = followKernelDrops(clock);
   undo.defer(() => drops.stop());
   const ports = createPortCounters(inside);
-  const policyDrops = client && createDropFollower({ client, clock, logger });
   const pipeline = createPipeline({ clock, logger, store: told, name, kernelDrops: drops.count }, windowSeconds);
   const onWindow = (window: SampledWindow): void => {
     pipeline.take(window, { counts: ports.take(window.interfaces ?? []), drops: policyDrops?.drain() ?? [] });

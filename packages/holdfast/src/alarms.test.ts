@@ -98,6 +98,8 @@ describe("alarms, from the command line through a controller to the collector, a
     expect(unit.screen).toContain('raise.at: "5Mbit" is no value in %; write e.g. 5%');
     const silent = await stage.run("flows alarms create wrong --on silent --above 1m -t shop");
     expect(silent.screen).toContain("on.kind: exporters are the platform's, not a tenant's");
+    const denied = await stage.run("flows alarms create wrong --on denied --above 5");
+    expect(denied.screen).toContain("on.kind: this collector follows no controller, which tells what policies drop");
   });
 
   test("a webhook gets a test message; one that redirects is not followed", async () => {

@@ -225,6 +225,58 @@ describe("alarms", () => {
     expect(stage.alarms.get(platform("scanned"))).toMatchObject({ unit: "packet/s", firing: 0 });
   });
 
+  test("on what is denied do not take a time that was not heard for one without drops", async () => {
+    const drops = [{ tenant: "shop", policy: "db", direction: "ingress" as const, node: "h1", packets: 500, bytes: 0 }];
+    const drop = (): Promise<void> =>
+      stage.flows.take({ ...windowOf(stage.start, []), drops: drops.map((one) => ({ ...one, at: stage.start })) });
+    const name = platform("scanned");
+    await stage.alarms.put(
+      name,
+      spec({ on: { kind: "denied" }, over: "10s", raise: { at: 10 }, clear: { for: "20s" } }),
+    );
+    const look = () => {
+      const { state, problem } = stage.alarms.get(name);
+      return [state, problem];
+    };
+    stage.heardDrops = () => undefined;
+    await stage.windows([], []);
+    expect(look()).toEqual(["unknown", "the controller, which tells what policies drop, is not reached"]);
+    const since = stage.start + 5000;
+    stage.heardDrops = () => ({ since, until: stage.clock.now().getTime() });
+    await stage.windows([]);
+    expect(look()).toEqual(["unknown", expect.stringMatching(/^what policies drop is looked at again in 5s,/)]);
+    await drop();
+    await stage.windows([]);
+    expect(look()).toEqual(["firing", undefined]);
+    // It calms down unseen: what is raised stays so.
+    const until = stage.start;
+    stage.heardDrops = () => ({ since, until });
+    await stage.windows([], [], [], []);
+    expect(look()).toEqual(["firing", "the controller has said nothing of what policies drop for 40s"]);
+    expect(await stage.alarms.test(name, AbortSignal.timeout(1000))).toMatchObject({
+      groups: [],
+      problem: "the controller has said nothing of what policies drop for 40s",
+    });
+    stage.heardDrops = () => ({ since, until: stage.clock.now().getTime() });
+    await stage.windows([], [], []);
+    expect(look()).toEqual(["ok", undefined]);
+  });
+
+  test("on what is denied are refused where no controller tells it, and those that there are say so", async () => {
+    const denied = spec({ on: { kind: "denied" }, over: "10s", raise: { at: 1 } });
+    await stage.alarms.put(platform("scanned"), denied);
+    await stage.close();
+    stage.heardDrops = undefined;
+    await stage.open();
+    const why = "this collector follows no controller, which tells what policies drop";
+    await expect(stage.alarms.put(platform("other"), denied)).rejects.toMatchObject({
+      code: "precondition_failed",
+      message: `on.kind: ${why}; start it without --no-names`,
+    });
+    await stage.windows([], []);
+    expect(stage.alarms.get(platform("scanned"))).toMatchObject({ state: "unknown", problem: why });
+  });
+
   test("see and tell each tenant his own alone", async () => {
     await stage.alarms.put(ofTenant("shop", "busy"), spec(busy));
     await stage.alarms.put(ofTenant("bank", "busy"), spec(busy));

@@ -12,12 +12,14 @@ import {
 } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
 import type { DroppingIdentity } from "../counters/port-counters.ts";
+import type { HeardDrops } from "../drops/follow-drops.ts";
 import type { FlowStore } from "../store/store.ts";
 import { type Destinations, refusedText } from "../webhooks/destinations.ts";
 import { recordOf, wordsOf } from "./announce.ts";
 import { alarmAnswer, alarmDetail } from "./answers.ts";
 import { openAlarmBook } from "./book.ts";
 import { isRaising } from "./condition.ts";
+import { NO_CONTROLLER } from "./denied-values.ts";
 import { type AlarmName, alarmId, type KeptAlarm } from "./kept.ts";
 import { createMessenger, type SendMessage } from "./messenger.ts";
 import { refuseOneMore } from "./room.ts";
@@ -86,6 +88,8 @@ export interface AlarmsDependencies {
   readonly store: Pick<FlowStore, "sums" | "drops"> | undefined;
   readonly exporters: () => readonly FlowExporter[];
   readonly drops: (now: number) => readonly DroppingIdentity[];
+  /** Of which time it is known what policies dropped. Absent: no controller tells it. */
+  readonly heardDrops?: (() => HeardDrops | undefined) | undefined;
   readonly send: SendMessage;
   /** Where webhooks of tenants may not go. */
   readonly whyRefused: Destinations["whyRefused"];
@@ -126,7 +130,7 @@ export async function openAlarms(dependencies: AlarmsDependencies): Promise<Alar
     const id = alarmId(name);
     return turn(async () => {
       const spec = specOf();
-      check(name, spec, dependencies.store !== undefined);
+      check(name, spec, dependencies);
       refuseWebhook(name, spec, dependencies.whyRefused);
       const before = book.alarms.get(id);
       if (before === undefined) refuseOneMore(book.alarms.values(), name);
@@ -226,15 +230,21 @@ export async function openAlarms(dependencies: AlarmsDependencies): Promise<Alar
 }
 
 /** @throws HoldfastError `invalid_argument`, naming the field; `precondition_failed` */
-function check({ tenant }: AlarmName, spec: NewFlowAlarm, keepsTraffic: boolean): void {
+function check(
+  { tenant }: AlarmName,
+  spec: NewFlowAlarm,
+  { store, heardDrops }: Pick<AlarmsDependencies, "store" | "heardDrops">,
+): void {
   if (spec.on.kind === "silent") {
     if (tenant === undefined) return;
     const details = { field: "on.kind" };
     throw new HoldfastError("invalid_argument", "on.kind: exporters are the platform's, not a tenant's", { details });
   }
   if (spec.on.kind === "drops") return;
+  if (spec.on.kind === "denied" && heardDrops === undefined)
+    throw new HoldfastError("precondition_failed", `on.kind: ${NO_CONTROLLER}; start it without --no-names`);
   if (spec.on.kind !== "denied") alarmPlan({ spec, tenant }, spec.on, 0);
-  if (!keepsTraffic)
+  if (store === undefined)
     throw new HoldfastError("precondition_failed", "this collector keeps no traffic; start it with --store FILE");
 }
 

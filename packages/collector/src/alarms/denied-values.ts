@@ -1,8 +1,29 @@
-import { parseDuration } from "@holdfast/core";
+import { formatDuration, parseDuration } from "@holdfast/core";
 import type { DropPlan, DropSum } from "../drops/dropped.ts";
+import type { HeardDrops } from "../drops/follow-drops.ts";
 import type { KeptAlarm } from "./kept.ts";
 import { MOST_GROUPS } from "./traffic-values.ts";
 import type { Observation, Values } from "./values.ts";
+
+/** Why nothing is told of what policies drop. */
+export const NO_CONTROLLER = "this collector follows no controller, which tells what policies drop";
+/** Milliseconds between two words of a controller at most: several beats. Who is silent for longer may be away, and nobody knows yet. */
+const LONGEST_SILENCE = 15_000;
+
+/** Why it is not known what policies dropped in the time that an alarm is about; undefined: it is. A time that was not heard is not one without drops. */
+export function whyUnheard(
+  { spec }: Pick<KeptAlarm, "spec">,
+  heard: HeardDrops | undefined,
+  to: number,
+): string | undefined {
+  if (heard === undefined) return "the controller, which tells what policies drop, is not reached";
+  const silence = to - heard.until;
+  if (silence > LONGEST_SILENCE)
+    return `the controller has said nothing of what policies drop for ${formatDuration(silence)}`;
+  const missing = heard.since - to + parseDuration(spec.over);
+  if (missing <= 0) return undefined;
+  return `what policies drop is looked at again in ${formatDuration(missing + 999)}, when it was heard for long enough without a gap`;
+}
 
 /** What an alarm on policies asks for at a moment. */
 export function deniedPlan({ spec, tenant }: Pick<KeptAlarm, "spec" | "tenant">, to: number): DropPlan {

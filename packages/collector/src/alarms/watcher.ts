@@ -1,13 +1,14 @@
 import { type Clock, errorText, formatDuration, HoldfastError, type Logger, parseDuration } from "@holdfast/core";
 import type { FlowExporter } from "@holdfast/model";
 import type { DroppingIdentity } from "../counters/port-counters.ts";
+import type { HeardDrops } from "../drops/follow-drops.ts";
 import type { SumAnswer, SumPlan } from "../query/plan.ts";
 import type { FlowStore } from "../store/store.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { recordOf } from "./announce.ts";
 import type { AlarmBook } from "./book.ts";
 import { createCoverage } from "./coverage.ts";
-import { deniedPlan, deniedValues } from "./denied-values.ts";
+import { deniedPlan, deniedValues, NO_CONTROLLER, whyUnheard } from "./denied-values.ts";
 import { dropValues } from "./drop-values.ts";
 import { alarmId, type KeptAlarm } from "./kept.ts";
 import { silenceValues } from "./silence.ts";
@@ -47,6 +48,8 @@ export interface WatcherDependencies {
   readonly exporters: () => readonly FlowExporter[];
   /** What ports threw away lately, at a moment. */
   readonly drops: (now: number) => readonly DroppingIdentity[];
+  /** Of which time it is known what policies dropped. Absent: no controller tells it. */
+  readonly heardDrops?: (() => HeardDrops | undefined) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly nonce: () => string;
@@ -66,7 +69,7 @@ const NOTED_EVERY = 60_000;
 type Round = Map<string, Promise<SumAnswer>>;
 
 export function createWatcher(dependencies: WatcherDependencies): Watcher {
-  const { book, store, exporters, drops, logger, nonce, turn, onMessages } = dependencies;
+  const { book, store, exporters, drops, heardDrops, logger, nonce, turn, onMessages } = dependencies;
   const seen = new Map<string, Seen>();
   const due = new Map<string, number>();
   const coverage = createCoverage();
@@ -85,9 +88,15 @@ export function createWatcher(dependencies: WatcherDependencies): Watcher {
         kind: "unknown",
         why: `traffic is looked at again in ${formatDuration(since + 999)}, when there is enough of it without a gap`,
       };
-    if (on.kind === "denied") return deniedValues(alarm, await kept().drops(deniedPlan(alarm, to)));
+    if (on.kind === "denied") return await valuesOfDenied(alarm, to);
     const plan = alarmPlan(alarm, on, to);
     return trafficValues(alarm, on, await askOnce(plan, round));
+  }
+
+  async function valuesOfDenied(alarm: KeptAlarm, to: number): Promise<Values> {
+    const why = heardDrops === undefined ? NO_CONTROLLER : whyUnheard(alarm, heardDrops(), to);
+    if (why !== undefined) return { kind: "unknown", why };
+    return deniedValues(alarm, await kept().drops(deniedPlan(alarm, to)));
   }
 
   function kept(): NonNullable<WatcherDependencies["store"]> {

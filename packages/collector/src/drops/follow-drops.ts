@@ -9,6 +9,16 @@ export interface DropFollower {
   run(signal: AbortSignal): Promise<void>;
   /** What was dropped since the last call, as far as it is known: what drops while nobody is connected is told with the next news of the same controller. */
   drain(): readonly Dropped[];
+  /** Undefined: it hears no controller now. */
+  heard(): HeardDrops | undefined;
+}
+
+/** The time of which all is known that was dropped, as far as nodes have told it, in milliseconds since 1970. */
+export interface HeardDrops {
+  /** It was connected all the time since. */
+  readonly since: number;
+  /** When it heard last. */
+  readonly until: number;
 }
 
 /** Milliseconds without a word: several beats of the controller. */
@@ -30,6 +40,8 @@ export function createDropFollower({
   let known = new Map<string, Pick<PolicyDrops, "packets" | "bytes">>();
   /** All totals of that life have been heard once: what more there is has dropped since. */
   let isWhole = false;
+  /** By the connection that there is now. */
+  let heard: HeardDrops | undefined;
   let waiting: Dropped[] = [];
 
   /** @param isFirst of a life that is not known: it may have dropped that long ago */
@@ -55,11 +67,16 @@ export function createDropFollower({
         if (message.type !== "bookmark" && message.run !== run) {
           [run, known, isWhole] = [message.run, new Map(), false];
         }
-        if (message.type !== "totals") isWhole = true;
+        if (message.type !== "totals") {
+          const until = clock.now().getTime();
+          isWhole = true;
+          heard = { since: heard?.since ?? until, until };
+        }
         if (message.type === "bookmark") continue;
         for (const drops of message.drops) take(drops, !isWhole);
       }
     } finally {
+      heard = undefined;
       watchdog.rest();
     }
   }
@@ -83,5 +100,6 @@ export function createDropFollower({
       waiting = [];
       return drained;
     },
+    heard: () => heard,
   };
 }

@@ -12,6 +12,7 @@ import { type Alarms, openAlarms } from "../alarms/alarms.ts";
 import type { AlarmName } from "../alarms/kept.ts";
 import type { SendMessage } from "../alarms/messenger.ts";
 import type { DroppingIdentity } from "../counters/port-counters.ts";
+import type { HeardDrops } from "../drops/follow-drops.ts";
 import type { FlowStore } from "../store/store.ts";
 import type { EndpointEnd, WindowRow } from "../windows/traffic.ts";
 import { container, outside, TEN_O_CLOCK, traffic, windowOf } from "./made-traffic.ts";
@@ -51,6 +52,8 @@ export interface AlarmStage extends AsyncDisposable {
   alarms: Alarms;
   exporters: readonly FlowExporter[];
   drops: readonly DroppingIdentity[];
+  /** Undefined: there is no controller. By default one is heard all the time. */
+  heardDrops: (() => HeardDrops | undefined) | undefined;
   /** Start of the next window. */
   start: number;
   /** Whether the store fails to take windows. */
@@ -99,6 +102,7 @@ export async function startAlarmStage(): Promise<AlarmStage> {
     alarms: undefined as unknown as Alarms,
     exporters: [],
     drops: [],
+    heardDrops: () => ({ since: 0, until: clock.now().getTime() }),
     start: TEN_O_CLOCK,
     loses: false,
     answer: () => Promise.resolve(200),
@@ -108,11 +112,13 @@ export async function startAlarmStage(): Promise<AlarmStage> {
       const { flows, book } = stage;
       const exporters = () => stage.exporters;
       const drops = () => stage.drops;
+      const heardDrops = stage.heardDrops && (() => stage.heardDrops?.());
       const opened = await openAlarms({
         book,
         store: flows,
         exporters,
         drops,
+        heardDrops,
         send,
         whyRefused: (host) => (host === "127.0.0.1" ? "a loopback address" : undefined),
         clock,
