@@ -157,6 +157,23 @@ describe.concurrent("flows by way of Redis, under load", { timeout: (SECONDS + 9
     expect(lost).toMatchObject({ kernel: 0, missing: 0, store: 0, stream: 0 });
   });
 
+  test("Redis was away: it has what waited soon after it is back, though nothing more comes", async ({ expect }) => {
+    await using stage = createFlowStage();
+    const redis = await stage.startRedis();
+    const receiver = await stage.startCollector(redis, "none.db", "--redis-role", "receiver");
+    const counts = async () => (await receiver.status()).stream?.receiver;
+    await expect.poll(async () => (await counts())?.redis.state, { timeout: 10_000 }).toBe("connected");
+    await redis.kill();
+    const load = stage.startLoad(receiver, 5 * PER_SECOND);
+    await pause(SECONDS * 1000);
+    await load.stop();
+    await expect.poll(async () => (await counts())?.waiting, { timeout: 10_000 }).toBe(load.sent);
+    await redis.start();
+    await expect.poll(async () => (await counts())?.redis.state, { timeout: 10_000 }).toBe("connected");
+    // Dozens of entries; each was on its way for several looks for datagrams.
+    await expect.poll(async () => (await counts())?.sent, { interval: 200, timeout: 3000 }).toBe(load.sent);
+  });
+
   test("nobody reads until the stream has no more room: the oldest are lost, and counted when somebody reads", async ({
     expect,
   }) => {

@@ -1,7 +1,7 @@
 import { HoldfastError } from "@holdfast/core";
 import { describe, expect, test } from "vitest";
 import { createAppender } from "./appender.ts";
-import { createOutbox } from "./outbox.ts";
+import { createOutbox, PAGE_BYTES } from "./outbox.ts";
 import type { Redis } from "./redis.ts";
 
 /** A Redis of a stream of ten entries of 100 bytes, and what it was told. */
@@ -41,6 +41,15 @@ describe("what goes into a stream", () => {
     const { told, outbox } = startAppender({ memory });
     await expect.poll(() => outbox.counts.sent).toBe(1);
     expect(told).toEqual([`XADD sflow MAXLEN ~ ${entries}`]);
+  });
+
+  test("goes on by itself as long as whole entries wait", async () => {
+    const { outbox, told } = startAppender({});
+    const large = new DataView(new ArrayBuffer(PAGE_BYTES / 4));
+    for (let count = 0; count < 9; count++) outbox.add(large, 0, large.byteLength, Date.now());
+    await expect.poll(() => told.length).toBe(2);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect([told.length, outbox.counts]).toEqual([2, { sent: 7, waiting: 3, dropped: 0 }]);
   });
 
   test("makes room for itself where others took the last memory, and waits", async () => {

@@ -5,8 +5,10 @@ import type { Redis } from "./redis.ts";
 
 /** Puts what waits in an outbox into the stream, an entry at a time, in order, until Redis has said that it has it. */
 export interface Appender {
-  /** Begins to send what waits, unless something is on its way. Never waits. */
+  /** Begins to send what waits, unless something is on its way: the oldest entry, and those behind it that are full by then. Never waits. */
   flush(): void;
+  /** Something is on its way. */
+  readonly isBusy: boolean;
   readonly stream: StreamSize;
   /** Why Redis did not take the last entry; undefined: it did. */
   readonly error: string | undefined;
@@ -64,7 +66,12 @@ export function createAppender(redis: Redis, outbox: Outbox, { key, mostBytes }:
     if (errorText(reason).includes(OUT_OF_MEMORY) && most.length > 0) await redis.command(["XTRIM", key, ...most]);
   }
 
-  async function send(now: number): Promise<void> {
+  async function send(): Promise<void> {
+    do await sendNext(Date.now());
+    while (outbox.isBehind);
+  }
+
+  async function sendNext(now: number): Promise<void> {
     if (now >= lookAt) await look(now);
     const entry = outbox.next();
     if (entry === undefined) return;
@@ -85,14 +92,16 @@ export function createAppender(redis: Redis, outbox: Outbox, { key, mostBytes }:
     get error() {
       return error;
     },
+    get isBusy() {
+      return isBusy;
+    },
     flush() {
-      const now = Date.now();
-      if (isBusy || now < retryAt) return;
+      if (isBusy || Date.now() < retryAt) return;
       isBusy = true;
-      send(now)
+      send()
         .catch((reason: unknown) => {
           error = errorText(reason);
-          retryAt = now + RETRY_AFTER;
+          retryAt = Date.now() + RETRY_AFTER;
         })
         .finally(() => {
           isBusy = false;

@@ -8,6 +8,8 @@ export interface Outbox {
   next(): Entry | undefined;
   /** Redis has what {@link Outbox.next} gave last. */
   sent(): void;
+  /** Nothing more comes into the oldest: there is no reason to wait with it. */
+  readonly isBehind: boolean;
   readonly counts: OutboxCounts;
 }
 
@@ -64,6 +66,9 @@ export function createOutbox(from: string, memory: number): Outbox {
 
   return {
     counts,
+    get isBehind() {
+      return pages.length > 1;
+    },
     add(view, start, length, at) {
       const page = pageFor(length, at);
       page.view.setUint16(page.used, Math.max(0, at - page.at));

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as pause, setImmediate as turn } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, isHoldfastError } from "@holdfast/core";
 import { createMessageBatch } from "../receiver/message-batch.ts";
@@ -16,10 +16,12 @@ const LAST_BATCHES = 10_000;
 /** Milliseconds that Redis has for what waits when the receiver stops. */
 const LAST_PATIENCE = 5000;
 const TELL_AFTER = 1000;
+/** For which it waits for Redis before it looks for datagrams again: even a small buffer has room for those of a millisecond. */
+const LOOK_AFTER = 1;
 
 /**
- * The receiving thread before a stream: takes datagrams and gives them to Redis, unread. It waits in the kernel for datagrams, and between two batches
- * lets the connection to Redis go on.
+ * The receiving thread before a stream: takes datagrams and gives them to Redis, unread. While nothing is on its way to Redis it waits in the kernel for
+ * datagrams; else it only looks for them, and waits for the connection, which would stand still for as long as the thread is in the kernel.
  */
 assert(parentPort !== null, "the receiving thread has a parent");
 const parent = parentPort;
@@ -50,8 +52,8 @@ async function run(from: UdpSocket): Promise<void> {
     isStopping = true;
   });
 
-  function takeBatch(): number {
-    const count = from.receive(batch);
+  function takeBatch(isWaiting: boolean): number {
+    const count = isWaiting ? from.receive(batch) : from.poll(batch);
     const now = Date.now();
     for (let index = 0; index < count; index++) {
       bytes += batch.lengthOf(index);
@@ -68,15 +70,20 @@ async function run(from: UdpSocket): Promise<void> {
     tell({ kind: "state", state: { redis: state, counts: { ...outbox.counts, bytes }, stream: appender.stream } });
   }
 
+  /** @param isEmptied no datagram waits for the thread */
+  async function letRedisGoOn(isEmptied: boolean): Promise<void> {
+    await (appender.isBusy && isEmptied ? pause(LOOK_AFTER) : turn());
+  }
+
   tell({ kind: "ready", port: from.port, receiveBufferBytes: from.receiveBufferBytes });
   while (!isStopping) {
-    takeBatch();
+    const count = takeBatch(!appender.isBusy);
     appender.flush();
     if (Date.now() - told >= TELL_AFTER) tellState();
-    await turn();
+    await letRedisGoOn(count < BATCH);
   }
   // What the kernel holds has arrived; senders go on, so that there may be no end of it.
-  for (let batches = 0; batches < LAST_BATCHES && takeBatch() === BATCH; ) batches += 1;
+  for (let batches = 0; batches < LAST_BATCHES && takeBatch(false) === BATCH; ) batches += 1;
   from.close();
   for (const until = Date.now() + LAST_PATIENCE; outbox.counts.waiting > 0 && Date.now() < until; ) {
     appender.flush();
