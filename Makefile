@@ -114,5 +114,5 @@ bench-policy: setup ## Rules and address sets on both data paths, limits and gua
 	@node bench/policy.ts
 
 bench-flow: setup ## sFlow: decoding, the collector's pipeline, questions; sfcapd and sfacctd in the same run
-	@setup/debian.sh nfdump-sflow pmacct
+	@setup/debian.sh nfdump-sflow pmacct redis-tools
 	@node bench/flow.ts

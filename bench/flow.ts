@@ -18,6 +18,7 @@ const own = await measureReceiver(ownReceiver(FIRST_PORT), FIRST_PORT);
 const nfdump = await measureReceiver(sfcapd(FIRST_PORT + 1, scratch.path), FIRST_PORT + 1);
 const pmacct = await measureReceiver(sfacctd(FIRST_PORT + 2, scratch.path), FIRST_PORT + 2);
 const soak = await measureSoak();
+const redis = await measureSoak("redis");
 const questions = await measureQuestions();
 
 const figures = {
@@ -31,6 +32,8 @@ const figures = {
   soak_rss_mib: Math.round(soak.rssMib),
   top10_ms_p95: rounded(percentile(questions.top, 0.95)),
   fresh_s_p95: rounded(percentile(questions.fresh, 0.95), 2),
+  redis_loss_percent: rounded(redis.lossPercent, 3),
+  redis_rate_per_s: Math.round(redis.ratePerSecond),
 };
 const row = (what: string, figure: number | string, mark = ""): boolean =>
   say(`${what.padEnd(76)} ${String(figure).padStart(12)}   ${mark}`.trimEnd());
@@ -52,6 +55,11 @@ row("a minute of 100,000 datagrams/s into the store: lost on the way, %", figure
 row("  resident memory at most, MiB", figures.soak_rss_mib, "≤ 1024");
 row("  more in the last third than in the one before, MiB", Math.round(soak.growthMib));
 row("  datagrams read before names had settled", soak.early);
+row("the same by way of Redis, which writes it down: lost on the way, %", figures.redis_loss_percent, "< 0.1");
+row("  by the kernel; between receiver and worker, datagrams", `${redis.lost.kernel}; ${redis.lost.stream}`);
+row("  datagrams/s, from the first sent to the last read", figures.redis_rate_per_s);
+row("  behind what comes at most, s", rounded(redis.behindSeconds, 1));
+row("  resident memory of the collector at most, MiB", Math.round(redis.rssMib));
 row("ten with the most of an hour, 10,000 endpoints, while ingesting, ms, p95", figures.top10_ms_p95, "≤ 100");
 row("  p50", rounded(percentile(questions.top, 0.5)));
 row("  windows' rows of that hour", questions.rows);

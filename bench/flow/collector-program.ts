@@ -13,14 +13,16 @@ export interface CollectorProgram extends AsyncDisposable {
 export const STORE_MIB = 512;
 const TRIES = 100;
 
+/** @param more flags beside those of its store and its ports */
 export async function startCollectorProgram(
   store: string,
   { sflow, http }: { readonly sflow: number; readonly http: number },
+  ...more: readonly string[]
 ): Promise<CollectorProgram> {
   const collector = startChild([
     ...[join(import.meta.dirname, "../../bin/holdfast"), "collector", "--store", store, "--log-level", "error"],
     ...["--listen", `127.0.0.1:${sflow}`, "--status", `127.0.0.1:${http}`],
-    ...["--store-memory", String(STORE_MIB), "--no-names"],
+    ...["--store-memory", String(STORE_MIB), "--no-names", ...more],
   ]);
   const ended = new Promise<void>((resolve) => collector.once("close", () => resolve()));
   const url = `http://127.0.0.1:${http}`;
