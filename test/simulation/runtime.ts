@@ -57,7 +57,9 @@ export class Runtime {
   async #startNow(container: Container, wish: Wish, signal: AbortSignal): Promise<void> {
     const { runtimeEndpoint } = container;
     const requester = this.#scheduler.chance(0.5) ? "pool" : runtimeEndpoint;
-    const request = { ...TARGET, runtime: "docker", requester, ...wish } as const;
+    // Of runtimes that ask for both at once.
+    const following = requester === runtimeEndpoint ? { attachFollows: true as const } : {};
+    const request = { ...TARGET, runtime: "docker", requester, ...following, ...wish } as const;
     const { addresses } = await this.#call(({ workloads }) => workloads.reserve(request, signal));
     if (this.#scheduler.chance(0.05)) await this.#call(({ workloads }) => workloads.reserve(request, signal));
     const [address] = addresses;

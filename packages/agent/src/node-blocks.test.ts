@@ -1,6 +1,6 @@
 import { errorText, type IpAddress } from "@holdfast/core";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Cluster, type Host, NETWORK, TENANT } from "./testing/cluster.ts";
+import { Cluster, type Host, holdable, NETWORK, TENANT } from "./testing/cluster.ts";
 
 const FIRST = "10.20.0.128" as IpAddress;
 
@@ -16,7 +16,7 @@ afterEach(() => cluster[Symbol.asyncDispose]());
 
 const network = { tenant: TENANT, network: NETWORK };
 let count = 0;
-const reserve = (host: Host, more: { address?: IpAddress; identity?: never; requester?: string } = {}) =>
+const reserve = (host: Host, more: { address?: IpAddress; identity?: never; attachFollows?: true } = {}) =>
   host.workloads.reserve({ ...network, runtime: "docker", requester: `r-${++count}`, ...more }, cluster.signal);
 const run = async (host: Host, more: { address?: IpAddress } = {}) => {
   const reserved = await reserve(host, more);
@@ -131,6 +131,25 @@ describe("a node with a block", () => {
     await h1.start();
     const next = await reserve(h1);
     expect(next.addresses).not.toEqual(reserved.addresses);
+  });
+
+  test("waits for the disk with what it gives; when an attachment follows, that waits", async () => {
+    await h1.stop();
+    const disk = holdable(h1.book);
+    h1.book = disk.store;
+    await h1.start();
+    const release = disk.hold(({ key }) => key.startsWith("endpoint/"));
+    const done: string[] = [];
+    const plain = reserve(h1).then(() => done.push("reserved"));
+    const { endpoint, addresses } = await reserve(h1, { attachFollows: true });
+    const wanted = { ...network, runtime: "cni", runtimeEndpoint: "c1", addresses } as const;
+    const attached = h1.workloads.attach(wanted, cluster.signal).then(() => done.push("attached"));
+    await cluster.until(() => h1.driver.attached.has(endpoint));
+    expect(done).toEqual([]);
+    expect(await h1.onDisk()).toEqual(new Map());
+    release();
+    await Promise.all([plain, attached]);
+    expect((await h1.onDisk()).size).toBe(2);
   });
 
   test("is not given a second endpoint for a report that came twice", async () => {

@@ -11,7 +11,7 @@ export interface OwnAddresses {
   /** Whether the request is for an address of a block of this node, and no other question of the controller's. */
   covers(request: AddressRequest): boolean;
   /**
-   * An endpoint with addresses of this node's blocks, on disk; undefined: the controller has to be asked.
+   * An endpoint with addresses of this node's blocks, on disk unless an attachment follows; undefined: the controller has to be asked.
    *
    * @throws HoldfastError `address_in_use`: just this address is asked for, and a container here has it.
    */
@@ -112,7 +112,10 @@ export function createOwnAddresses(dependencies: OwnAddressesDependencies, node:
       const kept = book.putEndpoint(endpoint);
       reporter.notify(id);
       given();
-      return kept.then(() => endpoint);
+      if (request.attachFollows !== true) return kept.then(() => endpoint);
+      // The attachment writes the whole record again, and fails when that cannot be written.
+      kept.catch(() => undefined);
+      return Promise.resolve(endpoint);
     },
 
     whyNone(request, cause) {

@@ -80,6 +80,11 @@ export interface ReserveRequest {
   /** What the runtime says of the workload, by which groups and policies choose it. A controller has to be asked then. Absent: nothing. */
   readonly labels?: Labels;
   readonly container?: string;
+  /**
+   * Who asks attaches it at once and says nothing of it to anybody before: {@link WorkloadApi.attach} waits for the disk, so this does not. Absent: what
+   * is answered is on disk.
+   */
+  readonly attachFollows?: true;
 }
 
 export interface ReservedAddresses {

@@ -19,7 +19,7 @@ export async function reserveWished(
   const [address, ...also] = wishes.addresses;
   const reserved = await workloads.reserve(
     {
-      ...{ tenant, network, container, runtime: "cni", requester: attachmentKey(call) },
+      ...{ tenant, network, container, runtime: "cni", requester: attachmentKey(call), attachFollows: true },
       ...(address === undefined ? {} : { address, also }),
       ...(wishes.range === undefined ? {} : { range: wishes.range }),
       ...(wishes.labels === undefined ? {} : { labels: wishes.labels }),
