@@ -86,7 +86,7 @@ export class Reconciler {
         if (holders?.size === 0) this.#holders.delete(ref);
       },
       progressed: () => {
-        for (const table of this.#tables) table.poke();
+        for (const table of this.#tables) table.progress();
       },
     };
   }

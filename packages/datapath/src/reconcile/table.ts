@@ -49,7 +49,7 @@ export class Table<T> {
     if (entry === undefined) this.#open.add(this.#insert(key, row).key);
     else if (entry.wanted && (entry.row === row || this.#definition.same(entry.row, row))) return;
     else this.#change(entry, row, true);
-    this.poke();
+    this.#poke();
   }
 
   /** Desires that there is no such row. It is taken for present when it is not known: who deletes wants it gone. */
@@ -57,7 +57,7 @@ export class Table<T> {
     const entry = this.#entries.get(key);
     if (entry === undefined || !entry.wanted) return;
     this.#change(entry, entry.row, false);
-    this.poke();
+    this.#poke();
   }
 
   /** The desired row; undefined also for one that is being removed. */
@@ -100,14 +100,14 @@ export class Table<T> {
       markPending(entry);
       this.#open.add(entry.key);
     }
-    this.poke();
+    this.#poke();
   }
 
   /** Resolves when everything of ours that is not desired has been removed, however many tries it takes. */
   prune(): Promise<void> {
     this.#pruneAsked ??= Promise.withResolvers<void>();
     this.#askedAgain = true;
-    this.poke();
+    this.#poke();
     return this.#pruneAsked.promise;
   }
 
@@ -119,15 +119,15 @@ export class Table<T> {
     });
   }
 
-  /** Something has changed that rows may have waited for. */
-  poke(): void {
-    this.#wake.resolve();
+  /** Rows of other tables have become done or have gone. Who has no row that could have waited for that sleeps on. */
+  progress(): void {
+    if (this.#open.size > 0) this.#poke();
   }
 
   /** The job: works while there is work, else waits for news or for the next try that is due. Ends with the signal. */
   async run(): Promise<void> {
     const { signal } = this.#around;
-    signal.addEventListener("abort", () => this.poke(), { once: true });
+    signal.addEventListener("abort", () => this.#poke(), { once: true });
     for (let failedPrunes = 0; !signal.aborted; ) {
       this.#wake = Promise.withResolvers();
       const worked = await this.#pass();
@@ -150,13 +150,12 @@ export class Table<T> {
     const { operations } = this.#definition;
     const gone = ready.filter((entry) => !entry.wanted);
     const there = ready.filter((entry) => entry.wanted);
-    await this.#attempt(gone, (rows, signal) => operations.remove(rows, signal));
-    await this.#attempt(there, (rows, signal) => operations.update(rows, signal));
+    if (gone.length > 0) await this.#attempt(gone, (rows, signal) => operations.remove(rows, signal));
+    if (there.length > 0) await this.#attempt(there, (rows, signal) => operations.update(rows, signal));
     return ready.length > 0;
   }
 
   async #attempt(entries: readonly Entry<T>[], operation: (rows: readonly T[], signal: AbortSignal) => Promise<void>) {
-    if (entries.length === 0) return;
     const { signal } = this.#around;
     const tried = entries.map((entry) => ({ entry, row: entry.row, wanted: entry.wanted, revision: entry.revision }));
     const failures = await inHalves(
@@ -233,6 +232,10 @@ export class Table<T> {
     const rest = new AbortController();
     await Promise.race([this.#wake.promise, clock.wait(due, rest.signal).catch(() => undefined)]);
     rest.abort(WOKEN);
+  }
+
+  #poke(): void {
+    this.#wake.resolve();
   }
 
   #isReady(entry: Entry<T>, now: number): boolean {
