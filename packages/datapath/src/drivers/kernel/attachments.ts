@@ -126,14 +126,14 @@ export class Attachments {
     const known = unclaimed.get(id);
     unclaimed.delete(id);
     const found = known === undefined ? undefined : await kernel.getLink(known);
+    const v6 = addresses.some((address) => IpAddress.family(address) === "v6") ? { v6: true as const } : {};
     if (found !== undefined) {
-      const number = names.linkNumber(found.name) ?? 0;
-      return { name: found.name, hostMac: found.mac ?? GATEWAY_MAC, peer: names.peer(number), endpoint: id, mac, mtu };
+      const { name, mac: hostMac = GATEWAY_MAC } = found;
+      return { name, hostMac, peer: names.peer(names.linkNumber(name) ?? 0), endpoint: id, mac, mtu, ...v6 };
     }
     const number = numbers.take();
     const place =
       sandbox === undefined ? { peer: names.peer(number) } : { peer: sandbox.interfaceName, sandbox: sandbox.path };
-    const v6 = addresses.some((address) => IpAddress.family(address) === "v6") ? { v6: true as const } : {};
     const row = { name: names.link(number), hostMac: GATEWAY_MAC, endpoint: id, mac, mtu, ...place, ...v6 };
     creatable.add(row.name);
     return row;

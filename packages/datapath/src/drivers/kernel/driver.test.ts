@@ -72,10 +72,16 @@ describe("a machine that routes", () => {
     await driver.close();
   });
 
-  test("brings up a link that an earlier run has made and no more", async () => {
+  test.each([
+    { has: "no IPv6", up: false, address: "10.20.0.5", setting: "disable_ipv6 1", gateways: [] },
+    { has: "no IPv6", up: true, address: "10.20.0.5", setting: "disable_ipv6 1", gateways: [] },
+    { has: "IPv6", up: false, address: "fd00:20::5", setting: "accept_ra 0", gateways: ["fe80::1"] },
+    { has: "IPv6", up: true, address: "fd00:20::5", setting: "accept_ra 0", gateways: ["fe80::1"] },
+  ])("comes to the end of a link that an earlier run has made and no more: up $up, $has", async (given) => {
     const kernel = new FakeKernel();
-    const { id, mac, addresses } = wiring("c", first.id, ["10.20.0.5"]);
-    await kernel.createVeth({ name: "hfr1", peer: "hfs1", peerMac: mac, mtu: 1450, alias: endpointAlias(id) });
+    const { id, mac, addresses } = wiring("c", first.id, [given.address]);
+    const { up } = given;
+    await kernel.createVeth({ name: "hfr1", peer: "hfs1", peerMac: mac, mtu: 1450, alias: endpointAlias(id), up });
     const settings: string[] = [];
     const setSysctl = async (name: string, value: string) => void settings.push(`${name} ${value}`);
     const host = { nft: async () => "", iptables: async () => undefined, setSysctl };
@@ -83,7 +89,8 @@ describe("a machine that routes", () => {
     driver.setNetwork(routed(first));
     await driver.attach(wiring("c", first.id, addresses), signal);
     expect(await kernel.getLink("hfr1")).toMatchObject({ up: true });
-    expect(settings).toContain("net.ipv6.conf.hfr1.disable_ipv6 1");
+    expect(settings.filter((each) => each.includes("hfr1"))).toEqual([`net.ipv6.conf.hfr1.${given.setting}`]);
+    expect((await kernel.listAddresses("hfr1")).map(({ address }) => address)).toEqual(given.gateways);
     await driver.close();
   });
 

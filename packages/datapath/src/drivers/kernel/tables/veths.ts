@@ -17,7 +17,7 @@ export interface VethRow {
   readonly mtu: number;
   /** Where the peer is made; absent: here. */
   readonly sandbox?: string;
-  /** Its endpoint has IPv6 addresses, whose gateway is on each link; absent: the link has no IPv6. Counts when the link is made. */
+  /** Its endpoint has IPv6 addresses, whose gateway is on each link; absent: the link has no IPv6. */
   readonly v6?: true;
 }
 
@@ -29,16 +29,18 @@ interface VethDependencies {
 }
 
 export function vethTable({ kernel, host, creatable }: VethDependencies, names: LinkNames): TableDefinition<VethRow> {
-  /** A link that comes up without IPv6 spares the kernel an address of its own and the question who else has it. */
-  const bringUp = async ({ name, v6 }: VethRow): Promise<void> => {
+  /** All that is not in the message that makes the link. Again: what is missing is made good. */
+  const finish = async ({ name, v6 }: VethRow, isUp: boolean, age?: "new"): Promise<void> => {
     const [setting, value] = v6 ? ["accept_ra", "0"] : ["disable_ipv6", "1"];
-    await ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.${setting}`, value, "new"));
-    await kernel.apply([{ kind: "up", link: name }]);
+    await ignoringAbsence(host.setSysctl(`net.ipv6.conf.${name}.${setting}`, value, age));
+    if (!isUp) await kernel.apply([{ kind: "up", link: name }]);
     if (v6) await ignoringAbsence(kernel.replaceAddress({ link: name, address: GATEWAY.v6, length: 64 }));
   };
   const create = async (row: VethRow): Promise<void> => {
-    const { name, hostMac, peer, endpoint, mac, mtu, sandbox } = row;
+    const { name, hostMac, peer, endpoint, mac, mtu, sandbox, v6 } = row;
     const place = sandbox === undefined ? {} : { peerNamespace: sandbox };
+    // Without IPv6 the kernel does nothing by itself that would have to be forbidden first: there is no carrier before the other end is up.
+    const up = v6 === undefined;
     await kernel.createVeth({
       name,
       mac: hostMac,
@@ -46,6 +48,7 @@ export function vethTable({ kernel, host, creatable }: VethDependencies, names: 
       peerMac: mac,
       mtu,
       alias: endpointAlias(endpoint),
+      up,
       ipv4: {
         // The kernel's own guard against forged sources; a second one, for both families, is in the firewall.
         rp_filter: 1,
@@ -55,7 +58,7 @@ export function vethTable({ kernel, host, creatable }: VethDependencies, names: 
       ...place,
     });
     try {
-      await bringUp(row);
+      await finish(row, up, "new");
     } catch (error) {
       await kernel.deleteLink(name);
       throw error;
@@ -65,11 +68,12 @@ export function vethTable({ kernel, host, creatable }: VethDependencies, names: 
     // One that is there already is taken as it is when it is what is wanted.
     if (creatable.has(row.name)) return await create(row);
     const present = await kernel.getLink(row.name);
-    // Whoever made it did not come to the end of it.
-    if (present?.up === false) return await bringUp(row);
-    if (present !== undefined) return;
-    const text = `interface ${row.name} of endpoint ${row.endpoint} is gone; detach the endpoint`;
-    throw new HoldfastError("not_found", text);
+    if (present === undefined) {
+      const text = `interface ${row.name} of endpoint ${row.endpoint} is gone; detach the endpoint`;
+      throw new HoldfastError("not_found", text);
+    }
+    // Whoever made it may not have come to the end of it.
+    await finish(row, present.up);
   };
   return {
     name: "veths",
