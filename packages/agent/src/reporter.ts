@@ -103,9 +103,9 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
     for (const { endpoint } of gone) farewells.delete(endpoint);
     const told = new Map(endpoints.map((endpoint) => [endpoint.id, endpoint]));
     const failures: unknown[] = [];
-    for (const result of results) {
+    const hear = async (result: ReportResults["results"][number]): Promise<void> => {
       const sent = told.get(result.endpoint);
-      if (sent === undefined) continue;
+      if (sent === undefined) return;
       try {
         await accept(sent, result, signal);
       } catch (error) {
@@ -114,7 +114,9 @@ export function createReporter(dependencies: ReporterDependencies, node: Name): 
         settle(sent.id, (waiter) => waiter.reject(error));
         failures.push(error);
       }
-    }
+    };
+    // At once: what they change in the book is one write.
+    await Promise.all(results.map(hear));
     if (failures.length > 0) throw new AcceptError(failures[0]);
   }
 
