@@ -15,6 +15,7 @@ const signal = AbortSignal.timeout(10_000);
 describe("the CNI plugin", () => {
   let kernel: FakeKernel;
   let workloads: FakeWorkloads;
+  let logger: RecordingLogger;
   let whole: CniPlugin;
   let plugin: Handler;
 
@@ -31,7 +32,8 @@ describe("the CNI plugin", () => {
       if (!isHere) await kernel.createVeth({ name, peer, peerMac: mac, mtu, up: true });
       return port;
     };
-    whole = createCniPlugin({ workloads, kernel, logger: new RecordingLogger() });
+    logger = new RecordingLogger();
+    whole = createCniPlugin({ workloads, kernel, logger });
     plugin = whole.handle;
   });
 
@@ -199,6 +201,14 @@ describe("the CNI plugin", () => {
       expect(phases()).toEqual(["released"]);
     });
 
+    test("of a container whose sandbox has gone finds no name to free, and nothing wrong", async () => {
+      await add();
+      kernel.removeNamespace(NETNS);
+      await call("DEL");
+      expect(phases()).toEqual(["released"]);
+      expect(logger.events.filter(({ level }) => level === "warn")).toEqual([]);
+    });
+
     test("leaves an interface of that name that is another's by now", async () => {
       await add();
       const sandbox = await inside();
@@ -309,6 +319,12 @@ describe("the CNI plugin", () => {
       expect(await (await inside()).getLink("eth0")).toBeDefined();
     });
 
+    test("says what it could not remove, which keeps none of the others", async () => {
+      workloads.failNext("reclaim", new HoldfastError("unavailable", "the book is full"));
+      await expect(call("GC", valid())).rejects.toThrow("the book is full");
+      expect(phases()).toEqual(["active", "released"]);
+    });
+
     test("of another configuration removes nothing", async () => {
       await call("GC", { config: { ...valid().config, name: "we", network: "web" } });
       expect(phases()).toEqual(["active", "active"]);
@@ -385,6 +401,13 @@ describe("the CNI plugin", () => {
         kernel.enter = enter;
       });
       expect(phases()).toEqual(["active", "active"]);
+    });
+
+    test("leaves one that a runtime has taken from its sandbox, whose address may be kept", async () => {
+      await workloads.detach({ runtimeEndpoint: workloads.live[0]?.runtimeEndpoint ?? "" });
+      kernel.removeNamespace(NETNS);
+      await collect();
+      expect(phases()).toEqual(["detached", "active"]);
     });
 
     test("leaves what cannot be looked at", async () => {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -140,7 +140,34 @@ describe("a caller of the CNI socket", () => {
   });
 });
 
+describe("the CNI socket", () => {
+  test("that another process serves is not taken from it", async () => {
+    await start();
+    const handler: Handler = async () => "another's";
+    const second = createCniServer({ handler, logger: new RecordingLogger() }, { socketPath, deadline: 5000 });
+    await expect(second.start()).rejects.toThrow(`another process serves ${socketPath}; stop it first`);
+    expect(await answerTo(await caller(WHOLE))).toBe(ANSWER);
+  });
+
+  test("that a killed process has left is taken over", async () => {
+    await writeFile(socketPath, "");
+    await start();
+    expect(await answerTo(await caller(WHOLE))).toBe(ANSWER);
+  });
+});
+
 describe("many callers of the CNI socket", () => {
+  test("that have said more than may be kept lose the longest, and nobody else", async () => {
+    await start({ unfinished: { time: 60_000, bytes: 2 * MEGABYTE, calls: 50, grace: 60_000 } });
+    const short = await caller(WHOLE.subarray(0, 40));
+    const long = await caller(Buffer.concat([LONG_HALF, LONG_HALF.subarray(0, MEGABYTE / 2)]));
+    await once(long, "drain");
+    await caller(LONG_HALF);
+    expect(await answerTo(long)).toContain("this one is the longest");
+    short.write(WHOLE.subarray(40));
+    expect(await answerTo(short)).toBe(ANSWER);
+  });
+
   test("that have said half leave others alone, a thousand of them, and cost no more than a few", async () => {
     await start({ unfinished: { time: 60_000, bytes: 8 * MEGABYTE, calls: 50, grace: 100 } });
     const [openBefore, memoryBefore] = [await descriptors(), process.memoryUsage().arrayBuffers];
