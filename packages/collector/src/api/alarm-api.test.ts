@@ -105,6 +105,7 @@ describe("alarms over HTTP", () => {
     ["DELETE", "/alarms/x?tenant=shop", undefined, 404, "there is no alarm x (tenant shop)"],
     ["PATCH", "/alarms/x", {}, 404, "there is no alarm x"],
     ["PATCH", "/alarms/x", { threshold: 5 }, 400, "threshold: there is no such field"],
+    ["PUT", "/alarms/x", { ...busy, description: "x".repeat(65_536) }, 413, "an alarm has at most 65536 bytes"],
     ["POST", "/alarms/x", {}, 400, "POST is not possible on /v1/flows/alarms/x; use PUT, GET, PATCH, DELETE"],
     ["GET", "/alarm-history?continue=x", undefined, 400, "continue: not that of a page before"],
   ])("%s %s %j is refused", async (...[method, path, body, status, detail]) => {

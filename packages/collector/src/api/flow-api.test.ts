@@ -233,6 +233,12 @@ describe("questions about flows", () => {
     expect((await fetch(`${guarded}/v1/flows/top`, { headers })).status).toBe(200);
   });
 
+  test("there is nothing to change", async () => {
+    const response = await fetch(`${base}/v1/flows/top`, { method: "DELETE" });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ detail: "DELETE is not possible on /v1/flows/top; use GET" });
+  });
+
   test("says so when nothing is kept", async () => {
     stack.defer(() => store.close());
     const clock = new ManualClock();
