@@ -210,6 +210,7 @@ describe("questions about flows", () => {
     ["top?limit=0", "limit", "limit: Too small"],
     ["top?form=csv", "form", "form: there is no such field"],
     ["top?last=1m&from=2026-11-20T10:00:00Z", "last", "last: say either last or from"],
+    ["top?last=401d", "last", "last: that is longer than 400 days"],
     ["top?from=2026-11-20T11:00:00Z", "from", "from: there is no time between the beginning and the end"],
     ["series?step=1s", "step", "step: of that time there are rows of 10s; the step is a multiple of that"],
     ["series?step=10s&last=3h", "step", "step: that are 1080 points; ask for 500 at most"],
