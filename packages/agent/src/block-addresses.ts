@@ -24,6 +24,8 @@ interface Search {
   readonly addresses: readonly IpAddress[];
   /** Index of the first to look at: those before it were in use when it was given. */
   start: number;
+  /** When its addresses were released last; of `list`, which a block has until another is released. */
+  releases?: { readonly list: HeldBlock["released"]; readonly times: ReadonlyMap<IpAddress, number> };
   /** What the last look found, when it found none to give. */
   none?: Exhaustion | undefined;
 }
@@ -68,7 +70,7 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
     const { none } = search;
     if (none?.departures === departures && none.cooldown === cooldown && time < none.until) return;
     const network = networkKey(block);
-    const released = new Map(block.released.map(({ address, at }) => [address, at]));
+    const released = releasesOf(block, search);
     const { addresses, start } = search;
     let soonest = Number.POSITIVE_INFINITY;
     for (let step = 0; step < addresses.length; step++) {
@@ -119,4 +121,11 @@ export function createBlockAddresses(book: Book, now: () => number): BlockAddres
       return true;
     },
   };
+}
+
+function releasesOf({ released: list }: HeldBlock, search: Search): ReadonlyMap<IpAddress, number> {
+  if (search.releases?.list !== list) {
+    search.releases = { list, times: new Map(list.map(({ address, at }) => [address, at])) };
+  }
+  return search.releases.times;
 }
