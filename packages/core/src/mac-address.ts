@@ -39,10 +39,13 @@ export const MacAddress = {
   /** @throws HoldfastError `invalid_argument` unless there are 6 bytes. */
   fromBytes(bytes: Uint8Array): MacAddress {
     if (bytes.length !== 6) throw new HoldfastError("invalid_argument", `a MAC has 6 bytes, not ${bytes.length}`);
-    return Array.from(bytes, (byte) => HEX[byte]).join(":") as MacAddress;
+    const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = bytes;
+    return `${HEX[a]}:${HEX[b]}:${HEX[c]}:${HEX[d]}:${HEX[e]}:${HEX[f]}` as MacAddress;
   },
 
   toBytes(mac: MacAddress): Uint8Array {
-    return Uint8Array.from(mac.split(":"), (part) => Number.parseInt(part, 16));
+    const bytes = new Uint8Array(6);
+    for (let index = 0; index < 6; index++) bytes[index] = Number.parseInt(mac.slice(3 * index, 3 * index + 2), 16);
+    return bytes;
   },
 };

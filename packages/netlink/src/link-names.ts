@@ -8,10 +8,13 @@ const SIOCGIFNAME = 0x8910;
 const IFREQ_LENGTH = 40;
 const NAME_LENGTH = 16;
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 /** Index of a link in the namespace of a socket; undefined when there is none of that name. */
 export function linkIndex(socket: number, name: string): number | undefined {
   const request = new Uint8Array(IFREQ_LENGTH);
-  new TextEncoder().encodeInto(name, request.subarray(0, NAME_LENGTH - 1));
+  encoder.encodeInto(name, request.subarray(0, NAME_LENGTH - 1));
   if (!ask(socket, SIOCGIFINDEX, request)) return undefined;
   return viewOf(request).getInt32(NAME_LENGTH, LITTLE_ENDIAN);
 }
@@ -21,7 +24,7 @@ export function linkName(socket: number, index: number): string | undefined {
   const request = new Uint8Array(IFREQ_LENGTH);
   viewOf(request).setInt32(NAME_LENGTH, index, LITTLE_ENDIAN);
   if (!ask(socket, SIOCGIFNAME, request)) return undefined;
-  return new TextDecoder().decode(request.subarray(0, request.indexOf(0)));
+  return decoder.decode(request.subarray(0, request.indexOf(0)));
 }
 
 function ask(socket: number, request: number, argument: Uint8Array): boolean {

@@ -16,29 +16,38 @@ export function align(length: number): number {
 }
 
 export function attribute(type: number, payload: Uint8Array): Uint8Array {
-  assert(payload.length <= 0xffff - HEAD, "a netlink attribute has at most 65531 bytes");
-  const bytes = new Uint8Array(align(HEAD + payload.length));
-  const view = viewOf(bytes);
-  view.setUint16(0, HEAD + payload.length, LITTLE_ENDIAN);
-  view.setUint16(2, type, LITTLE_ENDIAN);
+  const bytes = emptyAttribute(type, payload.length);
   bytes.set(payload, HEAD);
   return bytes;
 }
 
 export function u32Attribute(type: number, value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  viewOf(bytes).setUint32(0, value, LITTLE_ENDIAN);
-  return attribute(type, bytes);
+  const bytes = emptyAttribute(type, 4);
+  writeU32(bytes, HEAD, value);
+  return bytes;
 }
 
 /** Text with the closing zero byte (NLA_NUL_STRING). */
 export function textAttribute(type: number, text: string): Uint8Array {
-  return attribute(type, encoder.encode(`${text}\0`));
+  const bytes = emptyAttribute(type, Buffer.byteLength(text) + 1);
+  encoder.encodeInto(text, bytes.subarray(HEAD));
+  return bytes;
 }
 
 /** A nest may start with a fixed struct, as VETH_INFO_PEER does with ifinfomsg: give it as the first part. */
 export function nestedAttribute(type: number, parts: readonly Uint8Array[]): Uint8Array {
-  return attribute(type | NLA_F_NESTED, concatenate(parts));
+  const bytes = emptyAttribute(type | NLA_F_NESTED, lengthOf(parts));
+  copyInto(bytes, HEAD, parts);
+  return bytes;
+}
+
+/** With a head and room for a payload of so many bytes. */
+function emptyAttribute(type: number, length: number): Uint8Array {
+  assert(length <= 0xffff - HEAD, "a netlink attribute has at most 65531 bytes");
+  const bytes = new Uint8Array(align(HEAD + length));
+  writeU16(bytes, 0, HEAD + length);
+  writeU16(bytes, 2, type);
+  return bytes;
 }
 
 export type Attributes = ReadonlyMap<number, Uint8Array>;
@@ -73,13 +82,37 @@ export function readNested(attributes: Attributes, type: number): Attributes {
 }
 
 export function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
+  const whole = new Uint8Array(lengthOf(parts));
+  copyInto(whole, 0, parts);
   return whole;
+}
+
+/** Bytes of all parts. */
+export function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
+}
+
+/** One after the other, from `offset` on. */
+export function copyInto(bytes: Uint8Array, offset: number, parts: readonly Uint8Array[]): void {
+  let end = offset;
+  for (const part of parts) {
+    bytes.set(part, end);
+    end += part.length;
+  }
+}
+
+/** As {@link DataView.setUint16} would, without a view: a message has dozens of such numbers, and making views for them takes longer than they do. */
+export function writeU16(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value;
+  bytes[offset + 1] = value >>> 8;
+}
+
+/** As {@link writeU16}. */
+export function writeU32(bytes: Uint8Array, offset: number, value: number): void {
+  writeU16(bytes, offset, value);
+  writeU16(bytes, offset + 2, value >>> 16);
 }
 
 export function viewOf(bytes: Uint8Array): DataView {

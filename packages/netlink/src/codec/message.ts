@@ -1,4 +1,15 @@
-import { type Attributes, align, concatenate, LITTLE_ENDIAN, parseAttributes, readText, viewOf } from "./attributes.ts";
+import {
+  type Attributes,
+  align,
+  copyInto,
+  LITTLE_ENDIAN,
+  lengthOf,
+  parseAttributes,
+  readText,
+  viewOf,
+  writeU16,
+  writeU32,
+} from "./attributes.ts";
 
 /** struct nlmsghdr of linux/netlink.h: length u32, type u16, flags u16, sequence u32, port id u32. */
 export const HEADER_LENGTH = 16;
@@ -62,14 +73,13 @@ export interface Outcome {
   readonly explanation?: string;
 }
 
-export function encodeMessage(request: Request, sequence: number): Uint8Array {
-  const header = new Uint8Array(HEADER_LENGTH);
-  const message = concatenate([header, ...request.body]);
-  const view = viewOf(message);
-  view.setUint32(0, message.length, LITTLE_ENDIAN);
-  view.setUint16(4, request.type, LITTLE_ENDIAN);
-  view.setUint16(6, request.flags | Flag.request, LITTLE_ENDIAN);
-  view.setUint32(8, sequence, LITTLE_ENDIAN);
+export function encodeMessage({ type, flags, body }: Request, sequence: number): Uint8Array {
+  const message = new Uint8Array(HEADER_LENGTH + lengthOf(body));
+  writeU32(message, 0, message.length);
+  writeU16(message, 4, type);
+  writeU16(message, 6, flags | Flag.request);
+  writeU32(message, 8, sequence);
+  copyInto(message, HEADER_LENGTH, body);
   return message;
 }
 

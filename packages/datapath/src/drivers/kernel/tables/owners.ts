@@ -69,6 +69,8 @@ const SETS = [
 /** IFNAMSIZ of linux/if.h. */
 const NAME = 16;
 
+const encoder = new TextEncoder();
+
 function elementsOf({ link, mac, addresses }: OwnerRow): readonly Elements[] {
   const of = (wanted: Family) =>
     addresses.filter((address) => IpAddress.family(address) === wanted).map(IpAddress.toBytes);
@@ -99,7 +101,7 @@ function changesOf(kind: "add" | "remove", elements: readonly Elements[]): reado
 /** A link's name, and what it is with; each part in whole registers of four bytes. */
 function keyOf(link: string, ...values: readonly Uint8Array[]): Uint8Array {
   const key = new Uint8Array(values.reduce((size, value) => size + registers(value), NAME));
-  new TextEncoder().encodeInto(link, key);
+  encoder.encodeInto(link, key);
   let end = NAME;
   for (const value of values) {
     key.set(value, end);
