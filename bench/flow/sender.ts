@@ -3,7 +3,7 @@ import { makeTraffic } from "./traffic.ts";
 
 /**
  * Sends sFlow to a port of this machine at an even pace, as exporters that lose nothing would: `node sender.ts PORT DATAGRAMS_PER_SECOND SECONDS`.
- * Prints how many datagrams, samples and flow samples it sent, as JSON.
+ * Prints how many datagrams, samples and flow samples it sent, and in how many seconds, as JSON.
  */
 const [port = 0, rate = 0, seconds = 0] = process.argv.slice(2).map(Number);
 const AGENTS = 4;
@@ -33,7 +33,11 @@ function send(began: number): void {
   const wanted = Math.min(rate * seconds, ((performance.now() - began) / 1000) * rate);
   while (sent.datagrams < wanted) sendNext();
   if (sent.datagrams < rate * seconds) setImmediate(send, began);
-  else socket.close(() => process.stdout.write(`${JSON.stringify(sent)}\n`));
+  else finish((performance.now() - began) / 1000);
+}
+
+function finish(took: number): void {
+  socket.close(() => process.stdout.write(`${JSON.stringify({ ...sent, seconds: took })}\n`));
 }
 
 /** Numbers go on from datagram to datagram and from sample to sample, so that no receiver sees a restart. */
