@@ -1,5 +1,6 @@
+import { Identity, Name } from "@holdfast/core";
 import type { LabHost } from "@holdfast/lab";
-import { routes } from "@holdfast/model";
+import { flowDecisionText, routes } from "@holdfast/model";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createFlowStage, type FlowStage, LIMIT } from "./flow-stage.ts";
 import { repeated } from "./machine.ts";
@@ -25,6 +26,7 @@ beforeAll(async () => {
   await sendWhileMoving(signal);
   await sendTracked(signal);
   await sendRefused(signal);
+  await knock(signal);
   await sendAsTwins(signal);
   await sendAcross("overlay", ["sampled", "other"], { count: 15, bytes: 300 }, signal);
   await sendAcross("vlan", ["lives", "answers"], { count: 20, bytes: 100 }, signal);
@@ -187,6 +189,22 @@ async function sendRefused(signal: AbortSignal): Promise<void> {
   expect(refused).toBe(13);
 }
 
+/** Asks for connections: with one whose policy lets it, and one whose policy lets nobody in. */
+async function knock(signal: AbortSignal): Promise<void> {
+  await stage.claim("closed", "vlan", signal);
+  await stage.holdfast("group create closed --identity closed", signal);
+  await stage.holdfast("policy create closed --group closed --isolate ingress", signal);
+  const closed = await flow.start(stage.h2, "closed", "vlan", signal);
+  const { addresses } = await stage.platform.client.call(
+    routes.getClaim,
+    { params: { tenant: Name.parse("default"), network: Name.parse("vlan"), identity: Identity.parse("serves") } },
+    { signal },
+  );
+  // Nobody serves there: what was let through is reset at once.
+  for (const to of [closed, String(addresses[0])])
+    await stage.h1.tryExec(["docker", "exec", "asks", "nc", "-w", "1", to, "80"], { signal });
+}
+
 /** Containers of two tenants on one host, with the same addresses and the same MACs: their VLANs have the last eight bits in common. */
 const TWINS = [
   { tenant: "red", vlan: 300, count: 10 },
@@ -305,6 +323,31 @@ describe("where each packet is sampled, at both bridges of both machines", () =>
       await repeated(async () => ((await drops()).total.packets >= refused ? true : undefined), signal);
       const key = { tenant: "default", policy: "shut", direction: "ingress", rule: null, node: "h2" };
       expect((await drops()).groups).toMatchObject([{ key, packets: refused }]);
+    },
+    LIMIT,
+  );
+
+  test(
+    "of single packets it is told which rule of which policy has let them through, or refused them",
+    async () => {
+      const signal = AbortSignal.timeout(LIMIT);
+      const decided = async (): Promise<readonly string[]> => {
+        const query = { filter: "source.identity=asks protocol=tcp", last: "10m", verdict: "true" } as const;
+        const { items } = await stage.platform.client.call(routes.flowSamples, { query }, { signal });
+        const said = items.map(({ destination, decision }) =>
+          [destination.identity, ...(decision === undefined ? [] : [flowDecisionText(decision)])].join(" "),
+        );
+        return [...new Set(said)].sort();
+      };
+      // Nodes tell what they have counted every ten seconds.
+      const all = await repeated(async () => {
+        const said = await decided();
+        return said.length === 2 && said.every((line) => line.includes(" by ")) ? said : undefined;
+      }, signal);
+      expect(all).toEqual([
+        "closed denied by default/closed: no rule allows it",
+        "serves allowed by ask of default/serves",
+      ]);
     },
     LIMIT,
   );

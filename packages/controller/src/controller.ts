@@ -10,6 +10,7 @@ import { checkExposure } from "./http/auth.ts";
 import { docsPage } from "./http/docs-page.ts";
 import { createFairQueue, type FairQueue } from "./http/fair-queue.ts";
 import { createHandlers } from "./http/handlers.ts";
+import { judgeSamples } from "./http/judged-samples.ts";
 import { performWith } from "./http/later.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import { createStreams } from "./http/streams.ts";
@@ -69,6 +70,7 @@ export function createController(dependencies: ControllerDependencies, options: 
     programs: {
       collector: { url: options.collector, token: options.collectorToken },
     },
+    additions: { flowSamples: judgeSamples(nouns.sampleVerdict) },
     authenticate: createAuthentication(options.token),
     admission: {
       queue,

@@ -36,6 +36,7 @@ import { createPolicyExplainer, type ExplainPolicy } from "./policy/explain.ts";
 import { createFollowedPolicies } from "./policy/followed-policies.ts";
 import { createGroups, type Groups } from "./policy/groups.ts";
 import { createPolicies, type Policies } from "./policy/policies.ts";
+import { createSampleVerdicts, type SampleVerdict } from "./policy/sample-verdicts.ts";
 import { createQosChoice, type QosChoice } from "./qos/choice.ts";
 import { createQosProfiles, type QosProfiles } from "./qos/profiles.ts";
 import { type Adoption, createAdoption } from "./verifying/adoption.ts";
@@ -61,6 +62,7 @@ export interface Nouns {
   readonly policies: Policies;
   readonly explainPolicy: ExplainPolicy;
   readonly policyCounts: PolicyCounts;
+  readonly sampleVerdict: SampleVerdict;
   readonly qosProfiles: QosProfiles;
   readonly qosChoice: QosChoice;
   readonly endpoints: Endpoints;
@@ -108,6 +110,7 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
   const drafts = createClaimDrafts(platform, ledger);
   const quarantine = createQuarantine(platform, ledger);
   const qosChoice = createQosChoice(state);
+  const policyCounts = createPolicyCounts(platform);
   const feeds = createNodeFeeds(
     { state, clock, policies: createFollowedPolicies(state), qos: qosChoice },
     { beat: options.beat, mostWaiting: MOST_WAITING, dropped: options.feedDropped },
@@ -140,7 +143,8 @@ export function createNouns(platform: Platform, options: NounOptions): Nouns {
     addressSets: createAddressSets(platform),
     policies: createPolicies(platform),
     explainPolicy: createPolicyExplainer(state),
-    policyCounts: createPolicyCounts(platform),
+    policyCounts,
+    sampleVerdict: createSampleVerdicts(state, policyCounts),
     qosProfiles: createQosProfiles(platform),
     qosChoice,
     endpoints: createEndpoints(platform, drafts),

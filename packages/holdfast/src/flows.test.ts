@@ -68,8 +68,45 @@ function windowNow(): TrafficWindow {
     ...{ owner: { endpoint, tenant, network, identity }, node, exporter: "192.168.50.11", ifIndex: index },
     ...{ since: start - 30_000, until: start, egress: { drops: 1 }, ingress: {} },
   }));
-  return { start, seconds: 2, rows, samples, counts, leftOut: 0 };
+  const dropped = { node: "shop-node", tenant: "shop", policy: "db", direction: "ingress" as const, rule: "strangers" };
+  const drops = [{ ...dropped, at: start + 1000, packets: 3, bytes: 180 }];
+  return { start, seconds: 2, rows, samples, counts, drops, leftOut: 0 };
 }
+
+const claims = [
+  ["shop", "redis-0", "10.20.0.7"],
+  ["shop", "api-0", "10.20.0.8"],
+  ["bank", "redis-0", "10.20.0.7"],
+  ["bank", "teller-0", "10.20.0.9"],
+].map(
+  ([tenant, name, address]) => `---
+apiVersion: holdfast/v1
+kind: Claim
+metadata: { name: ${name}, tenant: ${tenant}, network: web }
+spec: { addresses: [${address}] }
+`,
+);
+const tenants = ["shop", "bank"].map(
+  (tenant) => `---
+apiVersion: holdfast/v1
+kind: Tenant
+metadata: { name: ${tenant} }
+spec: {}
+---
+apiVersion: holdfast/v1
+kind: Network
+metadata: { name: web, tenant: ${tenant} }
+spec: { kind: vxlan, subnets: [{ prefix: 10.20.0.0/24 }] }
+---
+apiVersion: holdfast/v1
+kind: Policy
+metadata: { name: db, tenant: ${tenant} }
+spec:
+  isolates: [ingress]
+  ingress: [{ id: strangers, action: deny, peers: [{ kind: cidr, cidr: 10.20.0.0/24 }] }]
+`,
+);
+const PLATFORM = [...tenants, ...claims].join("");
 
 describe("two tenants' flows, from the store to the command line", () => {
   let stack: AsyncDisposableStack;
@@ -101,7 +138,9 @@ describe("two tenants' flows, from the store to the command line", () => {
     );
     stack.defer(() => collector.stop());
     const { host, port } = collector.statusAddress;
-    stage = stack.use(await startStage({}, { collector: `http://${host}:${port}` }));
+    stage = stack.use(await startStage({ "all.yaml": PLATFORM }, { collector: `http://${host}:${port}` }));
+    const applied = await stage.run("apply -f all.yaml");
+    expect(applied.code, applied.screen).toBe(0);
   });
   afterAll(() => stack.disposeAsync());
 
@@ -138,6 +177,31 @@ describe("two tenants' flows, from the store to the command line", () => {
       total: { bytes: 720 },
       unattributedPercent: 0,
     });
+  });
+
+  test("what policies have made of a packet is told where their counters confirm it, to whose policy it is", async () => {
+    const decisions = async (who: string) => {
+      const { code, screen } = await stage.run(`flows samples --verdict -o json ${who}`.trim());
+      expect(code, screen).toBe(0);
+      const { items } = JSON.parse(screen) as { items: { destination: { address: string }; decision?: unknown }[] };
+      return items.map(({ destination, decision }) => [destination.address, decision]);
+    };
+    const by = [{ tenant: "shop", policy: "db", direction: "ingress", rule: "strangers" }];
+    // The newest first; the bank's own rule has dropped nothing, and between tenants nothing is counted.
+    const ofAll = [
+      ["10.20.0.8", undefined],
+      ["10.20.0.7", undefined],
+      ["10.20.0.7", { verdict: "denied", by }],
+    ];
+    expect(await decisions("")).toEqual(ofAll);
+    // The other tenant's address is one of his own to him, and his policy denies all of these.
+    expect(await decisions("-t shop")).toEqual([
+      ["10.20.0.8", { verdict: "denied", by }],
+      ["10.20.0.7", { verdict: "denied", by }],
+    ]);
+    expect(JSON.stringify(await decisions("-t bank"))).not.toContain("shop");
+    expect((await stage.run("flows samples --verdict -t shop")).screen).toContain("denied by strangers of shop/db");
+    expect((await stage.run("flows samples --verdict -t shop -o csv")).screen).toContain("strangers of shop/db\n");
   });
 
   test("a wrong field is refused by the collector, and said by the command", async () => {

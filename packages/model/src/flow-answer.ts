@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { timeField } from "./fields.ts";
+import { nameField, timeField } from "./fields.ts";
+import { directionSchema } from "./policy/policy.ts";
+import { ruleIdField } from "./policy/policy-rule.ts";
 
 /** Traffic as samples tell it: never exact, unless every packet was sampled. */
 export const flowEstimateSchema = z
@@ -105,6 +107,28 @@ const sampleEnd = z.strictObject({
   port: z.int().optional(),
 });
 
+/** What of a policy has decided. */
+export const flowSampleDeciderSchema = z
+  .strictObject({
+    tenant: nameField,
+    policy: nameField,
+    direction: directionSchema,
+    /** Absent: no rule has allowed it, and the policy isolates. */
+    rule: ruleIdField.optional(),
+  })
+  .meta({ id: "FlowSampleDecider" });
+export type FlowSampleDecider = z.output<typeof flowSampleDeciderSchema>;
+
+/** What policies have made of a packet's connection. */
+export const flowSampleDecisionSchema = z
+  .strictObject({
+    verdict: z.enum(["allowed", "denied"]),
+    /** Of an allowed one, at each end where a rule has. */
+    by: z.array(flowSampleDeciderSchema).max(2),
+  })
+  .meta({ id: "FlowSampleDecision" });
+export type FlowSampleDecision = z.output<typeof flowSampleDecisionSchema>;
+
 /** One sampled packet. */
 export const flowSampleSchema = z
   .strictObject({
@@ -118,6 +142,8 @@ export const flowSampleSchema = z
     /** Low byte of TCP's flags. */
     tcpFlags: z.int().optional(),
     verdict: z.string().optional(),
+    /** By the policies that there are now. Absent: nobody asked, it is not clear, or counters do not confirm it. */
+    decision: flowSampleDecisionSchema.optional(),
     /** Agent that sampled it. */
     exporter: z.string().optional(),
     vlan: z.int().optional(),

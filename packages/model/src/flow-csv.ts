@@ -1,5 +1,5 @@
 import { type CsvCell, csvLine } from "@holdfast/core";
-import type { FlowSample, FlowSeries, TopFlows } from "./flow-answer.ts";
+import type { FlowSample, FlowSampleDecision, FlowSeries, TopFlows } from "./flow-answer.ts";
 
 /** A line per group, then the others and the total; estimates with their samples and errors. */
 export function topCsv({ by, groups, other, total, totalBefore }: TopFlows): string {
@@ -74,19 +74,34 @@ const PACKET_COLUMNS = [
   "rate",
 ] as const;
 
-export function samplesCsv(items: readonly FlowSample[]): string {
+/** @param options.judged a column more, for what policies have made of each */
+export function samplesCsv(
+  items: readonly FlowSample[],
+  { judged = false }: { readonly judged?: boolean } = {},
+): string {
   return csv([
     [
       "at",
       ...["source", "destination"].flatMap((end) => END_COLUMNS.map((name) => `${end}.${name}`)),
       ...PACKET_COLUMNS,
+      ...(judged ? ["decision"] : []),
     ],
     ...items.map((item) => [
       item.at,
       ...[item.source, item.destination].flatMap((end) => END_COLUMNS.map((name) => end[name])),
       ...PACKET_COLUMNS.map((name) => item[name]),
+      ...(judged ? [item.decision && flowDecisionText(item.decision)] : []),
     ]),
   ]);
+}
+
+/** E.g. `"denied by blocked of shop/db"`, `"denied by shop/db: no rule allows it"`, `"allowed by out of shop/web, api of shop/db"`. */
+export function flowDecisionText({ verdict, by }: FlowSampleDecision): string {
+  const named = by.map(({ tenant, policy, rule }) => {
+    const whole = `${tenant}/${policy}`;
+    return rule === undefined ? `${whole}: no rule allows it` : `${rule} of ${whole}`;
+  });
+  return `${verdict} by ${named.join(", ")}`;
 }
 
 function csv(lines: readonly (readonly CsvCell[])[]): string {

@@ -65,6 +65,8 @@ export {
   type FlowGroup,
   type FlowKey,
   type FlowSample,
+  type FlowSampleDecider,
+  type FlowSampleDecision,
   type FlowSeries,
   flowEstimateSchema,
   flowGroupSchema,
@@ -82,7 +84,7 @@ export {
   flowCountersPageSchema,
   flowCountersSchema,
 } from "./flow-counters.ts";
-export { samplesCsv, seriesCsv, topCsv } from "./flow-csv.ts";
+export { flowDecisionText, samplesCsv, seriesCsv, topCsv } from "./flow-csv.ts";
 export { type FlowDropField, type FlowDrops, flowDropFields, flowDropsSchema } from "./flow-drops.ts";
 export {
   type FlowExport,

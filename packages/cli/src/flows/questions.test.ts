@@ -179,6 +179,30 @@ describe("flows samples and tail", () => {
     `);
   });
 
+  test("samples with verdicts say which rule of which policy has decided", async () => {
+    const by = { tenant: "shop", policy: "db", direction: "ingress" };
+    const [out, api] = [
+      { ...by, policy: "web", direction: "egress", rule: "out" },
+      { ...by, rule: "api" },
+    ];
+    const items = [
+      { ...sample, decision: { verdict: "denied", by: [{ ...by, rule: "blocked" }] } },
+      { ...sample, decision: { verdict: "denied", by: [by] } },
+      { ...sample, decision: { verdict: "allowed", by: [out, api] } },
+      { ...sample, verdict: undefined },
+    ];
+    const { run, screen, seen } = terminal({ "GET /v1/flows/samples": { body: { items } } });
+    expect(await run("flows samples --verdict")).toBe(0);
+    expect(seen[0]?.query).toContain("verdict=true");
+    const verdicts = screen.out.split("\n").map((line) => / 1:400(.*)$/.exec(line)?.[1]?.trim());
+    expect(verdicts.slice(1, 5)).toEqual([
+      "denied by blocked of shop/db",
+      "denied by shop/db: no rule allows it",
+      "allowed by out of shop/web, api of shop/db",
+      "-",
+    ]);
+  });
+
   test("no samples are a sentence", async () => {
     const { run, screen } = terminal({ "GET /v1/flows/samples": { body: { items: [] } } });
     expect(await run("flows samples --last 5m")).toBe(0);

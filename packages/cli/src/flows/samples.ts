@@ -1,7 +1,7 @@
 import { protocolName } from "@holdfast/flow";
-import { type FlowSample, routes, samplesCsv } from "@holdfast/model";
+import { type FlowSample, flowDecisionText, routes, samplesCsv } from "@holdfast/model";
 import type { Context } from "../context.ts";
-import { type CommandOptions, text } from "../define-command.ts";
+import { type CommandOptions, flag, text } from "../define-command.ts";
 import { printList } from "../output/print.ts";
 import type { Column } from "../output/table.ts";
 import { filterOf, rangeOf } from "./ask.ts";
@@ -9,14 +9,16 @@ import { filterOf, rangeOf } from "./ask.ts";
 /** Single packets. */
 export async function showSamples(context: Context, words: readonly string[], options: CommandOptions): Promise<void> {
   const { client, call, io, output, exportFormat, namedTenant } = context;
+  const judged = flag(options, "verdict") === true;
   const query = {
     tenant: namedTenant,
     filter: filterOf(words),
     ...rangeOf(context, options),
     limit: text(options, "limit"),
+    ...(judged ? { verdict: "true" as const } : {}),
   };
   const { items } = await client.call(routes.flowSamples, { query }, call);
-  if (exportFormat === "csv") io.out(samplesCsv(items));
+  if (exportFormat === "csv") io.out(samplesCsv(items, { judged }));
   else
     printList(io, output, items, {
       columns: COLUMNS,
@@ -53,8 +55,12 @@ const COLUMNS: readonly Column<FlowSample>[] = [
   { title: "PROTOCOL", text: protocolText },
   { title: "BYTES", text: ({ bytes }) => String(bytes) },
   { title: "RATE", text: rateOf },
-  { title: "VERDICT", text: ({ verdict }) => verdict ?? "" },
+  { title: "VERDICT", text: verdictText },
 ];
+
+function verdictText({ decision, verdict = "" }: FlowSample): string {
+  return decision === undefined ? verdict : flowDecisionText(decision);
+}
 
 function timeOf(at: string): string {
   return at.slice(11, 23);

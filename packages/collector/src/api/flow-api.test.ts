@@ -215,6 +215,7 @@ describe("questions about flows", () => {
     ["series?step=1s", "step", "step: of that time there are rows of 10s; the step is a multiple of that"],
     ["series?step=10s&last=3h", "step", "step: that are 1080 points; ask for 500 at most"],
     ["matrix?by=service", "by", 'by: "service" is not what an end has; there are endpoint, identity, group, '],
+    ["samples?verdict=true", "verdict", "verdict: a controller knows policies, and a collector does not; ask there"],
     ["top?by=a,b,c,d,e,f,g", "by", "by: 7 fields; at most 6"],
   ])("refuses %s and names the parameter", async (question, field, detail) => {
     const response = await fetch(`${base}/v1/flows/${question}`);

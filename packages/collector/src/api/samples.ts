@@ -1,3 +1,4 @@
+import { HoldfastError } from "@holdfast/core";
 import {
   type EndField,
   endFields,
@@ -31,9 +32,13 @@ export function planSamples(filter: string, tenant: string | undefined): Pick<Sa
 /** The newest first. @throws HoldfastError `invalid_argument`, naming the parameter; `unavailable` */
 export async function flowSamples(
   store: FlowStore,
-  { filter = "", tenant, limit, ...range }: RouteRequest<Routes["flowSamples"]>["query"],
+  { filter = "", tenant, limit, verdict, ...range }: RouteRequest<Routes["flowSamples"]>["query"],
   moment: Moment,
 ): Promise<{ readonly items: FlowSample[] }> {
+  if (verdict === "true") {
+    const why = "verdict: a controller knows policies, and a collector does not; ask there";
+    throw new HoldfastError("invalid_argument", why, { details: { field: "verdict" } });
+  }
   const found = await store.samples({ ...timeRange(range, moment), ...planSamples(filter, tenant), limit });
   return { items: found.map(sampleText) };
 }

@@ -8,6 +8,7 @@ import type { Caller } from "../state/change.ts";
 import { type AdmissionDependencies, createAdmission } from "./admission.ts";
 import { BODY_LIMIT_BYTES, httpError } from "./errors.ts";
 import type { HandledRoute, Handlers } from "./handlers.ts";
+import type { PassedRequest } from "./judged-samples.ts";
 import { type AcceptLater, isForLater, sendAccepted } from "./later.ts";
 import { type PassedTo, passOn } from "./pass-on.ts";
 import { callerOf, type ParsedRequest, parseRequest } from "./request.ts";
@@ -22,6 +23,7 @@ export interface AppDependencies {
   readonly acceptLater: AcceptLater;
   /** Programs that answer some operations. */
   readonly programs: Readonly<Record<NonNullable<Route["passedTo"]>, PassedTo>>;
+  readonly additions: Additions;
   readonly metrics: Metrics;
   readonly logger: Logger;
   /** Aborted when no more requests are to come. */
@@ -33,6 +35,10 @@ export type Stream = (request: ParsedRequest, reply: FastifyReply, events: boole
 export type Streams = Readonly<
   Record<"followNode" | "watch" | "followDrops" | "exportLedger" | "verifyAddresses", Stream>
 >;
+
+/** Answers what another program would, with something added to it; undefined: nothing is, the request is passed on as it is. */
+export type Addition = (request: ParsedRequest, passed: PassedRequest) => Promise<void> | undefined;
+export type Additions = Readonly<Partial<Record<keyof typeof routes, Addition>>>;
 
 /** What is not under `/v1`, and the OpenAPI document. */
 export interface Pages {
@@ -105,7 +111,7 @@ export function createApp(dependencies: AppDependencies): FastifyInstance {
 }
 
 function handlerOf(id: keyof typeof routes, route: Route, dependencies: AppDependencies) {
-  if (route.passedTo !== undefined) return pass(route, route.passedTo, dependencies);
+  if (route.passedTo !== undefined) return pass(route, route.passedTo, dependencies, dependencies.additions[id]);
   if (route.stream === true) return follow(route, dependencies.streams[id as keyof Streams]);
   return answer(route, dependencies.handlers[id as HandledRoute] as Handler, dependencies);
 }
@@ -115,10 +121,13 @@ function pass(
   route: Route,
   program: NonNullable<Route["passedTo"]>,
   { programs, admission, stopping }: AppDependencies,
+  addition?: Addition,
 ) {
-  const to = { to: programs[program], program, clock: admission.clock, stopping };
+  const passing = { to: programs[program], program, clock: admission.clock, stopping };
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    await handled(route, () => passOn(request, reply, to), request);
+    const answered = (parsed: ParsedRequest) =>
+      addition?.(parsed, { request, reply, passing }) ?? passOn(request, reply, passing);
+    await handled(route, answered, request);
   };
 }
 

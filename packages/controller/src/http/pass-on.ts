@@ -34,23 +34,49 @@ const PATIENCE_MILLISECONDS = 30_000;
 export async function passOn(
   { url, raw, id, method, body }: Pick<FastifyRequest, "url" | "raw" | "id" | "method" | "body">,
   reply: FastifyReply,
-  { to, program, clock, stopping }: Passing,
+  passing: Passing,
 ): Promise<void> {
+  const question = { method, path: url, id, accept: raw.headers.accept, body, signal: untilGone(reply) };
+  await handOn(await askProgram(question, passing), reply, id);
+}
+
+/** Aborted when the client goes. */
+export function untilGone(reply: FastifyReply): AbortSignal {
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
+  return gone.signal;
+}
+
+/** What is asked of another program. */
+export interface Question {
+  readonly method: string;
+  /** With its query, e.g. `"/v1/flows/top?by=identity"`. */
+  readonly path: string;
+  /** Of the request. */
+  readonly id: string;
+  readonly accept?: string | undefined;
+  /** Absent: none. */
+  readonly body?: unknown;
+  readonly signal: AbortSignal;
+}
+
+/** Gives the answer when it begins. @throws HoldfastError `unavailable` when nobody answers there */
+export async function askProgram(
+  { method, path, id, accept = "*/*", body, signal: gone }: Question,
+  { to, program, clock, stopping }: Passing,
+): Promise<Response> {
   const [answered, late] = [new AbortController(), new AbortController()];
   clock.wait(PATIENCE_MILLISECONDS, answered.signal).then(
     () => late.abort(new Error("no answer in time")),
     () => undefined,
   );
-  const signal = AbortSignal.any([stopping, gone.signal, late.signal]);
-  const headers: Record<string, string> = { accept: raw.headers.accept ?? "*/*", "x-request-id": id };
+  const signal = AbortSignal.any([stopping, gone, late.signal]);
+  const headers: Record<string, string> = { accept, "x-request-id": id };
   const hasBody = body !== undefined && body !== null;
   if (hasBody) headers["content-type"] = "application/json";
   if (to.token !== undefined) headers.authorization = `Bearer ${to.token}`;
-  let response: Response;
   try {
-    response = await fetch(to.url.replace(/\/+$/, "") + url, {
+    return await fetch(to.url.replace(/\/+$/, "") + path, {
       method,
       headers,
       signal,
@@ -68,6 +94,10 @@ export async function passOn(
   } finally {
     answered.abort();
   }
+}
+
+/** Gives what another program says as it is, as fast as it is read. */
+export async function handOn(response: Response, reply: FastifyReply, id: string): Promise<void> {
   reply.hijack();
   const kept = REPLY_HEADERS.flatMap((name) => {
     const value = response.headers.get(name);
@@ -75,7 +105,7 @@ export async function passOn(
   });
   reply.raw.writeHead(response.status, { ...Object.fromEntries(kept), [REQUEST_ID]: id });
   reply.raw.flushHeaders();
-  // As fast as it is read. Half an answer must not look like a whole one: what breaks off is destroyed.
+  // Half an answer must not look like a whole one: what breaks off is destroyed.
   await pipeline(response.body === null ? Readable.from([]) : Readable.fromWeb(response.body), reply.raw).catch(() => {
     reply.raw.destroy();
   });

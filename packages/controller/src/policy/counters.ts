@@ -9,7 +9,7 @@ import {
   type Policy,
   type PolicyCounters,
 } from "@holdfast/model";
-import { formatRuleId, parseRuleId } from "@holdfast/policy";
+import { formatRuleId, parseRuleId, type RuleId } from "@holdfast/policy";
 import { timestamp } from "../platform.ts";
 import { notFound } from "../refusals.ts";
 import type { State } from "../state/state.ts";
@@ -24,6 +24,8 @@ export interface PolicyCounts {
   take(node: Name, report: CountsReport): CountsAnswer;
   of(tenant: Name, policy: Name): PolicyCounters;
   guards(): GuardCounters;
+  /** When a node told last that a rule of an enforced policy has decided something, in milliseconds since 1970; undefined: none did. */
+  countedAt(rule: RuleId): number | undefined;
   /** What of it are drops, node by node. */
   readonly drops: DropTotals;
 }
@@ -48,6 +50,8 @@ interface Counted {
   /** As it was when the first count of it came: another one of its name begins anew. */
   readonly policy: Pick<Policy, "tenant" | "name" | "createdAt" | "mode">;
   readonly rules: Map<string, Sum>;
+  /** When each was told last, where it had decided something since it was told before. */
+  readonly at: Map<string, number>;
 }
 
 export function createPolicyCounts({ state, clock }: { readonly state: State; readonly clock: Clock }): PolicyCounts {
@@ -56,13 +60,13 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
   const drops = createDropTotals();
   const nodes = new Map<Name, Life & { readonly guards: Map<Guard, Sum> }>();
 
-  function rulesOf(policy: Policy): Map<string, Sum> {
+  function countedOf(policy: Policy): Counted {
     const { tenant, name, createdAt, mode } = policy;
     const known = counted.get(`${tenant}/${name}`);
-    if (known?.policy.createdAt === createdAt && known.policy.mode === mode) return known.rules;
-    const rules = new Map<string, Sum>();
-    counted.set(`${tenant}/${name}`, { policy: { tenant, name, createdAt, mode }, rules });
-    return rules;
+    if (known?.policy.createdAt === createdAt && known.policy.mode === mode) return known;
+    const fresh: Counted = { policy: { tenant, name, createdAt, mode }, rules: new Map(), at: new Map() };
+    counted.set(`${tenant}/${name}`, fresh);
+    return fresh;
   }
 
   /** What is gone counts nothing any more. */
@@ -86,7 +90,7 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
     const policy = tenant.success && name.success ? state.policies.get(tenant.data, name.data) : undefined;
     // In a staged program are enforced policies as well, which count where they are enforced.
     if (policy?.mode !== mode) return undefined;
-    add(rulesOf(policy), rule, { packets, bytes });
+    add(countedOf(policy).rules, rule, { packets, bytes });
     return policy;
   }
 
@@ -108,7 +112,9 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
       for (const each of rules) {
         const policy = takeRule(each);
         // The rest was told before, or dropped long ago: it would look as if it had happened now.
-        if (policy?.mode === "enforced" && !isRest) drops.addRule(node, policy, each);
+        if (policy?.mode !== "enforced" || isRest) continue;
+        drops.addRule(node, policy, each);
+        if (each.packets > 0) countedOf(policy).at.set(each.rule, clock.now().getTime());
       }
       for (const each of guards) {
         add(known.guards, each.guard, each);
@@ -121,7 +127,7 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
       forgetGone();
       const policy = state.policies.get(tenant, name);
       if (policy === undefined) throw notFound(`policy ${name} in tenant ${tenant}`);
-      const sums = rulesOf(policy);
+      const sums = countedOf(policy).rules;
       const count = (origin: Parameters<typeof formatRuleId>[0]): Sum => sums.get(formatRuleId(origin)) ?? NOTHING;
       const rows = (["ingress", "egress"] as const).flatMap((direction) => [
         ...policy[direction].map(({ id, action }) => {
@@ -133,6 +139,15 @@ export function createPolicyCounts({ state, clock }: { readonly state: State; re
       ]);
       const since = new Date(Math.max(Date.parse(policy.createdAt), Date.parse(began))).toISOString();
       return { tenant, policy: name, mode: policy.mode, since, rules: rows };
+    },
+
+    countedAt(rule) {
+      const origin = parseRuleId(rule);
+      if (origin?.kind !== "rule" && origin?.kind !== "isolates") return undefined;
+      const known = counted.get(`${origin.tenant}/${origin.policy}`);
+      const policy = known && state.policies.get(known.policy.tenant, known.policy.name);
+      // Another one of its name has not counted yet.
+      return known?.policy.createdAt === policy?.createdAt ? known?.at.get(rule) : undefined;
     },
 
     guards() {

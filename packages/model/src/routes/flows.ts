@@ -114,7 +114,14 @@ export const flowRoutes = {
     path: "/v1/flows/samples",
     summary: "Single sampled packets, the newest first; they are kept for minutes.",
     tag: "flows",
-    query: z.strictObject({ ...scope, ...range, format: ranking.format, limit: limitTo(100) }),
+    query: z.strictObject({
+      ...scope,
+      ...range,
+      format: ranking.format,
+      limit: limitTo(100),
+      /** `true`: each with the `decision` of policies, where it is clear and their counters confirm it. Only a controller knows it. */
+      verdict: z.enum(["true", "false"]).default("false"),
+    }),
     reply: flowSamplesSchema,
     status: 200,
     passedTo: "collector",
