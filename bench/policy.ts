@@ -9,11 +9,13 @@ import { measureNeighbour } from "./policy/neighbour.ts";
 import { iptablesText } from "./policy/programs.ts";
 import { type DatapathFigures, report } from "./policy/report.ts";
 import { createTraffic } from "./policy/traffic.ts";
+import { measureWholeWay } from "./policy/whole-way.ts";
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
 const NEIGHBOUR_ROUNDS = Number(process.env.BENCH_ROUNDS ?? 5);
 const MEMBERS = 100_000;
 const ENDPOINTS = 200;
+const CHANGES = 100;
 
 const signal = AbortSignal.timeout(900_000);
 using scratch = scratchFolder();
@@ -39,5 +41,7 @@ const kernel = await measureRules(kernelGround, table, ({ driver }, { client, se
 );
 const ovs = await measureRules(ovsGround, undefined, () => Promise.resolve());
 const neighbours = await measureNeighbour(NEIGHBOUR_ROUNDS, signal);
-const figures = { kernel, ovs, held: kernel.rest, neighbours, members: MEMBERS, endpoints: ENDPOINTS };
+const extent = { endpoints: ENDPOINTS, rules: 1000, changes: CHANGES };
+const wholeWay = await measureWholeWay({ ...extent, folder: scratch.path, signal });
+const figures = { kernel, ovs, held: kernel.rest, neighbours, wholeWay, members: MEMBERS, endpoints: ENDPOINTS };
 for (const line of report(figures)) process.stdout.write(`${line}\n`);

@@ -4,6 +4,7 @@ import type { Enforcement } from "./enforcement.ts";
 import { type HeldRate, LIMIT } from "./limits.ts";
 import type { NeighbourRound } from "./neighbour.ts";
 import type { Sample } from "./traffic.ts";
+import type { Changed } from "./whole-way.ts";
 
 export interface DatapathFigures {
   readonly costs: Costs;
@@ -15,19 +16,22 @@ export interface PolicyFigures {
   readonly ovs: DatapathFigures;
   readonly held: readonly HeldRate[];
   readonly neighbours: readonly NeighbourRound[];
+  readonly wholeWay: readonly Changed[];
   readonly members: number;
   readonly endpoints: number;
 }
 
 /** A table for people, and as its last line one JSON object. */
 export function report(figures: PolicyFigures): readonly string[] {
-  const { kernel, ovs, held, neighbours, members, endpoints } = figures;
+  const { kernel, ovs, held, neighbours, wholeWay, members, endpoints } = figures;
   return [
     ...costRows("kernel driver", kernel.costs),
     ...costRows("Open vSwitch in user space", ovs.costs),
     row(`change to enforcement at the data path, ${endpoints} endpoints`, ["p50 ms", "p99 ms"], ""),
     ...enforcementRows("kernel driver", kernel.enforcement, members),
     ...enforcementRows("Open vSwitch", ovs.enforcement, members),
+    row(`change to enforcement from the request on, ${endpoints} endpoints`, ["p50 ms", "p99 ms"], ""),
+    ...wholeWayRows(wholeWay),
     row(`a limit of ${LIMIT / 1e6} Mbit/s`, ["Mbit/s", "off by %"], ""),
     ...held.map(({ what, rate }) => row(`  ${what}`, [rounded(rate / 1e6, 2), rounded(offBy(rate), 2)], "≤ 3 %")),
     ...neighbourRows(neighbours),
@@ -66,6 +70,16 @@ function enforcementRows(title: string, { rules, members }: Enforcement, size: n
   ].map(([what, taken]) => row(what, [p(taken, 0.5), p(taken, 0.99)], "p99 ≤ 100"));
 }
 
+function wholeWayRows(changes: readonly Changed[]): string[] {
+  const to = (verdict: Changed["to"]) => changes.filter((each) => each.to === verdict).map(({ enforced }) => enforced);
+  const answered = changes.map((each) => each.answered);
+  return [
+    row("  one rule of 1000, kernel driver, to allow", [p(to("allow"), 0.5), p(to("allow"), 0.99)], "p99 ≤ 100"),
+    row("  one rule of 1000, kernel driver, to deny", [p(to("deny"), 0.5), p(to("deny"), 0.99)], "p99 ≤ 100"),
+    row("    until the controller has answered", [p(answered, 0.5), p(answered, 0.99)]),
+  ];
+}
+
 function neighbourRows(rounds: readonly NeighbourRound[]): string[] {
   const middle = (of: (round: NeighbourRound) => number): number => percentile(rounds.map(of), 0.5);
   const rows = [
@@ -91,12 +105,13 @@ function neighbourRows(rounds: readonly NeighbourRound[]): string[] {
   ];
 }
 
-function lastLine({ kernel, ovs, held, neighbours, members }: PolicyFigures): object {
+function lastLine({ kernel, ovs, held, neighbours, wholeWay, members }: PolicyFigures): object {
   const set = `a set of ${members} addresses`;
   const ratio = ({ costs }: DatapathFigures, name: string, figure: keyof Sample): number =>
     rounded(ratioOf(costs.costs, name, figure), 3);
   const all = ({ enforcement }: DatapathFigures) => [...enforcement.rules, ...enforcement.members];
   const middle = (of: (round: NeighbourRound) => number): number => percentile(neighbours.map(of), 0.5);
+  const enforced = wholeWay.map((each) => each.enforced);
   return {
     bench: "policy",
     kernel_bw_ratio_10k: ratio(kernel, "10000 rules", "bandwidth"),
@@ -122,6 +137,8 @@ function lastLine({ kernel, ovs, held, neighbours, members }: PolicyFigures): ob
       middle(({ idle, starved }) => starved / idle),
       1,
     ),
+    enforce_e2e_ms_p50: p(enforced, 0.5),
+    enforce_e2e_ms_p99: p(enforced, 0.99),
   };
 }
 

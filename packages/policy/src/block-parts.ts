@@ -1,3 +1,4 @@
+import { alike } from "./alike.ts";
 import type { BlockRules, PolicyBlock } from "./policy-block.ts";
 import type { ProgramRule, Stage } from "./rule-program.ts";
 
@@ -20,10 +21,13 @@ function keepStages(before: readonly Stage[], after: readonly Stage[]): readonly
   const stages = new Map<ProgramRule | undefined, Stage>();
   for (const stage of before) {
     stages.set(stage.rules[0], stage);
-    for (const rule of stage.rules) rules.set(JSON.stringify(rule), rule);
+    for (const rule of stage.rules) rules.set(rule.id, rule);
   }
   return after.map((stage) => {
-    const kept = stage.rules.map((rule) => rules.get(JSON.stringify(rule)) ?? rule);
+    const kept = stage.rules.map((rule) => {
+      const same = rules.get(rule.id);
+      return same !== undefined && alike(same, rule) ? same : rule;
+    });
     const former = stages.get(kept[0]);
     const isSame =
       former?.disjoint === stage.disjoint &&

@@ -98,6 +98,21 @@ describe("the compiler", () => {
     expect(compiler.outlines(subject).enforced).toEqual(before);
   });
 
+  test("compiles of a policy that is edited the rules that the edit touches, and takes what the others are from the former version", () => {
+    const { compiler } = setUp();
+    const rules = Array.from({ length: 9 }, (_, index): Partial<PolicyRule> => {
+      return { peers: [{ kind: "cidr", cidr: Cidr.parse(`192.0.2.${index}/32`) }] };
+    });
+    const compiled = () => compiler.block("red/p")?.v4.ingress.main.flatMap((stage) => stage.rules) ?? [];
+    compiler.setPolicy(policy(rules));
+    const before = compiled();
+    // As told by another controller: no rule is the same object.
+    compiler.setPolicy(structuredClone(policy(rules.with(4, { ...rules[4], action: "deny" }))));
+    const after = compiled();
+    expect(after.map(({ verdict }) => verdict)).toEqual(before.map((_, index) => (index === 4 ? "deny" : "allow")));
+    expect(after.map((rule, index) => rule === before[index])).toEqual(before.map((_, index) => index !== 4));
+  });
+
   test("gives other tenants only what they can reach of a group, and only while it is shared", () => {
     const { compiler, join } = setUp();
     compiler.setNetwork(network(red, "10.9.0.0/16", { name: overlay, kind: "vxlan" }));

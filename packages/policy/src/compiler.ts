@@ -1,5 +1,6 @@
 import type { Cidr, Identity, IpAddress, Name } from "@holdfast/core";
 import { ActiveSets, type SetContents } from "./active-sets.ts";
+import { alike } from "./alike.ts";
 import { type MemberOutlines, MemberPolicies } from "./member-policies.ts";
 import { type CompiledBlock, compileBlock, type PolicyBlock } from "./policy-block.ts";
 import { membershipOf, namedBy, placeOf, same } from "./policy-changes.ts";
@@ -114,7 +115,7 @@ export class PolicyCompiler {
 
   setPolicy(spec: PolicySpec): void {
     const before = this.#policies.get(spec.tenant)?.get(spec.name);
-    this.#replacePolicy(before, { spec, compiled: this.#compile(spec) });
+    this.#replacePolicy(before, { spec, compiled: this.#compile(spec, before?.compiled) });
   }
 
   removePolicy(tenant: Name, name: Name): void {
@@ -180,13 +181,12 @@ export class PolicyCompiler {
     for (const source of realmSources(tenant)) this.#sets.drop(source);
   }
 
-  #compile(spec: PolicySpec): CompiledBlock {
-    return compileBlock(spec, {
-      tenantShares: (tenant, group) => {
-        const shared = group === undefined ? undefined : this.#groups.get(tenant)?.get(group)?.sharedWith;
-        return [...(this.#tenants.get(tenant)?.sharedWith ?? []), ...(shared ?? [])].includes(spec.tenant);
-      },
-    });
+  #compile(spec: PolicySpec, former: CompiledBlock | undefined): CompiledBlock {
+    const tenantShares = (tenant: Name, group: Name | undefined): boolean => {
+      const shared = group === undefined ? undefined : this.#groups.get(tenant)?.get(group)?.sharedWith;
+      return [...(this.#tenants.get(tenant)?.sharedWith ?? []), ...(shared ?? [])].includes(spec.tenant);
+    };
+    return compileBlock(spec, { tenantShares }, former);
   }
 
   #replacePolicy(before: KnownPolicy | undefined, after: KnownPolicy | undefined): void {
@@ -207,7 +207,7 @@ export class PolicyCompiler {
     for (const other of namedBy(after?.spec)) {
       if (after !== undefined) this.#naming.getOrInsertComputed(other, () => new Set<PolicySpec>()).add(after.spec);
     }
-    if (!same(before?.compiled.block, after?.compiled.block)) this.#blocks.add(`${tenant}/${name}`);
+    if (!alike(before?.compiled.block, after?.compiled.block)) this.#blocks.add(`${tenant}/${name}`);
     if (same(placeOf(before?.spec), placeOf(after?.spec))) return;
     this.#ofMembers.reorder(tenant);
     const concerned = [before?.spec, after?.spec].filter((one) => one !== undefined);

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Direction, ProgramId, RuleId, SetId } from "@holdfast/policy";
 
 /** The table of rule programs; whatever is in it is ours. Its family is `inet`. */
@@ -54,5 +54,5 @@ export function counterName(program: ProgramId, rule: RuleId): string {
 
 /** 20 hexadecimal digits. */
 export function contentHash(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 20);
+  return hash("sha256", text, "hex").slice(0, 20);
 }
