@@ -123,7 +123,14 @@ async function watchVerdicts(host: LabHost, server: string, folder: string): Pro
   const program = join(folder, "verdicts");
   await promisify(execFile)("gcc", ["-O2", "-Wall", "-Werror", "-o", program, join(import.meta.dirname, "verdicts.c")]);
   const inside = ["nsenter", "--net=/run/netns/pod-0", "--", "setpriv", "--pdeathsig", "KILL"];
-  const [file = "", ...words]: readonly string[] = [...host.prefix(), ...inside, program, server, String(PORT), "/run/netns/pod-1"];
+  const [file = "", ...words]: readonly string[] = [
+    ...host.prefix(),
+    ...inside,
+    program,
+    server,
+    String(PORT),
+    "/run/netns/pod-1",
+  ];
   const child = spawn(file, words, { stdio: ["ignore", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {

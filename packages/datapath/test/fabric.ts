@@ -162,6 +162,13 @@ export class Fabric implements AsyncDisposable {
     return link;
   }
 
+  /** The router leads from each leg to the others. */
+  async route(): Promise<void> {
+    for (const name of ["ipv4.ip_forward", "ipv6.conf.all.forwarding"]) {
+      await this.#host.ovs.exec("sysctl", "-qw", `net.${name}=1`);
+    }
+  }
+
   async ping(address: string, count = 2): Promise<number> {
     return new Sandbox(this.#host.path, this.#host.kernel).ping(address, count);
   }

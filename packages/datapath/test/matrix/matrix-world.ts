@@ -20,7 +20,7 @@ const TIERS = { a: "web", b: "web", c: "db", d: "db", e: "ops", f: "ops" } as Re
 
 /** An endpoint of a group of a tenant. */
 export interface Party {
-  /** E.g. `"rival-c"`. */
+  /** E.g. `"vlan-rival-c"`. */
   readonly id: string;
   readonly member: Member;
   readonly machine: 0 | 1;
@@ -32,18 +32,23 @@ export interface MatrixTenant {
   readonly kind: NetworkKind;
   /** One of each family. */
   readonly prefixes: readonly [Cidr, Cidr];
+  /** Number of the first group's address. Default 0. */
+  readonly first?: number;
 }
 
 /** Six groups of each of two tenants on two machines: what policies mean for them, and what a controller would tell the machines. */
 export class MatrixWorld {
   readonly parties: readonly Party[];
   readonly ground: Ground;
+  /** Tenants in overlays: no way leads from one to another, whatever policies say. */
+  readonly #enclosed: ReadonlySet<Name>;
   readonly #world = new PlainWorld();
   readonly #compiler = new PolicyCompiler(this.#world);
   readonly #machines = [0, 1].map(() => ({ node: new NodePolicy(this.#compiler), book: new PolicyBook() }));
 
   constructor(tenants: readonly MatrixTenant[]) {
     this.parties = tenants.flatMap(partiesOf);
+    this.#enclosed = new Set(tenants.flatMap(({ tenant, kind }) => (kind === "vxlan" ? tenant : [])));
     const [own] = tenants;
     if (own === undefined) throw new TypeError("no tenant");
     const hosts = (number: number) =>
@@ -93,8 +98,16 @@ export class MatrixWorld {
     return program;
   }
 
+  /** Whether somebody of the own tenant has an address of another one's, too. */
+  hasTwin(from: Party, to: Party, address: IpAddress): boolean {
+    const { tenant } = from.member;
+    if (to.member.tenant === tenant) return false;
+    return this.parties.some(({ member, addresses }) => member.tenant === tenant && addresses.includes(address));
+  }
+
   /** What policies mean for a probe, by what they say. */
   allows(from: Party, to: Party, { protocol, to: target, port }: Probe): boolean {
+    if (from.member.tenant !== to.member.tenant && this.#enclosed.has(to.member.tenant)) return false;
     const v6 = target.includes(":");
     const rest =
       protocol === "icmp"
@@ -120,9 +133,9 @@ export class MatrixWorld {
   }
 }
 
-function partiesOf({ tenant, prefixes }: MatrixTenant): readonly Party[] {
+function partiesOf({ tenant, kind, prefixes, first = 0 }: MatrixTenant): readonly Party[] {
   return GROUPS.map((name, index): Party => {
-    const addresses = prefixes.map((prefix) => Cidr.first(hostIn(prefix, index)));
+    const addresses = prefixes.map((prefix) => Cidr.first(hostIn(prefix, first + index)));
     const labels = {
       app: name,
       tier: TIERS[name] ?? "",
@@ -131,7 +144,7 @@ function partiesOf({ tenant, prefixes }: MatrixTenant): readonly Party[] {
     };
     const identity = Identity.parse(`${name}-0`);
     return {
-      id: `${tenant}-${name}`,
+      id: `${kind}-${tenant}-${name}`,
       member: { tenant, network: NETWORK, identity, labels, addresses },
       machine: index < 3 ? 0 : 1,
       addresses,

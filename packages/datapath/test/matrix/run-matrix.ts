@@ -14,8 +14,10 @@ export interface Matrix {
   readonly drivers: readonly DatapathDriver[];
   /** By party. */
   readonly probers: ReadonlyMap<string, Prober>;
-  /** Whether one may be tried by the other at all. */
-  readonly meet: (from: Party, to: Party) => boolean;
+  /** How many probes each party sends at once. Absent: all. */
+  readonly atOnce?: number;
+  /** Whether one is to be tried by the other in this case. Absent: everybody is by everybody. */
+  readonly tries?: (which: MatrixCase, from: Party, to: Party) => boolean;
 }
 
 interface Try {
@@ -33,7 +35,7 @@ export async function expectCase(
   signal: AbortSignal,
 ): Promise<void> {
   await applyEverywhere(matrix.drivers, matrix.world.set(which, verdict), signal);
-  const tries = allTries(matrix);
+  const tries = allTries(matrix, which);
   const wrong: string[] = [];
   let open = tries;
   for (const patience of PATIENCES) {
@@ -62,17 +64,18 @@ export async function applyEverywhere(
   );
 }
 
-function allTries({ world, meet }: Matrix): readonly Try[] {
+function allTries({ world, tries = () => true }: Matrix, which: MatrixCase): readonly Try[] {
   const pairs = world.parties.flatMap((from) =>
-    world.parties.filter((to) => to !== from && meet(from, to)).map((to) => ({ from, to })),
+    world.parties.filter((to) => to !== from && tries(which, from, to)).map((to) => ({ from, to })),
   );
   return pairs.flatMap(({ from, to }) =>
     to.addresses.flatMap((address) => {
       const probes: readonly Probe[] = [
-        { protocol: "tcp", to: address, port: 7080 },
-        { protocol: "tcp", to: address, port: 7081 },
-        { protocol: "udp", to: address, port: 7080 },
-        { protocol: "icmp", to: address, port: 0 },
+        { protocol: "tcp", to: address, who: to.id, port: 7080 },
+        { protocol: "tcp", to: address, who: to.id, port: 7081 },
+        { protocol: "udp", to: address, who: to.id, port: 7080 },
+        // Who answers a ping is only known where one alone has the address.
+        ...(world.hasTwin(from, to, address) ? [] : [{ protocol: "icmp" as const, to: address, who: to.id, port: 0 }]),
       ];
       return probes.map((probe) => ({ from, to, probe, allowed: world.allows(from, to, probe) }));
     }),
@@ -80,11 +83,20 @@ function allTries({ world, meet }: Matrix): readonly Try[] {
 }
 
 /** Gives those that got an answer. */
-async function carryOut({ probers }: Matrix, tries: readonly Try[], patience: number): Promise<ReadonlySet<Try>> {
+async function carryOut(
+  { probers, atOnce }: Matrix,
+  tries: readonly Try[],
+  patience: number,
+): Promise<ReadonlySet<Try>> {
   const reached = await Promise.all(
     [...Map.groupBy(tries, ({ from }) => from.id)].map(async ([id, some]) => {
-      const answers = await probers.get(id)?.round({ patience, probes: some.map(({ probe }) => probe) });
-      return some.filter((_, index) => answers?.[index] === true);
+      const answers: boolean[] = [];
+      const most = atOnce ?? some.length;
+      while (answers.length < some.length) {
+        const probes = some.slice(answers.length, answers.length + most).map(({ probe }) => probe);
+        answers.push(...((await probers.get(id)?.round({ patience, probes })) ?? probes.map(() => false)));
+      }
+      return some.filter((_, index) => answers[index]);
     }),
   );
   return new Set(reached.flat());
