@@ -8,6 +8,7 @@ import {
   networkSchema,
   nodeRecordSchema,
   type Phase,
+  problemOf,
   type Route,
   type WatchEvent,
 } from "@holdfast/model";
@@ -185,6 +186,52 @@ describe("an inventory", () => {
       { kind: "begin" },
       { kind: "plug", endpoint: 1, ifIndex: 7, from: begun + 2000 },
     ]);
+  });
+
+  test("knows nodes that come later by one number each, and tells them again when they are called otherwise only", async () => {
+    const stage = start();
+    await using _ = stage;
+    const { inventory, clock, told, push } = stage;
+    await expect.poll(() => inventory.status().state).toBe("in-step");
+    const [first, second] = ["172.16.0.2", "172.16.0.3"] as const;
+    const h2 = (tunnelAddress: string) => nodeRecordSchema.parse({ ...node, name: "h2", tunnelAddress, addresses: [] });
+    const changed = (object: typeof node): WatchEvent => ({ type: "put", kind: "node", revision: 3, object });
+    clock.advance(5000);
+    for (const object of [h2(first), { ...h2(first), version: "2" }, h2(second)]) push(changed(object));
+    push(put({ ...endpoint("a", at), node: h2(first).name }));
+    await expect.poll(() => inventory.status()).toMatchObject({ nodes: 2, endpoints: 1 });
+    expect(told.slice(1)).toMatchObject([
+      { kind: "node", node: 1, from: Date.parse(at) + 5000 },
+      { kind: "node", node: 1, from: 0 },
+      { kind: "begin", endpoint: { node: 1 } },
+    ]);
+    expect(inventory.nodeOf(second)).toBe("h2");
+    push({ type: "delete", kind: "node", revision: 4, key: { node: "h2" } });
+    await expect.poll(() => inventory.status().nodes).toBe(1);
+  });
+
+  test("knows a network that comes later", async () => {
+    const stage = start();
+    await using _ = stage;
+    await expect.poll(() => stage.inventory.status().state).toBe("in-step");
+    const later = networkSchema.parse({
+      ...network,
+      name: "later",
+      subnets: [{ ...network.subnets[0], prefix: "10.30.0.0/24", gateway: "10.30.0.1", exclusions: [] }],
+    });
+    stage.push({ type: "put", kind: "network", revision: 6, object: later });
+    await expect.poll(() => isInsideText(stage.inventory, "10.30.0.5")).toBe(true);
+  });
+
+  test("that the controller tells of trouble is behind, and says which", async () => {
+    const stage = start();
+    await using _ = stage;
+    await expect.poll(() => stage.inventory.status().state).toBe("in-step");
+    const problem = problemOf(new HoldfastError("revision_gone", "the changes since revision 1 are not kept any more"));
+    stage.push({ type: "error", problem });
+    await expect
+      .poll(() => stage.inventory.status())
+      .toMatchObject({ state: "behind", error: "the changes since revision 1 are not kept any more" });
   });
 
   test("that was cut off says since when, comes again, and ends who is gone meanwhile", async () => {
