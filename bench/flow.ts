@@ -57,7 +57,7 @@ row("  more in the last third than in the one before, MiB", Math.round(soak.grow
 row("  datagrams read before names had settled", soak.early);
 row("the same by way of Redis, which writes it down: lost on the way, %", figures.redis_loss_percent, "< 0.1");
 row("  by the kernel; between receiver and worker, datagrams", `${redis.lost.kernel}; ${redis.lost.stream}`);
-row("  datagrams/s, from the first sent to the last read", figures.redis_rate_per_s);
+row("  datagrams/s, until it was a second behind at most", figures.redis_rate_per_s);
 row("  behind what comes at most, s", rounded(redis.behindSeconds, 1));
 row("  resident memory of the collector at most, MiB", Math.round(redis.rssMib));
 row("ten with the most of an hour, 10,000 endpoints, while ingesting, ms, p95", figures.top10_ms_p95, "≤ 100");

@@ -27,11 +27,16 @@ export async function startRedisServer(folder: string, port: number): Promise<Re
       await ended;
     },
   };
+  let isReady = false;
   if (child.stdout === null) throw new TypeError("the process has no stdout");
   for await (const line of createInterface(child.stdout)) {
-    if (!line.includes("Ready to accept connections")) continue;
-    child.stdout.resume();
-    return server;
+    if (line.includes("Ready to accept connections")) {
+      isReady = true;
+      break;
+    }
   }
-  throw new TypeError("redis-server has ended instead of taking connections");
+  if (!isReady) throw new TypeError("redis-server has ended instead of taking connections");
+  // What it says from now on is thrown away, and must not fill the pipe.
+  child.stdout.resume();
+  return server;
 }

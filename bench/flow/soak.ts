@@ -27,7 +27,7 @@ export interface SoakFigures {
   readonly growthMib: number;
   /** Datagrams that were read before news of addresses had settled; they are not lost. */
   readonly early: number;
-  /** Datagrams in the store, per second from the first that was sent until the last was read. */
+  /** Datagrams in the store, per second from the first that was sent until no more than a second of them was still to be read. */
   readonly ratePerSecond: number;
   /** How far behind what comes it read at most. */
   readonly behindSeconds: number;
@@ -96,11 +96,11 @@ function most(of: readonly number[]): number {
   return Math.max(0, ...of);
 }
 
-/** Until nothing waits between receiver and worker any more. */
+/** Until what waits between receiver and worker is no more than a second of it. */
 async function untilRead(collector: CollectorProgram): Promise<void> {
   for (;;) {
     const { stream } = await collector.get<FlowStatus>("/v1/flows/status");
-    if ((stream?.receiver?.waiting ?? 0) === 0 && (stream?.worker?.behindSeconds ?? 0) === 0) return;
+    if ((stream?.receiver?.waiting ?? 0) < OFFERED && (stream?.worker?.behindSeconds ?? 0) < 1) return;
     await pause(LOOK_AGAIN_MS);
   }
 }
