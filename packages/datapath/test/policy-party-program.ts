@@ -14,7 +14,7 @@ const PATIENCE = Number(process.argv[2] ?? 400);
 
 interface Task {
   readonly id: number;
-  readonly kind: "tcp" | "udp" | "icmp" | "connect" | "echo" | "again" | "ask" | "hear" | "speak";
+  readonly kind: "tcp" | "udp" | "icmp" | "refused" | "connect" | "echo" | "again" | "ask" | "hear" | "speak";
   readonly to: string;
   readonly port?: number;
   readonly sourcePort?: number;
@@ -68,6 +68,16 @@ async function udp({ to, port = 0, sourcePort }: Task): Promise<boolean> {
     socket.on("message", () => done(true));
     socket.on("error", () => done(false));
     socket.bind(sourcePort ?? 0, () => socket.send("?", port, to, () => undefined));
+  });
+  socket.close();
+  return passed;
+}
+
+async function refused({ to, port = 0 }: Task): Promise<boolean> {
+  const socket = createSocket({ type: to.includes(":") ? "udp6" : "udp4" });
+  const passed = await within((done) => {
+    socket.on("error", (error: NodeJS.ErrnoException) => done(error.code === "ECONNREFUSED"));
+    socket.connect(port, to, () => socket.send("?"));
   });
   socket.close();
   return passed;
@@ -131,7 +141,7 @@ async function speak({ port }: Task): Promise<boolean> {
   return true;
 }
 
-const WORK = { tcp, udp, icmp, connect: open, echo, again, ask, hear, speak };
+const WORK = { tcp, udp, icmp, refused, connect: open, echo, again, ask, hear, speak };
 process.stdout.write("ready\n");
 for await (const line of createInterface({ input: process.stdin })) {
   const task = JSON.parse(line) as Task;

@@ -31,6 +31,10 @@ export class SandboxParty implements Party, AsyncDisposable {
     return this.#ask({ kind: protocol, ...attempt }).passed;
   }
 
+  isRefused(to: string, port: number): Promise<boolean> {
+    return this.#ask({ kind: "refused", to, port }).passed;
+  }
+
   async connect(to: string, port: number): Promise<StandingConnection> {
     const { id, passed } = this.#ask({ kind: "connect", to, port });
     if (!(await passed)) throw new TypeError(`no connection to ${to} port ${port}`);

@@ -28,6 +28,8 @@ export interface Attempt {
 export interface Party {
   /** Whether an answer has come. */
   reaches(attempt: Attempt): Promise<boolean>;
+  /** Speaks over UDP to a port that nobody listens at; whether the ICMP error about that has come. */
+  isRefused(to: string, port: number): Promise<boolean>;
   /** Begins a connection over TCP that stays. */
   connect(to: string, port: number): Promise<StandingConnection>;
   /** Echoes that all belong to one connection. */

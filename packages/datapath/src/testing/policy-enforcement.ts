@@ -37,6 +37,14 @@ export function policyEnforcement({
       expect(await server.reaches({ protocol: "udp", to: "10.20.0.6", port: 7080 })).toBe(true);
     });
 
+    test("hears of errors about what it has sent, though nobody may begin anything with it", async () => {
+      await policy().applyPolicy({ ...change, programs: [shut] }, signal());
+      const [speaker, other] = [await place({ ...a, policy: { program: shut.id } }), await place(b)];
+      expect(await other.reaches({ protocol: "icmp", to: "10.20.0.5" })).toBe(false);
+      expect(await speaker.isRefused("10.20.0.6", 7099)).toBe(true);
+      expect(await speaker.isRefused("fd00:20::6", 7099)).toBe(true);
+    });
+
     test("does not reach what its own policy denies", async () => {
       const quiet = program("default/quiet", {
         egress: { main: [[rule("rule/dns", "deny", { services: [udp(7080)] })]] },
