@@ -16,6 +16,7 @@ describe("what the machine's guards drop is counted by name", () => {
   let driver: DatapathDriver;
   let link: string;
   let sandbox: Sandbox;
+  let neighbour: Sandbox;
 
   beforeAll(async () => {
     const machine = undo.use(await Machine.start());
@@ -28,7 +29,13 @@ describe("what the machine's guards drop is counted by name", () => {
       return [port.containerInterface, await machine.plug(port, endpoint.addresses)];
     };
     [link, sandbox] = await place(wiring("a", "n7", ["10.20.0.5", "fd00:20::5"]));
-    await place(wiring("b", "n7", ["10.20.0.6", "fd00:20::6"]));
+    [, neighbour] = await place(wiring("b", "n7", ["10.20.0.6", "fd00:20::6"]));
+    const seen = [
+      "ip saddr 10.20.0.5 icmp type echo-request counter name echoes",
+      "icmpv6 type nd-neighbor-advert ip6 saddr fd00:20::5 counter name advertisements",
+    ];
+    const chain = `chain c { type filter hook prerouting priority raw; ${seen.join("; ")}; }`;
+    await neighbour.exec("nft", `table inet seen { counter echoes { }; counter advertisements { }; ${chain}; }`);
     // What the kernel says that there is, is what was written: nothing of it goes.
     await driver.synced(signal);
   });
@@ -37,6 +44,11 @@ describe("what the machine's guards drop is counted by name", () => {
   const counted = async (): Promise<Record<string, number>> => {
     const counters = (await driver.policy?.guardCounters(signal)) ?? [];
     return Object.fromEntries(counters.map(({ guard, packets }) => [guard, packets]));
+  };
+  /** How many of its packets the neighbour has got: what is counted could be let through all the same. */
+  const arrived = async (what: "echoes" | "advertisements"): Promise<number> => {
+    const text = await neighbour.exec("nft", "list", "counter", "inet", "seen", what);
+    return Number(/packets (\d+)/.exec(text)?.[1]);
   };
   const ping = (...args: string[]): Promise<unknown> =>
     sandbox.exec("ping", "-n", "-q", "-c", "2", "-i", "0.01", "-W", "0.2", ...args).catch(() => undefined);
@@ -88,8 +100,11 @@ describe("what the machine's guards drop is counted by name", () => {
     const before = (await counted()).nd ?? 0;
     await says("fd000020000000000000000000000005");
     expect(await counted()).toMatchObject({ nd: before });
+    const own = await arrived("advertisements");
+    expect(own).toBeGreaterThan(0);
     await says("fd000020000000000000000000000006");
     expect(await counted()).toMatchObject({ nd: before + 2 });
+    expect(await arrived("advertisements")).toBe(own);
     await sandbox.exec("nft", "delete table ip6 t");
   });
 
@@ -101,9 +116,12 @@ describe("what the machine's guards drop is counted by name", () => {
     await sandbox.kernel.deleteAddress({ link, ...on("10.20.0.99/32") });
     expect((await counted()).arp).toBeGreaterThan(before.arp ?? 0);
     expect(await sandbox.ping("10.20.0.6")).toBe(2);
+    const echoes = await arrived("echoes");
+    expect(echoes).toBeGreaterThan(0);
     await sandbox.exec("ip", "link", "set", link, "address", "02:00:00:00:00:99");
     await ping("10.20.0.6");
     expect((await counted()).mac).toBeGreaterThan(before.mac ?? 0);
+    expect(await arrived("echoes")).toBe(echoes);
     await sandbox.exec("ip", "link", "set", link, "address", "02:01:0a:14:00:05");
     await expect.poll(() => sandbox.ping("10.20.0.6"), { timeout: 5000 }).toBe(2);
   });
