@@ -13,7 +13,7 @@ import { defineConfig } from "vitest/config";
 const DATAPATH = [
   "packages/datapath/test/*.test.ts",
   "packages/datapath/test/uml/*.test.ts",
-  "packages/datapath/test/kernel/{guarantee,qos,traffic}.test.ts",
+  "packages/datapath/test/kernel/{bypass,guarantee,qos,traffic}.test.ts",
 ];
 const E2E_ALONE =
   "test/e2e/{agent-restart,cni-storm,controller-outage,flow-estimates,qos,routed,routed-beside,runtimes-demo}.test.ts";

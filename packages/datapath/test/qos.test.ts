@@ -106,7 +106,8 @@ test("an endpoint with a guarantee has its own class of an uplink that the switc
   const driver = await host.open({ uplink: "eth1", guaranteesOn: { link: "eth1", rate: 190e6 } });
   await using _closed = { [Symbol.asyncDispose]: () => driver.close() };
   driver.setNetwork(network("n7", "vlan", 100, { prefixes: ["10.20.0.0/24"] }));
-  const endpoint = wiring("a", "n7", ["10.20.0.5"], { qos: { guarantee: 20e6 } });
+  // So small a guarantee that all of it waits in the class.
+  const endpoint = wiring("a", "n7", ["10.20.0.5"], { qos: { guarantee: 1e6 } });
   const port = await driver.attach(endpoint, AbortSignal.timeout(5000));
   await driver.synced(AbortSignal.timeout(5000));
   await using sandbox = await host.plug(port, [on("10.20.0.5/24")]);
@@ -115,7 +116,7 @@ test("an endpoint with a guarantee has its own class of an uplink that the switc
   // Who is asked for does not exist: the questions leave by the uplink, tagged.
   await sandbox.ping("10.20.0.99", 1);
   const classes = await host.ovs.exec("tc", "-s", "class", "show", "dev", "hfpup");
-  const own = /class htb 4846:(\S+) parent 4846:1 leaf \S+ prio 0 rate 20Mbit[\s\S]*?Sent (\d+) bytes/.exec(classes);
+  const own = /class htb 4846:(\S+) parent 4846:1 leaf \S+ prio 0 rate 1Mbit[\s\S]*?Sent (\d+) bytes/.exec(classes);
   expect(Number(own?.[2])).toBeGreaterThan(0);
   const arrived = await host.ovs.exec("ip", "-s", "link", "show", "eth1x");
   expect(Number(/RX:[^\n]*\n\s+(\d+)/.exec(arrived)?.[1])).toBeGreaterThan(0);

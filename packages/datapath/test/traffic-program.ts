@@ -56,6 +56,46 @@ function udpProbe(): void {
   });
 }
 
+/** Counts numbered datagrams until standard input ends, and those that came behind one with a higher number. */
+function udpOrder(): void {
+  const socket = createSocket("udp4");
+  const seen = { received: 0, overtaken: 0 };
+  let highest = -1;
+  socket.on("message", (message) => {
+    const number = message.readUInt32BE(0);
+    seen.received++;
+    if (number < highest) seen.overtaken++;
+    highest = Math.max(highest, number);
+  });
+  socket.bind(Number(port), () => say({ ready: true }));
+  const report = (): void => {
+    say(seen);
+    process.exit(0);
+  };
+  process.stdin.resume().on("end", () => setTimeout(report, 300));
+}
+
+/** Numbered datagrams, at one pace after the other. `amount` is such as `"1400:5000x300,400x300"`: bytes, then datagrams per second and milliseconds. */
+async function udpSwing(): Promise<void> {
+  const socket = createSocket("udp4");
+  const [size = "", paces = ""] = amount.split(":");
+  let number = 0;
+  for (const step of paces.split(",")) {
+    const [pace = 0, length = 0] = step.split("x").map(Number);
+    const [start, first] = [performance.now(), number];
+    for (let now = 0; now < length; now = performance.now() - start) {
+      for (; number < first + (now * pace) / 1000; number++) {
+        const message = Buffer.alloc(Number(size));
+        message.writeUInt32BE(number, 0);
+        socket.send(message, Number(port), host, () => undefined);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+  say({ sent: number });
+  process.exit(0);
+}
+
 function tcpServe(): void {
   const server = createServer((socket) => {
     const digest = createHash("sha256");
@@ -126,6 +166,12 @@ switch (mode) {
     break;
   case "udp-probe":
     udpProbe();
+    break;
+  case "udp-order":
+    udpOrder();
+    break;
+  case "udp-swing":
+    await udpSwing();
     break;
   case "tcp-serve":
     tcpServe();

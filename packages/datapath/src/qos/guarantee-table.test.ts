@@ -2,7 +2,7 @@ import { IpAddress, MacAddress } from "@holdfast/core";
 import { FakeKernel, FakeTraffic } from "@holdfast/netlink/testing";
 import { describe, expect, test } from "vitest";
 import { type GuaranteeRow, guaranteeTable } from "./guarantee-table.ts";
-import { elementsOf } from "./uplink-rules.ts";
+import { elementsOf } from "./uplink-elements.ts";
 
 const signal = AbortSignal.timeout(5000);
 
@@ -13,15 +13,15 @@ function machine() {
   let elements: Map<string, string> | undefined;
   let comment = "";
   const scripts: string[] = [];
-  const list = () => [...(elements ?? [])].map(([key, value]) => `${key} : ${value}`).join(", ");
+  const list = () => [...(elements ?? [])].map(([key, value]) => `${key} ${value}`).join(", ");
   const nft = async (script: string): Promise<string> => {
     if (script.startsWith("list ")) return `${comment}\n${list()}`;
     scripts.push(script);
     if (script.includes("delete table")) elements = undefined;
     if (script.includes("chain leaving")) elements = new Map();
     for (const [, key = ""] of script.matchAll(/^delete element .*\{ (.+) \}$/gm)) elements?.delete(key);
-    for (const [, key = "", value = ""] of script.matchAll(/^add element .*\{ (.+) : "(\S+)" \}$/gm))
-      elements?.set(key, value);
+    for (const [, key = "", value = ""] of script.matchAll(/^add element .*\{ (.+) (: \S+|limit .+) \}$/gm))
+      elements?.set(key, value.replaceAll('"', ""));
     comment = /comment "\S+"/.exec(script)?.[0] ?? comment;
     return "";
   };
@@ -57,7 +57,10 @@ describe("guarantees", () => {
     await expect(update([second], signal)).rejects.toThrow("link hfr5 has its class");
     const before = String(traffic);
     await remove([second], signal);
-    expect(elements()).toEqual({ "10.20.0.5": "4846:7", "10.20.0.7": "4846:8" });
+    expect(elements()).toEqual({
+      ...{ "10.20.0.5": "4846:7", "4846:7": "488" },
+      ...{ "10.20.0.7": "4846:8", "4846:8": "488" },
+    });
     expect(String(traffic)).toBe(before);
   });
 
@@ -66,7 +69,7 @@ describe("guarantees", () => {
     const [first, second] = [row("hfr5", "10.20.0.5"), row("hfr6", "10.20.0.6")];
     await update([first, second], signal);
     await remove([first], signal);
-    expect(elements()).toEqual({ "10.20.0.6": "4846:8" });
+    expect(elements()).toEqual({ "10.20.0.6": "4846:8", "4846:8": "488" });
     expect(traffic.listClasses("hfrup").map(({ id }) => id.minor)).not.toContain(7);
     await remove([second], signal);
     expect(elements()).toEqual({});
@@ -94,6 +97,43 @@ describe("guarantees", () => {
     ]);
   });
 
+  test("are not given out as far as they are for packets that do not wait, whoever of them was told yet", async () => {
+    const on = machine();
+    const first = start(1e9, { on });
+    const whole = () => first.traffic.listClasses("hfrup").find(({ id }) => id.minor === 1)?.rate;
+    const aside = 488 * 256 * 8;
+    await first.update([row("hfr5", "10.20.0.5")], signal);
+    expect(whole()).toBe(1e9 - aside);
+    const again = start(1e9, { on });
+    await again.update([row("hfr6", "10.20.0.6")], signal);
+    expect(whole()).toBe(1e9 - 2 * aside);
+    await again.update([{ ...row("hfr6", "10.20.0.6"), rate: 20e6 }], signal);
+    expect(whole()).toBe(1e9 - aside - 976 * 256 * 8);
+    expect(on.elements()).toMatchObject({ "4846:8": "976" });
+    await again.remove([row("hfr5", "10.20.0.5")], signal);
+    expect(whole()).toBe(1e9 - 976 * 256 * 8);
+    await again.update([row("hfr5", "10.20.0.5")], signal);
+    await again.prune([row("hfr5", "10.20.0.5")], signal);
+    expect(whole()).toBe(1e9 - aside);
+  });
+
+  test.each([
+    { rate: 1e6, pace: undefined, room: 593_750 },
+    { rate: 2e6, pace: "97", room: 250_000 },
+    { rate: 20e6, pace: "976", room: 593_750 },
+  ])(
+    "of $rate bit/s let no more wait than leaves while all waits, or have all wait always",
+    async ({ rate, ...expected }) => {
+      const { update, elements, traffic } = start(190e6);
+      await update([{ ...row("hfr5", "10.20.0.5"), rate }], signal);
+      expect(elements()["4846:7"]).toBe(expected.pace);
+      expect(String(traffic)).toContain(
+        `parent 4846:7 handle 7: tbf rate 8000000000000bit burst 9234 limit ${expected.room}`,
+      );
+      expect(String(traffic)).toContain(`parent 7:1 handle 5007: fq_codel memory_limit ${expected.room}`);
+    },
+  );
+
   test("are kept of frames in tunnels, by network and sender", async () => {
     const { update, elements, remove } = start(1e9, { tunnelAddress: "192.168.50.11" });
     const [first, second] = [row("hfr5", "10.20.0.5"), row("hfr6", "10.20.0.5")];
@@ -105,9 +145,9 @@ describe("guarantees", () => {
       ],
       signal,
     );
-    expect(elements()).toEqual({ [`4711/${sender}`]: "4846:7", [`4712/${sender}`]: "4846:8" });
+    expect(elements()).toMatchObject({ [`4711/${sender}`]: "4846:7", [`4712/${sender}`]: "4846:8" });
     await remove([first], signal);
-    expect(elements()).toEqual({ [`4712/${sender}`]: "4846:8" });
+    expect(elements()).toEqual({ [`4712/${sender}`]: "4846:8", "4846:8": "488" });
   });
 
   test("find their rules as they were after a restart, and replace another version's with all that is in them", async () => {
@@ -118,6 +158,9 @@ describe("guarantees", () => {
     expect(on.scripts.length).toBe(before);
     await start(1e9, { on, tunnelAddress: "192.168.50.11" }).update([row("hfr6", "10.20.0.6")], signal);
     expect(on.scripts.at(-1)).toContain("ip saddr 192.168.50.11 udp dport 4789");
-    expect(on.elements()).toEqual({ "10.20.0.5": "4846:7", "10.20.0.6": "4846:8" });
+    expect(on.elements()).toEqual({
+      ...{ "10.20.0.5": "4846:7", "4846:7": "488" },
+      ...{ "10.20.0.6": "4846:8", "4846:8": "488" },
+    });
   });
 });

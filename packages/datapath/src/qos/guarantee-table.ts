@@ -1,17 +1,19 @@
-import { HoldfastError, type IpAddress, type MacAddress } from "@holdfast/core";
+import { HoldfastError, type IpAddress } from "@holdfast/core";
 import { rateText } from "@holdfast/model";
 import type { Kernel, Netfilter, TrafficControl } from "@holdfast/netlink";
 import type { HostTools } from "../machine/host-tools.ts";
 import type { KnownTable } from "./known-table.ts";
+import { paceOf } from "./uplink-bypass.ts";
 import {
-  type ClassElement,
   elementCommands,
   elementsOf,
-  removeUplinkRules,
-  type TunnelledMac,
-  uplinkSkeleton,
-  uplinkTableName,
-} from "./uplink-rules.ts";
+  elementsOfClass,
+  elementsOfOthers,
+  rateAside,
+  type SenderKey,
+  type UplinkElements,
+} from "./uplink-elements.ts";
+import { removeUplinkRules, uplinkSkeleton, uplinkTableName } from "./uplink-rules.ts";
 import { UplinkTree } from "./uplink-tree.ts";
 
 /** The link that leads to the network outside, and what it carries. */
@@ -30,7 +32,7 @@ export interface GuaranteeRow {
   /** Bits per second. */
   readonly rate: number;
   /** By which its packets are known on the uplink: its addresses, where the machine routes them; its MAC, where it switches them, with the network's number in a tunnel. */
-  readonly known: readonly (IpAddress | MacAddress | TunnelledMac)[];
+  readonly known: readonly SenderKey[];
 }
 
 export interface GuaranteeTools {
@@ -59,12 +61,12 @@ export function guaranteeTable(
   /** Those that were admitted, by the minor of their class. */
   const classes = new Map<number, GuaranteeRow>();
   const skeleton = uplink && uplinkSkeleton(table, { link: uplink.link, ifb: tree.ifb, tunnelAddress });
-  /** Classes by address or MAC, as the kernel has them. */
-  let elements: Elements | undefined;
+  /** As the kernel has them. */
+  let elements: UplinkElements | undefined;
   /** The rules there are these, and not another version's. */
   let areOurs = false;
 
-  async function read(signal: AbortSignal): Promise<Elements> {
+  async function read(signal: AbortSignal): Promise<UplinkElements> {
     if (elements !== undefined) return elements;
     const has = netfilter.hasTable(`netdev ${table}`);
     const text = has ? await host.nft(`list table netdev ${table}\n`, signal) : "";
@@ -74,28 +76,29 @@ export function guaranteeTable(
   }
 
   /** Leads packets of exactly these into their classes, in one transaction. */
-  async function write(next: Elements, isNew: boolean, signal: AbortSignal): Promise<void> {
+  async function write(next: UplinkElements, isNew: boolean, signal: AbortSignal): Promise<void> {
     const before = await read(signal);
-    const has: Elements = isNew || !areOurs ? new Map() : before;
-    const [gone, come] = [lacking(has, next), lacking(next, has)];
-    if (gone.length + come.length === 0 && !isNew) return;
+    const has: UplinkElements = isNew || !areOurs ? new Map() : before;
+    const commands = elementCommands(table, has, next);
+    if (commands === "" && !isNew) return;
     // Whatever becomes of it, it is read again when it fails.
     elements = undefined;
     const rules = has.size === 0 ? (skeleton?.script ?? "") : "";
-    await host.nft(rules + elementCommands(table, { gone, come }), signal);
+    await host.nft(rules + commands, signal);
     [elements, areOurs] = [next, true];
   }
 
   async function put(row: GuaranteeRow, signal: AbortSignal): Promise<void> {
     const on = admit(row);
-    // A queue that has come again is another one to the rules.
-    const isNew = await tree.raise(on);
-    tree.setClass(row.link, { rate: row.rate, ceiling: on.rate });
-    classes.set(tree.minorOf(row.link), row);
     const own = tree.classText(row.link);
     // What an earlier run has left of others stays until it is known that nobody comes for it.
-    const others = [...(await read(signal))].filter(([, each]) => each !== own);
-    const next = new Map([...others, ...row.known.map((key): readonly [string, string] => [key, own])]);
+    const others = elementsOfOthers(await read(signal), (each) => each === own);
+    const { known, rate } = row;
+    const next = new Map([...others, ...elementsOfClass(own, { known, pace: paceOf(rate) })]);
+    // A queue that has come again is another one to the rules.
+    const isNew = await tree.raise({ rate: on.rate, aside: rateAside(next) });
+    tree.setClass(row.link, { rate, ceiling: on.rate });
+    classes.set(tree.minorOf(row.link), row);
     await write(next, isNew, signal);
   }
 
@@ -104,9 +107,10 @@ export function guaranteeTable(
     const own = [...links].filter((link) => (classes.get(tree.minorOf(link))?.link ?? link) === link);
     for (const link of own) classes.delete(tree.minorOf(link));
     const gone = new Set(own.map((link) => tree.classText(link)));
-    const next = new Map([...(await read(signal))].filter(([, each]) => !gone.has(each)));
+    const next = new Map(elementsOfOthers(await read(signal), (each) => gone.has(each)));
     if (next.size === 0 || uplink === undefined) return await takeAll(signal);
     await write(next, false, signal);
+    await tree.setAside(rateAside(next));
     for (const link of own) tree.removeClass(link);
   }
 
@@ -151,18 +155,12 @@ export function guaranteeTable(
           const kept = desired.filter(({ link }) => classes.get(tree.minorOf(link))?.link === link);
           if (kept.length === 0 || uplink === undefined) return await takeAll(signal);
           const texts = new Set(kept.map(({ link }) => tree.classText(link)));
-          const next = [...(await read(signal))].filter(([, each]) => texts.has(each));
-          await write(new Map(next), false, signal);
+          const next = new Map(elementsOfOthers(await read(signal), (each) => !texts.has(each)));
+          await write(next, false, signal);
+          await tree.setAside(rateAside(next));
           tree.pruneClasses(new Set(kept.map(({ link }) => tree.minorOf(link))));
         },
       },
     },
   };
-}
-
-type Elements = ReadonlyMap<string, string>;
-
-/** What one has and the other has not, or in another class. */
-function lacking(one: Elements, other: Elements): readonly ClassElement[] {
-  return [...one].filter(([key, value]) => other.get(key) !== value).map(([key, value]) => ({ key, class: value }));
 }

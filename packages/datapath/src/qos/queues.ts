@@ -35,15 +35,19 @@ export class FairQueues {
     this.#traffic = traffic;
   }
 
-  /** Gives whether the kernel has such a queue. */
-  set(place: QueuePlace): boolean {
+  /** Gives whether there is such a queue now. What waits takes no more memory than this; absent: what the kernel thinks right. */
+  set(place: QueuePlace, memory?: number): boolean {
     if (!this.#areKnown) return false;
     try {
-      this.#traffic.setQdisc({ ...place, kind: "fq_codel" });
+      this.#traffic.setQdisc({ ...place, kind: "fq_codel", ...(memory === undefined ? {} : { memory }) });
+      return true;
     } catch (error) {
-      if (!isHoldfastError(error, "kernel_rejected") || error.details.errnoName !== "ENOENT") throw error;
-      this.#areKnown = false;
+      if (!isHoldfastError(error, "kernel_rejected")) throw error;
+      const { errnoName } = error.details;
+      // EINVAL: one of another kind is there, as an earlier run has made it.
+      if (errnoName !== "ENOENT" && errnoName !== "EINVAL") throw error;
+      this.#areKnown = errnoName === "EINVAL";
+      return false;
     }
-    return this.#areKnown;
   }
 }

@@ -1,5 +1,6 @@
 import type { ClassId, Kernel, TrafficClass, TrafficControl } from "@holdfast/netlink";
 import { FairQueues, OUR_HANDLE, type QueuePlace, roomAt, wholeBytes } from "./queues.ts";
+import { guaranteedRoom } from "./uplink-bypass.ts";
 
 /** The class of all that nothing is guaranteed to. */
 export const DEFAULT_MINOR = 0x4800;
@@ -30,6 +31,11 @@ export function uplinkIfb(linkPrefix: string): string {
   return `${linkPrefix}up`;
 }
 
+interface ClassShape extends Pick<TrafficClass, "rate" | "ceiling" | "burst"> {
+  /** Bytes that may wait. */
+  readonly room: number;
+}
+
 /** The classes of an uplink: a tree of HTB on an ifb. The uplink's own queue is never exchanged. */
 export class UplinkTree {
   readonly ifb: string;
@@ -37,6 +43,7 @@ export class UplinkTree {
   readonly #traffic: TrafficControl;
   readonly #fairQueues: FairQueues;
   #rate: number | undefined;
+  #aside: number | undefined;
 
   constructor({ kernel, traffic }: { readonly kernel: Kernel; readonly traffic: TrafficControl }, linkPrefix: string) {
     this.ifb = uplinkIfb(linkPrefix);
@@ -60,23 +67,26 @@ export class UplinkTree {
   }
 
   /** Everything but the endpoints' classes. What is there stays as it is. Whether the queue was not there. */
-  async raise({ rate }: { readonly rate: number }): Promise<boolean> {
+  async raise({ rate, aside }: { readonly rate: number; readonly aside: number }): Promise<boolean> {
     const isThere = await this.isThere();
-    if (this.#rate === rate && isThere) return false;
-    this.#traffic.createIfb({ name: this.ifb, alias: ALIAS });
-    const { ifb: link } = this;
-    this.#traffic.setQdisc({ link, handle: OUR_HANDLE, kind: "htb", defaultMinor: DEFAULT_MINOR });
-    const whole = wholeBytes(rate);
-    const bursts = { burst: burstOf(rate), ceilingBurst: burstOf(rate) };
-    this.#traffic.setClass({ link, id: idOf(ROOT_MINOR), rate: whole, ceiling: whole, ...bursts });
-    const share = rate * LEAST_SHARE;
-    this.#set(DEFAULT_MINOR, { rate: share, ceiling: rate, burst: burstOf(share) });
-    this.#rate = rate;
+    if (this.#rate !== rate || !isThere) {
+      this.#aside = undefined;
+      this.#traffic.createIfb({ name: this.ifb, alias: ALIAS });
+      this.#traffic.setQdisc({ link: this.ifb, handle: OUR_HANDLE, kind: "htb", defaultMinor: DEFAULT_MINOR });
+      this.#rate = rate;
+    }
+    this.#leave(rate, aside);
     return !isThere;
   }
 
-  setClass(link: string, rates: { readonly rate: number; readonly ceiling: number }): void {
-    this.#set(this.minorOf(link), { ...rates, burst: Math.max(ANSWER, burstOf(rates.rate)) });
+  /** Bits per second that are not given out. */
+  async setAside(aside: number): Promise<void> {
+    if (this.#rate !== undefined && (await this.isThere())) this.#leave(this.#rate, aside);
+  }
+
+  setClass(link: string, { rate, ceiling }: { readonly rate: number; readonly ceiling: number }): void {
+    const burst = Math.max(ANSWER, burstOf(rate));
+    this.#set(this.minorOf(link), { rate, ceiling, burst, room: guaranteedRoom(rate, ceiling) });
   }
 
   removeClass(link: string): void {
@@ -92,22 +102,31 @@ export class UplinkTree {
   }
 
   async remove(): Promise<void> {
-    this.#rate = undefined;
+    [this.#rate, this.#aside] = [undefined, undefined];
     if (await this.isThere()) await this.#kernel.deleteLink(this.ifb);
   }
 
-  #set(minor: number, { rate, ceiling, burst }: Pick<TrafficClass, "rate" | "ceiling" | "burst">): void {
+  #leave(rate: number, aside: number): void {
+    if (this.#aside === aside) return;
+    const whole = wholeBytes(rate - aside);
+    const bursts = { burst: burstOf(rate), ceilingBurst: burstOf(rate) };
+    this.#traffic.setClass({ link: this.ifb, id: idOf(ROOT_MINOR), rate: whole, ceiling: whole, ...bursts });
+    const share = rate * LEAST_SHARE;
+    this.#set(DEFAULT_MINOR, { rate: share, ceiling: rate, burst: burstOf(share), room: roomAt(rate) });
+    this.#aside = aside;
+  }
+
+  /** The room is of a queue that another version may have made. */
+  #set(minor: number, { rate, ceiling, burst, room }: ClassShape): void {
     const { ifb: link } = this;
-    const isNew = !this.#traffic.listClasses(link).some(({ id }) => id.minor === minor);
     const shape = { rate: wholeBytes(rate), ceiling: wholeBytes(ceiling), burst, ceilingBurst: burstOf(ceiling) };
     this.#traffic.setClass({ link, id: idOf(minor), parent: idOf(ROOT_MINOR), ...shape });
-    if (isNew) this.#setQueue(minor, ceiling);
+    this.#setQueue(minor, ceiling, room);
   }
 
   /** What waits in a class: cut where segments would hold up others, then in a queue per flow, or in one where the kernel has none. */
-  #setQueue(minor: number, ceiling: number): void {
+  #setQueue(minor: number, ceiling: number, limit: number): void {
     const { ifb: link } = this;
-    const limit = roomAt(ceiling);
     if (ceiling >= CUT_BELOW) {
       this.#setInner({ link, handle: minor, parent: idOf(minor) }, limit);
       return;
@@ -117,7 +136,7 @@ export class UplinkTree {
   }
 
   #setInner(place: QueuePlace, limit: number): void {
-    if (!this.#fairQueues.set(place)) this.#traffic.setQdisc({ ...place, kind: "bfifo", limit });
+    if (!this.#fairQueues.set(place, limit)) this.#traffic.setQdisc({ ...place, kind: "bfifo", limit });
   }
 }
 

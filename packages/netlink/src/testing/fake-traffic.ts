@@ -96,7 +96,7 @@ function words(qdisc: Qdisc): string {
     case "bfifo":
       return ` limit ${qdisc.limit}`;
     case "fq_codel":
-      return "";
+      return qdisc.memory === undefined ? "" : ` memory_limit ${qdisc.memory}`;
   }
 }
 

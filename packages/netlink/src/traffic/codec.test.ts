@@ -34,6 +34,7 @@ describe("queueing disciplines", () => {
       { handle: 0x4846, kind: "htb", defaultMinor: 0x4800 },
       { handle: 2, parent: { qdisc: 0x4846, minor: 9 }, kind: "bfifo", limit: 131_072 },
       { handle: 2, parent: { qdisc: 0x4846, minor: 9 }, kind: "fq_codel" },
+      { handle: 2, parent: { qdisc: 0x4846, minor: 9 }, kind: "fq_codel", memory: 131_072 },
     ] as const) {
       expect(decodeQdisc(concatenate(setQdiscRequest(7, qdisc).body))).toEqual(qdisc);
     }

@@ -7,6 +7,7 @@ import {
   parseAttributes,
   readNested,
   readText,
+  readU32,
   textAttribute,
   u32Attribute,
   viewOf,
@@ -27,6 +28,7 @@ const TrafficMessage = {
 const Attribute = { kind: 1, options: 2 } as const;
 const Tbf = { parameters: 1, rate64: 4, burst: 6 } as const;
 const Htb = { parameters: 1, init: 2, rate64: 6, ceiling64: 7 } as const;
+const FqCodel = { memory: 9 } as const;
 
 const NLM_F_ECHO = 0x8;
 const ROOT = 0xffffffff;
@@ -133,8 +135,10 @@ export function decodeQdisc(body: Uint8Array): QdiscRecord | undefined {
         kind,
         limit: viewOf(attributes.get(Attribute.options) ?? new Uint8Array(4)).getUint32(0, LITTLE_ENDIAN),
       };
-    case "fq_codel":
-      return { ...place, kind };
+    case "fq_codel": {
+      const memory = readU32(readNested(attributes, Attribute.options), FqCodel.memory);
+      return { ...place, kind, ...(memory === undefined ? {} : { memory }) };
+    }
     default:
       return undefined;
   }
@@ -183,7 +187,9 @@ function optionsOf(qdisc: QdiscRecord): Uint8Array | undefined {
     case "bfifo":
       return attribute(Attribute.options, words(qdisc.limit));
     case "fq_codel":
-      return undefined;
+      return qdisc.memory === undefined
+        ? undefined
+        : nestedAttribute(Attribute.options, [u32Attribute(FqCodel.memory, qdisc.memory)]);
   }
 }
 

@@ -66,7 +66,11 @@ export type Qdisc = OfLink &
         readonly limit: number;
       }
     /** A queue per flow, none of which keeps packets for long (tc-fq_codel(8)). */
-    | { readonly kind: "fq_codel" }
+    | {
+        readonly kind: "fq_codel";
+        /** Bytes that packets may take while they wait, what the kernel needs beside them included. Absent: 32 MiB. */
+        readonly memory?: number;
+      }
   );
 
 interface Bucket {

@@ -5,7 +5,7 @@ import type { EndpointWiring, RowStatus } from "../../driver.ts";
 import type { KnownTable } from "../../qos/known-table.ts";
 import { DIRECTIONS } from "../../qos/qos-row.ts";
 import { QosSide } from "../../qos/qos-side.ts";
-import type { TunnelledMac } from "../../qos/uplink-rules.ts";
+import type { TunnelledMac } from "../../qos/uplink-elements.ts";
 import type { Reconciler } from "../../reconcile/reconciler.ts";
 import type { Table } from "../../reconcile/table.ts";
 import type { OvsDriverDependencies } from "./dependencies.ts";
