@@ -54,16 +54,27 @@ export class QosSide {
       this.#refused.set(link, { row: `qos ${link}`, state: "error", attempts: 1, error });
       throw new HoldfastError("unavailable", error);
     }
-    if (qos?.guarantee === undefined) this.#guarantees.delete(link);
-    else {
-      this.#guarantees.set({ link, endpoint: id, rate: qos.guarantee, known });
-    }
     const { onLink = (all: EndpointQos) => all } = this.#options;
     const kept = qos && onLink(qos);
+    this.#setGuarantee(wiring, { link, known, isShaped: kept?.egress?.rate !== undefined });
     if (kept !== undefined) this.#limits.set({ link, endpoint: id, qos: kept });
     else if (this.#limits.has(link)) this.#limits.delete(link);
     else return async () => undefined;
     return (signal) => this.#limits.settled([link], signal);
+  }
+
+  /** The kernel passes what has waited in an ifb by the next egress hook (`nf_skip_egress`, drivers/net/ifb.c), which is the uplink's: it would be in no class there. */
+  #setGuarantee(
+    { id, qos }: EndpointWiring,
+    { link, known, isShaped }: Pick<GuaranteeRow, "link" | "known"> & { readonly isShaped: boolean },
+  ): void {
+    if (qos?.guarantee === undefined || isShaped) this.#guarantees.delete(link);
+    else this.#guarantees.set({ link, endpoint: id, rate: qos.guarantee, known });
+    if (qos?.guarantee === undefined || !isShaped) return;
+    const error =
+      `the guarantee in ${profileText(qos)} of endpoint ${id} is not in force: ` +
+      "what waits for the rate of its egress cannot be put into order on the uplink; take out one of the two";
+    this.#refused.set(link, { row: `guarantee ${link}`, state: "error", attempts: 1, error });
   }
 
   /** The link goes. */

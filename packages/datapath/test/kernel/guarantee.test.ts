@@ -106,6 +106,19 @@ describe("a Redis that fills the uplink", () => {
     await expect.poll(() => world.machine.kernel.getLink("hfrup"), { timeout: 5000 }).toBeUndefined();
   }, 60_000);
 
+  test("is not guaranteed anything beside a rate of what it sends, and is named", async () => {
+    const egress = { rate: 40e6, burst: 65_536 };
+    await world.driver.attach({ ...neighbour, qos: { guarantee: 20e6, egress } }, signal());
+    const named = expect.stringMatching(
+      /the guarantee in .* of endpoint \S+ is not in force: .*; take out one of the two/,
+    );
+    expect(world.driver.status().map(({ error }) => error)).toEqual([named]);
+    await world.driver.attach({ ...neighbour, qos: { guarantee: 20e6, ingress: egress } }, signal());
+    await expect.poll(() => world.driver.status()).toEqual([]);
+    await expect.poll(classes).toContain("rate 20Mbit");
+    await world.driver.attach(neighbour, signal());
+  }, 60_000);
+
   test("does not get more guaranteed than there is, and who does not is named", async () => {
     await world.driver.attach({ ...neighbour, qos: { guarantee: 150e6 } }, signal());
     await world.driver.attach({ ...redis, qos: { guarantee: 50e6 } }, signal());

@@ -42,8 +42,9 @@ test("the end of the platform on a machine leaves no queue and no rule of QoS", 
   const driver = await machine.open({ guaranteesOn: { link: "eth0", rate: 1e9 } });
   driver.setNetwork(routed(network("n7", "vlan", 100)));
   const limit = { rate: 1e6, burst: 65_536 };
-  const qos = { ingress: limit, egress: limit, connections: 5, guarantee: 1e6 };
+  const qos = { ingress: limit, egress: limit, connections: 5 };
   await driver.attach(wiring("a", "n7", ["10.20.0.5"], { qos }), AbortSignal.timeout(5000));
+  await driver.attach(wiring("b", "n7", ["10.20.0.6"], { qos: { guarantee: 1e6 } }), AbortSignal.timeout(5000));
   const traces = async () => {
     const links = (await machine.kernel.listLinks()).filter(({ kind }) => kind === "ifb").map(({ name }) => name);
     return [...links.toSorted(), ...((await machine.rules()).match(/holdfast_(qos|uplink)_hfr/g) ?? [])].toSorted();
