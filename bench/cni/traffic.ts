@@ -12,8 +12,11 @@ export interface Traffic {
   readonly roundTripRatio: number;
 }
 
-const ROUNDS = 5;
+const ROUNDS = 9;
 const SECONDS = "2";
+/** Each end on a processor of its own: where the scheduler puts them decides more than which plugin made the link. */
+const SERVER = "taskset -c 1";
+const CLIENT = "taskset -c 0";
 
 /** TCP between two containers of a host, with one plugin and the other in turn. */
 export async function measureTraffic(place: BenchPlace, plugin: BenchPlugin, other: BenchPlugin): Promise<Traffic> {
@@ -27,8 +30,10 @@ export async function measureTraffic(place: BenchPlace, plugin: BenchPlugin, oth
   const rounds: { bandwidth: number; roundTrip: number }[][] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const both: { bandwidth: number; roundTrip: number }[] = [];
-    for (const { name } of pairs) {
-      both.push({ bandwidth: await bandwidth(host, name, signal), roundTrip: await roundTrip(host, name, signal) });
+    // The other one is first in every second round: what a machine gets quicker or slower by meanwhile is nobody's.
+    for (const place of round % 2 === 0 ? [0, 1] : [1, 0]) {
+      const { name = "" } = pairs[place] ?? {};
+      both[place] = { bandwidth: await bandwidth(host, name, signal), roundTrip: await roundTrip(host, name, signal) };
     }
     rounds.push(both);
   }
@@ -44,7 +49,8 @@ export async function measureTraffic(place: BenchPlace, plugin: BenchPlugin, oth
 
 /** Gbit/s. */
 async function bandwidth(host: LabHost, name: string, signal: AbortSignal): Promise<number> {
-  const client = (address: string) => `iperf3 -J -t ${SECONDS} -c ${address}`;
+  // A machine's own choice may be BBR, which paces: then its timers are what is measured.
+  const client = (address: string) => `iperf3 -J -C cubic -t ${SECONDS} -c ${address}`;
   const printed = await withServer(host, name, { server: "iperf3 -s -1", port: 5201, client }, signal);
   const { end } = JSON.parse(printed) as { end: { sum_received: { bits_per_second: number } } };
   return end.sum_received.bits_per_second / 1e9;
@@ -73,9 +79,9 @@ async function withServer(
   const hexadecimal = port.toString(16).toUpperCase().padStart(4, "0");
   const script = `
     address=$(ip -n ${name}-0 -o -4 address show dev eth0 | sed 's/.* inet \\([0-9.]*\\).*/\\1/')
-    ip netns exec ${name}-0 ${server} >/dev/null 2>&1 & server=$!
+    ip netns exec ${name}-0 ${SERVER} ${server} >/dev/null 2>&1 & server=$!
     until ip netns exec ${name}-0 grep -q ':${hexadecimal} .* 0A ' /proc/net/tcp /proc/net/tcp6; do :; done
-    ip netns exec ${name}-1 ${client('"$address"')}
+    ip netns exec ${name}-1 ${CLIENT} ${client('"$address"')}
     code=$?
     kill $server 2>/dev/null
     wait $server
