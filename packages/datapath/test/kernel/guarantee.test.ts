@@ -112,7 +112,7 @@ describe("a Redis that fills the uplink", () => {
     const named = expect.stringMatching(
       /the guarantee in .* of endpoint \S+ is not in force: .*; take out one of the two/,
     );
-    expect(world.driver.status().map(({ error }) => error)).toEqual([named]);
+    await expect.poll(() => world.driver.status().map(({ error }) => error)).toEqual([named]);
     await world.driver.attach({ ...neighbour, qos: { guarantee: 20e6, ingress: egress } }, signal());
     await expect.poll(() => world.driver.status()).toEqual([]);
     await expect.poll(classes).toContain("rate 20Mbit");
