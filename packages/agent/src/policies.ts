@@ -11,6 +11,7 @@ import {
 } from "@holdfast/policy";
 import type { Book } from "./book.ts";
 import { type LocalEndpoint, networkKey } from "./local-endpoint.ts";
+import { createPolicyArrivals } from "./policy-arrivals.ts";
 import type { PolicyRecords } from "./policy-records.ts";
 
 /** Endpoints have their policy before their first packet, whatever becomes of the controller. */
@@ -76,9 +77,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
   const bare = new Set<string>();
   /** New endpoints about which nothing decides but that tenants are kept apart, until the feed tells the same or another. */
   const free = new Set<string>();
-  /** Programs that were told and that the data path does not have yet. */
-  const onTheWay = new Set<string>();
-  const waiting = new Set<() => void>();
+  const arrivals = createPolicyArrivals();
   let refused: { readonly error: string; attempts: number } | undefined;
   /** Until something is refused. */
   const resting = createNap(clock);
@@ -162,7 +161,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     const signal = given ?? timeLimit(clock, APPLY_LIMIT);
     try {
       if (driver.policy !== undefined) {
-        await driver.policy.applyPolicy({ ...change, endpoints }, signal).finally(arrived);
+        await driver.policy.applyPolicy({ ...change, endpoints }, signal).finally(arrivals.arrived);
         // A data path knows of the programs of those alone that came with some.
         await Promise.all(
           endpoints.filter(({ endpoint }) => bare.has(endpoint)).map(({ endpoint }) => rewire(endpoint, signal)),
@@ -178,39 +177,16 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     }
   }
 
-  /** At once: who waits for it may be waited for by the rest of the change. */
-  function arrived(): void {
-    onTheWay.clear();
-    for (const wake of [...waiting]) wake();
-  }
-
   /** What it is to be attached with is known, and in the data path. */
   function isReady(endpoint: LocalEndpoint): boolean {
     const policy = policyOf(endpoint);
     if (policy === undefined) return free.has(endpoint.id);
     const { program, staged = program } = policy;
-    return !onTheWay.has(program) && !onTheWay.has(staged);
+    return !arrivals.isExpected(program) && !arrivals.isExpected(staged);
   }
 
   function inTurn(work: () => Promise<void>): Promise<void> {
     return turns.take("policies", work);
-  }
-
-  /** Resolves with the next news. */
-  function nextNews(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const done = () => {
-        waiting.delete(done);
-        signal.removeEventListener("abort", fail);
-        resolve();
-      };
-      const fail = () => {
-        waiting.delete(done);
-        reject(signal.reason instanceof Error ? signal.reason : new TypeError("cancelled"));
-      };
-      signal.addEventListener("abort", fail, { once: true });
-      waiting.add(done);
-    });
   }
 
   async function told(endpoint: LocalEndpoint, signal: AbortSignal): Promise<void> {
@@ -218,7 +194,7 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
     while (!isReady(endpoint)) {
       try {
         limit.throwIfAborted();
-        await nextNews(limit);
+        await arrivals.next(limit);
       } catch (cause) {
         signal.throwIfAborted();
         const text = `the policy of endpoint ${endpoint.id} of ${endpoint.identity} is not in force on this node yet; it is attached when a controller has told it and the data path has it`;
@@ -237,12 +213,12 @@ export function createPolicies(dependencies: PoliciesDependencies): Policies {
       inTurn(async () => {
         const news = whole ? policies.newsIn(change) : change;
         const forDatapath = policies.apply(news);
-        if (driver.policy !== undefined) for (const { id } of forDatapath.programs) onTheWay.add(id);
+        if (driver.policy !== undefined) arrivals.expect(forDatapath.programs.map(({ id }) => id));
         for (const { endpoint } of news.endpoints) free.delete(endpoint);
         // What is enforced is on disk: a run that begins without a controller begins with it.
         await records.put(news, forDatapath);
         await enforce(forDatapath, signal);
-        for (const wake of [...waiting]) wake();
+        arrivals.tell();
         if (!whole) return;
         const named = new Set(change.endpoints.map(({ endpoint }) => endpoint));
         for (const endpoint of policies.endpoints()) if (!named.has(endpoint)) await forget(endpoint);
