@@ -1,3 +1,4 @@
+export { alike } from "./alike.ts";
 export { type BackoffOptions, backoff } from "./backoff.ts";
 export { parseBearerToken } from "./bearer-token.ts";
 export type { Brand } from "./brand.ts";

@@ -1,4 +1,4 @@
-import { alike } from "./alike.ts";
+import { alike } from "@holdfast/core";
 import type { BlockRules, PolicyBlock } from "./policy-block.ts";
 import type { ProgramRule, Stage } from "./rule-program.ts";
 

@@ -54,8 +54,11 @@ function bucketsOf({ selector, identities = [], group }: Choice): string[] {
 }
 
 function selectorBuckets({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string[] {
-  const [equality] = Object.entries(matchLabels);
-  if (equality !== undefined) return [labelBucket(...equality)];
+  // Whatever the order in which they are written: who chooses by the same labels is found and taken out in one place.
+  const [equality] = Object.entries(matchLabels)
+    .map(([key, value]) => labelBucket(key, value))
+    .sort();
+  if (equality !== undefined) return [equality];
   for (const expression of matchExpressions) {
     if (expression.operator === "In") return expression.values.map((value) => labelBucket(expression.key, value));
     if (expression.operator === "Exists") return [`key ${expression.key}`];

@@ -151,6 +151,21 @@ describe("the compiler", () => {
     expect(compiler.members("platform/v4")).toBeUndefined();
   });
 
+  test("finds a group's claims wherever its labels are written in another order, and lets go of them", () => {
+    const { compiler, join } = setUp();
+    const group = (matchLabels: Record<string, string>) =>
+      compiler.setGroup({ tenant: red, name: web, selector: { matchLabels }, sharedWith: [] });
+    group({ app: "web", zone: "a" });
+    compiler.setPolicy(policy([{ peers: [{ kind: "group", group: web }] }]));
+    compiler.take();
+    group({ zone: "a", app: "web" });
+    join(member(red, "a", "10.1.0.1", { labels: { app: "web", zone: "a" } }));
+    expect(compiler.take().setEdits).toMatchObject([{ add: ["10.1.0.1/32"] }]);
+    compiler.removePolicy(red, Name.parse("p"));
+    join(member(red, "b", "10.1.0.2", { labels: { app: "web", zone: "a" } }));
+    expect(compiler.take().setEdits).toEqual([]);
+  });
+
   test("tells a set anew that nobody followed for a moment", () => {
     const { compiler, join } = setUp();
     const q = Name.parse("q");

@@ -1,9 +1,8 @@
-import type { Cidr, Identity, IpAddress, Name } from "@holdfast/core";
+import { alike, type Cidr, type Identity, type IpAddress, type Name } from "@holdfast/core";
 import { ActiveSets, type SetContents } from "./active-sets.ts";
-import { alike } from "./alike.ts";
 import { type MemberOutlines, MemberPolicies } from "./member-policies.ts";
 import { type CompiledBlock, compileBlock, type PolicyBlock } from "./policy-block.ts";
-import { membershipOf, namedBy, placeOf, same } from "./policy-changes.ts";
+import { membershipOf, namedBy, placeOf } from "./policy-changes.ts";
 import type { SetEdit, SetId } from "./rule-program.ts";
 import { realmSources } from "./set-source.ts";
 import {
@@ -92,7 +91,7 @@ export class PolicyCompiler {
     const before = ofTenant.get(network.name);
     ofTenant.set(network.name, network);
     this.#sets.changeNetwork(before, network);
-    if (same(before?.policyDefaults, network.policyDefaults)) return;
+    if (alike(before?.policyDefaults, network.policyDefaults)) return;
     this.#stale.push({ kind: "network", tenant: network.tenant, network: network.name });
   }
 
@@ -127,7 +126,7 @@ export class PolicyCompiler {
     this.#sets.changeMember(before, after);
     // Who comes has no programs yet.
     if (before === undefined || after === undefined) return;
-    if (same([before.labels, before.group], [after.labels, after.group])) return;
+    if (before.group === after.group && alike(before.labels, after.labels)) return;
     const { tenant, network, identity } = after;
     this.#stale.push({ kind: "member", tenant, network, identity });
   }
@@ -208,7 +207,7 @@ export class PolicyCompiler {
       if (after !== undefined) this.#naming.getOrInsertComputed(other, () => new Set<PolicySpec>()).add(after.spec);
     }
     if (!alike(before?.compiled.block, after?.compiled.block)) this.#blocks.add(`${tenant}/${name}`);
-    if (same(placeOf(before?.spec), placeOf(after?.spec))) return;
+    if (alike(placeOf(before?.spec), placeOf(after?.spec))) return;
     this.#ofMembers.reorder(tenant);
     const concerned = [before?.spec, after?.spec].filter((one) => one !== undefined);
     const replaced = concerned.flatMap((policy) => this.#ofMembers.replacedBy(policy) ?? []);
@@ -223,7 +222,7 @@ export class PolicyCompiler {
     const group = after ?? before;
     if (group === undefined) return;
     const { tenant, name } = group;
-    if (same(membershipOf(before), membershipOf(after))) store();
+    if (alike(membershipOf(before), membershipOf(after))) store();
     else {
       this.#sets.changeGroup(tenant, name, store);
       const isSubject = this.#specsOf(tenant).some(({ subject }) => subject.groups?.includes(name));
@@ -233,14 +232,14 @@ export class PolicyCompiler {
         this.#stale.push({ kind: "tenant", tenant, concerns });
       }
     }
-    if (!same(before?.sharedWith, after?.sharedWith)) this.#recompileNaming(tenant);
+    if (!alike(before?.sharedWith, after?.sharedWith)) this.#recompileNaming(tenant);
   }
 
   #followTenant(before: PolicyTenant | undefined, after: PolicyTenant | undefined): void {
     const tenant = (after ?? before)?.name;
     if (tenant === undefined) return;
-    if (!same(before?.sharedWith ?? [], after?.sharedWith ?? [])) this.#recompileNaming(tenant);
-    if (same(before?.policyDefaults, after?.policyDefaults)) return;
+    if (!alike(before?.sharedWith ?? [], after?.sharedWith ?? [])) this.#recompileNaming(tenant);
+    if (alike(before?.policyDefaults, after?.policyDefaults)) return;
     this.#stale.push({ kind: "tenant", tenant, concerns: () => true });
   }
 

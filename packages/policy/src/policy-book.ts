@@ -1,4 +1,4 @@
-import type { Cidr, IpAddress } from "@holdfast/core";
+import { alike, type Cidr, type IpAddress } from "@holdfast/core";
 import { keepParts } from "./block-parts.ts";
 import { link, type ProgramOutline } from "./link.ts";
 import type { NodePolicyChange } from "./node-policy.ts";
@@ -59,13 +59,13 @@ export class PolicyBook {
       sets: everything.sets.filter(({ id }) => !this.#sets.has(id) || this.#kept.sets.has(id)),
       setEdits: known.map((set) => this.#difference(set)).filter(({ add, remove }) => add.length + remove.length > 0),
       setsGone: [...this.#sets.keys()].filter((id) => !sets.has(id) && !this.#kept.sets.has(id)),
-      blocks: everything.blocks.filter((block) => !same(this.#blocks.get(block.id), block)),
+      blocks: everything.blocks.filter((block) => !alike(this.#blocks.get(block.id), block)),
       blocksGone: [...this.#blocks.keys()].filter((id) => !blocks.has(id)),
       programs: everything.programs.filter(
-        (outline) => this.#kept.programs.has(outline.id) || !same(this.#outlines.get(outline.id), outline),
+        (outline) => this.#kept.programs.has(outline.id) || !alike(this.#outlines.get(outline.id), outline),
       ),
       programsGone: [...this.#outlines.keys()].filter((id) => !programs.has(id) && !this.#kept.programs.has(id)),
-      endpoints: everything.endpoints.filter((policy) => !same(this.#endpoints.get(policy.endpoint), policy)),
+      endpoints: everything.endpoints.filter((policy) => !alike(this.#endpoints.get(policy.endpoint), policy)),
     };
   }
 
@@ -172,8 +172,4 @@ function filled({ family, members }: PolicySet): PrefixSet {
   const set = new PrefixSet(family);
   for (const member of members) set.add(member);
   return set;
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }

@@ -18,8 +18,3 @@ export function placeOf(spec: PolicySpec | undefined) {
 export function membershipOf(group: PolicyGroup | undefined) {
   return group && [group.selector, group.identities, group.networks, group.name];
 }
-
-/** Whether two values are the same when they are written down. */
-export function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
-}

@@ -1,6 +1,5 @@
-import { Cidr, type Family, type Name } from "@holdfast/core";
+import { alike, Cidr, type Family, type Name } from "@holdfast/core";
 import type { Peer, PolicyRule } from "@holdfast/model";
-import { alike } from "./alike.ts";
 import { outermost, without } from "./prefixes.ts";
 import { formatRuleId } from "./rule-id.ts";
 import type { Direction, ProgramRule, Remote, SetId } from "./rule-program.ts";

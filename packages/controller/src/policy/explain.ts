@@ -1,4 +1,4 @@
-import { HoldfastError, type IpAddress, IpAddress as IpAddresses, Name } from "@holdfast/core";
+import { alike, HoldfastError, type IpAddress, IpAddress as IpAddresses, Name } from "@holdfast/core";
 import type { ExplainedEnd, ExplainedVerdict, ExplainRequest, Explanation } from "@holdfast/model";
 import {
   type EndVerdict,
@@ -44,7 +44,7 @@ export function createPolicyExplainer(state: State): ExplainPolicy {
       to: endOf(destination, to),
       ...enforced,
       ...(unreachable === undefined ? {} : { unreachable, verdict: "deny" as const }),
-      ...(isSame(enforced, staged) ? {} : { staged }),
+      ...(alike(enforced, staged) ? {} : { staged }),
     };
   };
 }
@@ -153,8 +153,4 @@ function endOf(address: IpAddress, { member }: Party): Explanation["from"] {
   if (member === undefined) return { address };
   const { tenant, network, identity } = member;
   return { address, claim: { tenant, network, identity } };
-}
-
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
