@@ -11,6 +11,7 @@ import {
   type NewFlowAlarm,
 } from "@holdfast/model";
 import type { Store } from "@holdfast/store";
+import { refused } from "../api/refused.ts";
 import type { DroppingIdentity } from "../counters/port-counters.ts";
 import type { HeardDrops } from "../drops/follow-drops.ts";
 import type { FlowStore } from "../store/store.ts";
@@ -237,8 +238,7 @@ function check(
 ): void {
   if (spec.on.kind === "silent") {
     if (tenant === undefined) return;
-    const details = { field: "on.kind" };
-    throw new HoldfastError("invalid_argument", "on.kind: exporters are the platform's, not a tenant's", { details });
+    throw refused("on.kind", "exporters are the platform's, not a tenant's");
   }
   if (spec.on.kind === "drops") return;
   if (spec.on.kind === "denied" && heardDrops === undefined)
@@ -256,10 +256,7 @@ function refuseWebhook(
 ): void {
   if (tenant === undefined || webhook === undefined) return;
   const why = whyRefused(new URL(webhook.url).hostname);
-  if (why === undefined) return;
-  throw new HoldfastError("invalid_argument", `webhook.url: ${refusedText(why)}`, {
-    details: { field: "webhook.url" },
-  });
+  if (why !== undefined) throw refused("webhook.url", refusedText(why));
 }
 
 /** Whether what is raised stays raised: other levels, times and webhooks only matter for what comes. */
@@ -271,6 +268,5 @@ function meansTheSame(before: NewFlowAlarm | undefined, after: NewFlowAlarm): bo
 
 function sequenceOf(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  const details = { field: "continue" };
-  throw new HoldfastError("invalid_argument", "continue: not that of a page before", { details });
+  throw refused("continue", "not that of a page before");
 }

@@ -6,6 +6,7 @@ import {
   flowAlarmLevels,
   flowAlarmUnit,
 } from "@holdfast/model";
+import { timeText } from "../api/told-times.ts";
 import type { AlarmBook } from "./book.ts";
 import { alarmId, type KeptAlarm, type KeptGroup } from "./kept.ts";
 import type { Seen } from "./watcher.ts";
@@ -91,8 +92,4 @@ function messagesOf(book: AlarmBook, id: string): Pick<FlowAlarm, "waitingMessag
     if (isNewest && isTried) [webhookProblem, isNewest] = [event.message.error, false];
   }
   return { waitingMessages, ...(webhookProblem === undefined ? {} : { webhookProblem }) };
-}
-
-export function timeText(moment: number): string {
-  return new Date(moment).toISOString();
 }

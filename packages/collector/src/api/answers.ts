@@ -1,4 +1,3 @@
-import { HoldfastError } from "@holdfast/core";
 import {
   endFields,
   estimateOf,
@@ -21,7 +20,10 @@ import {
 } from "../query/plan.ts";
 import { planQuestion, withoutName, withTenants } from "../query/planner.ts";
 import type { FlowStore } from "../store/store.ts";
+import { namesIn, noSuchField } from "./field-names.ts";
 import { type Moment, stepsOf, timeRange } from "./range.ts";
+import { refused } from "./refused.ts";
+import { stepSeconds, toldRange, toldSteps } from "./told-times.ts";
 
 type Query<K extends keyof Routes> = RouteRequest<Routes[K]>["query"];
 
@@ -41,10 +43,10 @@ export async function topFlows(store: FlowStore, query: Query<"topFlows">, momen
 
 /** Who talks to whom. @throws like {@link topFlows} */
 export async function flowMatrix(store: FlowStore, query: Query<"flowMatrix">, moment: Moment): Promise<TopFlows> {
-  const pairs = namesIn(query.by).map((name) => {
+  const pairs = fewNamesIn(query.by).map((name) => {
     const field = endFields.find((one) => one === name);
     if (field !== undefined) return field;
-    throw wrongBy(`${JSON.stringify(name)} is not what an end has; there are ${endFields.join(", ")}`);
+    throw refused("by", `${JSON.stringify(name)} is not what an end has; there are ${endFields.join(", ")}`);
   });
   const sides = ["source", "destination"] as const;
   const fields = withTenants(sides.flatMap((role) => pairs.map((field) => ({ kind: "end", role, field }) as const)));
@@ -60,24 +62,17 @@ export async function flowSeries(store: FlowStore, query: Query<"flowSeries">, m
   const slots = stepsOf(range, query.step, moment);
   const fields = withTenants(fieldsOf(query.by));
   const answer = await ask(store, { ...query, fields, slots, ranked: "all" });
-  const step = slots.milliseconds / 1000;
-  const begins = (index: number): number => slots.start + index * slots.milliseconds;
-  // The newest step may not be over yet.
-  const secondsOf = (index: number): number => (Math.min(range.to, begins(index + 1)) - begins(index)) / 1000;
   const [total = [], unattributed = [], everything = []] = answer.totals;
   const line = (sums: readonly Sum[]) => ({
     traffic: estimate(addedUp(sums)),
-    rates: sums.map((sum, index) => sum[query.measure] / secondsOf(index)),
+    rates: sums.map((sum, index) => sum[query.measure] / stepSeconds(slots, index, range.to)),
   });
   return {
-    from: timeText(slots.start),
-    to: timeText(range.to),
-    seconds: (range.to - slots.start) / 1000,
+    ...toldRange({ from: slots.start, to: range.to }),
     by: fields.map(fieldName),
     measure: query.measure,
     ...share(addedUp(unattributed), addedUp(everything)),
-    step,
-    times: Array.from({ length: slots.count }, (_, index) => timeText(begins(index))),
+    ...toldSteps(slots),
     groups:
       fields.length === 0
         ? []
@@ -89,24 +84,17 @@ export async function flowSeries(store: FlowStore, query: Query<"flowSeries">, m
 
 /** @throws HoldfastError `invalid_argument` */
 export function fieldsOf(by: string): readonly TrafficField[] {
-  return namesIn(by).map((name) => {
+  return fewNamesIn(by).map((name) => {
     const field = trafficField(name);
     if (field !== undefined) return field;
-    throw wrongBy(`there is no field ${JSON.stringify(name)}; there are ${trafficFieldNames.join(", ")}`);
+    throw noSuchField(name, trafficFieldNames);
   });
 }
 
-function namesIn(by: string): readonly string[] {
-  const names = by
-    .split(",")
-    .map((name) => name.trim())
-    .filter((name) => name !== "");
-  if (names.length > MOST_FIELDS) throw wrongBy(`${names.length} fields; at most ${MOST_FIELDS}`);
+function fewNamesIn(by: string): readonly string[] {
+  const names = namesIn(by);
+  if (names.length > MOST_FIELDS) throw refused("by", `${names.length} fields; at most ${MOST_FIELDS}`);
   return names;
-}
-
-function wrongBy(why: string): HoldfastError {
-  return new HoldfastError("invalid_argument", `by: ${why}`, { details: { field: "by" } });
 }
 
 interface Asked {
@@ -145,9 +133,7 @@ function topOf(answer: SumAnswer, { fields, from, to, measure, compared }: About
     ...before(slots),
   });
   return {
-    from: timeText(from),
-    to: timeText(to),
-    seconds: (to - from) / 1000,
+    ...toldRange({ from, to }),
     by: fields.map(fieldName),
     measure,
     ...share(last(unattributed), last(everything)),
@@ -183,8 +169,4 @@ function addedUp(sums: readonly Sum[]): Sum {
 
 function estimate(sum: Sum): FlowEstimate {
   return estimateOf(sum);
-}
-
-export function timeText(moment: number): string {
-  return new Date(moment).toISOString();
 }

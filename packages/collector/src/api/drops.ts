@@ -1,10 +1,10 @@
-import { HoldfastError } from "@holdfast/core";
 import { type FlowDropField, type FlowDrops, flowDropFields, type RouteRequest, type Routes } from "@holdfast/model";
 import type { DropSum } from "../drops/dropped.ts";
 import type { Slots } from "../query/plan.ts";
 import type { FlowStore } from "../store/store.ts";
-import { timeText } from "./answers.ts";
+import { namesIn, noSuchField } from "./field-names.ts";
 import { type Moment, stepsOf, timeRange } from "./range.ts";
+import { stepSeconds, toldRange, toldSteps } from "./told-times.ts";
 
 type Query = RouteRequest<Routes["flowDrops"]>["query"];
 
@@ -26,18 +26,10 @@ export async function flowDrops(store: FlowStore, query: Query, moment: Moment):
   const groups = groupsOf(await store.drops({ slots, ...scope }), fields, slots);
   const [told, others] = [groups.slice(0, limit), groups.slice(limit)];
   const line = (amounts: readonly Amounts[]) => lineOf(amounts, { slots, to: range.to, isSeries: step !== undefined });
-  const begins = (index: number): number => slots.start + index * slots.milliseconds;
   return {
-    from: timeText(slots.start),
-    to: timeText(range.to),
-    seconds: (range.to - slots.start) / 1000,
+    ...toldRange({ from: slots.start, to: range.to }),
     by: [...fields],
-    ...(step === undefined
-      ? {}
-      : {
-          step: slots.milliseconds / 1000,
-          times: Array.from({ length: slots.count }, (_, index) => timeText(begins(index))),
-        }),
+    ...(step === undefined ? {} : toldSteps(slots)),
     groups: told.map(({ key, amounts }) => ({ key, ...line([amounts]) })),
     other: { groups: others.length, ...line(others.map(({ amounts }) => amounts)) },
     total: line(groups.map(({ amounts }) => amounts)),
@@ -71,13 +63,10 @@ function lineOf(
   { slots, to, isSeries }: { readonly slots: Slots; readonly to: number; readonly isSeries: boolean },
 ): FlowDrops["total"] {
   const packets = Array.from({ length: slots.count }, (_, slot) => sum(amounts.map((one) => one.packets[slot] ?? 0)));
-  const begins = (slot: number): number => slots.start + slot * slots.milliseconds;
-  // The newest step may not be over yet.
-  const secondsOf = (slot: number): number => (Math.min(to, begins(slot + 1)) - begins(slot)) / 1000;
   return {
     packets: sum(packets),
     bytes: sum(amounts.map(({ bytes }) => bytes)),
-    ...(isSeries ? { rates: packets.map((count, slot) => count / secondsOf(slot)) } : {}),
+    ...(isSeries ? { rates: packets.map((count, slot) => count / stepSeconds(slots, slot, to)) } : {}),
   };
 }
 
@@ -87,15 +76,11 @@ function sum(numbers: readonly number[]): number {
 
 /** @throws HoldfastError `invalid_argument` */
 function fieldsOf(by: string): readonly FlowDropField[] {
-  const names = by.split(",").map((name) => name.trim());
-  return names
-    .filter((name) => name !== "")
-    .map((name) => {
-      const field = flowDropFields.find((one) => one === name);
-      if (field !== undefined) return field;
-      const why = `by: there is no field ${JSON.stringify(name)}; there are ${flowDropFields.join(", ")}`;
-      throw new HoldfastError("invalid_argument", why, { details: { field: "by" } });
-    });
+  return namesIn(by).map((name) => {
+    const field = flowDropFields.find((one) => one === name);
+    if (field !== undefined) return field;
+    throw noSuchField(name, flowDropFields);
+  });
 }
 
 const WITHIN: Partial<Record<FlowDropField, readonly FlowDropField[]>> = {

@@ -89,8 +89,10 @@ export function createFlowApi(
     void (async () => {
       try {
         checkAsker(request);
-        if (request.method !== route.method)
-          throw refused(`${request.method} is not possible on ${url.pathname}; use ${route.method}`);
+        if (request.method !== route.method) {
+          const why = `${request.method} is not possible on ${url.pathname}; use ${route.method}`;
+          throw new HoldfastError("invalid_argument", why);
+        }
         await answer(route, parsePart(route.query, Object.fromEntries(url.searchParams), "query"), response);
       } catch (error) {
         sendProblem(response, error, logger);
@@ -103,8 +105,4 @@ export function createFlowApi(
 function table<T>(format: "json" | "csv", value: T, csv: (value: T) => string): Reply {
   if (format === "csv") return { type: "text/csv", body: csv(value) };
   return { type: "application/json", body: JSON.stringify(value) };
-}
-
-function refused(why: string): HoldfastError {
-  return new HoldfastError("invalid_argument", why);
 }

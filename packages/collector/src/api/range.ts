@@ -1,6 +1,7 @@
-import { HoldfastError, parseDuration } from "@holdfast/core";
+import { parseDuration } from "@holdfast/core";
 import type { Slots } from "../query/plan.ts";
 import type { TierSettings } from "../store/store.ts";
+import { refused } from "./refused.ts";
 
 /** A stretch of time as somebody asks for it. */
 export interface AskedRange {
@@ -71,8 +72,4 @@ export function stepsOf(range: TimeRange, step: string | undefined, { now, tiers
   const count = Math.ceil((range.to - start) / milliseconds);
   if (count > MOST_POINTS) throw refused("step", `that are ${count} points; ask for ${MOST_POINTS} at most`);
   return { start, milliseconds, count };
-}
-
-function refused(field: string, why: string): HoldfastError {
-  return new HoldfastError("invalid_argument", `${field}: ${why}`, { details: { field } });
 }

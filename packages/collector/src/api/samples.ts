@@ -1,4 +1,3 @@
-import { HoldfastError } from "@holdfast/core";
 import {
   type EndField,
   endFields,
@@ -11,8 +10,9 @@ import type { FlowSample, RouteRequest, Routes } from "@holdfast/model";
 import type { Predicate, SampleAnswer, SamplePlan } from "../query/plan.ts";
 import { planQuestion } from "../query/planner.ts";
 import type { FlowStore } from "../store/store.ts";
-import { timeText } from "./answers.ts";
 import { type Moment, timeRange } from "./range.ts";
+import { refused } from "./refused.ts";
+import { timeText } from "./told-times.ts";
 
 const SIDES = ["source", "destination"] as const;
 
@@ -35,10 +35,7 @@ export async function flowSamples(
   { filter = "", tenant, limit, verdict, ...range }: RouteRequest<Routes["flowSamples"]>["query"],
   moment: Moment,
 ): Promise<{ readonly items: FlowSample[] }> {
-  if (verdict === "true") {
-    const why = "verdict: a controller knows policies, and a collector does not; ask there";
-    throw new HoldfastError("invalid_argument", why, { details: { field: "verdict" } });
-  }
+  if (verdict === "true") throw refused("verdict", "a controller knows policies, and a collector does not; ask there");
   const found = await store.samples({ ...timeRange(range, moment), ...planSamples(filter, tenant), limit });
   return { items: found.map(sampleText) };
 }
