@@ -203,4 +203,22 @@ describe("many callers of the CNI socket", () => {
     expect(new Set(await Promise.all(begun.map(answerTo)))).toEqual(new Set([ANSWER]));
     expect(handled).toBe(400);
   });
+
+  test("that come at once begin together, so that what they ask for can be done together", async () => {
+    let [turns, inTurn] = [0, 0];
+    const handler: Handler = async () => {
+      if (inTurn++ === 0) {
+        turns++;
+        setImmediate(() => (inTurn = 0));
+      }
+      return "{}";
+    };
+    server = createCniServer({ handler, logger: new RecordingLogger() }, { socketPath, deadline: 5000 });
+    await server.start();
+    const callers = Array.from({ length: 16 }, () => connect(socketPath));
+    sockets.push(...callers);
+    for (const socket of callers) socket.write(WHOLE);
+    expect(await Promise.all(callers.map(answerTo))).toEqual(callers.map(() => ANSWER));
+    expect(turns).toBeLessThanOrEqual(2);
+  });
 });

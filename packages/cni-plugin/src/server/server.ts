@@ -7,6 +7,7 @@ import { type Invocation, readInvocation } from "../protocol/invocation.ts";
 import { versionOf } from "../protocol/network-config.ts";
 import { NEWEST_VERSION } from "../protocol/versions.ts";
 import { writeAnswer } from "./frame.ts";
+import { Gathering } from "./gathering.ts";
 import { DEFAULT_LIMITS, UnfinishedCalls, type UnfinishedCallsLimits } from "./unfinished-calls.ts";
 
 /** Does what a runtime asks for; gives what goes to standard output. */
@@ -41,6 +42,7 @@ export function createCniServer(
   const unfinished = new UnfinishedCalls({ ...DEFAULT_LIMITS, ...limits });
   const stopping = new AbortController();
   const calls = new Set<Promise<void>>();
+  const gathering = new Gathering();
   let server: Server | undefined;
 
   async function serve(socket: Socket): Promise<void> {
@@ -64,6 +66,7 @@ export function createCniServer(
     try {
       const { environment, stdin } = await unfinished.receive(socket);
       said = stdin;
+      await gathering.gathered();
       const invocation = readInvocation(environment, stdin);
       const output = await handler(invocation, AbortSignal.any([stopping.signal, AbortSignal.timeout(deadline)]));
       return { code: 0, output };
@@ -78,6 +81,7 @@ export function createCniServer(
       await mkdir(dirname(socketPath), { recursive: true, mode: 0o755 });
       await removeDeadSocket(socketPath);
       const listening = createServer((socket) => {
+        gathering.accepted();
         const call = serve(socket).finally(() => calls.delete(call));
         calls.add(call);
       });
