@@ -1,4 +1,4 @@
-import type { PolicyDrops } from "@holdfast/model";
+import { type FlowDropField, flowDropFields, type PolicyDrops } from "@holdfast/model";
 import { slotOf } from "../query/add-up.ts";
 import type { Slots } from "../query/plan.ts";
 
@@ -22,16 +22,6 @@ export interface DropKey {
   readonly guard?: string | undefined;
 }
 
-export const DROP_FIELDS = [
-  "tenant",
-  "policy",
-  "direction",
-  "rule",
-  "guard",
-  "node",
-] as const satisfies (keyof DropKey)[];
-export type DropField = (typeof DROP_FIELDS)[number];
-
 /** Which drops, and of which time. */
 export interface DropPlan {
   readonly slots: Slots;
@@ -39,7 +29,7 @@ export interface DropPlan {
   readonly policy?: string | undefined;
   readonly node?: string | undefined;
 }
-export const ASKED_FIELDS = ["tenant", "policy", "node"] as const satisfies (keyof DropPlan & DropField)[];
+export const ASKED_FIELDS = ["tenant", "policy", "node"] as const satisfies (keyof DropPlan & FlowDropField)[];
 
 /** What was dropped in a slot of a plan. */
 export interface DropSum extends DropKey {
@@ -48,9 +38,9 @@ export interface DropSum extends DropKey {
   readonly bytes: number;
 }
 
-/** A key from its values, in the order of {@link DROP_FIELDS}; null: it has none. */
+/** A key from its values, in the order of {@link flowDropFields}; null: it has none. */
 export function dropKey(values: readonly (string | number | boolean | null | undefined)[]): DropKey {
-  const named = DROP_FIELDS.flatMap((field, index) => {
+  const named = flowDropFields.flatMap((field, index) => {
     const value = values[index] ?? null;
     return value === null ? [] : [[field, String(value)] as const];
   });
@@ -64,7 +54,7 @@ export function addUpDrops(drops: Iterable<Dropped>, plan: DropPlan): readonly D
     const slot = slotOf(plan.slots, one.at);
     if (slot === undefined || ASKED_FIELDS.some((field) => plan[field] !== undefined && plan[field] !== one[field]))
       continue;
-    const values = DROP_FIELDS.map((field) => one[field] ?? null);
+    const values = flowDropFields.map((field) => one[field] ?? null);
     const key = JSON.stringify([slot, ...values]);
     const { packets = 0, bytes = 0 } = found.get(key) ?? {};
     found.set(key, { slot, ...dropKey(values), packets: packets + one.packets, bytes: bytes + one.bytes });

@@ -1,6 +1,6 @@
 import type { Client } from "@holdfast/client";
 import { backoff, type Clock, createWatchdog, errorText, type Logger } from "@holdfast/core";
-import { type PolicyDrops, routes } from "@holdfast/model";
+import { type PolicyDrops, policyDropsKey, routes } from "@holdfast/model";
 import type { Dropped } from "./dropped.ts";
 
 /** Follows what rules and guards drop, as nodes tell a controller. */
@@ -47,7 +47,7 @@ export function createDropFollower({
   /** @param isFirst of a life that is not known: it may have dropped that long ago */
   function take(drops: PolicyDrops, isFirst: boolean): void {
     const { packets, bytes, ...key } = drops;
-    const name = JSON.stringify([key.node, key.tenant, key.policy, key.direction, key.rule, key.guard]);
+    const name = policyDropsKey(drops);
     const before = known.get(name) ?? { packets: 0, bytes: 0 };
     known.set(name, { packets, bytes });
     // Less than before: it was forgotten, and has begun anew.

@@ -1,4 +1,5 @@
-import { ASKED_FIELDS, DROP_FIELDS, type DropPlan, type Dropped, type DropSum, dropKey } from "../drops/dropped.ts";
+import { flowDropFields } from "@holdfast/model";
+import { ASKED_FIELDS, type DropPlan, type Dropped, type DropSum, dropKey } from "../drops/dropped.ts";
 import { bucketPages, byField, TOLD_PAGE, timeQuery } from "./composite.ts";
 import { type Search, slotHistogram, slotOfBucket, valueIn } from "./searching.ts";
 
@@ -14,7 +15,7 @@ export async function askDrops(search: Search, plan: DropPlan): Promise<readonly
   const query = timeQuery({ from: start, to: start + milliseconds * count }, plan, ASKED_FIELDS);
   const sources = [
     { slot: { date_histogram: slotHistogram(plan.slots) } },
-    ...DROP_FIELDS.map((field) => byField(field)),
+    ...flowDropFields.map((field) => byField(field)),
   ];
   const found: DropSum[] = [];
   for await (const buckets of bucketPages(search, { query, sources, sums: SUMS, size: TOLD_PAGE })) {
@@ -22,7 +23,7 @@ export async function askDrops(search: Search, plan: DropPlan): Promise<readonly
       const key = bucket.key as Readonly<Record<string, string | number | null>>;
       const slot = slotOfBucket(plan.slots, Number(key.slot));
       const sums = { packets: valueIn(bucket, "packets"), bytes: valueIn(bucket, "bytes") };
-      found.push({ slot, ...dropKey(DROP_FIELDS.map((field) => key[field])), ...sums });
+      found.push({ slot, ...dropKey(flowDropFields.map((field) => key[field])), ...sums });
     }
   }
   return found;

@@ -1,5 +1,5 @@
 import type { Name } from "@holdfast/core";
-import type { CountsReport, Policy, PolicyDrops } from "@holdfast/model";
+import { type CountsReport, type Policy, type PolicyDrops, policyDropsKey } from "@holdfast/model";
 import { parseRuleId } from "@holdfast/policy";
 
 /** What rules and guards have dropped in this life of the controller, node by node, for those who follow it. */
@@ -18,7 +18,8 @@ export function createDropTotals(): DropTotals {
   const totals = new Map<string, PolicyDrops>();
   const followers = new Set<(changed: PolicyDrops) => void>();
 
-  function add(key: string, more: PolicyDrops): void {
+  function add(more: PolicyDrops): void {
+    const key = policyDropsKey(more);
     const { packets = 0, bytes = 0 } = totals.get(key) ?? {};
     const changed = { ...more, packets: packets + more.packets, bytes: bytes + more.bytes };
     totals.set(key, changed);
@@ -34,10 +35,10 @@ export function createDropTotals(): DropTotals {
       const rule = origin.kind === "rule" ? ruleOf(policy, direction, origin.rule) : undefined;
       if (origin.kind === "rule" && rule?.action !== "deny") return;
       const said = rule === undefined ? {} : { rule: rule.id };
-      add(`${node} ${id}`, { node, tenant, policy: name, direction, ...said, packets, bytes });
+      add({ node, tenant, policy: name, direction, ...said, packets, bytes });
     },
     addGuard(node, { guard, packets, bytes }) {
-      if (packets > 0) add(`${node} guard ${guard}`, { node, guard, packets, bytes });
+      if (packets > 0) add({ node, guard, packets, bytes });
     },
     forget(isGone) {
       for (const [key, drops] of totals) if (isGone(drops)) totals.delete(key);

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { type Clock, createNap } from "@holdfast/core";
-import type { PolicyDrops, PolicyDropsMessage } from "@holdfast/model";
+import { type PolicyDrops, type PolicyDropsMessage, policyDropsKey } from "@holdfast/model";
 import type { DropTotals } from "./drops.ts";
 
 /** Drops of one line. */
@@ -19,7 +19,7 @@ export async function followDropsInto(
   const nap = createNap(clock);
   const news = new Map<string, PolicyDrops>();
   using _ = totals.follow((changed) => {
-    news.set(keyOf(changed), changed);
+    news.set(policyDropsKey(changed), changed);
     nap.wake();
   });
 
@@ -45,8 +45,4 @@ export async function followDropsInto(
     if (changed.length === 0) await say({ type: "bookmark" });
     await nap.sleep(bookmark, signal);
   }
-}
-
-function keyOf({ node, tenant, policy, direction, rule, guard }: PolicyDrops): string {
-  return JSON.stringify([node, tenant, policy, direction, rule, guard]);
 }

@@ -64,6 +64,7 @@ export { type PolicyDefaults, policyDefaultsSchema } from "./policy-defaults.ts"
 export {
   type PolicyDrops,
   type PolicyDropsMessage,
+  policyDropsKey,
   policyDropsMessageSchema,
   policyDropsSchema,
 } from "./policy-drops.ts";

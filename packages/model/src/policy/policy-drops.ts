@@ -22,6 +22,11 @@ export const policyDropsSchema = z
   .meta({ id: "PolicyDrops" });
 export type PolicyDrops = z.output<typeof policyDropsSchema>;
 
+/** The same text for what the same rule or guard has dropped on the same node, however much that is. */
+export function policyDropsKey({ node, tenant, policy, direction, rule, guard }: PolicyDrops): string {
+  return JSON.stringify([node, tenant, policy, direction, rule, guard]);
+}
+
 /**
  * One line of what drops. `totals` come first: of everything that has dropped since this life of the controller began, as nodes have told it; then `more`, the new
  * totals of what has changed. A `bookmark` says that there is no news.
