@@ -1,5 +1,5 @@
 import { type Coverage, coverageOf, expiredOf, type Progress, unitsBetween } from "../store/coverage.ts";
-import { type Partition, partitionNamed, partitionOf, tableName } from "../store/partitions.ts";
+import { byPartition, type Partition, partitionNamed, partitionOf, tableName } from "../store/partitions.ts";
 import { rollUpsOf } from "../store/roll-ups.ts";
 import type { TierSettings } from "../store/store.ts";
 import { ROLLED_TIERS, type RolledTier } from "../store/sum-tiers.ts";
@@ -49,15 +49,14 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     const start = Math.floor(window.start / 1000);
     const rows = await make(partitionOf("fine", start), made);
     await database.append(rows, TABLES.fine, rowColumns(window, ends));
-    for (const [first, samples] of Map.groupBy(window.samples, ({ at }) => partitionOf("samples", at / 1000).start)) {
-      const table = await make({ kind: "samples", start: first }, made);
-      await database.append(table, TABLES.samples, sampleColumns(samples, window.start, ends));
+    for (const [partition, samples] of byPartition("samples", window.samples, ({ at }) => at)) {
+      await database.append(await make(partition, made), TABLES.samples, sampleColumns(samples, window.start, ends));
     }
-    for (const [first, counts] of Map.groupBy(window.counts ?? [], ({ until }) => dayOf(until))) {
-      await database.append(await make({ kind: "counts", start: first }, made), TABLES.counts, countColumns(counts));
+    for (const [partition, counts] of byPartition("counts", window.counts ?? [], ({ until }) => until)) {
+      await database.append(await make(partition, made), TABLES.counts, countColumns(counts));
     }
-    for (const [first, drops] of Map.groupBy(window.drops ?? [], ({ at }) => dayOf(at))) {
-      await database.append(await make({ kind: "drops", start: first }, made), TABLES.drops, dropColumns(drops));
+    for (const [partition, drops] of byPartition("drops", window.drops ?? [], ({ at }) => at)) {
+      await database.append(await make(partition, made), TABLES.drops, dropColumns(drops));
     }
     await database.append(await make(partitionOf("ends", start), made), TABLES.ends, endColumns(ends));
     const reached = new Map<RolledTier, number>();
@@ -128,8 +127,6 @@ export async function openCatalog(database: Database, tiers: TierSettings): Prom
     close: () => database.close(),
   };
 }
-
-const dayOf = (moment: number): number => partitionOf("counts", moment / 1000).start;
 
 async function readTables(database: Database): Promise<Map<string, Partition>> {
   const rows = await database.query("SELECT table_name FROM duckdb_tables()");

@@ -4,7 +4,8 @@ import type { Slots } from "../query/plan.ts";
 import { emptyAnswer } from "../query/slot-sums.ts";
 import { partitionsBetween } from "../store/roll-ups.ts";
 import { segmentsOf } from "../store/segments.ts";
-import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
+import type { FlowStore, TierSettings } from "../store/store.ts";
+import { addWindow, nothingTaken } from "../store/taken.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import { readSamples, readSums } from "./answers.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
@@ -44,7 +45,7 @@ export async function openDuckStore(
 ): Promise<FlowStore> {
   const { clock, logger } = dependencies;
   const turns = createTurns();
-  const [taken, lost] = [nothing(), nothing()];
+  const [taken, lost] = [nothingTaken(), nothingTaken()];
   let newest: number | undefined;
   let failing: { readonly reason: string; readonly since: number } | undefined;
   let triedAt = 0;
@@ -84,11 +85,11 @@ export async function openDuckStore(
         .catch((error: unknown) => logger.warn("the flow store cannot drop what is old", { error: errorText(error) }));
     } catch (error) {
       // A stream gives it again.
-      if (window.origin === undefined) add(lost, window);
+      if (window.origin === undefined) addWindow(lost, window);
       note(errorText(error));
       throw broken(errorText(error));
     }
-    add(taken, window);
+    addWindow(taken, window);
     newest = window.start + window.seconds * 1000;
     if (failing !== undefined) logger.info("the flow store takes traffic again", { path: options.path });
     failing = undefined;
@@ -184,16 +185,6 @@ function sourcesOf(slots: Slots, { coverage, tables }: Catalog): readonly Source
   return segmentsOf(slots, coverage()).flatMap(({ tier, from, to }) =>
     tables(partitionsBetween(tier, from, to)).map((table) => ({ table, from, to, isRolled: tier !== "fine" })),
   );
-}
-
-function nothing(): Taken {
-  return { windows: 0, rows: 0, samples: 0 };
-}
-
-function add(to: Taken, { rows, samples, counts = [], drops = [] }: TrafficWindow): void {
-  to.windows += 1;
-  to.rows += rows.length + counts.length + drops.length;
-  to.samples += samples.length;
 }
 
 function sizeOf(path: string): number {

@@ -1,6 +1,6 @@
 import type { Clock } from "@holdfast/core";
 import { type Coverage, coverageOf, expiredOf, type Progress, type Units, unitsBetween } from "../store/coverage.ts";
-import { partitionOf } from "../store/partitions.ts";
+import { byPartition, partitionOf } from "../store/partitions.ts";
 import { partitionsBetween, rollUpsOf } from "../store/roll-ups.ts";
 import type { TierSettings } from "../store/store.ts";
 import { ROLLED_TIERS, type RolledTier } from "../store/sum-tiers.ts";
@@ -86,31 +86,27 @@ export async function openCatalog(
       const json = sumDocument("fine", window.start, dimensionKey(row), { packets, bytes, samples, exact });
       return { id: `${id}-${index}`, json };
     });
-    const fine = { ...partitionOf("fine", window.start / 1000), kind: "fine" } as const;
-    const rows = await write(fine, documents, options);
+    const rows = await write(partitionOf("fine", window.start / 1000), documents, options);
     let samples = NOTHING;
-    const parts = Map.groupBy(window.samples.entries(), ([, { at }]) => partitionOf("samples", at / 1000).start);
-    for (const [start, part] of parts) {
+    for (const [partition, part] of byPartition("samples", window.samples.entries(), ([, { at }]) => at)) {
       const found = part.map(([index, sample]) => ({ id: `${id}-s${index}`, json: sampleDocument(sample) }));
-      samples = added(samples, await write({ kind: "samples", start }, found, options));
+      samples = added(samples, await write(partition, found, options));
     }
     let counts = NOTHING;
-    for (const [start, part] of Map.groupBy((window.counts ?? []).entries(), ([, { until }]) => dayOf(until))) {
-      const found = part.map(([, counted]) => ({
+    for (const [partition, part] of byPartition("counts", window.counts ?? [], ({ until }) => until)) {
+      const found = part.map((counted) => ({
         id: `${id}-c${counted.exporter}-${counted.ifIndex}-${counted.owner?.endpoint ?? ""}-${counted.until}`,
         json: countDocument(counted),
       }));
-      counts = added(counts, await write({ kind: "counts", start }, found, options));
+      counts = added(counts, await write(partition, found, options));
     }
     let drops = NOTHING;
-    for (const [start, part] of Map.groupBy((window.drops ?? []).entries(), ([, { at }]) => dayOf(at))) {
+    for (const [partition, part] of byPartition("drops", (window.drops ?? []).entries(), ([, { at }]) => at)) {
       const found = part.map(([index, dropped]) => ({ id: `${id}-d${run}-${index}`, json: dropDocument(dropped) }));
-      drops = added(drops, await write({ kind: "drops", start }, found, options));
+      drops = added(drops, await write(partition, found, options));
     }
     return { rows: added(added(rows, counts), drops), samples };
   }
-
-  const dayOf = (moment: number): number => partitionOf("counts", moment / 1000).start;
 
   async function keepUp(start: number, end: number, signal: AbortSignal): Promise<Written> {
     let written = NOTHING;

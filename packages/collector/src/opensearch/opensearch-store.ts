@@ -10,7 +10,8 @@ import {
 } from "@holdfast/core";
 import { emptyAnswer } from "../query/slot-sums.ts";
 import { type Segment, segmentsOf } from "../store/segments.ts";
-import type { FlowStore, Taken, TierSettings } from "../store/store.ts";
+import type { FlowStore, TierSettings } from "../store/store.ts";
+import { addWindow, nothingTaken } from "../store/taken.ts";
 import type { TrafficWindow } from "../windows/traffic.ts";
 import type { ServerAccess } from "./access.ts";
 import { type Catalog, openCatalog } from "./catalog.ts";
@@ -64,7 +65,7 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
   const run = dependencies.nonce();
   const turns = createTurns();
   const closing = new AbortController();
-  const [taken, lost] = [nothing(), nothing()];
+  const [taken, lost] = [nothingTaken(), nothingTaken()];
   /** Windows of this run that no stream gives: no two have the same number, whichever catalog is open. */
   let windows = 0;
   let newest: number | undefined;
@@ -114,11 +115,11 @@ export function createSearchStore(dependencies: SearchStoreDependencies, options
     try {
       const to = await heldWithin(patience);
       const { rows, samples } = await to.take(window, { id, patience, signal: closing.signal, onTrouble: note });
-      add(taken, window);
+      addWindow(taken, window);
       leaveOut(rows.refused, samples.refused, rows.reason ?? samples.reason);
     } catch (error) {
       // A stream gives it again.
-      if (window.origin === undefined) add(lost, window);
+      if (window.origin === undefined) addWindow(lost, window);
       note(errorText(error));
       throw isHoldfastError(error) ? error : broken(errorText(error));
     }
@@ -258,14 +259,4 @@ function within(search: Search, segments: readonly Segment[]): Search {
     const { query } = body as { readonly query?: Query };
     return search({ ...body, query: allOf([rows, ...(query === undefined ? [] : [query])]) });
   };
-}
-
-function nothing(): Taken {
-  return { windows: 0, rows: 0, samples: 0 };
-}
-
-function add(to: Taken, { rows, samples, counts = [], drops = [] }: TrafficWindow): void {
-  to.windows += 1;
-  to.rows += rows.length + counts.length + drops.length;
-  to.samples += samples.length;
 }

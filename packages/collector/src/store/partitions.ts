@@ -28,8 +28,18 @@ export interface Partition {
 }
 
 /** The table that a moment, in seconds, is in. */
-export function partitionOf(kind: PartitionKind, moment: number): Partition {
+export function partitionOf<K extends PartitionKind>(kind: K, moment: number): Partition & { readonly kind: K } {
   return { kind, start: floorTo(moment, SPANS[kind]) };
+}
+
+/** Things by the tables that their moments, in milliseconds, are in. */
+export function byPartition<K extends PartitionKind, T>(
+  kind: K,
+  things: Iterable<T>,
+  momentOf: (thing: T) => number,
+): readonly (readonly [Partition & { readonly kind: K }, readonly T[]])[] {
+  const parts = Map.groupBy(things, (thing) => partitionOf(kind, momentOf(thing) / 1000).start);
+  return [...parts].map(([start, part]) => [{ kind, start }, part]);
 }
 
 export function tableName({ kind, start }: Partition): string {

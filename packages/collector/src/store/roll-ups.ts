@@ -14,7 +14,7 @@ export interface RollUp {
 export function rollUpsOf(into: RolledTier, since: number, until: number): readonly RollUp[] {
   const found: RollUp[] = [];
   for (let start = since; start < until; ) {
-    const partition = { ...partitionOf(into, start), kind: into };
+    const partition = partitionOf(into, start);
     const end = Math.min(until, endOf(partition));
     found.push({ from: finerThan(into), into: partition, start, end });
     start = end;

@@ -3,6 +3,7 @@ import { addUpDrops, type Dropped } from "../drops/dropped.ts";
 import { addUp, type DatedRow } from "../query/add-up.ts";
 import { sampleAnswer } from "../query/sample-values.ts";
 import { DEFAULT_TIERS, type FlowStore, type TierSettings } from "../store/store.ts";
+import { addWindow, nothingTaken } from "../store/taken.ts";
 import type { TrafficSample, TrafficWindow } from "../windows/traffic.ts";
 
 /** Keeps all rows as they come and looks at each of them for every question: plain, slow, right. */
@@ -13,7 +14,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
   let drops: Dropped[] = [];
   let newest: number | undefined;
   const checkpoints = new Map<string, string>();
-  const taken = { windows: 0, rows: 0, samples: 0 };
+  const taken = nothingTaken();
 
   function expire(now: number): void {
     rows = rows.filter(({ start }) => start >= now - tiers.hour.retention);
@@ -36,9 +37,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
       counts.push(...(window.counts ?? []));
       drops.push(...(window.drops ?? []));
       newest = window.start + window.seconds * 1000;
-      taken.windows += 1;
-      taken.rows += window.rows.length + (window.counts?.length ?? 0) + (window.drops?.length ?? 0);
-      taken.samples += window.samples.length;
+      addWindow(taken, window);
       expire(newest);
     },
     checkpoint: async (stream) => checkpoints.get(stream),
@@ -54,7 +53,7 @@ export function createMemoryStore(tiers: TierSettings = DEFAULT_TIERS): FlowStor
     state: () => ({
       failing: undefined,
       taken: { ...taken },
-      lost: { windows: 0, rows: 0, samples: 0 },
+      lost: nothingTaken(),
       newest,
       bytes: 0,
     }),
