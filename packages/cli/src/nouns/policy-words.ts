@@ -10,24 +10,32 @@ export function parseSelector(text: string): LabelSelector {
   const matchLabels: Record<string, string> = {};
   const matchExpressions: NonNullable<LabelSelector["matchExpressions"]> = [];
   for (const part of text.split(",")) {
-    const [, key = "", operator, value = ""] = /^([^=!]+)(!?=)(.*)$/.exec(part) ?? [];
+    const [, key = "", operator, value = ""] = /^([^=!]+)(!=|==?)(.*)$/.exec(part) ?? [];
     const values = value.split("|");
-    if (operator === "=" && values.length === 1) matchLabels[key] = value;
-    else if (operator !== undefined)
-      matchExpressions.push({ key, operator: operator === "=" ? "In" : "NotIn", values });
+    if (operator !== undefined && operator !== "!=" && values.length === 1) {
+      if (Object.hasOwn(matchLabels, key)) throw twoValues(text, key);
+      matchLabels[key] = value;
+    } else if (operator !== undefined)
+      matchExpressions.push({ key, operator: operator === "!=" ? "NotIn" : "In", values });
     else if (/^!?[^=!]+$/.test(part)) {
       const absent = part.startsWith("!");
       matchExpressions.push({ key: absent ? part.slice(1) : part, operator: absent ? "DoesNotExist" : "Exists" });
     } else
       throw new HoldfastError(
         "invalid_argument",
-        `${text}: write conditions like app=web,env!=test,tier=a|b,owner,!old`,
+        `selector "${text}": write conditions like app=web,env!=test,tier=a|b,owner,!old`,
       );
   }
   return {
     ...(Object.keys(matchLabels).length === 0 ? {} : { matchLabels }),
     ...(matchExpressions.length === 0 ? {} : { matchExpressions }),
   };
+}
+
+/** All conditions must hold, and a label has one value. */
+function twoValues(text: string, key: string): HoldfastError {
+  const message = `selector "${text}": ${key} cannot have two values; for either of them write ${key}=a|b`;
+  return new HoldfastError("invalid_argument", message);
 }
 
 export function selectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
@@ -86,17 +94,27 @@ export function peerText(peer: Peer): string {
 
 /** `"tcp:443,8000-8999"`, `"icmp:8/0"`, `"47"`. @throws HoldfastError `invalid_argument`. */
 export function parseService(text: string): Written<PolicyService> {
-  const [name = "", details] = text.split(":");
-  const protocol = /^\d+$/.test(name) ? Number(name) : name;
+  const [name = "", details, more] = text.split(":");
+  const form = Object.hasOwn(DETAILS, name) ? DETAILS[name] : undefined;
+  const known = form !== undefined || (/^\d+$/.test(name) && details === undefined);
+  if (!known || more !== undefined || (details !== undefined && form?.test(details) !== true)) {
+    throw new HoldfastError("invalid_argument", `--service ${text}: write ${SERVICES}`);
+  }
+  const protocol = form === undefined ? Number(name) : name;
   if (details === undefined) return { protocol };
-  if (name === "icmp" || name === "icmpv6") {
+  if (form === TYPE) {
     const [type, code] = details.split("/").map(Number);
     return code === undefined ? { protocol, type } : { protocol, type, code };
   }
-  if (details === "")
-    throw new HoldfastError("invalid_argument", `--service ${text}: write tcp:443,8000-8999, icmp:8/0 or 47`);
-  return { protocol, ports: details.split(",").map((port) => (/^\d+$/.test(port) ? Number(port) : port)) };
+  return { protocol, ports: details.split(",").map((port) => (port.includes("-") ? port : Number(port))) };
 }
+
+const SERVICES =
+  "tcp:443,8000-8999, udp, sctp, icmp:8/0, icmpv6:128, or a protocol's number like 47; source ports are written in a file";
+const PORTS = /^\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*$/;
+const TYPE = /^\d+(\/\d+)?$/;
+/** What may stand behind the colon of each protocol that has a name. */
+const DETAILS: Readonly<Record<string, RegExp>> = { tcp: PORTS, udp: PORTS, sctp: PORTS, icmp: TYPE, icmpv6: TYPE };
 
 export function serviceText(service: PolicyService): string {
   if ("type" in service && service.type !== undefined) {

@@ -217,6 +217,28 @@ describe("policy words", () => {
 
   test("what is no selector is refused", () => {
     expect(() => parseSelector("app==x,")).toThrow("write conditions like");
+    expect(() => parseSelector("")).toThrow('selector "": write conditions like');
+    expect(() => parseSelector("app=web,app=db")).toThrow("app cannot have two values");
+  });
+
+  test("a selector as kubectl writes it means the same", () => {
+    expect(parseSelector("app==web")).toEqual(parseSelector("app=web"));
+  });
+
+  // Each of these once became another service than what was written, or one of any port.
+  test.each([
+    "tcp:80,443:1000",
+    "icmp:/0",
+    "icmp:8/",
+    "icmp:8/0/1",
+    "tcp:80,",
+    "tcp:",
+    "tcp:80-",
+    "47:80",
+    "foo",
+    "-1",
+  ])("%s is no service", (text) => {
+    expect(() => parseService(text)).toThrow(`--service ${text}: write tcp:443`);
   });
 });
 
