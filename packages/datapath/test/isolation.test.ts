@@ -41,8 +41,8 @@ describe("what an endpoint may send, and who gets it", () => {
     const mac = "dl_src=02:01:0a:14:00:05";
     const arp = `arp,${mac},dl_dst=ff:ff:ff:ff:ff:ff`;
     const own6 = () => linkLocalOf(a.wiring.mac);
-    const solicitation = "icmp6,icmpv6_type=135,icmpv6_code=0,dl_dst=33:33:ff:00:00:99";
-    const advertisement = "icmp6,icmpv6_type=136,icmpv6_code=0,dl_dst=33:33:00:00:00:01";
+    const solicitation = "icmp6,nw_ttl=255,icmpv6_type=135,icmpv6_code=0,dl_dst=33:33:ff:00:00:99";
+    const advertisement = "icmp6,nw_ttl=255,icmpv6_type=136,icmpv6_code=0,dl_dst=33:33:00:00:00:01";
     test.each([
       { name: "IPv4 from its own address", flow: () => `ip,${mac},nw_src=10.20.0.5`, passes: true },
       { name: "IPv4 from a neighbour's address", flow: () => `ip,${mac},nw_src=10.20.0.6`, passes: false },
@@ -103,6 +103,27 @@ describe("what an endpoint may send, and who gets it", () => {
         passes: false,
       },
       {
+        name: "a solicitation whose options the switch cannot read",
+        flow: () => `${solicitation},${mac},ipv6_src=fd00:20::5,nd_target=::`,
+        passes: false,
+      },
+      {
+        name: "a question for a neighbour's address that is to leave the link",
+        flow: () =>
+          `${solicitation.replace("255", "64")},${mac},ipv6_src=fd00:20::5,nd_target=fd00:20::6,nd_sll=02:01:0a:14:00:05`,
+        passes: false,
+      },
+      {
+        name: "what a DHCP server says from another port, which clients take as well",
+        flow: () => `udp,${mac},nw_src=10.20.0.5,udp_src=1067,udp_dst=68`,
+        passes: false,
+      },
+      {
+        name: "what a DHCPv6 server says from another port",
+        flow: () => `udp6,${mac},ipv6_src=fd00:20::5,udp_src=1547,udp_dst=546`,
+        passes: false,
+      },
+      {
         name: "what a DHCP server says",
         flow: () => `udp,${mac},nw_src=10.20.0.5,udp_src=67,udp_dst=68`,
         passes: false,
@@ -135,6 +156,32 @@ describe("what an endpoint may send, and who gets it", () => {
       else expect(verdict).toBe("drop");
     });
 
+    const composed = async (flow: string): Promise<string> => {
+      const dump = (await world.hosts[0].ovs.exec("ovs-ofctl", "compose-packet", flow)).split("\n");
+      // A dump has the offset in front, and 16 bytes a line.
+      return dump.map((line) => line.slice(10, 57).replaceAll(/[ -]/g, "")).join("");
+    };
+    /** As if it came from `a`. */
+    const send = async (frame: string): Promise<void> => {
+      const { ovs } = world.hosts[0];
+      const packet = `in_port=${portOf(a)},packet=${frame},actions=table`;
+      await ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "packet-out", ovs.managementSocket("hf-int"), packet);
+    };
+    const counted = async (): Promise<ReadonlyMap<string, number>> => {
+      const counters = (await world.driver(0).policy?.guardCounters(AbortSignal.timeout(5000))) ?? [];
+      return new Map(counters.map((each) => [each.guard, each.packets]));
+    };
+
+    test("a solicitation with two addresses of its sender, of which receivers believe the first, is dropped and counted", async () => {
+      const before = (await counted()).get("nd") ?? 0;
+      const [from, to] = ["fd000020".padEnd(31, "0"), "fd000020".padEnd(31, "0")].map(
+        (prefix, at) => `${prefix}${5 + at}`,
+      );
+      const options = "0101020a0b0c0d0e" + "010102010a140005";
+      await send(`02010a14000602010a14000586dd6000000000283aff${from}${to}8700000000000000${to}${options}`);
+      await expect.poll(async () => ((await counted()).get("nd") ?? 0) - before).toBeGreaterThanOrEqual(1);
+    });
+
     test.each([
       ["mac", (): string => `ip,dl_src=02:01:0a:14:00:06,dl_dst=02:01:0a:14:00:06,nw_src=10.20.0.5,nw_dst=10.20.0.6`],
       ["ip", (): string => `ip,${mac},dl_dst=02:01:0a:14:00:06,nw_src=10.20.0.6,nw_dst=10.20.0.6`],
@@ -148,19 +195,8 @@ describe("what an endpoint may send, and who gets it", () => {
       ],
       ["vlan", (): string => `ip,${mac},dl_dst=02:01:0a:14:00:06,nw_src=10.20.0.5,nw_dst=10.20.0.6,dl_vlan=200`],
     ] as const)("what is spoofed is counted by its guard: %s", async (guard, flow) => {
-      const { ovs } = world.hosts[0];
-      const counted = async (): Promise<ReadonlyMap<string, number>> => {
-        const counters = (await world.driver(0).policy?.guardCounters(AbortSignal.timeout(5000))) ?? [];
-        return new Map(counters.map((each) => [each.guard, each.packets]));
-      };
       const before = await counted();
-      const dump = (await ovs.exec("ovs-ofctl", "compose-packet", flow())).split("\n");
-      // A dump has the offset in front, and 16 bytes a line.
-      const frame = dump.map((line) => line.slice(10, 57).replaceAll(/[ -]/g, "")).join("");
-      const packet = `in_port=${portOf(a)},packet=${frame},actions=table`;
-      for (let times = 0; times < 3; times++) {
-        await ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "packet-out", ovs.managementSocket("hf-int"), packet);
-      }
+      for (let times = 0; times < 3; times++) await send(await composed(flow()));
       // The sandbox's own kernel may try something, too.
       const more = async () => ((await counted()).get(guard) ?? 0) - (before.get(guard) ?? 0);
       await expect.poll(more).toBeGreaterThanOrEqual(3);
@@ -187,7 +223,7 @@ describe("what an endpoint may send, and who gets it", () => {
     });
 
     test("to whom it is about, and to nobody else, when it asks for an IPv6 address", async () => {
-      const question = "icmp6,icmpv6_type=135,icmpv6_code=0,dl_dst=33:33:ff:00:00:06";
+      const question = "icmp6,nw_ttl=255,icmpv6_type=135,icmpv6_code=0,dl_dst=33:33:ff:00:00:06";
       const asks = (member: Member, target: string) =>
         `in_port=${portOf(member)},${question},dl_src=${member.wiring.mac},ipv6_src=${member.wiring.addresses[1]},nd_target=${target}`;
       expect(await trace(asks(a, "fd00:20::6"))).toMatch(/^set\(eth\(dst=02:01:0a:14:00:06\)\),\d+$/);

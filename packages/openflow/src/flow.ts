@@ -33,6 +33,8 @@ export interface Match {
   readonly ipSrc?: Masked<IpAddress>;
   readonly ipDst?: Masked<IpAddress>;
   readonly ipProto?: number;
+  /** Time to live of IPv4, hop limit of IPv6. */
+  readonly ipTtl?: number;
   readonly tcpSrc?: Masked<number>;
   readonly tcpDst?: Masked<number>;
   readonly udpSrc?: Masked<number>;

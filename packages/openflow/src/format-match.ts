@@ -65,6 +65,7 @@ export function formatMatch(match: Match): string {
   put("arp_op", "arp_op", decimal);
   put("arp_sha", "arp_sha", ethernet);
   put("arp_tha", "arp_tha", ethernet);
+  put("ip_ttl", "nw_ttl", decimal);
   for (const name of ["tcp_src", "udp_src", "sctp_src"]) put(name, "tp_src", decimal);
   for (const name of ["tcp_dst", "udp_dst", "sctp_dst"]) put(name, "tp_dst", decimal);
   put("tcp_flags", "tcp_flags", (entry) => flags(entry, TCP_FLAGS));

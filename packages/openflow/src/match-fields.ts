@@ -81,6 +81,7 @@ export const MATCH_ROWS: readonly MatchRow[] = [
   number("ethType", "eth_type", false),
   { key: "vlan", name: "vlan_vid", maskable: false, toNumber: vlanToNumber, fromNumber: vlanFromNumber },
   number("ipProto", "ip_proto", false),
+  number("ipTtl", "ip_ttl", false),
   { ...address("ipSrc", "ip_src", "v4"), applies: isV6("ipSrc", false) },
   { ...address("ipSrc", "ipv6_src", "v6"), applies: isV6("ipSrc", true) },
   { ...address("ipDst", "ip_dst", "v4"), applies: isV6("ipDst", false) },

@@ -75,6 +75,10 @@ describe("what the machine's guards drop is counted by name", () => {
     await party.reaches({ protocol: "udp", to: "fd00:20::6", port: 546, sourcePort: 547 });
     await party.reaches({ protocol: "udp", to: "10.20.0.6", port: 67, sourcePort: 68 });
     expect(await counted()).toMatchObject({ ra: 0, dhcp: 2 });
+    // Clients take it from whatever port.
+    await party.reaches({ protocol: "udp", to: "10.20.0.6", port: 68 });
+    await party.reaches({ protocol: "udp", to: "fd00:20::6", port: 546 });
+    expect(await counted()).toMatchObject({ ra: 0, dhcp: 4 });
   });
 
   test("what only routers say", async () => {

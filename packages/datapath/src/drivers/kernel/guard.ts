@@ -44,8 +44,8 @@ export function guardRules(linkPrefix: string): RuleSet {
     "  type filter hook prerouting priority raw; policy accept;",
     `  iifname != ${links} accept`,
     "  ip daddr 127.0.0.0/8 drop",
-    // An endpoint is no router and no DHCP server (RFC 4861 sections 4.2 and 4.5, RFC 2131 section 4.1, RFC 8415 section 7.2).
-    `  udp sport . udp dport { 67 . 68, 547 . 546 } counter name ${KERNEL_GUARDS.dhcp} drop`,
+    // An endpoint is no router and no DHCP server (RFC 4861 sections 4.2 and 4.5, RFC 2131 section 4.1, RFC 8415 section 7.2), from whatever port.
+    `  meta nfproto . udp dport { ipv4 . 68, ipv6 . 546 } counter name ${KERNEL_GUARDS.dhcp} drop`,
     // Nearly every packet is its sender's own, and one look costs it half of what the questions below do, each of which names a guard.
     `  iifname . ether saddr . ip saddr @${OWNERS.sources4} accept`,
     `  icmpv6 type { nd-router-advert, nd-redirect } counter name ${KERNEL_GUARDS.ra} drop`,

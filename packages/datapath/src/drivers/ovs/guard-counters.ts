@@ -24,7 +24,7 @@ function guardOf({ table, match, actions }: ObservedFlow["flow"]): GuardCounter[
   if (table === TableId.neighbourGuard) return isRouters(match.icmpType) ? "ra" : "nd";
   if (table === TableId.classify) return match.inPort === undefined ? undefined : "vlan";
   if (table !== TableId.sourceGuard) return undefined;
-  if (match.udpSrc !== undefined) return "dhcp";
+  if (match.udpDst !== undefined) return "dhcp";
   if (match.ethSrc === undefined) return "mac";
   return match.ethType === EtherType.arp ? "arp" : match.ethType === undefined ? undefined : "ip";
 }

@@ -55,6 +55,8 @@ export const PORT = "reg3";
 export const EtherType = { arp: 0x0806, ipv4: 0x0800, ipv6: 0x86dd } as const;
 export const ICMPV6 = 58;
 export const Icmp = { routerAdvertisement: 134, solicitation: 135, advertisement: 136, redirect: 137 } as const;
+/** What neighbour discovery is sent with, so that nothing of it has come through a router (RFC 4861 sections 6.1 and 7.1). */
+export const FROM_THE_LINK = 255;
 export const ArpOp = { request: 1 } as const;
 
 /** `"HOLD"`: the high half of every cookie of ours. */

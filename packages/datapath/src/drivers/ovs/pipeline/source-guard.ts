@@ -1,6 +1,6 @@
 import { IpAddress, MacAddress } from "@holdfast/core";
 import type { Action, Match } from "@holdfast/openflow";
-import { DROP, EtherType, goto, ICMPV6, Icmp, type Rule, TableId } from "./layout.ts";
+import { DROP, EtherType, FROM_THE_LINK, goto, ICMPV6, Icmp, type Rule, TableId } from "./layout.ts";
 import { linkLocalOf } from "./link-local.ts";
 import type { PortParty } from "./parties.ts";
 
@@ -15,10 +15,10 @@ const UNSPECIFIED_V6 = IpAddress.parse("::");
 const NO_LINK_LAYER_ADDRESS = MacAddress.parse("00:00:00:00:00:00");
 
 const UDP = 17;
-/** What only DHCP servers say (RFC 2131 section 4.1, RFC 8415 section 7.2): an endpoint is none. */
+/** What only DHCP servers say (RFC 2131 section 4.1, RFC 8415 section 7.2): an endpoint is none. Clients take it from any port. */
 const SERVES_ADDRESSES: readonly Match[] = [
-  { ethType: EtherType.ipv4, ipProto: UDP, udpSrc: 67, udpDst: 68 },
-  { ethType: EtherType.ipv6, ipProto: UDP, udpSrc: 547, udpDst: 546 },
+  { ethType: EtherType.ipv4, ipProto: UDP, udpDst: 68 },
+  { ethType: EtherType.ipv6, ipProto: UDP, udpDst: 546 },
 ];
 
 export const sourceGuardBase: readonly Rule[] = [
@@ -88,7 +88,23 @@ export const neighbourGuardBase: readonly Rule[] = [
     match: { ethType: EtherType.ipv6, ipProto: ICMPV6, icmpType },
     actions: DROP,
   })),
+  // The switch reads options that are malformed, or there twice, as none, and the target as zero; receivers may read the first of them.
+  {
+    table: TableId.neighbourGuard,
+    priority: 110,
+    match: {
+      ethType: EtherType.ipv6,
+      ipProto: ICMPV6,
+      icmpType: Icmp.solicitation,
+      icmpCode: 0,
+      ndTarget: UNSPECIFIED_V6,
+    },
+    actions: DROP,
+  },
 ];
+
+/** Receivers leave out what is not like this. */
+const NEIGHBOUR_MESSAGE = { ethType: EtherType.ipv6, ipProto: ICMPV6, ipTtl: FROM_THE_LINK, icmpCode: 0 } as const;
 
 export function neighbourGuardEndpoint(party: PortParty): readonly Rule[] {
   const v6 = ownV6(party);
@@ -96,7 +112,7 @@ export function neighbourGuardEndpoint(party: PortParty): readonly Rule[] {
   const message = (icmpType: number, match: Match): Rule => ({
     table: TableId.neighbourGuard,
     priority: 100,
-    match: { inPort: party.port, ethType: EtherType.ipv6, ipProto: ICMPV6, icmpType, icmpCode: 0, ...match },
+    match: { inPort: party.port, ...NEIGHBOUR_MESSAGE, icmpType, ...match },
     actions: [goto(TableId.neighbourResponder)],
   });
   const decided: readonly Rule[] = [
