@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { Attempt, Party, StandingConnection } from "../src/testing/policy-compliance.ts";
 
 const PROGRAM = fileURLToPath(new URL("policy-party-program.ts", import.meta.url));
@@ -12,8 +13,11 @@ export class SandboxParty implements Party, AsyncDisposable {
   readonly #waiting = new Map<number, (passed: boolean) => void>();
   #last = 0;
 
-  private constructor(child: ChildProcess) {
+  readonly #path: string;
+
+  private constructor(child: ChildProcess, path: string) {
     this.#child = child;
+    this.#path = path;
   }
 
   static async start(path: string, patience = 400): Promise<SandboxParty> {
@@ -21,7 +25,7 @@ export class SandboxParty implements Party, AsyncDisposable {
     const command = [`--net=${path}`, "--", "sh", "-c", own, "sh", process.execPath, PROGRAM];
     const child = spawn("nsenter", [...command, String(patience)], { stdio: ["pipe", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout });
-    const party = new SandboxParty(child);
+    const party = new SandboxParty(child, path);
     await once(lines, "line");
     lines.on("line", (line) => party.#answer(line));
     return party;
@@ -52,11 +56,30 @@ export class SandboxParty implements Party, AsyncDisposable {
     await this.#ask({ kind: "speak", to: "", port }).passed;
   }
 
+  /** Echoes whose type is written over on their way out. */
+  async tells(to: string, icmpType: number): Promise<void> {
+    const chain = `chain out { type filter hook output priority 0; icmpv6 type echo-request icmpv6 type set ${icmpType}; }`;
+    await this.#exec("nft", `table ip6 tells { ${chain}; }`);
+    await this.#exec("ping", "-n", "-q", "-c", "2", "-i", "0.01", "-W", "0.2", to).catch(() => undefined);
+    await this.#exec("nft", "delete table ip6 tells");
+  }
+
+  async listens(icmpType: number): Promise<() => Promise<number>> {
+    const name = `heard-${icmpType}`;
+    const chain = `chain in { type filter hook prerouting priority raw; icmpv6 type ${icmpType} ip6 hoplimit < 255 counter name ${name}; }`;
+    await this.#exec("nft", `table ip6 ${name} { counter ${name} { }; ${chain}; }`);
+    return async () => Number(/packets (\d+)/.exec(await this.#exec("nft", `list counter ip6 ${name} ${name}`))?.[1]);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, "exit");
     this.#child.kill("SIGKILL");
     await exited;
+  }
+
+  async #exec(...words: string[]): Promise<string> {
+    return (await promisify(execFile)("nsenter", [`--net=${this.#path}`, "--", ...words])).stdout;
   }
 
   #ask(task: object): { id: number; passed: Promise<boolean> } {

@@ -36,6 +36,10 @@ export interface Party {
   echo(to: string): Promise<Pick<StandingConnection, "isAnswered">>;
   /** Says something on every connection that others have begun with it at the port, without having been asked. */
   speak(port: number): Promise<void>;
+  /** Sends some messages of this type of ICMPv6, with the hop limit of any packet. */
+  tells(to: string, icmpType: number): Promise<void>;
+  /** Counts messages of this type of ICMPv6 that come. */
+  listens(icmpType: number): Promise<() => Promise<number>>;
 }
 
 /** As who began it sees it. */

@@ -56,6 +56,22 @@ export function policyEnforcement({
       expect(await client.reaches({ protocol: "udp", to: "10.20.0.6", port: 7081 })).toBe(true);
     });
 
+    test("cannot get out, nor be reached, by what says that it is neighbour discovery and leaves the link", async () => {
+      const closed = program("default/closed", { ingress: { end: "deny" }, egress: { end: "deny" } });
+      const [one, other] = [await place(a), await place(b)];
+      const heard = async (type: number) => {
+        const [there, here] = [await other.listens(type), await one.listens(type)];
+        await one.tells("fd00:20::6", type);
+        await other.tells("fd00:20::5", type);
+        return [await there(), await here()];
+      };
+      // The first messages may wait for their neighbour.
+      expect(await heard(130)).toEqual([expect.toBeOneOf([1, 2]), expect.toBeOneOf([1, 2])]);
+      await policy().applyPolicy({ ...change, programs: [closed], endpoints: [having("a", closed.id)] }, signal());
+      await driver().attach({ ...a, policy: { program: closed.id } }, signal());
+      for (const type of [131, 133, 143]) expect(await heard(type)).toEqual([0, 0]);
+    });
+
     test("follows changes of sets, programs and its own at once", async () => {
       await policy().applyPolicy({ ...change, programs: [web, shut] }, signal());
       const [, client] = [await place({ ...a, policy: { program: web.id } }), await place(b)];

@@ -1,3 +1,4 @@
+import type { Direction } from "@holdfast/policy";
 import type { ProgramChains } from "./chain-book.ts";
 import {
   CLOSED_TABLE,
@@ -75,33 +76,37 @@ export function baseChains(linkPrefix: string): ReadonlyMap<string, readonly str
   const chains = new Map<string, readonly string[]>();
   for (const mode of ["enforced", "staged"] as const) {
     for (const direction of ["egress", "ingress"] as const) {
-      const { word } = PLACES[direction];
-      chains.set(baseChain(mode, direction), baseRules(mode, { word, map: endpointMap(mode, direction), linkPrefix }));
+      chains.set(baseChain(mode, direction), baseRules(mode, direction, linkPrefix));
     }
   }
   return chains;
 }
 
-export function baseChain(mode: Mode, direction: "egress" | "ingress"): string {
+export function baseChain(mode: Mode, direction: Direction): string {
   return mode === "enforced" ? direction : `would_${direction}`;
 }
 
-interface Base {
-  readonly word: string;
-  readonly map: string;
-  readonly linkPrefix: string;
-}
+/**
+ * Neighbour discovery and multicast listener messages (RFC 4861, RFC 2710, RFC 3810) are not policies' matter while they stay on the endpoint's link. What is
+ * forwarded is: else they would be a way out for whatever somebody writes into them. A forwarded packet is for no address of the link, from none, and has
+ * a hop limit below 255.
+ */
+const LINK_MESSAGES = "icmpv6 type { 130-137, 143 }";
+const OF_THE_LINK = {
+  egress: ["ip6 daddr { fe80::/10, ff02::/16 }"],
+  ingress: ["ip6 saddr { ::, fe80::/10 }", "ip6 hoplimit 255"],
+} as const;
 
-/** Neighbour discovery and multicast listener messages are not policies' matter. */
-function baseRules(mode: Mode, { word, map, linkPrefix }: Base): readonly string[] {
+function baseRules(mode: Mode, direction: Direction, linkPrefix: string): readonly string[] {
+  const { word } = PLACES[direction];
   const mark = `0x${CUT_MARK.toString(16)}`;
   const enforced = [`ct mark & ${mark} == ${mark} counter name "${CUT_COUNTER}" drop`];
   return [
     `${word} != "${linkPrefix}*" accept`,
     ...(mode === "enforced" ? enforced : []),
     "ct state established,related accept",
-    "icmpv6 type { 130-137, 143 } accept",
-    `${word} vmap @${map}`,
+    ...OF_THE_LINK[direction].map((scope) => `${LINK_MESSAGES} ${scope} accept`),
+    `${word} vmap @${endpointMap(mode, direction)}`,
   ];
 }
 

@@ -1,6 +1,6 @@
 import { type Action, connectionState, type FieldName, type Match, NOT_SYN, setRegister } from "@holdfast/openflow";
 import type { Direction, EndpointPrograms } from "@holdfast/policy";
-import { DROP, EtherType, goto, ICMPV6, PORT, type Rule, TableId } from "../pipeline/layout.ts";
+import { DROP, EtherType, FROM_THE_LINK, goto, ICMPV6, PORT, type Rule, TableId } from "../pipeline/layout.ts";
 import {
   ALLOWED,
   ANSWERER,
@@ -40,12 +40,20 @@ const SIDES = {
   },
 } as const;
 
-/** Neighbour discovery and multicast listener messages, which the guards look at. */
-const NEVER_DECIDED = [130, 131, 132, 133, 134, 135, 136, 137, 143];
+/**
+ * Neighbour discovery and multicast listener messages (RFC 4861, RFC 2710, RFC 3810), which the guards look at: only with the hop limit that they have on
+ * their link. With another one they would be a way out for whatever somebody writes into them.
+ */
+const NEVER_DECIDED = [
+  { ipTtl: FROM_THE_LINK, icmpTypes: [133, 134, 135, 136, 137] },
+  { ipTtl: 1, icmpTypes: [130, 131, 132, 143] },
+];
 
 /** What holds for all endpoints that have a policy. */
 export function policyBase(): readonly Rule[] {
-  const exempt = NEVER_DECIDED.map((icmpType): Match => ({ ethType: EtherType.ipv6, ipProto: ICMPV6, icmpType }));
+  const exempt = NEVER_DECIDED.flatMap(({ ipTtl, icmpTypes }) =>
+    icmpTypes.map((icmpType): Match => ({ ethType: EtherType.ipv6, ipProto: ICMPV6, ipTtl, icmpType })),
+  );
   return [
     ...exempt.map((match) => rule(TableId.policyEgress, 110, match, [goto(TableId.neighbourResponder)])),
     ...exempt.map((match) => rule(TableId.policyIngress, 110, match, [goto(TableId.delivery)])),
