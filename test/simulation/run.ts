@@ -1,10 +1,12 @@
 import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { runScenario } from "./scenario.ts";
+import { type Result, runScenarios } from "./scenarios.ts";
 
 const USAGE = `Usage: node test/simulation/run.ts [--seed N] [--scenarios N] [--steps N] [--trace FILE]
 
-Runs scenarios with the seeds N, N + 1, …; prints those that fail, with the command that repeats each.
+Runs scenarios with the seeds N, N + 1, …, on all processors; prints those that fail, with the command that repeats each.
 `;
 
 const { values } = parseArgs({
@@ -17,24 +19,35 @@ const { values } = parseArgs({
   },
 });
 
+/** One with its trace here, where a debugger finds it; several on all processors. */
+async function run(seeds: readonly number[], steps: number, told: (seed: number, result: Result) => void) {
+  const { trace: file } = values;
+  if (file === undefined && seeds.length > 1) {
+    return await runScenarios({ seeds, steps, processes: Math.min(availableParallelism(), seeds.length) }, told);
+  }
+  for (const seed of seeds) {
+    const outcome = await runScenario({ seed, steps });
+    if (file !== undefined) writeFileSync(file, `${outcome.trace.join("\n")}\n`);
+    told(seed, outcome);
+  }
+}
+
 async function main(): Promise<number> {
   if (values.help) {
     process.stdout.write(USAGE);
     return 0;
   }
-  const first = Number(values.seed);
   const steps = Number(values.steps);
+  const seeds = Array.from({ length: Number(values.scenarios) }, (_, index) => Number(values.seed) + index);
   let failures = 0;
   let events = 0;
   const began = performance.now();
-  for (let seed = first; seed < first + Number(values.scenarios); seed++) {
-    const outcome = await runScenario({ seed, steps });
+  await run(seeds, steps, (seed, outcome) => {
     events += outcome.events;
-    if (values.trace !== undefined) writeFileSync(values.trace, `${outcome.trace.join("\n")}\n`);
-    if (outcome.failure === undefined) continue;
+    if (outcome.failure === undefined) return;
     failures++;
     process.stdout.write(`${outcome.failure}\n  node test/simulation/run.ts --seed ${seed} --steps ${steps}\n`);
-  }
+  });
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   process.stdout.write(`${values.scenarios} scenarios, ${events} events, ${failures} failures, ${seconds} s\n`);
   return failures === 0 ? 0 : 1;

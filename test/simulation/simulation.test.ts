@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { runScenario } from "./scenario.ts";
+import { runScenarios } from "./scenarios.ts";
 
 /** `HOLDFAST_SEED` runs this one only; `HOLDFAST_SCENARIOS` says how many are run. */
 const { HOLDFAST_SEED: given, HOLDFAST_SCENARIOS: wanted = "50" } = process.env;
@@ -33,5 +34,14 @@ describe("controllers over one store, agents and runtimes, whatever happens to t
     ];
     expect(second.digest).toBe(first.digest);
     expect(first.events).toBeGreaterThan(300);
+  });
+
+  test("do the same in processes of their own, at the same time", async () => {
+    const seeds = [1, 2, 3, 4, 5, 6, 7];
+    const alone = new Map<number, string>();
+    for (const seed of seeds) alone.set(seed, (await runScenario({ seed, steps: STEPS })).digest);
+    const beside = new Map<number, string>();
+    await runScenarios({ seeds, steps: STEPS, processes: 3 }, (seed, { digest }) => void beside.set(seed, digest));
+    expect(beside).toEqual(alone);
   });
 });

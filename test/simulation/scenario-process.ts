@@ -1,0 +1,7 @@
+import { runScenario, type ScenarioOptions } from "./scenario.ts";
+
+/** A program: runs each scenario that its parent sends, and answers with what it came to. Ends with its parent. */
+process.on("message", async (options: ScenarioOptions) => {
+  const { digest, events, failure } = await runScenario(options);
+  process.send?.({ digest, events, failure });
+});
