@@ -10,7 +10,7 @@ test("an attachment takes a few milliseconds, however many there are already", a
   const signal = AbortSignal.timeout(60_000);
   await using host = await Host.start();
   await host.kernel.createVeth({ name: "eth1", peer: "eth1x", mtu: 1500 });
-  const driver = await host.open({ uplink: "eth1" });
+  const driver = await host.open({ uplink: "eth1", spares: 16 });
   driver.setNetwork(network("n7", "vlan", 100, { prefixes: ["10.20.0.0/16"] }));
   await driver.synced(signal);
   const medians: number[] = [];

@@ -68,9 +68,11 @@ export class Host implements AsyncDisposable {
     return new Host(ovs, kernel);
   }
 
+  /** Most machines are made for one test, and to plug and to unplug a spare takes a while: few wait unless a test says otherwise. */
   open(options: Partial<OpenOvsOptions> = {}): Promise<DatapathDriver> {
     return openOvsDriver({
       node: "node-1",
+      spares: 4,
       datapathType: "auto",
       runDirectory: this.ovs.rundir,
       logger: silentLogger,

@@ -96,15 +96,21 @@ async function udpSwing(): Promise<void> {
   process.exit(0);
 }
 
+/** Tells what came, and how fast: bytes per second from when `amount` bytes had come, for which a burst may have been faster. */
 function tcpServe(): void {
   const server = createServer((socket) => {
     const digest = createHash("sha256");
     let bytes = 0;
+    let [since, before] = [Number.NaN, 0];
     socket.on("data", (chunk) => {
       bytes += chunk.length;
       digest.update(chunk);
+      if (bytes >= Number(amount) && before === 0) [since, before] = [performance.now(), bytes];
     });
-    socket.on("end", () => socket.end(JSON.stringify({ bytes, digest: digest.digest("hex") })));
+    socket.on("end", () => {
+      const perSecond = ((bytes - before) * 1000) / (performance.now() - since);
+      socket.end(JSON.stringify({ bytes, perSecond, digest: digest.digest("hex") }));
+    });
   });
   server.listen(Number(port), host, () => say({ ready: true }));
 }
@@ -130,6 +136,33 @@ function tcpSend(slowly: boolean): void {
   socket.on("end", () => {
     const digest = createHash("sha256").update(payload).digest("hex");
     say({ ...JSON.parse(reply), right: JSON.parse(reply).digest === digest });
+    process.exit(0);
+  });
+  socket.setTimeout(10_000, () => process.exit(3));
+}
+
+/** As much as goes until standard input ends; then whether it arrived as it was. */
+function tcpStream(): void {
+  const piece = Buffer.alloc(65_536, "holdfast carries this\n");
+  const digest = createHash("sha256");
+  let [reply, over] = ["", false];
+  const socket = connect(Number(port), host, () => send());
+  const send = (): void => {
+    for (let room = true; room && !over; ) {
+      digest.update(piece);
+      room = socket.write(piece);
+    }
+    if (over) socket.end();
+  };
+  socket.on("drain", send);
+  process.stdin.resume().on("end", () => {
+    over = true;
+  });
+  socket.on("data", (chunk) => {
+    reply += String(chunk);
+  });
+  socket.on("end", () => {
+    say({ ...JSON.parse(reply), right: JSON.parse(reply).digest === digest.digest("hex") });
     process.exit(0);
   });
   socket.setTimeout(10_000, () => process.exit(3));
@@ -178,6 +211,9 @@ switch (mode) {
     break;
   case "tcp-send":
     tcpSend(false);
+    break;
+  case "tcp-stream":
+    tcpStream();
     break;
   case "tcp-send-slowly":
     tcpSend(true);

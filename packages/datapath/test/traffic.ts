@@ -85,13 +85,22 @@ export class Probe implements AsyncDisposable {
   }
 }
 
-/** Sends a payload over TCP; whether it arrived as it was. */
+export interface Transfer {
+  readonly bytes: number;
+  /** Whether all arrived as it was. */
+  readonly right: boolean;
+  /** Bytes that arrived per second, once the burst was over. */
+  readonly perSecond: number;
+}
+
+/** Sends a payload over TCP. @param burst bytes that may go faster than the rest */
 export async function tcpTransfer(
   from: string,
   to: { path: string; address: string },
   bytes: number,
-): Promise<{ readonly bytes: number; readonly right: boolean }> {
-  await using server = Traffic.start(to.path, "tcp-serve", to.address, 7100);
+  burst = 0,
+): Promise<Transfer> {
+  await using server = Traffic.start(to.path, "tcp-serve", to.address, 7100, burst);
   await server.next();
   await using client = Traffic.start(from, "tcp-send", to.address, 7100, bytes);
   return await client.next();
