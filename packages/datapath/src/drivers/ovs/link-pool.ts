@@ -37,7 +37,7 @@ interface Pooled {
   state: State;
 }
 
-/** To unplug one takes ovs-vswitchd some 15 to 30 ms; between two batches it forwards and takes flows. */
+/** To unplug one takes ovs-vswitchd some 15 to 30 ms; while the kernel deletes the links of a batch it forwards and takes flows. */
 const UNPLUGGED_AT_ONCE = 4;
 
 /**
@@ -285,7 +285,7 @@ export class LinkPool {
         )
         .finally(() => {
           this.#unplugging.delete(name);
-          if (this.#unplugging.size === 0) this.#quiet.touch();
+          if (this.#unplugging.size === 0) this.#quiet.resume();
         });
     }
   }

@@ -22,6 +22,11 @@ export class QuietTime {
     this.#news.resolve();
   }
 
+  /** There is more of the work that was just done: its time is now, unless somebody has touched it a moment ago. */
+  resume(): void {
+    this.#news.resolve();
+  }
+
   /** There is work that cannot wait. */
   hurry(): void {
     this.#hurry = true;
