@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { LongestFirst } from "./test/longest-first.ts";
 
 /**
  * Tiers, told apart by where a test lies:
@@ -23,6 +24,7 @@ const E2E_LIMITS = { testTimeout: 180_000, hookTimeout: 180_000 };
 export default defineConfig({
   test: {
     pool: "forks",
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         extends: true,
