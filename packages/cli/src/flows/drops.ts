@@ -5,7 +5,7 @@ import { printObject } from "../output/print.ts";
 import { type Column, formatTable } from "../output/table.ts";
 import { rangeOf } from "./ask.ts";
 import { bytesText, countText, rateText } from "./figures.ts";
-import { keyText } from "./key-text.ts";
+import { type GroupRow, groupRows, keyColumns } from "./group-rows.ts";
 import { spanText } from "./top.ts";
 
 /** What rules and guards have dropped. */
@@ -17,27 +17,16 @@ export async function showDrops(context: Context, policy: string | undefined, op
   printObject(io, output, answer, dropsText(answer));
 }
 
-interface Row {
-  readonly key: FlowDrops["groups"][number]["key"] | string;
-  readonly packets: number;
-  readonly bytes: number;
-}
+type Row = GroupRow<Pick<FlowDrops["total"], "packets" | "bytes">>;
 
 function dropsText(answer: FlowDrops): string {
-  const { groups, other, total, by, seconds } = answer;
+  const { total, by, seconds } = answer;
   if (total.packets === 0) return `nothing was dropped ${spanText(answer)}\n`;
-  const rows: Row[] = [...groups];
-  if (other.groups > 0) rows.push({ ...other, key: `(${other.groups} others)` });
-  rows.push({ ...total, key: "(total)" });
-  const names = by.length === 0 ? ["drops"] : by;
   const columns: readonly Column<Row>[] = [
-    ...names.map((name, index) => ({
-      title: name.toUpperCase(),
-      text: ({ key }: Row) => (typeof key === "string" ? (index === 0 ? key : " ") : keyText(key, name)),
-    })),
+    ...keyColumns(by, "drops"),
     { title: "PACKETS", text: ({ packets }) => countText(packets) },
     { title: "RATE", text: ({ packets }) => rateText(packets, seconds, "packets") },
     { title: "BYTES", text: ({ bytes }) => bytesText(bytes) },
   ];
-  return `${formatTable(columns, rows)}${spanText(answer)}; counted, not estimated\n`;
+  return `${formatTable(columns, groupRows(answer, total))}${spanText(answer)}; counted, not estimated\n`;
 }

@@ -4,6 +4,7 @@ import { type CommandOptions, text } from "../define-command.ts";
 import { printObject } from "../output/print.ts";
 import { type Column, formatTable } from "../output/table.ts";
 import { rateText } from "./figures.ts";
+import { type GroupRow, groupRows } from "./group-rows.ts";
 import { keyLine } from "./key-text.ts";
 import { commonQuery, spanText, unnamedText } from "./top.ts";
 
@@ -16,25 +17,22 @@ export async function showSeries(context: Context, words: readonly string[], opt
   else printObject(io, output, answer, seriesText(answer));
 }
 
-interface Line {
-  readonly name: string;
-  readonly rates: readonly number[];
-}
+type Line = GroupRow<Pick<FlowSeries["total"], "rates">>;
 
 function seriesText(answer: FlowSeries): string {
-  const { groups, other, total, by, step, measure, unattributedPercent } = answer;
-  const lines: Line[] = groups.map(({ key, rates }) => ({ name: keyLine(key, by), rates }));
-  if (other.groups > 0) lines.push({ name: `(${other.groups} others)`, rates: other.rates });
-  lines.push({ name: "(total)", rates: total.rates });
+  const { total, by, step, measure, unattributedPercent } = answer;
   const rate = (value: number): string => rateText(value, 1, measure);
   const columns: readonly Column<Line>[] = [
-    { title: by.length === 0 ? "TRAFFIC" : by.map((name) => name.toUpperCase()).join(" / "), text: ({ name }) => name },
+    {
+      title: by.length === 0 ? "TRAFFIC" : by.map((name) => name.toUpperCase()).join(" / "),
+      text: ({ key }) => (typeof key === "string" ? key : keyLine(key, by)),
+    },
     { title: "OVER TIME", text: ({ rates }) => bars(rates) },
     { title: "LAST", text: ({ rates }) => rate(rates.at(-1) ?? 0) },
     { title: "MEAN", text: ({ rates }) => rate(rates.reduce((sum, one) => sum + one, 0) / Math.max(1, rates.length)) },
     { title: "MOST", text: ({ rates }) => rate(Math.max(0, ...rates)) },
   ];
-  return `${formatTable(columns, lines)}${spanText(answer)}, ${step}s each${unnamedText(unattributedPercent)}\n`;
+  return `${formatTable(columns, groupRows(answer, total))}${spanText(answer)}, ${step}s each${unnamedText(unattributedPercent)}\n`;
 }
 
 const BARS = "▁▂▃▄▅▆▇█";

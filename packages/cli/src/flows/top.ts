@@ -5,7 +5,7 @@ import { printObject } from "../output/print.ts";
 import { type Column, formatTable } from "../output/table.ts";
 import { filterOf, rangeOf } from "./ask.ts";
 import { bytesText, changeText, countText, errorMargin, percentText, rateText } from "./figures.ts";
-import { keyText } from "./key-text.ts";
+import { type GroupRow, groupRows, keyColumns } from "./group-rows.ts";
 
 /** Who has the most. */
 export async function showTop(context: Context, words: readonly string[], options: CommandOptions): Promise<void> {
@@ -41,47 +41,35 @@ function printTop({ io, output, exportFormat }: Context, answer: TopFlows): void
   else printObject(io, output, answer, topText(answer));
 }
 
-interface Row {
-  readonly key: FlowGroup["key"] | string;
-  readonly told: TopFlows["other"] | FlowGroup;
-}
+type Share = Pick<FlowGroup, "traffic" | "percent" | "before">;
 
 function topText(answer: TopFlows): string {
-  const { groups, other, total, totalBefore, by, unattributedPercent } = answer;
+  const { groups, total, totalBefore, by, unattributedPercent } = answer;
   if (total.samples === 0 && groups.length === 0)
     return `no such traffic ${spanText(answer)}${unnamedText(unattributedPercent)}\n`;
-  const rows: Row[] = groups.map((told) => ({ key: told.key, told }));
-  if (other.groups > 0) rows.push({ key: `(${other.groups} others)`, told: other });
-  const all = {
-    traffic: total,
-    percent: 100,
-    groups: 0,
-    ...(totalBefore === undefined ? {} : { before: totalBefore }),
-  };
-  rows.push({ key: "(total)", told: all });
+  const all = { traffic: total, percent: 100, ...(totalBefore === undefined ? {} : { before: totalBefore }) };
+  const rows = groupRows<Share>(answer, all);
   return `${formatTable(columnsOf(by, answer), rows)}${spanText(answer)}${unnamedText(unattributedPercent)}\n`;
 }
 
-function columnsOf(by: readonly string[], { measure, seconds, totalBefore }: TopFlows): readonly Column<Row>[] {
-  const names = by.length === 0 ? ["traffic"] : by;
-  const keys = names.map((name, index) => ({
-    title: name.toUpperCase(),
-    text: ({ key }: Row) => (typeof key === "string" ? (index === 0 ? key : " ") : keyText(key, name)),
-  }));
-  const compared: readonly Column<Row>[] =
+function columnsOf(
+  by: readonly string[],
+  { measure, seconds, totalBefore }: TopFlows,
+): readonly Column<GroupRow<Share>>[] {
+  const compared: readonly Column<GroupRow<Share>>[] =
     totalBefore === undefined
       ? []
       : [
-          { title: "BEFORE", text: ({ told }) => rateText(told.before?.[measure] ?? 0, seconds, measure) },
-          { title: "CHANGE", text: ({ told }) => changeText(told.traffic[measure], told.before?.[measure] ?? 0) },
+          { title: "BEFORE", text: ({ before }) => rateText(before?.[measure] ?? 0, seconds, measure) },
+          { title: "CHANGE", text: ({ traffic, before }) => changeText(traffic[measure], before?.[measure] ?? 0) },
         ];
   return [
-    ...keys,
-    { title: "RATE", text: ({ told }) => rateText(told.traffic[measure], seconds, measure) },
-    { title: "BYTES", text: ({ told }) => bytesText(told.traffic.bytes) },
-    { title: "PACKETS", text: ({ told }) => countText(told.traffic.packets) },
-    { title: "ERROR", text: ({ told }) => errorMargin(told.traffic) },
-    { title: "SHARE", text: ({ told }) => percentText(told.percent) },
+    ...keyColumns(by, "traffic"),
+    { title: "RATE", text: ({ traffic }) => rateText(traffic[measure], seconds, measure) },
+    { title: "BYTES", text: ({ traffic }) => bytesText(traffic.bytes) },
+    { title: "PACKETS", text: ({ traffic }) => countText(traffic.packets) },
+    { title: "ERROR", text: ({ traffic }) => errorMargin(traffic) },
+    { title: "SHARE", text: ({ percent }) => percentText(percent) },
     ...compared,
   ];
 }
