@@ -16,6 +16,7 @@ export const libc = {
   connect: library.func("int connect(int fd, void *address, uint32_t length)"),
   getsockname: library.func("int getsockname(int fd, void *address, void *length)"),
   setsockopt: library.func("int setsockopt(int fd, int level, int option, void *value, uint32_t length)"),
+  getsockopt: library.func("int getsockopt(int fd, int level, int option, void *value, void *length)"),
   send: library.func("intptr_t send(int fd, void *bytes, size_t length, int flags)"),
   recv: library.func("intptr_t recv(int fd, void *bytes, size_t length, int flags)"),
   ioctl: library.func("int ioctl(int fd, unsigned long request, void *argument)"),
