@@ -3,10 +3,10 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { createRedisServer } from "@holdfast/collector/testing";
 import type { FlowStatus, TopFlows } from "@holdfast/model";
 import { outputOf, startChild } from "../ipam/child.ts";
 import { type CollectorProgram, startCollectorProgram } from "./collector-program.ts";
-import { startRedisServer } from "./redis-server.ts";
 
 /** Datagrams per second, of some six samples each. */
 const OFFERED = 100_000;
@@ -53,7 +53,8 @@ export async function measureSoak(way: SoakWay = "memory"): Promise<SoakFigures>
   const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-soak-"));
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const redis = way === "redis" ? stack.use(await startRedisServer(folder, PORTS.redis)) : undefined;
+  const redis = way === "redis" ? stack.use(createRedisServer(folder, PORTS.redis)) : undefined;
+  await redis?.start();
   const flags = redis === undefined ? [] : ["--redis", redis.url];
   const collector = stack.use(await startCollectorProgram(join(folder, "flows.db"), PORTS, ...flags));
   const looks: Looks = { memory: [], behind: [] };

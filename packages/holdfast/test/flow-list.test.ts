@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
+import { createRedisServer, type RedisServer } from "@holdfast/collector/testing";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { freePort } from "./controller-process.ts";
 import { createCollectorProcess } from "./flow-stream/collector-process.ts";
 import { startExporter } from "./flow-stream/exporter.ts";
-import { createRedisServer, type RedisServer } from "./flow-stream/redis-server.ts";
 
 interface Document {
   readonly "@timestamp": string;
@@ -25,7 +26,7 @@ let stack: AsyncDisposableStack;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), "holdfast-list-"));
   stack = new AsyncDisposableStack();
-  redis = stack.use(await createRedisServer(folder, "--appendfsync", "always"));
+  redis = stack.use(createRedisServer(folder, await freePort(), "--appendfsync", "always"));
   await redis.start();
 });
 afterEach(async () => {

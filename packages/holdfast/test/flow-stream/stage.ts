@@ -2,9 +2,10 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createRedisServer, type RedisServer } from "@holdfast/collector/testing";
+import { freePort } from "../controller-process.ts";
 import { type CollectorProcess, createCollectorProcess } from "./collector-process.ts";
 import { type Exporter, startExporter } from "./exporter.ts";
-import { createRedisServer, type RedisServer } from "./redis-server.ts";
 
 /** A Redis, collectors and exporters of one test, in a folder of their own; all of it goes with it. */
 export interface FlowStage extends AsyncDisposable {
@@ -29,7 +30,7 @@ export function createFlowStage(): FlowStage {
   return {
     folder,
     async startRedis(...options) {
-      const redis = stack.use(await createRedisServer(folder, ...options));
+      const redis = stack.use(createRedisServer(folder, await freePort(), ...options));
       await redis.start();
       return redis;
     },

@@ -2,12 +2,16 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { freePort } from "../controller-process.ts";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 
 /** Debian's redis-tools has the server under this name; with its own package a service of the machine would begin to run. */
 const PROGRAM = "/usr/bin/redis-check-rdb";
 
-/** A Redis of this test alone, which writes to its log what it takes (AOF, every second), and can be killed and started again. */
+/**
+ * A Redis of one test or benchmark alone, on a port of loopback, which writes to its log what it takes, as operators are told to have it (`appendonly
+ * yes`), and can be killed and started again. It ends with this process, also when this one is killed.
+ */
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
   /** Resolves when it takes connections. */
@@ -16,9 +20,12 @@ export interface RedisServer extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** @param folder that it may use; what it writes is in its `redis`, which is made where it is missing */
-export async function createRedisServer(folder: string, ...more: readonly string[]): Promise<RedisServer> {
-  const [port, data] = [await freePort(), join(folder, "redis")];
+/**
+ * @param folder that it may use; what it writes is in its `redis`, which is made where it is missing
+ * @param more options of redis-server(1), e.g. `"--appendfsync", "always"`
+ */
+export function createRedisServer(folder: string, port: number, ...more: readonly string[]): RedisServer {
+  const data = join(folder, "redis");
   mkdirSync(data, { recursive: true });
   const own = ["--port", String(port), "--bind", "127.0.0.1", "--dir", data, "--save", ""];
   const options = [...own, "--appendonly", "yes", ...more];
@@ -28,14 +35,9 @@ export async function createRedisServer(folder: string, ...more: readonly string
     const call = ["--pdeathsig", "KILL", "bash", "-c", `exec -a redis-server ${PROGRAM} "$@"`, "bash", ...options];
     const started = spawn("setpriv", call, { stdio: ["ignore", "pipe", "inherit"] });
     child = started;
-    let log = "";
-    await new Promise<void>((resolve, reject) => {
-      started.stdout.on("data", (text: Buffer) => {
-        log += text.toString();
-        if (log.includes("Ready to accept connections")) resolve();
-      });
-      started.once("exit", () => reject(new Error(`redis-server has ended:\n${log}`)));
-    });
+    await ready(started.stdout);
+    // What it says from now on is thrown away, and must not fill the pipe.
+    started.stdout.resume();
   }
 
   async function kill(): Promise<void> {
@@ -48,4 +50,13 @@ export async function createRedisServer(folder: string, ...more: readonly string
   }
 
   return { url: `redis://127.0.0.1:${port}`, start, kill, [Symbol.asyncDispose]: kill };
+}
+
+async function ready(output: Readable): Promise<void> {
+  const log: string[] = [];
+  for await (const line of createInterface(output)) {
+    if (line.includes("Ready to accept connections")) return;
+    log.push(line);
+  }
+  throw new Error(`redis-server has ended:\n${log.join("\n")}`);
 }

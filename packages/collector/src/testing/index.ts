@@ -1,0 +1,1 @@
+export { createRedisServer, type RedisServer } from "./redis-server.ts";
