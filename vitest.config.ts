@@ -14,7 +14,7 @@ import { LongestFirst } from "./test/longest-first.ts";
 const DATAPATH = [
   "packages/datapath/test/*.test.ts",
   "packages/datapath/test/uml/*.test.ts",
-  "packages/datapath/test/kernel/{bypass,guarantee,qos,traffic}.test.ts",
+  "packages/datapath/test/kernel/{bypass,guarantee,guarantee-beside-rate,qos,traffic}.test.ts",
 ];
 const E2E_ALONE =
   "test/e2e/{agent-restart,cni-storm,controller-outage,flow-estimates,qos,routed,routed-beside,runtimes-demo}.test.ts";

@@ -92,6 +92,13 @@ export function qosSuite(name: string, start: () => Promise<QosEnvironment>): vo
       expect(await speed("a", 20_000_000)).toBeGreaterThan(FAST * 2);
     }, 60_000);
 
+    test("keeps what reaches an endpoint to its rate, also when it comes from one with a rate of its own", async () => {
+      await place({ egress: limit(FAST) });
+      b = wiring("b", "n7", ofB, { qos: { ingress: limit(SLOW) } });
+      await machine.driver.attach(b, signal());
+      expect(await speed("a", 4_000_000)).toBeLessThan(SLOW * 1.2);
+    }, 60_000);
+
     test("loses no packet while limits come, change and go", async () => {
       await place(undefined);
       const both = (rate: number) => ({ ingress: limit(rate), egress: limit(rate) });

@@ -31,4 +31,11 @@ export { createNetfilter } from "./netfilter/nfnetlink-netfilter.ts";
 export { createKernel, type KernelOptions } from "./rtnetlink-kernel.ts";
 export { createThreadLoad, type ThreadLoad } from "./thread-load.ts";
 export { createTrafficControl } from "./traffic/rtnetlink-traffic.ts";
-export type { ClassId, IfbOptions, Qdisc, TrafficClass, TrafficControl } from "./traffic/traffic-control.ts";
+export type {
+  ClassId,
+  IfbOptions,
+  IngressRedirect,
+  Qdisc,
+  TrafficClass,
+  TrafficControl,
+} from "./traffic/traffic-control.ts";

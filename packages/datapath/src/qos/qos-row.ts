@@ -12,14 +12,19 @@ export interface QosRow {
 export type Direction = "ingress" | "egress";
 export const DIRECTIONS = ["ingress", "egress"] as const;
 
-/** Of a link: the ifb in which packets of a direction wait. A number of a link has at most nine digits, so the name fits (IFNAMSIZ). */
-export function ifbName(link: string, direction: Direction): string {
-  return `${link}${direction === "ingress" ? "i" : "o"}`;
+/** Of a link: the one in whose queue packets of a direction wait. A number of a link has at most nine digits, so the name fits (IFNAMSIZ). */
+export function queueName(link: string, direction: Direction): string {
+  return `${link}${direction === "ingress" ? "i" : "w"}`;
 }
 
-/** Of an ifb: its link. Undefined when it is no name of one. */
-export function linkOfIfb(name: string): string | undefined {
-  return /^(.*\d)[io]$/.exec(name)?.[1];
+/** Of a link: where what the endpoint sends comes back from its queue. */
+export function returnName(link: string): string {
+  return `${link}b`;
+}
+
+/** Of a queue, or of where it comes back: its link. Undefined when it is no name of one. `o`: an ifb for what an endpoint sends, as versions before this one had. */
+export function linkOfQueue(name: string): string | undefined {
+  return /^(.*\d)[iwbo]$/.exec(name)?.[1];
 }
 
 export function sameRow(a: QosRow, b: QosRow): boolean {

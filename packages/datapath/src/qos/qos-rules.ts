@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { QosLimit } from "@holdfast/model";
-import { DIRECTIONS, type Direction, ifbName, type QosRow } from "./qos-row.ts";
+import { DIRECTIONS, type Direction, type QosRow, queueName } from "./qos-row.ts";
 
 /** Where a chain is. `netdev`: on the way into and out of the link; `inet`: where connections are known. */
 export type QosFamily = "netdev" | "inet";
@@ -17,11 +17,13 @@ export interface QosChain {
   readonly lead?: string;
 }
 
-/** Indices of the ifbs by direction: a rule knows its ifb by that. */
-export type IfbIndices = Readonly<Partial<Record<Direction, number>>>;
+/** Indices of the links with queues by direction: a rule knows its link by that. */
+export type QueueIndices = Readonly<Partial<Record<Direction, number>>>;
 
 /** After ingress (-500), before anything of ours that looks at addresses. */
 const HOOK_PRIORITY = -150;
+/** On the way to a queue and back: no packet of a sandbox has a mark, the kernel takes it away between namespaces. */
+const WAITED = "0x48465700";
 /** Behind the following of connections (-200). */
 const CONNECTION_PRIORITY = -140;
 
@@ -35,10 +37,12 @@ export function linkOfChain(name: string): string {
 }
 
 /** What the link's chains are to be; none where nothing is to be kept to. */
-export function chainsOf(table: string, { link, qos }: QosRow, ifbs: IfbIndices): readonly QosChain[] {
+export function chainsOf(table: string, { link, qos }: QosRow, queues: QueueIndices): readonly QosChain[] {
   const ends = DIRECTIONS.flatMap((direction): QosChain[] => {
     const marks = direction === "egress" && qos.dscp !== undefined ? markRules(qos.dscp) : [];
-    const rules = [...packetRules(qos[direction]), ...marks, ...shapeRules(link, direction, ifbs)];
+    const isShaped = queues[direction] !== undefined;
+    const limits = [...packetRules(qos[direction]), ...marks];
+    const rules = isShaped ? shaped(limits, link, direction) : limits;
     if (rules.length === 0) return [];
     // Seen from the machine, what the endpoint sends comes in.
     const hook = direction === "egress" ? "ingress" : "egress";
@@ -59,8 +63,11 @@ function markRules(dscp: number): readonly string[] {
   return [`ip dscp set ${dscp}`, `ip6 dscp set ${dscp}`];
 }
 
-function shapeRules(link: string, direction: Direction, ifbs: IfbIndices): readonly string[] {
-  return ifbs[direction] === undefined ? [] : [`fwd to "${ifbName(link, direction)}"`];
+/** What an endpoint sends comes by again behind its queue, as if it had just been received: it has passed all this, and its mark has done what it is for. */
+function shaped(limits: readonly string[], link: string, direction: Direction): readonly string[] {
+  const wait = `fwd to "${queueName(link, direction)}"`;
+  if (direction === "ingress") return [...limits, wait];
+  return [`meta mark ${WAITED} meta mark set 0 accept`, ...limits, `meta mark set ${WAITED} ${wait}`];
 }
 
 function connectionChains(table: string, link: string, connections: number | undefined): readonly QosChain[] {
@@ -103,9 +110,9 @@ export function removeChain(table: string, family: QosFamily, name: string): str
 }
 
 /** By which a restarted agent sees that a chain is right. */
-export function chainDigest({ rules }: QosChain, ifbs: IfbIndices): string {
+export function chainDigest({ rules }: QosChain, queues: QueueIndices): string {
   return createHash("sha256")
-    .update(JSON.stringify([rules, ifbs]))
+    .update(JSON.stringify([rules, queues]))
     .digest("hex")
     .slice(0, 16);
 }

@@ -6,7 +6,7 @@ import type { Reconciler } from "../reconcile/reconciler.ts";
 import type { Table } from "../reconcile/table.ts";
 import { type GuaranteeOptions, type GuaranteeRow, guaranteeTable } from "./guarantee-table.ts";
 import type { KnownTable } from "./known-table.ts";
-import { linkOfIfb, type QosRow } from "./qos-row.ts";
+import { linkOfQueue, type QosRow } from "./qos-row.ts";
 import { type QosTableOptions, type QosTools, qosTable, qosTableName } from "./qos-table.ts";
 import { uplinkTableName } from "./uplink-rules.ts";
 import { uplinkIfb } from "./uplink-tree.ts";
@@ -56,25 +56,12 @@ export class QosSide {
     }
     const { onLink = (all: EndpointQos) => all } = this.#options;
     const kept = qos && onLink(qos);
-    this.#setGuarantee(wiring, { link, known, isShaped: kept?.egress?.rate !== undefined });
+    if (qos?.guarantee === undefined) this.#guarantees.delete(link);
+    else this.#guarantees.set({ link, endpoint: id, rate: qos.guarantee, known });
     if (kept !== undefined) this.#limits.set({ link, endpoint: id, qos: kept });
     else if (this.#limits.has(link)) this.#limits.delete(link);
     else return async () => undefined;
     return (signal) => this.#limits.settled([link], signal);
-  }
-
-  /** The kernel passes what has waited in an ifb by the next egress hook (`nf_skip_egress`, drivers/net/ifb.c), which is the uplink's: it would be in no class there. */
-  #setGuarantee(
-    { id, qos }: EndpointWiring,
-    { link, known, isShaped }: Pick<GuaranteeRow, "link" | "known"> & { readonly isShaped: boolean },
-  ): void {
-    if (qos?.guarantee === undefined || isShaped) this.#guarantees.delete(link);
-    else this.#guarantees.set({ link, endpoint: id, rate: qos.guarantee, known });
-    if (qos?.guarantee === undefined || !isShaped) return;
-    const error =
-      `the guarantee in ${profileText(qos)} of endpoint ${id} is not in force: ` +
-      "what waits for the rate of its egress cannot be put into order on the uplink; take out one of the two";
-    this.#refused.set(link, { row: `guarantee ${link}`, state: "error", attempts: 1, error });
   }
 
   /** The link goes. */
@@ -90,7 +77,7 @@ export class QosSide {
 
   /** A link has vanished: if it was a queue of ours, it comes again. */
   lost(name: string): void {
-    if (this.#limits.get(linkOfIfb(name) ?? "") !== undefined) this.#reconciler.refresh("qos");
+    if (this.#limits.get(linkOfQueue(name) ?? "") !== undefined) this.#reconciler.refresh("qos");
     if (name === uplinkIfb(this.#options.linkPrefix)) this.#reconciler.refresh("guarantees");
   }
 

@@ -3,13 +3,13 @@ import { readAlias } from "../links/link-alias.ts";
 import type { HostTools } from "../machine/host-tools.ts";
 import type { RowRef, TableDefinition } from "../reconcile/operations.ts";
 import type { KnownTable } from "./known-table.ts";
-import { DIRECTIONS, type Direction, ifbName, linkOfIfb, type QosRow, sameRow } from "./qos-row.ts";
+import { DIRECTIONS, type Direction, linkOfQueue, type QosRow, queueName, sameRow } from "./qos-row.ts";
 import {
   chainDigest,
   chainsOf,
-  type IfbIndices,
   linkOfChain,
   type QosFamily,
+  type QueueIndices,
   removeChain,
   setChain,
 } from "./qos-rules.ts";
@@ -42,7 +42,7 @@ export function qosTable(
   { linkPrefix, linkRow, shapes }: QosTableOptions,
 ): KnownTable<QosRow> {
   const table = qosTableName(linkPrefix);
-  const shaper = new Shaper(kernel, traffic);
+  const shaper = new Shaper({ kernel, traffic, host });
   /** Digests by chain, per family, as the kernel has them. */
   let known: Record<QosFamily, Map<string, string>> | undefined;
   const read = () => {
@@ -50,22 +50,26 @@ export function qosTable(
     return known;
   };
 
-  async function shape({ link, endpoint, qos }: QosRow): Promise<IfbIndices> {
+  async function shape({ link, endpoint, qos }: QosRow): Promise<QueueIndices> {
     const indices: Partial<Record<Direction, number>> = {};
     for (const direction of shapes) {
       const limit = qos[direction];
       if (limit?.rate === undefined) continue;
-      const shaped = { ifb: ifbName(link, direction), endpoint, limit: { ...limit, rate: limit.rate } };
+      const shaped = { link, direction, endpoint, limit: { ...limit, rate: limit.rate } };
       indices[direction] = await shaper.set(shaped);
     }
     return indices;
   }
 
+  function queueNames({ link, qos }: QosRow): readonly string[] {
+    return shapes.filter((each) => qos[each]?.rate !== undefined).map((each) => queueName(link, each));
+  }
+
   /** What is not led to any more goes, with what is still in it first. */
-  async function dropIfbs(link: string, kept: IfbIndices): Promise<void> {
+  async function dropQueues(link: string, kept: QueueIndices): Promise<void> {
     for (const direction of DIRECTIONS) {
-      const ifb = ifbName(link, direction);
-      if (kept[direction] === undefined && (await kernel.getLink(ifb)) !== undefined) await shaper.remove(ifb);
+      const queue = queueName(link, direction);
+      if (kept[direction] === undefined && (await kernel.getLink(queue)) !== undefined) await shaper.remove(queue);
     }
   }
 
@@ -98,7 +102,7 @@ export function qosTable(
 
   async function remove(links: readonly string[], signal: AbortSignal): Promise<void> {
     await write(new Map(links.map((link) => [link, []])), signal);
-    await Promise.all(links.map((link) => dropIfbs(link, {})));
+    await Promise.all(links.map((link) => dropQueues(link, {})));
   }
 
   const definition: TableDefinition<QosRow> = {
@@ -108,14 +112,17 @@ export function qosTable(
     needs: ({ link }) => [linkRow(link)],
     operations: {
       async update(rows, signal) {
-        const shaped = new Map<string, IfbIndices>();
+        const shaped = new Map<string, QueueIndices>();
         for (const row of rows) shaped.set(row.link, await shape(row));
         const chains = rows.map((row): readonly [string, readonly Chain[]] => {
-          const ifbs = shaped.get(row.link) ?? {};
-          return [row.link, chainsOf(table, row, ifbs).map((chain) => ({ chain, digest: chainDigest(chain, ifbs) }))];
+          const queues = shaped.get(row.link) ?? {};
+          return [
+            row.link,
+            chainsOf(table, row, queues).map((chain) => ({ chain, digest: chainDigest(chain, queues) })),
+          ];
         });
         await write(new Map(chains), signal);
-        await Promise.all(rows.map(({ link }) => dropIfbs(link, shaped.get(link) ?? {})));
+        await Promise.all(rows.map(({ link }) => dropQueues(link, shaped.get(link) ?? {})));
       },
       async remove(rows, signal) {
         await remove(
@@ -126,12 +133,14 @@ export function qosTable(
       async prune(desired, signal) {
         known = undefined;
         const wanted = new Set(desired.map(({ link }) => link));
-        const present = [
-          ...FAMILIES.flatMap((family) => [...read()[family].keys()].map(linkOfChain)),
-          ...(await ifbLinks(kernel, linkPrefix)),
-        ];
-        const strangers = [...new Set(present)].filter((link) => link.startsWith(linkPrefix) && !wanted.has(link));
+        const queues = await queueLinks(kernel, linkPrefix);
+        const chained = FAMILIES.flatMap((family) => [...read()[family].keys()].map(linkOfChain));
+        const present = new Set([...chained, ...queues.map(({ link }) => link)]);
+        const strangers = [...present].filter((link) => link.startsWith(linkPrefix) && !wanted.has(link));
         if (strangers.length > 0) await remove(strangers, signal);
+        // Others of links that are wanted: of a version that had other ones.
+        const names = new Set(desired.flatMap(queueNames));
+        for (const { name } of queues) if (!names.has(name)) await shaper.remove(name);
       },
     },
   };
@@ -158,10 +167,16 @@ function readChains(netfilter: Netfilter, table: string, family: QosFamily): Map
   );
 }
 
-/** Links that ifbs of ours are for. */
-export async function ifbLinks(kernel: Kernel, linkPrefix: string): Promise<readonly string[]> {
-  return (await kernel.listLinks()).flatMap(({ name, kind, alias }) => {
-    const link = kind === "ifb" && name.startsWith(linkPrefix) ? linkOfIfb(name) : undefined;
-    return link === undefined || readAlias(alias) === undefined ? [] : [link];
+interface QueueLink {
+  readonly name: string;
+  /** Whose packets wait in it. */
+  readonly link: string;
+}
+
+/** Links of ours in which packets of endpoints' links wait. */
+export async function queueLinks(kernel: Kernel, linkPrefix: string): Promise<readonly QueueLink[]> {
+  return (await kernel.listLinks()).flatMap(({ name, alias }) => {
+    const link = name.startsWith(linkPrefix) ? linkOfQueue(name) : undefined;
+    return link === undefined || readAlias(alias) === undefined ? [] : [{ name, link }];
   });
 }

@@ -1,8 +1,7 @@
 import { isHoldfastError } from "@holdfast/core";
 import type { Kernel } from "@holdfast/netlink";
 import type { HostTools } from "../machine/host-tools.ts";
-import { DIRECTIONS, ifbName } from "./qos-row.ts";
-import { ifbLinks, qosTableName } from "./qos-table.ts";
+import { qosTableName, queueLinks } from "./qos-table.ts";
 import { removeUplinkRules, uplinkTableName } from "./uplink-rules.ts";
 import { uplinkIfb } from "./uplink-tree.ts";
 
@@ -20,7 +19,5 @@ export async function removeQos(
     if (!isHoldfastError(error, "unavailable")) throw error;
   });
   await kernel.deleteLink(uplinkIfb(linkPrefix));
-  for (const link of new Set(await ifbLinks(kernel, linkPrefix))) {
-    for (const direction of DIRECTIONS) await kernel.deleteLink(ifbName(link, direction));
-  }
+  for (const { name } of await queueLinks(kernel, linkPrefix)) await kernel.deleteLink(name);
 }

@@ -1,6 +1,8 @@
 import { defaultBurst, type QosLimit } from "@holdfast/model";
 import type { Kernel, Qdisc, TrafficControl } from "@holdfast/netlink";
 import { endpointAlias } from "../links/link-alias.ts";
+import { type Direction, queueName } from "./qos-row.ts";
+import { QueueLoops, type QueueLoopTools } from "./queue-loop.ts";
 import { FairQueues, OUR_HANDLE, type QueuePlace, roomAt, wholeBytes } from "./queues.ts";
 
 /** Handle of the queue inside. */
@@ -9,44 +11,52 @@ const QUEUE_HANDLE = 0x4847;
 const UNLIMITED = 400e9;
 
 export interface Shaped {
-  readonly ifb: string;
+  readonly link: string;
+  readonly direction: Direction;
   readonly endpoint: string;
   readonly limit: QosLimit & { readonly rate: number };
 }
 
-/** Queues of endpoints: an ifb each, with a token bucket. Nobody in a sandbox reaches them. */
+/** Queues of endpoints: a link each and direction, with a token bucket. Nobody in a sandbox reaches them. */
 export class Shaper {
   readonly #kernel: Kernel;
   readonly #traffic: TrafficControl;
   readonly #fairQueues: FairQueues;
+  readonly #loops: QueueLoops;
 
-  constructor(kernel: Kernel, traffic: TrafficControl) {
-    this.#kernel = kernel;
-    this.#traffic = traffic;
-    this.#fairQueues = new FairQueues(traffic);
+  constructor(tools: QueueLoopTools) {
+    this.#kernel = tools.kernel;
+    this.#traffic = tools.traffic;
+    this.#fairQueues = new FairQueues(tools.traffic);
+    this.#loops = new QueueLoops(tools);
   }
 
-  /** Makes it, or changes it in its place; gives the ifb's index. What is right is not written. */
-  async set({ ifb, endpoint, limit }: Shaped): Promise<number> {
-    const present = await this.#kernel.getLink(ifb);
-    const alias = endpointAlias(endpoint);
-    if (present?.alias !== alias || !present.up) this.#traffic.createIfb({ name: ifb, alias });
-    const wanted = bucketOf(ifb, limit);
-    const found = this.#traffic.rootQdisc(ifb);
+  /** Makes it, or changes it in its place; gives the index of its link. What is right is not written. */
+  async set({ link, direction, endpoint, limit }: Shaped): Promise<number> {
+    const name = queueName(link, direction);
+    const index = direction === "ingress" ? await this.#setIfb(name, endpoint) : await this.#loops.set(link, endpoint);
+    const wanted = bucketOf(name, limit);
+    const found = this.#traffic.rootQdisc(name);
     if (!isSameBucket(found, wanted)) {
       this.#traffic.setQdisc(wanted);
       // Where the kernel has none, all flows wait in the bucket's own queue, which is short.
-      if (found?.kind !== "tbf") this.#fairQueues.set(inside(ifb));
+      if (found?.kind !== "tbf") this.#fairQueues.set(inside(name));
     }
-    const index = present?.index ?? (await this.#kernel.getLink(ifb))?.index;
-    return index ?? 0;
+    return index;
   }
 
   /** When nothing is led into it any more: what waits in it goes on at once, and then it goes. */
-  async remove(ifb: string): Promise<void> {
-    const found = this.#traffic.rootQdisc(ifb);
+  async remove(name: string): Promise<void> {
+    const found = this.#traffic.rootQdisc(name);
     if (found?.kind === "tbf") this.#traffic.setQdisc({ ...found, rate: UNLIMITED, burst: defaultBurst(UNLIMITED) });
-    await this.#kernel.deleteLink(ifb);
+    await this.#kernel.deleteLink(name);
+  }
+
+  async #setIfb(name: string, endpoint: string): Promise<number> {
+    const present = await this.#kernel.getLink(name);
+    const alias = endpointAlias(endpoint);
+    if (present?.alias !== alias || !present.up) this.#traffic.createIfb({ name, alias });
+    return present?.index ?? (await this.#kernel.getLink(name))?.index ?? 0;
   }
 }
 

@@ -54,6 +54,25 @@ describe("packets that go past the tree", () => {
     expect(await inside("tc", "class", "show", "dev", "hfrup")).toContain("root rate 45100Kbit ceil 45100Kbit");
   });
 
+  test("and those that do wait are together no more than the line carries", async () => {
+    await using _flood = await world.flood(sandboxes.loud);
+    const before = await world.carried();
+    // 4.2 of the 4.4 Mbit/s that are set aside, as many flows.
+    const small = [sandboxes.first, sandboxes.second].flatMap((each) =>
+      [1, 2, 3, 4].map(() => Traffic.start(each.path, "udp-swing", FAR, PORT, "200:260x5000")),
+    );
+    const start = await treated();
+    const sent = await Promise.all(small.map((each) => each.next<{ sent: number }>()));
+    const first = sent.slice(0, 4).reduce((sum, each) => sum + each.sent, 0);
+    // Most of them go past the tree.
+    expect((await treated()) - start).toBeLessThan(first / 2);
+    const after = await world.carried();
+    expect(after.bytes - before.bytes).toBeGreaterThan((LINE / 8) * 4.5);
+    expect(after.drops).toBe(before.drops);
+    // Nothing waits where it cannot be put into order.
+    expect(after.backlog).toBeLessThan((LINE / 8) * 0.01);
+  }, 30_000);
+
   test("overtake none of their flow when it has gone above its guarantee and comes back", async () => {
     await world.keepOrder();
     await using _flood = await world.flood(sandboxes.loud);

@@ -1,22 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { wiring } from "../../src/testing/parties.ts";
 import type { Sandbox } from "../fabric.ts";
+import { usualP99 } from "./round-trips.ts";
 import { FAR, signal, UplinkWorld } from "./uplink-world.ts";
-
-/** Milliseconds of each answer. */
-async function roundTrips(from: Sandbox, count: number): Promise<readonly number[]> {
-  const text = await from.exec("ping", "-n", "-c", String(count), "-i", "0.002", "-W", "1", FAR);
-  return [...text.matchAll(/time=([\d.]+) ms/g)].map(([, time]) => Number(time)).toSorted((a, b) => a - b);
-}
-
-const p99 = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
-
-/** The p99 of the usual second: in one of five a machine may stand for the 20 ms that make all of a second's p99. */
-async function usualP99(from: Sandbox, rounds = 5): Promise<number> {
-  const seconds: number[] = [];
-  for (let round = 0; round < rounds; round++) seconds.push(p99(await roundTrips(from, 400)));
-  return seconds.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? Number.NaN;
-}
 
 /** The story that the platform began with: one Redis sends its whole data set, and its neighbours on the machine are not reached any more. */
 describe("a Redis that fills the uplink", () => {
@@ -104,19 +90,6 @@ describe("a Redis that fills the uplink", () => {
     await world.driver.attach(neighbour, signal());
     await expect.poll(() => world.machine.rules(), { timeout: 5000 }).not.toContain("holdfast_uplink");
     await expect.poll(() => world.machine.kernel.getLink("hfrup"), { timeout: 5000 }).toBeUndefined();
-  }, 60_000);
-
-  test("is not guaranteed anything beside a rate of what it sends, and is named", async () => {
-    const egress = { rate: 40e6, burst: 65_536 };
-    await world.driver.attach({ ...neighbour, qos: { guarantee: 20e6, egress } }, signal());
-    const named = expect.stringMatching(
-      /the guarantee in .* of endpoint \S+ is not in force: .*; take out one of the two/,
-    );
-    await expect.poll(() => world.driver.status().map(({ error }) => error)).toEqual([named]);
-    await world.driver.attach({ ...neighbour, qos: { guarantee: 20e6, ingress: egress } }, signal());
-    await expect.poll(() => world.driver.status()).toEqual([]);
-    await expect.poll(classes).toContain("rate 20Mbit");
-    await world.driver.attach(neighbour, signal());
   }, 60_000);
 
   test("does not get more guaranteed than there is, and who does not is named", async () => {

@@ -19,6 +19,12 @@ export interface Line {
   readonly rate: number;
 }
 
+export interface Carried {
+  readonly bytes: number;
+  readonly drops: number;
+  readonly backlog: number;
+}
+
 /** A machine that sends all it has over one line. */
 export class UplinkWorld implements AsyncDisposable {
   readonly machine: Machine;
@@ -97,6 +103,14 @@ export class UplinkWorld implements AsyncDisposable {
     const flood = Traffic.start(from.path, "tcp-flood", FAR, PORT, 4);
     await flood.next();
     return flood;
+  }
+
+  /** What has gone over the line, what its buffer had no room for, and what is in it: bytes, packets, bytes. */
+  async carried(): Promise<Carried> {
+    const text = await this.machine.sandbox.exec("tc", "-s", "-j", "qdisc", "show", "dev", "eth0", "root");
+    const [line] = JSON.parse(text) as readonly Carried[];
+    if (line === undefined) throw new TypeError("the line is gone");
+    return line;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

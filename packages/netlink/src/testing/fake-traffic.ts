@@ -1,7 +1,14 @@
 import { noSuchLink } from "../checks.ts";
 import { KernelError } from "../kernel-error.ts";
 import { Errno } from "../libc.ts";
-import type { ClassId, IfbOptions, Qdisc, TrafficClass, TrafficControl } from "../traffic/traffic-control.ts";
+import type {
+  ClassId,
+  IfbOptions,
+  IngressRedirect,
+  Qdisc,
+  TrafficClass,
+  TrafficControl,
+} from "../traffic/traffic-control.ts";
 import type { FakeKernel } from "./fake-kernel.ts";
 
 /** Queueing disciplines in memory, on the links of a fake kernel. `String(traffic)` is what an operator would type to get them. */
@@ -11,6 +18,8 @@ export class FakeTraffic implements TrafficControl {
   /** By link and handle. */
   readonly #qdiscs = new Map<string, Qdisc>();
   readonly #classes = new Map<string, TrafficClass>();
+  /** Targets by link. */
+  readonly #redirects = new Map<string, string>();
   /** How often something was written. */
   writes = 0;
 
@@ -67,12 +76,28 @@ export class FakeTraffic implements TrafficControl {
     this.#classes.delete(classKey(link, id));
   }
 
+  redirectIngress({ from, to }: IngressRedirect): void {
+    const task = `redirect what comes in at ${from} to ${to}`;
+    for (const link of [from, to]) if (this.#kernel.kindOf(link) === undefined) throw noSuchLink(task);
+    if (this.#redirects.get(from) === to) return;
+    this.writes++;
+    this.#redirects.set(from, to);
+  }
+
+  ingressTarget(link: string): string | undefined {
+    const to = this.#redirects.get(link) ?? "";
+    return [link, to].every((each) => this.#kernel.kindOf(each) !== undefined) ? to : undefined;
+  }
+
   close(): void {}
 
   toString(): string {
     const qdiscs = [...this.#qdiscs.values()].filter(({ link }) => this.#kernel.kindOf(link) !== undefined);
     const classes = [...this.#classes.values()].filter(({ link }) => this.#kernel.kindOf(link) !== undefined);
-    return [...qdiscs.map(qdiscLine).toSorted(), ...classes.map(classLine).toSorted()].join("\n");
+    const redirects = [...this.#redirects].filter(([link]) => this.ingressTarget(link) !== undefined);
+    return [qdiscs.map(qdiscLine), classes.map(classLine), redirects.map(redirectLine)]
+      .flatMap((lines) => lines.toSorted())
+      .join("\n");
   }
 
   *#of<T extends { readonly link: string }>(table: ReadonlyMap<string, T>, link: string): Generator<T, void> {
@@ -103,6 +128,10 @@ function words(qdisc: Qdisc): string {
 function classLine({ link, id, parent, ...shape }: TrafficClass): string {
   const above = parent === undefined ? `${id.qdisc.toString(16)}:` : idText(parent);
   return `tc class add dev ${link} parent ${above} classid ${idText(id)} htb ${shapeText(shape)}`;
+}
+
+function redirectLine([from, to]: readonly [string, string]): string {
+  return `tc filter add dev ${from} ingress u32 action mirred ingress redirect dev ${to}`;
 }
 
 function shapeText({ rate, ceiling, burst, ceilingBurst }: Omit<TrafficClass, "link" | "id" | "parent">): string {

@@ -90,9 +90,24 @@ export function trafficCompliance(name: string, makeEnvironment: () => Promise<T
       expect(traffic.listClasses("q1").map(({ id }) => id)).toEqual([ROOT.id]);
     });
 
+    test("what comes in at a link comes in at another one instead, each said twice", async () => {
+      await kernel.createVeth({ name: "q1", peer: "p1", mtu: 1500, up: true });
+      await kernel.createVeth({ name: "q2", peer: "p2", mtu: 1500, up: true });
+      expect(traffic.ingressTarget("p1")).toBeUndefined();
+      for (const to of ["q2", "q2", "p2", "p2"]) {
+        traffic.redirectIngress({ from: "p1", to });
+        expect(traffic.ingressTarget("p1")).toBe(to);
+      }
+      await kernel.deleteLink("q2");
+      expect(traffic.ingressTarget("p1")).toBeUndefined();
+      expect(() => traffic.redirectIngress({ from: "p1", to: "q2" })).toThrow(/ENODEV|no such link/);
+      expect(() => traffic.redirectIngress({ from: "q2", to: "p1" })).toThrow(/ENODEV|no such link/);
+    });
+
     test("of a link that is not there nothing is read or removed, and nothing set", () => {
       expect(traffic.rootQdisc("none")).toBeUndefined();
       expect(traffic.listClasses("none")).toEqual([]);
+      expect(traffic.ingressTarget("none")).toBeUndefined();
       traffic.deleteRootQdisc("none");
       traffic.deleteClass("none", LEAF.id);
       expect(() => traffic.setQdisc({ ...TBF, link: "none" })).toThrow(/ENODEV|no such link/);

@@ -47,12 +47,13 @@ export type QdiscRecord = Qdisc extends infer Q ? (Q extends Qdisc ? Omit<Q, "li
 export type ClassRecord = Omit<TrafficClass, "link">;
 
 /** struct tcmsg: family u8, padding of 3, link index i32, handle u32, parent u32, info u32. */
-function tcmsg(index: number, handle: number, parent: number): Uint8Array {
+export function tcmsg(index: number, handle: number, parent: number, info = 0): Uint8Array {
   const bytes = new Uint8Array(TCMSG_LENGTH);
   const view = viewOf(bytes);
   view.setInt32(4, index, LITTLE_ENDIAN);
   view.setUint32(8, handle, LITTLE_ENDIAN);
   view.setUint32(12, parent, LITTLE_ENDIAN);
+  view.setUint32(16, info, LITTLE_ENDIAN);
   return bytes;
 }
 

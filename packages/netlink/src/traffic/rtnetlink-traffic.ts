@@ -2,7 +2,7 @@ import { checkLinkName, noSuchLink } from "../checks.ts";
 import { createIfbRequest, setLinkRequest } from "../codec/link.ts";
 import { attempt, KernelError } from "../kernel-error.ts";
 import { Errno } from "../libc.ts";
-import { linkIndex } from "../link-names.ts";
+import { linkIndex, linkName } from "../link-names.ts";
 import { findLink, transactOne } from "../links.ts";
 import { startThreadPool, withNamespace } from "../namespaces.ts";
 import { NetlinkSocket } from "../netlink-socket.ts";
@@ -16,7 +16,14 @@ import {
   setClassRequest,
   setQdiscRequest,
 } from "./codec.ts";
-import type { ClassId, IfbOptions, Qdisc, TrafficClass, TrafficControl } from "./traffic-control.ts";
+import {
+  decodeRedirect,
+  deleteRedirectRequest,
+  ingressQdiscRequest,
+  listFiltersRequest,
+  redirectRequest,
+} from "./redirect-codec.ts";
+import type { ClassId, IfbOptions, IngressRedirect, Qdisc, TrafficClass, TrafficControl } from "./traffic-control.ts";
 
 /**
  * Queueing disciplines of a network namespace; absent: of this one. Every operation is done when its function returns. Needs CAP_NET_ADMIN.
@@ -100,8 +107,28 @@ class RtnetlinkTraffic implements TrafficControl {
     transactOne(this.#socket, task, deleteClassRequest(index, id), [...NONE]);
   }
 
+  redirectIngress({ from, to }: IngressRedirect): void {
+    const task = `redirect what comes in at ${from} to ${to}`;
+    const [index, target] = [this.#require(from, task), this.#require(to, task)];
+    const present = this.#redirects(from, index);
+    if (present.length === 1 && present[0] === target) return;
+    transactOne(this.#socket, task, ingressQdiscRequest(index), [Errno.EEXIST]);
+    if (present.length > 0) transactOne(this.#socket, task, deleteRedirectRequest(index), [...NONE]);
+    transactOne(this.#socket, task, redirectRequest(index, target));
+  }
+
+  ingressTarget(link: string): string | undefined {
+    const index = linkIndex(this.#socket.fd, link);
+    const target = index === undefined ? undefined : this.#redirects(link, index)[0];
+    return target === undefined ? undefined : linkName(this.#socket.fd, target);
+  }
+
   close(): void {
     this.#socket.close();
+  }
+
+  #redirects(link: string, index: number): readonly number[] {
+    return this.#socket.dump(`list filters of ${link}`, listFiltersRequest(index), decodeRedirect);
   }
 
   #require(link: string, task: string): number {

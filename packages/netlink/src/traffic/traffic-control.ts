@@ -19,6 +19,13 @@ export interface TrafficControl {
   listClasses(link: string): readonly TrafficClass[];
   setClass(trafficClass: TrafficClass): void;
   deleteClass(link: string, id: ClassId): void;
+  /**
+   * All that comes in at the link comes in at another one instead, before anybody sees it: there as if it had just been received (tc-mirred(8)). Of the link's own filters of what comes
+   * in the first is taken for this.
+   */
+  redirectIngress(redirect: IngressRedirect): void;
+  /** Where what comes in at the link comes in instead; undefined: here. */
+  ingressTarget(link: string): string | undefined;
   close(): void;
 }
 
@@ -26,6 +33,11 @@ export interface IfbOptions {
   readonly name: string;
   /** Free text that survives us: how a restarted agent knows its own links. */
   readonly alias: string;
+}
+
+export interface IngressRedirect {
+  readonly from: string;
+  readonly to: string;
 }
 
 /** Number of a queueing discipline on its link, 1 to 65535. */
