@@ -253,6 +253,18 @@ describe("the life of a container", () => {
       expect(world.driver.attached.size).toBe(2);
     });
 
+    test("is refused one port that is to lead to two of its own, and may say the same twice", async () => {
+      await reserve({ address: first });
+      const attached = (...ports: readonly object[]) => attach("a", { addresses: [first], ports });
+      await expect(attached(web, { ...web, containerPort: 81 })).rejects.toMatchObject({
+        code: "invalid_argument",
+        message: expect.stringMatching(/^port 8080\/tcp of the node is to lead to ports 80 and 81 of the container; /),
+      });
+      expect(world.driver.attached.size).toBe(0);
+      await attached(web, web, { ...web, containerPort: 81, hostAddress: "192.168.1.1" });
+      expect(world.driver.attached.size).toBe(1);
+    });
+
     test("gets it once when two ask at the same time", async () => {
       const results = await Promise.allSettled([started("a", first, web), started("b", second, web)]);
       expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
