@@ -61,6 +61,7 @@ export function readInvocation(environment: Readonly<Record<string, string | und
   const args = readArgs(isDel ? "" : (environment.CNI_ARGS ?? ""));
   if (command === "GC" || command === "STATUS") return { command, config, args };
   const workload = readWorkload(environment);
+  if (command === "ADD") refuseKernelsOwn(workload.ifName);
   const netns = environment.CNI_NETNS ?? "";
   if (!isDel) return { command, workload, netns, config, args };
   return { command, workload, config, args, ...(netns === "" ? {} : { netns }) };
@@ -91,12 +92,16 @@ function readWorkload({
       `CNI_CONTAINERID ${JSON.stringify(containerId)} is not letters, digits, "_", "." and "-" behind a letter or digit`,
     );
   }
-  if (ifName.length > 15 || ifName === "." || ifName === ".." || /[/:\s]/.test(ifName)) {
-    throw wrong(
-      `CNI_IFNAME ${JSON.stringify(ifName)} is no name of a link: at most 15 characters, no "/", ":" or blank`,
-    );
+  if (Buffer.byteLength(ifName) > 15 || ifName === "." || ifName === ".." || /[/:\s]/.test(ifName)) {
+    throw wrong(`CNI_IFNAME ${JSON.stringify(ifName)} is no name of a link: at most 15 bytes, no "/", ":" or blank`);
   }
   return { containerId, ifName };
+}
+
+/** The link that every namespace has, where the kernel keeps settings of all links (/proc/sys/net), and its patterns for names. */
+function refuseKernelsOwn(ifName: string): void {
+  if (!["lo", "all", "default"].includes(ifName) && !ifName.includes("%")) return;
+  throw wrong(`CNI_IFNAME ${JSON.stringify(ifName)} means something else to the kernel; use another name, e.g. eth0`);
 }
 
 /** `KEY=VALUE;KEY=VALUE`. */
