@@ -124,6 +124,18 @@ describe("a Kubernetes NetworkPolicy does what it does there", () => {
     expect(reaches([egress], "y/a")).toEqual(without("y/a", "x/a", "x/b", "x/c"));
   });
 
+  test("an empty list of policyTypes means what none does", () => {
+    expect(translate({ policyTypes: [] }).isolates).toEqual(["ingress"]);
+    expect(translate({ policyTypes: [], egress: [{}] }).isolates).toEqual(["ingress", "egress"]);
+    expect(translate({ egress: [] }).isolates).toEqual(["ingress"]);
+  });
+
+  test("what is null is not there", () => {
+    const nothing = { podSelector: { matchLabels: null }, ingress: [{ from: null, ports: null }], egress: null };
+    expect(translate(nothing)).toEqual(translate({ podSelector: {}, ingress: [{}] }));
+    expect(() => translate({ ingress: [{ from: [{ podSelector: null }] }] })).toThrow("spec.ingress.0.from.0");
+  });
+
   test("egress rules without policyTypes isolate in both directions", () => {
     expect(translate({ egress: [{}] }).isolates).toEqual(["ingress", "egress"]);
     expect(translate({ ingress: [{}] }).isolates).toEqual(["ingress"]);

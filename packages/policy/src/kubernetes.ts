@@ -31,6 +31,12 @@ export interface TranslatedPolicy {
   };
 }
 
+/** None and no list mean the same: ingress, and egress when there are rules of it (SetDefaults_NetworkPolicy of Kubernetes). */
+function policyTypesOf({ policyTypes = [], egress = [] }: NetworkPolicy["spec"]): readonly string[] {
+  if (policyTypes.length > 0) return policyTypes;
+  return egress.length > 0 ? ["Ingress", "Egress"] : ["Ingress"];
+}
+
 /**
  * The policy that does what a Kubernetes NetworkPolicy does: its rules allow, and it isolates its pods in the directions that it is about. Pods are claims
  * whose labels are those of the pod, and {@link NAMESPACE_LABEL}. The annotations `holdfast.io/tenant` and `holdfast.io/mode` say the tenant (else
@@ -48,7 +54,7 @@ export function translateNetworkPolicy({ metadata, spec }: NetworkPolicy): Trans
       `the policy would be called ${policyName}, which is no DNS label of at most 63 characters`,
     );
   }
-  const types = spec.policyTypes ?? (spec.egress === undefined ? ["Ingress"] : ["Ingress", "Egress"]);
+  const types = policyTypesOf(spec);
   const rules = (direction: "ingress" | "egress") =>
     types.includes(direction === "ingress" ? "Ingress" : "Egress") ? rulesOf(spec, direction, namespace) : [];
   return {

@@ -39,7 +39,7 @@ export function refuseWhenNamed(state: State, tenant: Name, kind: "group" | "add
   );
   const [first] = users;
   if (first === undefined) return;
-  const text = `${kind} ${tenant}/${name} is named by ${users.length} policies, e.g. ${first.name}; change these first`;
+  const text = `${kind} ${tenant}/${name} is named by ${users.length} ${users.length === 1 ? "policy" : "policies"}, e.g. ${first.name}; change these first`;
   throw new HoldfastError("in_use", text, { details: { policies: users.length, policy: first.name } });
 }
 

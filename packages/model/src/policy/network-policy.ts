@@ -24,8 +24,14 @@ export type NetworkPolicyPeer = z.output<typeof peerSchema>;
 const ingressSchema = z.strictObject({ from: z.array(peerSchema).optional(), ports: z.array(portSchema).optional() });
 const egressSchema = z.strictObject({ to: z.array(peerSchema).optional(), ports: z.array(portSchema).optional() });
 
-/** A Kubernetes NetworkPolicy document, e.g. of `kubectl get networkpolicy web -o yaml`. */
-export const networkPolicySchema = z.strictObject({
+/** Without members that are null, which Kubernetes reads as not there: YAML like `matchLabels:` with nothing behind it. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).flatMap(([k, v]) => (v === null ? [] : [[k, withoutNulls(v)]])));
+}
+
+const documentShape = z.strictObject({
   apiVersion: z.literal("networking.k8s.io/v1"),
   kind: z.literal("NetworkPolicy"),
   metadata: z.object({
@@ -41,4 +47,7 @@ export const networkPolicySchema = z.strictObject({
   }),
   status: z.unknown().optional(),
 });
+
+/** A Kubernetes NetworkPolicy document, e.g. of `kubectl get networkpolicy web -o yaml`. */
+export const networkPolicySchema = z.preprocess(withoutNulls, documentShape);
 export type NetworkPolicy = z.output<typeof networkPolicySchema>;
