@@ -119,6 +119,16 @@ describe("what an endpoint may send, and who gets it", () => {
         passes: false,
       },
       {
+        name: "the first fragment of what a DHCP server says",
+        flow: () => `udp,${mac},nw_src=10.20.0.5,udp_src=67,udp_dst=68,ip_frag=first`,
+        passes: false,
+      },
+      {
+        name: "the first fragment of an advertisement of a neighbour's address",
+        flow: () => `${advertisement},${mac},ipv6_src=fd00:20::5,nd_target=fd00:20::6,ip_frag=first`,
+        passes: false,
+      },
+      {
         name: "what a DHCPv6 server says from another port",
         flow: () => `udp6,${mac},ipv6_src=fd00:20::5,udp_src=1547,udp_dst=546`,
         passes: false,

@@ -18,6 +18,7 @@ interface Task {
   readonly to: string;
   readonly port?: number;
   readonly sourcePort?: number;
+  readonly bytes?: number;
   readonly connection?: number;
 }
 
@@ -62,12 +63,12 @@ function tcp({ to, port = 0, sourcePort }: Task): Promise<boolean> {
   });
 }
 
-async function udp({ to, port = 0, sourcePort }: Task): Promise<boolean> {
+async function udp({ to, port = 0, sourcePort, bytes = 1 }: Task): Promise<boolean> {
   const socket = createSocket({ type: to.includes(":") ? "udp6" : "udp4", reuseAddr: true });
   const passed = await within((done) => {
     socket.on("message", () => done(true));
     socket.on("error", () => done(false));
-    socket.bind(sourcePort ?? 0, () => socket.send("?", port, to, () => undefined));
+    socket.bind(sourcePort ?? 0, () => socket.send("?".repeat(bytes), port, to, () => undefined));
   });
   socket.close();
   return passed;

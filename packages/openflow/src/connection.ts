@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { type Clock, HoldfastError } from "@holdfast/core";
-import { echoReply, echoRequest, hello, wantNothingElse, wantPackets } from "./messages.ts";
+import { echoReply, echoRequest, hello, setConfig, wantNothingElse } from "./messages.ts";
 import { MessageType, VERSION } from "./protocol.ts";
 import { Deframer, type Reply, readErrorName } from "./replies.ts";
 
@@ -52,6 +52,8 @@ export class Connection {
     try {
       connection.send(hello(connection.takeXids(1)));
       await connection.#greeted.promise;
+      // Before any flow.
+      connection.send(setConfig(connection.takeXids(1), { packets: false }));
       connection.#watch().catch(() => {});
       return connection;
     } finally {
@@ -88,7 +90,7 @@ export class Connection {
   /** Asks for the packets that flows send to the controller, and gives them to the listener. What is sent from now on comes after that. */
   wantPackets(listener: (body: Buffer) => void): void {
     this.#packetIn = listener;
-    this.send(wantNothingElse(this.takeXids(1)), wantPackets(this.takeXids(1)));
+    this.send(wantNothingElse(this.takeXids(1)), setConfig(this.takeXids(1), { packets: true }));
   }
 
   send(...messages: readonly Buffer[]): void {

@@ -70,11 +70,19 @@ export function echoReply(xid: number, payload: Buffer): Buffer {
 }
 
 /**
- * Asks for packets that flows send to the controller: OFPT_SET_CONFIG (section 7.3.2). Open vSwitch sends a management connection nothing of itself
- * unless its miss_send_len is not zero.
+ * OFPC_FRAG_NX_MATCH (ovs-ofctl(8), set-frags): flows see the ports and types of a first fragment. Else it has none, and passes flows that drop what is for a
+ * port; what remains of a datagram without its first fragment is nothing.
  */
-export function wantPackets(xid: number): Buffer {
-  return message(MessageType.setConfig, xid, (writer) => void writer.u16(0).u16(WHOLE_PACKETS));
+const FIRST_FRAGMENT_HAS_PORTS = 3;
+
+/**
+ * OFPT_SET_CONFIG (section 7.3.2). Open vSwitch sends a management connection nothing of itself, also not what flows send to the controller,
+ * unless its miss_send_len is not zero. It forgets all of it when it ends.
+ */
+export function setConfig(xid: number, { packets }: { readonly packets: boolean }): Buffer {
+  return message(MessageType.setConfig, xid, (writer) => {
+    writer.u16(FIRST_FRAGMENT_HAS_PORTS).u16(packets ? WHOLE_PACKETS : 0);
+  });
 }
 
 /** That is all: ports and flows are known without (OFPT_SET_ASYNC, section 7.3.10). */

@@ -89,6 +89,20 @@ describe("a connection to Open vSwitch", () => {
     await openFlow.apply({ add: [], remove: [asking] }, signal);
   });
 
+  test("first fragments have their ports, of every switch that is found", async () => {
+    const handling = () => ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "get-frags", ovs.managementSocket("br0"));
+    await openFlow.ports();
+    expect(await handling()).toContain("nx-match");
+    await ovs.exec("ovs-ofctl", "-O", "OpenFlow14", "set-frags", ovs.managementSocket("br0"), "normal");
+    const again = connectOpenFlow(
+      { logger: silentLogger, clock: systemClock },
+      { path: ovs.managementSocket("br0"), signal },
+    );
+    await again.ports();
+    expect(await handling()).toContain("nx-match");
+    await again.close();
+  });
+
   test("a killed switch makes work unavailable, and a new one is found again without its flows", async () => {
     await openFlow.apply({ add: [flow(1)], remove: [] }, signal);
     const before = connections;

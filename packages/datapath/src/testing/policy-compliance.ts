@@ -22,6 +22,8 @@ export interface Attempt {
   readonly port?: number;
   /** Absent: any. */
   readonly sourcePort?: number;
+  /** How much is said over UDP. Absent: 1. */
+  readonly bytes?: number;
 }
 
 /** A sandbox that answers everything, and tries what it is told to. */

@@ -72,6 +72,19 @@ export function policyEnforcement({
       for (const type of [131, 133, 143]) expect(await heard(type)).toEqual([0, 0]);
     });
 
+    test("is not reached on a denied port by a datagram in fragments", async () => {
+      const deny = program("default/deny", {
+        ingress: { main: [[rule("rule/7080", "deny", { services: [udp(7080)] })]] },
+      });
+      await policy().applyPolicy({ ...change, programs: [deny] }, signal());
+      const [, client] = [await place({ ...a, policy: { program: deny.id } }), await place(b)];
+      for (const to of ["10.20.0.5", "fd00:20::5"]) {
+        const datagram = { protocol: "udp", to, bytes: 20_000 } as const;
+        expect(await client.reaches({ ...datagram, port: 7081 })).toBe(true);
+        expect(await client.reaches({ ...datagram, port: 7080 })).toBe(false);
+      }
+    });
+
     test("follows changes of sets, programs and its own at once", async () => {
       await policy().applyPolicy({ ...change, programs: [web, shut] }, signal());
       const [, client] = [await place({ ...a, policy: { program: web.id } }), await place(b)];
