@@ -66,7 +66,7 @@ export class SandboxParty implements Party, AsyncDisposable {
 
   async listens(icmpType: number): Promise<() => Promise<number>> {
     const name = `heard-${icmpType}`;
-    const chain = `chain in { type filter hook prerouting priority raw; icmpv6 type ${icmpType} ip6 hoplimit < 255 counter name ${name}; }`;
+    const chain = `chain in { type filter hook prerouting priority raw; icmpv6 type ${icmpType} ip6 hoplimit 2-254 counter name ${name}; }`;
     await this.#exec("nft", `table ip6 ${name} { counter ${name} { }; ${chain}; }`);
     return async () => Number(/packets (\d+)/.exec(await this.#exec("nft", `list counter ip6 ${name} ${name}`))?.[1]);
   }

@@ -40,7 +40,7 @@ export interface Party {
   speak(port: number): Promise<void>;
   /** Sends some messages of this type of ICMPv6, with the hop limit of any packet. */
   tells(to: string, icmpType: number): Promise<void>;
-  /** Counts messages of this type of ICMPv6 that come. */
+  /** Counts messages of this type of ICMPv6 that come, without those of the link itself, which kernels send when they like: their hop limit is 1 or 255. */
   listens(icmpType: number): Promise<() => Promise<number>>;
 }
 
