@@ -28,7 +28,7 @@ function rulesOf(count: number): readonly ProgramRule[] {
 }
 
 function ruleAbout(index: number, address: number): ProgramRule {
-  const remote = from(Cidr.of(IpAddress.fromV4Number(address), 32));
+  const remote = from(Cidr.host(IpAddress.fromV4Number(address)));
   return rule(`rule/${index}`, "deny", { remote, services: [tcp(1000 + (index % 4000))] });
 }
 

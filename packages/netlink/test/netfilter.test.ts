@@ -92,7 +92,7 @@ describe("netfilter of a namespace", () => {
 
   test("takes 100,000 members, and one more, in transactions that are all or nothing", () => {
     const prefixes = Array.from({ length: 100_000 }, (_, index) =>
-      Cidr.of(IpAddress.fromV4Number(0x0a00_0000 + 2 * index), 32),
+      Cidr.host(IpAddress.fromV4Number(0x0a00_0000 + 2 * index)),
     );
     netfilter.change("t", [
       { kind: "create", set: "big", family: "v4", of: "prefixes" },

@@ -127,7 +127,7 @@ class PrefixUse {
 
   /** Whether one that contains the prefix does, or the prefix itself. */
   #around(prefix: Cidr, first: bigint, services: Services): boolean {
-    const bits = Cidr.family(prefix) === "v4" ? 32 : 128;
+    const bits = IpAddress.bits(Cidr.family(prefix));
     for (const [length, prefixes] of this.#byLength) {
       if (length > Cidr.length(prefix)) continue;
       const hostBits = BigInt(bits - length);

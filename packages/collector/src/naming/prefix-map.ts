@@ -10,13 +10,12 @@ export interface PrefixMap<T> {
 /** One map per length that occurs, longest first: a look costs as many steps as there are lengths. */
 export function createPrefixMap<T>(): PrefixMap<T> {
   const families: Readonly<Record<Family, Map<number, Map<bigint, T>>>> = { v4: new Map(), v6: new Map() };
-  const width = { v4: 32, v6: 128 } as const;
   return {
     set(prefix, value) {
       const family = Cidr.family(prefix);
       const length = Cidr.length(prefix);
       const values = families[family].get(length) ?? new Map<bigint, T>();
-      values.set(IpAddress.toBigInt(Cidr.first(prefix)) >> BigInt(width[family] - length), value);
+      values.set(IpAddress.toBigInt(Cidr.first(prefix)) >> BigInt(IpAddress.bits(family) - length), value);
       if (families[family].has(length)) return;
       families[family].set(length, values);
       const sorted = [...families[family]].sort(([a], [b]) => b - a);
@@ -27,7 +26,7 @@ export function createPrefixMap<T>(): PrefixMap<T> {
       const family = IpAddress.family(address);
       const bits = IpAddress.toBigInt(address);
       for (const [length, values] of families[family]) {
-        const value = values.get(bits >> BigInt(width[family] - length));
+        const value = values.get(bits >> BigInt(IpAddress.bits(family) - length));
         if (value !== undefined) return value;
       }
       return undefined;

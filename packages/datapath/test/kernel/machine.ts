@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { type IpAddress, silentLogger } from "@holdfast/core";
+import { IpAddress, silentLogger } from "@holdfast/core";
 import type { Kernel } from "@holdfast/netlink";
 import type { KernelDriverOptions } from "../../src/drivers/kernel/options.ts";
 import { type AttachedPort, type DatapathDriver, openKernelDriver } from "../../src/index.ts";
@@ -44,7 +44,7 @@ export class Machine implements AsyncDisposable {
     const link = port.containerInterface;
     await this.kernel.setLink(link, { namespace: sandbox.path });
     for (const address of addresses) {
-      await sandbox.kernel.replaceAddress({ link, address, length: address.includes(":") ? 128 : 32 });
+      await sandbox.kernel.replaceAddress({ link, address, length: IpAddress.bits(IpAddress.family(address)) });
     }
     await sandbox.kernel.setLink(link, { up: true });
     await sandbox.exec("ip", "route", "add", "169.254.1.1/32", "dev", link);

@@ -154,7 +154,6 @@ function partiesOf({ tenant, kind, prefixes, first = 0 }: MatrixTenant): readonl
 
 /** The first two numbers are the network's own and a gateway's. */
 function hostIn(prefix: Cidr, number: number): Cidr {
-  const length = Cidr.family(prefix) === "v4" ? 32 : 128;
   const first = IpAddress.toBigInt(Cidr.first(prefix));
-  return Cidr.of(IpAddress.fromBigInt(Cidr.family(prefix), first + BigInt(number) + 10n), length);
+  return Cidr.host(IpAddress.fromBigInt(Cidr.family(prefix), first + BigInt(number) + 10n));
 }
