@@ -5,6 +5,7 @@ export type { Brand } from "./brand.ts";
 export { Cidr, parseInterfaceAddress } from "./cidr.ts";
 export { type Clock, systemClock } from "./clock.ts";
 export { type CsvCell, csvLine } from "./csv.ts";
+export { definedFields } from "./defined-fields.ts";
 export { formatDuration, parseDuration } from "./duration.ts";
 export {
   assert,

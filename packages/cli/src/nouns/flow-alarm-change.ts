@@ -1,4 +1,4 @@
-import { HoldfastError } from "@holdfast/core";
+import { definedFields, HoldfastError } from "@holdfast/core";
 import { type FlowAlarmPatch, routes } from "@holdfast/model";
 import type { Context } from "../context.ts";
 import { type CommandDefinition, type CommandOptions, flag, text, texts } from "../define-command.ts";
@@ -57,7 +57,7 @@ function termsChange(options: CommandOptions): FlowAlarmPatch {
     ...(level === undefined ? {} : { when }),
     ...part("raise", { at: level, for: given("for") }),
     ...part("clear", { at: orNull(given("clearAt")), for: given("clearFor") }),
-    ...said({ over: given("over"), description: orNull(given("description")) }),
+    ...definedFields({ over: given("over"), description: orNull(given("description")) }),
     ...(isSwitched ? { enabled: flag(options, "enabled") === true } : {}),
     ...labelChange(texts(options, "label")),
   };
@@ -77,10 +77,6 @@ function orNull(given: string | undefined): string | null | undefined {
 }
 
 function part(name: string, fields: Readonly<Record<string, unknown>>): object {
-  const given = said(fields);
+  const given = definedFields(fields);
   return Object.keys(given).length === 0 ? {} : { [name]: given };
-}
-
-function said(fields: Readonly<Record<string, unknown>>): object {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

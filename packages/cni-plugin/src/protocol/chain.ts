@@ -1,3 +1,4 @@
+import { definedFields } from "@holdfast/core";
 import type { NetworkConfig } from "./network-config.ts";
 import { type CniResult, readResult } from "./result.ts";
 
@@ -26,11 +27,10 @@ export function resultsTogether(before: CniResult, own: CniResult): CniResult {
 /** What containers are to resolve names with: of each part the runtime's word, for this pod, before the configuration's, for all. */
 export function dnsOf({ dns = {}, runtimeConfig }: Pick<NetworkConfig, "dns" | "runtimeConfig">): CniResult["dns"] {
   const { servers, searches, options } = runtimeConfig.dns ?? {};
-  const found = {
+  return definedFields({
     nameservers: servers ?? dns.nameservers,
     domain: dns.domain,
     search: searches ?? dns.search,
     options: options ?? dns.options,
-  };
-  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
+  });
 }

@@ -1,3 +1,4 @@
+import { definedFields } from "@holdfast/core";
 import type { InterfaceAmounts } from "@holdfast/flow";
 import type { CountedAmounts, FlowCounters } from "@holdfast/model";
 import type { CountedPort } from "./counted.ts";
@@ -26,7 +27,7 @@ function toldAmounts(
   const perSecond = (amount: number | undefined): number | undefined =>
     amount === undefined || milliseconds <= 0 ? undefined : (1000 * amount) / milliseconds;
   const rates = { bitRate: perSecond(bytes === undefined ? undefined : bytes * 8), packetRate: perSecond(packets) };
-  return Object.fromEntries(Object.entries({ ...sums, ...rates }).filter(([, value]) => value !== undefined));
+  return definedFields({ ...sums, ...rates });
 }
 
 /** A port as it is told, with what it is sorted by. */

@@ -1,4 +1,4 @@
-import { HoldfastError, type Name } from "@holdfast/core";
+import { definedFields, HoldfastError, type Name } from "@holdfast/core";
 import type { NewPolicy, Policy, PolicyPatch, PolicyRule } from "@holdfast/model";
 import { type Platform, timestamp } from "../platform.ts";
 import { checkIfMatch, invalidField, notFound } from "../refusals.ts";
@@ -86,10 +86,7 @@ export function createPolicies({ state, changer, clock, rules }: Platform): Poli
     get,
 
     update: (tenant, name, patch, caller) =>
-      change(tenant, name, caller, (policy) => {
-        const said = Object.entries(patch).filter(([, value]) => value !== undefined);
-        return { ...policy, ...Object.fromEntries(said) };
-      }),
+      change(tenant, name, caller, (policy) => ({ ...policy, ...definedFields(patch) })),
 
     setRule({ tenant, policy: name, direction, rule: id }, { rule, before }, caller) {
       if (rule.id !== id) throw invalidField("rule.id", `the request is about rule ${id}, not ${rule.id}`);

@@ -1,4 +1,4 @@
-import type { Name } from "@holdfast/core";
+import { definedFields, type Name } from "@holdfast/core";
 import type { NewQosProfile, QosProfile, QosProfilePatch } from "@holdfast/model";
 import { parseRate } from "@holdfast/model";
 import { type Platform, timestamp } from "../platform.ts";
@@ -70,15 +70,11 @@ export function createQosProfiles({ state, changer, clock }: Platform): QosProfi
 function patched(profile: QosProfile, { labels, ...terms }: QosProfilePatch): QosProfile {
   const { ingress, egress, connections, dscp, guarantee, ...rest } = profile;
   const kept = Object.fromEntries(
-    Object.entries({ ingress, egress, connections, dscp, guarantee, ...withoutUnsaid(terms) }).filter(
+    Object.entries({ ingress, egress, connections, dscp, guarantee, ...definedFields(terms) }).filter(
       ([, value]) => value !== null && value !== undefined,
     ),
   );
   return { ...rest, ...kept, labels: labels ?? rest.labels };
-}
-
-function withoutUnsaid(terms: object): object {
-  return Object.fromEntries(Object.entries(terms).filter(([, value]) => value !== undefined));
 }
 
 /** @throws HoldfastError `invalid_argument`: nobody can be guaranteed more than it may send. */

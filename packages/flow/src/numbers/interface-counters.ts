@@ -1,3 +1,4 @@
+import { definedFields } from "@holdfast/core";
 import { addressOf } from "../describe/packet.ts";
 import { type RecordFields, readFields } from "../describe/record.ts";
 import { counterLayouts } from "../records/counter-layouts.ts";
@@ -168,6 +169,5 @@ function amountsOf({ fields }: CounterDelta, way: "In" | "Out"): InterfaceAmount
   const kinds = ["UcastPkts", "MulticastPkts", "BroadcastPkts"].map(of);
   // Open vSwitch tells all packets as unicast, and of the other kinds some or none: a sum would tell them twice.
   const packets = kinds.includes(undefined) ? kinds[0] : kinds.reduce<number>((sum, count) => sum + (count ?? 0), 0);
-  const amounts = { bytes: of("Octets"), packets, drops: of("Discards"), errors: of("Errors") };
-  return Object.fromEntries(Object.entries(amounts).filter(([, amount]) => amount !== undefined));
+  return definedFields({ bytes: of("Octets"), packets, drops: of("Discards"), errors: of("Errors") });
 }
