@@ -72,14 +72,6 @@ export class NodePolicy {
     for (const id of blocks) if (this.#blocks.has(id)) this.#renew(id);
   }
 
-  usesSet(id: SetId): boolean {
-    return this.#sets.has(id);
-  }
-
-  usesBlock(id: PolicyBlock["id"]): boolean {
-    return this.#blocks.has(id);
-  }
-
   /** What is new since it was asked last; undefined: nothing. */
   take(): NodePolicyChange | undefined {
     const news = this.#news;

@@ -36,7 +36,7 @@ export function compileServices(services: readonly PolicyService[], family: Fami
 }
 
 /** Ascending, neither overlapping nor adjacent. */
-export function mergedRanges(ranges: Iterable<PortRange>): PortRange[] {
+function mergedRanges(ranges: Iterable<PortRange>): PortRange[] {
   const merged: { first: number; last: number }[] = [];
   for (const { first, last } of [...ranges].sort((a, b) => a.first - b.first)) {
     const before = merged.at(-1);

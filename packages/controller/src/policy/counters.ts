@@ -13,7 +13,7 @@ import { formatRuleId, parseRuleId, type RuleId } from "@holdfast/policy";
 import { timestamp } from "../platform.ts";
 import { notFound } from "../refusals.ts";
 import type { State } from "../state/state.ts";
-import { createDropTotals, type DropTotals } from "./drops.ts";
+import { createDropTotals, type DropTotals } from "./drop-totals.ts";
 
 /**
  * What rules and guards have counted on all nodes, added up as nodes report it. Kept in memory: in proportion to the rules that have decided anything, and

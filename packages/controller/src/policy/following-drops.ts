@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { type Clock, createNap } from "@holdfast/core";
 import { type PolicyDrops, type PolicyDropsMessage, policyDropsKey } from "@holdfast/model";
-import type { DropTotals } from "./drops.ts";
+import type { DropTotals } from "./drop-totals.ts";
 
 /** Drops of one line. */
 const MOST_IN_A_LINE = 1000;
