@@ -64,6 +64,20 @@ describe("guarantees", () => {
     expect(String(traffic)).toBe(before);
   });
 
+  test("are kept as long as all rates that the tree lets go, and what goes past it, fit together", async () => {
+    const { traffic, update, elements } = start(190e6);
+    const most = { ...row("hfr5", "10.20.0.5"), rate: 169e6 };
+    await expect(update([{ ...most, rate: 170e6 }], signal)).rejects.toThrow(
+      "190Mbit of eth0 less 3800kbit of others leave no 170Mbit and what is set aside of it",
+    );
+    await update([most], signal);
+    const [root, ...leaves] = traffic.listClasses("hfrup");
+    const aside = Number(elements()["4846:7"]) * 256 * 8;
+    expect(leaves.reduce((sum, { rate }) => sum + rate, 0)).toBeLessThanOrEqual(root?.rate ?? 0);
+    expect((root?.rate ?? 0) + aside).toBe(190e6);
+    await expect(update([row("hfr6", "10.20.0.6")], signal)).rejects.toThrow("of others leave no 10Mbit");
+  });
+
   test("go with all that was made for them", async () => {
     const { traffic, update, remove, elements } = start();
     const [first, second] = [row("hfr5", "10.20.0.5"), row("hfr6", "10.20.0.6")];

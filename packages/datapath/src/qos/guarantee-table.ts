@@ -3,7 +3,7 @@ import { rateText } from "@holdfast/model";
 import type { Kernel, Netfilter, TrafficControl } from "@holdfast/netlink";
 import type { HostTools } from "../machine/host-tools.ts";
 import type { KnownTable } from "./known-table.ts";
-import { paceOf } from "./uplink-bypass.ts";
+import { paceOf, takenBy } from "./uplink-bypass.ts";
 import {
   elementCommands,
   elementsOf,
@@ -14,7 +14,7 @@ import {
   type UplinkElements,
 } from "./uplink-elements.ts";
 import { removeUplinkRules, uplinkSkeleton, uplinkTableName } from "./uplink-rules.ts";
-import { UplinkTree } from "./uplink-tree.ts";
+import { leastRate, UplinkTree } from "./uplink-tree.ts";
 
 /** The link that leads to the network outside, and what it carries. */
 export interface Uplink {
@@ -129,9 +129,11 @@ export function guaranteeTable(
     if (uplink === undefined) return refuse("this agent was not told what its uplink carries (--uplink-rate)");
     const holder = classes.get(tree.minorOf(link));
     if (holder !== undefined && holder.link !== link) return refuse(`link ${holder.link} has its class`);
-    const others = [...classes.values()].filter((one) => one.link !== link).reduce((sum, one) => sum + one.rate, 0);
-    if (others + rate > uplink.rate) {
-      const text = `${rateText(uplink.rate)} of ${uplink.link} less ${rateText(others)} of others leave no ${rateText(rate)}`;
+    // An HTB lets a class have its rate whatever is left above it, so that all of them have to fit.
+    const others = [...classes.values()].filter((one) => one.link !== link);
+    const taken = others.reduce((sum, one) => sum + takenBy(one.rate), leastRate(uplink.rate));
+    if (taken + takenBy(rate) > uplink.rate) {
+      const text = `${rateText(uplink.rate)} of ${uplink.link} less ${rateText(Math.round(taken / 1000) * 1000)} of others leave no ${rateText(rate)} and what is set aside of it`;
       return refuse(`${text}; move it to another node, or guarantee less`);
     }
     return uplink;

@@ -33,6 +33,11 @@ export function rateOfPace(pace: number): number {
   return pace * CELL * 8;
 }
 
+/** Bits per second that a guarantee takes of the uplink: the tree gives out all of it, and what goes past the tree comes on top. */
+export function takenBy(rate: number): number {
+  return rate + rateOfPace(paceOf(rate) ?? 0);
+}
+
 /** Bytes that may wait in the class of a guarantee. */
 export function guaranteedRoom(rate: number, ceiling: number): number {
   return paceOf(rate) === undefined ? roomAt(ceiling) : Math.min(roomAt(ceiling), emptiedInTime(rate));

@@ -31,6 +31,11 @@ export function uplinkIfb(linkPrefix: string): string {
   return `${linkPrefix}up`;
 }
 
+/** Bits per second of such an uplink that those without a guarantee have in any case. */
+export function leastRate(rate: number): number {
+  return rate * LEAST_SHARE;
+}
+
 interface ClassShape extends Pick<TrafficClass, "rate" | "ceiling" | "burst"> {
   /** Bytes that may wait. */
   readonly room: number;
@@ -111,7 +116,7 @@ export class UplinkTree {
     const whole = wholeBytes(rate - aside);
     const bursts = { burst: burstOf(rate), ceilingBurst: burstOf(rate) };
     this.#traffic.setClass({ link: this.ifb, id: idOf(ROOT_MINOR), rate: whole, ceiling: whole, ...bursts });
-    const share = rate * LEAST_SHARE;
+    const share = leastRate(rate);
     this.#set(DEFAULT_MINOR, { rate: share, ceiling: rate, burst: burstOf(share), room: roomAt(rate) });
     this.#aside = aside;
   }

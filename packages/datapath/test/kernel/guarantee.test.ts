@@ -97,6 +97,13 @@ describe("a Redis that fills the uplink", () => {
     await world.driver.attach({ ...redis, qos: { guarantee: 50e6 } }, signal());
     await expect
       .poll(() => world.driver.status().map(({ error }) => error ?? ""), { timeout: 5000 })
-      .toEqual([expect.stringContaining("190Mbit of eth0 less 150Mbit of others leave no 50Mbit")]);
+      .toEqual([expect.stringContaining("leave no 50Mbit")]);
+    const before = await classes();
+    expect(before).toContain("rate 150Mbit");
+    expect(before).not.toContain("rate 50Mbit");
+    // There is room again.
+    await world.driver.attach({ ...neighbour, qos: { guarantee: 100e6 } }, signal());
+    await expect.poll(() => world.driver.status(), { timeout: 10_000 }).toEqual([]);
+    expect(await classes()).toContain("rate 50Mbit");
   }, 60_000);
 });
