@@ -14,12 +14,12 @@ beforeAll(async () => {
   stage = await Stage.create({ title: "restart", vlans: { 100: ["10.20.0.1/16"] } }, signal);
   await stage.network("web", "--kind vlan --vlan 100 --subnet 10.20.0.0/16", signal);
   await stage.network("cache", "--kind vxlan --subnet 10.30.0.0/24", signal);
-  const web = await stage.run(stage.h1, "web-1", { network: "web" }, signal);
-  const cache = await stage.run(stage.h1, "cache-1", { network: "cache" }, signal);
+  const run = async (host: LabHost, name: string) =>
+    await stage.run(host, name, { network: name.replace(/-.*/, "") }, signal);
   // Flows of a network that are made of several endpoints must not be narrowed while they are told one after the other.
-  for (const network of ["web", "cache"]) await stage.run(stage.h1, `${network}-idle`, { network }, signal);
-  await stage.run(stage.h2, "web-2", { network: "web" }, signal);
-  await stage.run(stage.h2, "cache-2", { network: "cache" }, signal);
+  const here = ["web-1", "cache-1", "web-idle", "cache-idle"].map((name) => run(stage.h1, name));
+  const [web, cache] = await Promise.all([...here, ...["web-2", "cache-2"].map((name) => run(stage.h2, name))]);
+  if (web === undefined || cache === undefined) throw new TypeError("no containers");
   const [toWeb, toCache] = [await insideOf(stage.h1, "web-1", signal), await insideOf(stage.h1, "cache-1", signal)];
   const ends = {
     "router to VLAN": { from: { space: stage.lab.router }, to: toWeb, address: web.address },

@@ -17,12 +17,15 @@ beforeAll(async () => {
   redis = await stage.claim("redis-0", "web", signal);
   mysql = await stage.claim("mysql-0", "cache", signal);
   const { h1, h2 } = stage;
-  const web = await stage.run(h1, "web-1", { network: "web" }, signal);
-  const cache = await stage.run(h1, "cache-1", { network: "cache" }, signal);
-  await stage.run(h2, "cache-2", { network: "cache" }, signal);
-  await stage.run(h1, "redis-0", { network: "web", address: redis.address }, signal);
-  await stage.run(h2, "mysql-0", { network: "cache", address: mysql.address }, signal);
-  job = await stage.run(h1, "job-1", { network: "web" }, signal);
+  const [web, cache, some] = await Promise.all([
+    stage.run(h1, "web-1", { network: "web" }, signal),
+    stage.run(h1, "cache-1", { network: "cache" }, signal),
+    stage.run(h1, "job-1", { network: "web" }, signal),
+    stage.run(h2, "cache-2", { network: "cache" }, signal),
+    stage.run(h1, "redis-0", { network: "web", address: redis.address }, signal),
+    stage.run(h2, "mysql-0", { network: "cache", address: mysql.address }, signal),
+  ]);
+  job = some;
   const ends = {
     VLAN: { from: { space: stage.lab.router }, to: await insideOf(h1, "web-1", signal), address: web.address },
     VXLAN: {

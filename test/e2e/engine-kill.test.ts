@@ -214,12 +214,14 @@ describe(`dockerd killed at ${2 * KILLS_PER_HOST} random points of run and rm (H
   });
 
   test("leaves no endpoint in docker's own books: the network can be removed", async ({ signal }) => {
-    for (const host of stage.lab.hosts) {
+    const removeAll = async (host: LabHost) => {
       const names = (await listContainers(host, signal)).map(({ name }) => name);
       await host.docker(["rm", "--force", ...names], { signal });
-    }
+    };
+    await Promise.all(stage.lab.hosts.map(removeAll));
     await stage.bookHas(({ endpoints }) => (endpoints.length === 0 ? true : undefined), signal);
-    for (const { identity } of claims) await stage.holdfast(`claim delete ${identity} --network web`, signal);
+    const words = claims.map(({ identity }) => `claim delete ${identity} --network web`);
+    await Promise.all(words.map((line) => stage.holdfast(line, signal)));
     await stage.holdfast("network delete web", signal);
     // The agents remove it from docker, which refuses as long as it believes in an endpoint.
     for (const host of stage.lab.hosts) {

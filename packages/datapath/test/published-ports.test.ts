@@ -197,7 +197,7 @@ describe("a published port of a network behind the uplink", () => {
     await using probe = await Probe.start(outside.path, { path: at("vlan").path, address: MACHINE }, 8080, 7000);
     await using server = Traffic.start(at("vlan").path, "tcp-serve", "0.0.0.0", 7100);
     await server.next();
-    await using client = Traffic.start(outside.path, "tcp-send-slowly", MACHINE, 8080, 4000);
+    await using client = Traffic.start(outside.path, "tcp-send-slowly", MACHINE, 8080, 20_000);
     const recording = await record(host, ["hf-int"]);
     await driver.close();
     await open();
@@ -208,17 +208,17 @@ describe("a published port of a network behind the uplink", () => {
     expect(await recording.stop()).toEqual([]);
     expect(await ruleset()).toBe(rules);
     expect(await probe.finish()).toMatchObject({ lost: 0 });
-    expect(await client.next()).toMatchObject({ right: true });
+    expect(await client.finish()).toMatchObject({ right: true });
   });
 
   test("works again when ovs-vswitchd was killed, which takes the machine's port with it, and keeps connections", async () => {
     await using server = Traffic.start(at("vxlan").path, "tcp-serve", "0.0.0.0", 7100);
     await server.next();
-    await using standing = Traffic.start(outside.path, "tcp-send-slowly", MACHINE, 8081, 4000);
+    await using standing = Traffic.start(outside.path, "tcp-send-slowly", MACHINE, 8081, 20_000);
     await wait(300);
     await host.ovs.restartSwitch("kill");
     await expect.poll(() => driver.status(), { timeout: 10_000 }).toEqual([]);
-    expect(await standing.next()).toMatchObject({ right: true });
+    expect(await standing.finish()).toMatchObject({ right: true });
     await using client = Traffic.start(outside.path, "tcp-send", MACHINE, 8081, MEBIBYTE);
     expect(await client.next()).toMatchObject({ right: true });
   });

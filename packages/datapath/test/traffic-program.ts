@@ -115,7 +115,7 @@ function tcpServe(): void {
   server.listen(Number(port), host, () => say({ ready: true }));
 }
 
-/** `amount` bytes over TCP, at once or 1000 a second; then whether they arrived as they were. */
+/** `amount` bytes over TCP, at once, or 1000 a second until standard input ends; then whether they arrived as they were. */
 function tcpSend(slowly: boolean): void {
   const payload = Buffer.alloc(Number(amount), "holdfast carries this\n");
   let reply = "";
@@ -125,10 +125,14 @@ function tcpSend(slowly: boolean): void {
     const timer = setInterval(() => {
       socket.write(payload.subarray(sent, sent + 100));
       sent += 100;
-      if (sent < payload.length) return;
-      clearInterval(timer);
-      socket.end();
+      if (sent >= payload.length) finish();
     }, 100);
+    const finish = (): void => {
+      clearInterval(timer);
+      process.stdin.off("end", finish);
+      socket.end(payload.subarray(sent));
+    };
+    process.stdin.resume().once("end", finish);
   });
   socket.on("data", (chunk) => {
     reply += String(chunk);
