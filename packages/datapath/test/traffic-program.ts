@@ -96,21 +96,15 @@ async function udpSwing(): Promise<void> {
   process.exit(0);
 }
 
-/** Tells what came, and how fast: bytes per second from when `amount` bytes had come, for which a burst may have been faster. */
 function tcpServe(): void {
   const server = createServer((socket) => {
     const digest = createHash("sha256");
     let bytes = 0;
-    let [since, before] = [Number.NaN, 0];
     socket.on("data", (chunk) => {
       bytes += chunk.length;
       digest.update(chunk);
-      if (bytes >= Number(amount) && before === 0) [since, before] = [performance.now(), bytes];
     });
-    socket.on("end", () => {
-      const perSecond = ((bytes - before) * 1000) / (performance.now() - since);
-      socket.end(JSON.stringify({ bytes, perSecond, digest: digest.digest("hex") }));
-    });
+    socket.on("end", () => socket.end(JSON.stringify({ bytes, digest: digest.digest("hex") })));
   });
   server.listen(Number(port), host, () => say({ ready: true }));
 }

@@ -89,18 +89,15 @@ export interface Transfer {
   readonly bytes: number;
   /** Whether all arrived as it was. */
   readonly right: boolean;
-  /** Bytes that arrived per second, once the burst was over. */
-  readonly perSecond: number;
 }
 
-/** Sends a payload over TCP. @param burst bytes that may go faster than the rest */
+/** Sends a payload over TCP. */
 export async function tcpTransfer(
   from: string,
   to: { path: string; address: string },
   bytes: number,
-  burst = 0,
 ): Promise<Transfer> {
-  await using server = Traffic.start(to.path, "tcp-serve", to.address, 7100, burst);
+  await using server = Traffic.start(to.path, "tcp-serve", to.address, 7100);
   await server.next();
   await using client = Traffic.start(from, "tcp-send", to.address, 7100, bytes);
   return await client.next();
