@@ -3,6 +3,7 @@ import { FakeKernel, FakeTraffic } from "@holdfast/netlink/testing";
 import { describe, expect, test } from "vitest";
 import { type GuaranteeRow, guaranteeTable } from "./guarantee-table.ts";
 import { elementsOf } from "./uplink-elements.ts";
+import { UplinkShare } from "./uplink-share.ts";
 
 const signal = AbortSignal.timeout(5000);
 
@@ -30,13 +31,17 @@ function machine() {
   return { tools, scripts, elements: () => Object.fromEntries(elementsOf(list())) };
 }
 
-function start(
-  rate = 1e9,
-  { on = machine(), tunnelAddress }: { on?: ReturnType<typeof machine>; tunnelAddress?: string } = {},
-) {
+interface Start {
+  on?: ReturnType<typeof machine>;
+  tunnelAddress?: string;
+  linkPrefix?: string;
+  share?: UplinkShare;
+}
+
+function start(rate = 1e9, { on = machine(), tunnelAddress, linkPrefix = "hfr", share }: Start = {}) {
   const { definition } = guaranteeTable(on.tools, {
-    linkPrefix: "hfr",
-    uplink: { link: "eth0", rate },
+    linkPrefix,
+    uplink: { link: "eth0", rate, ...(share && { share }) },
     tunnelAddress: tunnelAddress === undefined ? undefined : IpAddress.parse(tunnelAddress),
   });
   return { traffic: on.tools.traffic, ...definition.operations, elements: on.elements };
@@ -76,6 +81,22 @@ describe("guarantees", () => {
     expect(leaves.reduce((sum, { rate }) => sum + rate, 0)).toBeLessThanOrEqual(root?.rate ?? 0);
     expect((root?.rate ?? 0) + aside).toBe(190e6);
     await expect(update([row("hfr6", "10.20.0.6")], signal)).rejects.toThrow("of others leave no 10Mbit");
+  });
+
+  test("of one driver are kept while another has none on the same uplink, and refused otherwise", async () => {
+    const share = new UplinkShare();
+    const [routed, switched] = [start(1e9, { share }), start(1e9, { share, linkPrefix: "hfp" })];
+    const [first, second] = [row("hfr5", "10.20.0.5"), row("hfp5", "10.30.0.5")];
+    await routed.update([first], signal);
+    await expect(switched.update([second], signal)).rejects.toThrow(
+      "eth0 keeps guarantees of routed networks, or of VLAN and VXLAN networks, and this node has one of the other kind already; move it to another node",
+    );
+    expect(String(switched.traffic)).toBe("");
+    await switched.remove([second], signal);
+    await expect(switched.update([second], signal)).rejects.toThrow("of the other kind already");
+    await routed.remove([first], signal);
+    await switched.update([second], signal);
+    await expect(routed.update([first], signal)).rejects.toThrow("of the other kind already");
   });
 
   test("go with all that was made for them", async () => {

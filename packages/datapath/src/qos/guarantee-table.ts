@@ -14,6 +14,7 @@ import {
   type UplinkElements,
 } from "./uplink-elements.ts";
 import { removeUplinkRules, uplinkSkeleton, uplinkTableName } from "./uplink-rules.ts";
+import type { UplinkShare } from "./uplink-share.ts";
 import { leastRate, UplinkTree } from "./uplink-tree.ts";
 
 /** The link that leads to the network outside, and what it carries. */
@@ -22,6 +23,8 @@ export interface Uplink {
   readonly link: string;
   /** Bits per second. */
   readonly rate: number;
+  /** Absent: no other driver sends by it. */
+  readonly share?: UplinkShare;
 }
 
 /** What an endpoint is to get of the uplink at least. */
@@ -119,6 +122,7 @@ export function guaranteeTable(
     elements = undefined;
     if (netfilter.hasTable(`netdev ${table}`)) await host.nft(removeUplinkRules(table), signal);
     await tree.remove();
+    uplink?.share?.leave(linkPrefix);
   }
 
   function admit(row: GuaranteeRow): Uplink {
@@ -135,6 +139,10 @@ export function guaranteeTable(
     if (taken + takenBy(rate) > uplink.rate) {
       const text = `${rateText(uplink.rate)} of ${uplink.link} less ${rateText(Math.round(taken / 1000) * 1000)} of others leave no ${rateText(rate)} and what is set aside of it`;
       return refuse(`${text}; move it to another node, or guarantee less`);
+    }
+    if (uplink.share?.take(linkPrefix) === false) {
+      const text = `${uplink.link} keeps guarantees of routed networks, or of VLAN and VXLAN networks, and this node has one of the other kind already`;
+      return refuse(`${text}; move it to another node`);
     }
     return uplink;
   }

@@ -4,6 +4,7 @@ import type { DatapathDriver } from "../../driver.ts";
 import { machineKernel, machineNetfilter } from "../../machine/machine-kernel.ts";
 import { withCleanup } from "../../machine/with-cleanup.ts";
 import type { Uplink } from "../../qos/guarantee-table.ts";
+import { UplinkShare } from "../../qos/uplink-share.ts";
 import { openKernelDriver } from "../kernel/open.ts";
 import { type OpenOvsOptions, openOvsDriver } from "../ovs/open.ts";
 import { LateDriver } from "./late-driver.ts";
@@ -24,7 +25,9 @@ export interface OpenMachineOptions extends OpenOvsOptions {
 const ANSWER_LIMIT = 10_000;
 
 /** All that carries packets on this machine, each network by its kind. @throws HoldfastError when what must be there is not. */
-export async function openMachineDriver(options: OpenMachineOptions): Promise<DatapathDriver> {
+export async function openMachineDriver(asked: OpenMachineOptions): Promise<DatapathDriver> {
+  const { guaranteesOn } = asked;
+  const options = { ...asked, ...(guaranteesOn && { guaranteesOn: { ...guaranteesOn, share: new UplinkShare() } }) };
   await using undo = new AsyncDisposableStack();
   const kernel = await machineKernel(options, undo);
   const netfilter = await machineNetfilter(options, undo);
