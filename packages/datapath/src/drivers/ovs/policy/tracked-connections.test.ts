@@ -58,7 +58,10 @@ describe("a followed connection", () => {
 describe("what a switch remembers of flows", () => {
   const signal = new AbortController().signal;
 
-  test("is renewed by a round that begins behind the change", async () => {
+  test.each([
+    ["system", []],
+    ["netdev", ["revalidator/purge"]],
+  ] as const)("is renewed by a round that begins behind the change, and of %s then: %s", async (datapath, then) => {
     const steps: string[] = [];
     let over = (): void => undefined;
     const ask = async (...[method, , , onSent]: Parameters<SwitchControl["ask"]>): Promise<string> => {
@@ -72,9 +75,9 @@ describe("what a switch remembers of flows", () => {
       steps.push("touch");
       over();
     };
-    await connectionTracking({ control: { ask }, clock: systemClock }, "netdev").settled(touch, signal);
+    await connectionTracking({ control: { ask }, clock: systemClock }, datapath).settled(touch, signal);
     const round = ["revalidator/wait", "version", "touch"];
-    expect(steps).toEqual(["touch", ...round, ...round]);
+    expect(steps).toEqual(["touch", ...round, ...round, ...then]);
   });
 
   test("is thrown away where nobody can wait for that", async () => {

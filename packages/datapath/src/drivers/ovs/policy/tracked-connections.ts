@@ -36,14 +36,20 @@ export function connectionTracking(
       return text.split("\n").flatMap((line) => readConnection(line) ?? []);
     },
     async settled(touch, signal) {
+      /**
+       * All that the switch remembers. The datapath in user space needs it (Open vSwitch 3.1): behind both rounds there were ports of which it remembered that they are let through, beside
+       * something wider and newer that is dropped. They stayed open for as long as somebody used them.
+       */
+      const forget = () => control.ask("revalidator/purge", [], signal);
       try {
         // Who has done that has seen what came before. The first round may have begun by then, and end now; not so the second.
         await touch();
         for (let round = 0; round < 2; round++) await roundOf({ control, clock }, touch, signal);
+        if (datapath === "netdev") await forget();
       } catch (error) {
         if (!isHoldfastError(error, "switch_rejected")) throw error;
-        // A switch with datapaths of both types cannot be waited for; it can forget all that it remembers.
-        await control.ask("revalidator/purge", [], signal);
+        // A switch with datapaths of both types cannot be waited for.
+        await forget();
       }
     },
   };
