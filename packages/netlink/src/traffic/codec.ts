@@ -13,26 +13,16 @@ import {
   viewOf,
 } from "../codec/attributes.ts";
 import { Flag, type Request } from "../codec/message.ts";
+import { Attribute, TCMSG_LENGTH, TrafficMessage, tcmsg } from "./tcmsg.ts";
 import type { ClassId, Qdisc, TrafficClass } from "./traffic-control.ts";
 
-/** Of linux/rtnetlink.h. */
-const TrafficMessage = {
-  newQdisc: 36,
-  deleteQdisc: 37,
-  getQdisc: 38,
-  newClass: 40,
-  deleteClass: 41,
-  getClass: 42,
-} as const;
-/** Attributes of linux/rtnetlink.h (TCA_…), and of linux/pkt_sched.h per kind. */
-const Attribute = { kind: 1, options: 2 } as const;
+/** Attributes of linux/pkt_sched.h per kind. */
 const Tbf = { parameters: 1, rate64: 4, burst: 6 } as const;
 const Htb = { parameters: 1, init: 2, rate64: 6, ceiling64: 7 } as const;
 const FqCodel = { memory: 9 } as const;
 
 const NLM_F_ECHO = 0x8;
 const ROOT = 0xffffffff;
-const TCMSG_LENGTH = 20;
 const RATESPEC_LENGTH = 12;
 const LINKLAYER_ETHERNET = 1;
 const HTB_VERSION = 3;
@@ -45,17 +35,6 @@ const QUANTUM = 3028;
 /** Of a link that is known by its index. */
 export type QdiscRecord = Qdisc extends infer Q ? (Q extends Qdisc ? Omit<Q, "link"> : never) : never;
 export type ClassRecord = Omit<TrafficClass, "link">;
-
-/** struct tcmsg: family u8, padding of 3, link index i32, handle u32, parent u32, info u32. */
-export function tcmsg(index: number, handle: number, parent: number, info = 0): Uint8Array {
-  const bytes = new Uint8Array(TCMSG_LENGTH);
-  const view = viewOf(bytes);
-  view.setInt32(4, index, LITTLE_ENDIAN);
-  view.setUint32(8, handle, LITTLE_ENDIAN);
-  view.setUint32(12, parent, LITTLE_ENDIAN);
-  view.setUint32(16, info, LITTLE_ENDIAN);
-  return bytes;
-}
 
 export function setQdiscRequest(index: number, qdisc: QdiscRecord): Request {
   const parent = qdisc.parent === undefined ? ROOT : numberOf(qdisc.parent);

@@ -8,18 +8,14 @@ import {
   viewOf,
 } from "../codec/attributes.ts";
 import { Flag, type Request } from "../codec/message.ts";
-import { tcmsg } from "./codec.ts";
+import { Attribute, TCMSG_LENGTH, TrafficMessage, tcmsg } from "./tcmsg.ts";
 
 /*
  * One filter that takes all that comes in at a link: its selector (cls_u32) asks for nothing, and its action (act_mirred) has the packet come in at another link. Both are in more
  * kernels than cls_matchall is.
  */
 
-/** Of linux/rtnetlink.h. */
-const FilterMessage = { newFilter: 44, deleteFilter: 45, getFilter: 46 } as const;
-const NEW_QDISC = 36;
-/** Attributes of linux/rtnetlink.h (TCA_…), linux/pkt_cls.h and linux/tc_act/tc_mirred.h. */
-const Attribute = { kind: 1, options: 2 } as const;
+/** Attributes of linux/pkt_cls.h and linux/tc_act/tc_mirred.h. */
 const U32 = { selector: 5, action: 7 } as const;
 const Action = { kind: 1, options: 2 } as const;
 const MIRRED_PARAMETERS = 2;
@@ -30,7 +26,6 @@ const INGRESS_HANDLE = 0xffff0000;
 const INGRESS_FILTERS = 0xfffffff2;
 /** Priority 1, in the upper half; all protocols (ETH_P_ALL), in network order, in the lower. */
 const FIRST_OF_ALL = 0x10300;
-const TCMSG_LENGTH = 20;
 /** struct tc_u32_sel without a key. */
 const SELECTOR_LENGTH = 16;
 const TC_U32_TERMINAL = 1;
@@ -44,7 +39,7 @@ const MIRRED_LENGTH = 28;
 /** The queueing discipline that filters of what comes in are tied to. */
 export function ingressQdiscRequest(index: number): Request {
   return {
-    type: NEW_QDISC,
+    type: TrafficMessage.newQdisc,
     flags: Flag.create | Flag.exclusive | Flag.ack,
     body: [tcmsg(index, INGRESS_HANDLE, TC_H_INGRESS), textAttribute(Attribute.kind, "ingress")],
   };
@@ -64,7 +59,7 @@ export function redirectRequest(index: number, to: number): Request {
     nestedAttribute(Action.options, [attribute(MIRRED_PARAMETERS, mirred)]),
   ]);
   return {
-    type: FilterMessage.newFilter,
+    type: TrafficMessage.newFilter,
     flags: Flag.create | Flag.ack,
     body: [
       filterHead(index, FIRST_OF_ALL),
@@ -75,11 +70,11 @@ export function redirectRequest(index: number, to: number): Request {
 }
 
 export function deleteRedirectRequest(index: number): Request {
-  return { type: FilterMessage.deleteFilter, flags: Flag.ack, body: [filterHead(index, FIRST_OF_ALL)] };
+  return { type: TrafficMessage.deleteFilter, flags: Flag.ack, body: [filterHead(index, FIRST_OF_ALL)] };
 }
 
 export function listFiltersRequest(index: number): Request {
-  return { type: FilterMessage.getFilter, flags: Flag.dump, body: [filterHead(index, 0)] };
+  return { type: TrafficMessage.getFilter, flags: Flag.dump, body: [filterHead(index, 0)] };
 }
 
 /** Index of the link where what a filter takes comes in; undefined for a filter that does something else. */
